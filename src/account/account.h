@@ -1,0 +1,39 @@
+/* One line of the accounts file (CONTRACT: accounts): client_id:crypt-hash[:attribute attribute ...] */
+#ifndef ACCOUNT_ACCOUNT_H
+#define ACCOUNT_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "account/password.h"
+#include "base/cidr.h"
+#include "base/text.h"
+
+/* The texts point into the line. */
+struct account {
+    struct text client_id;
+    struct text hash;                     /* without the mark of a locked account; may be empty then */
+    const struct password_method *method; /* NULL: the hash cannot be verified */
+    struct text attributes;
+    struct text scope; /* "a,b"; absent: none */
+    struct text from;  /* "192.0.2.0/24,…"; absent: any source */
+    int64_t lifetime;  /* seconds; -1: the configuration's */
+    int64_t expires;   /* seconds since 1970; CLOCK_NEVER */
+    bool locked;
+    bool introspect;
+};
+
+enum account_line { ACCOUNT_LINE_IGNORED /* blank or comment */, ACCOUNT_LINE_USABLE, ACCOUNT_LINE_UNUSABLE };
+
+/* Parses one line, without its newline (a '\r' at its end is not part of it). Where it is unusable, `*why` is a sentence with the
+ * remedy, and `account->client_id` is set if there is one; `account` is not to be let in. A locked line is usable. */
+enum account_line account_parse(struct text line, bool allow_legacy, struct account *account, const char **why);
+
+/* Whether `from` admits the source. An unknown source (NULL) is admitted only where `from` is absent. */
+bool account_admits_source(const struct account *account, const struct address *source);
+
+/* What a new line's parts must be; NULL: good, else a sentence. */
+const char *account_client_id_fault(struct text client_id);
+const char *account_attributes_fault(struct text attributes);
+
+#endif

@@ -1,0 +1,25 @@
+/* Time of day and dates. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLOCK_NEVER INT64_MAX
+
+/* Seconds since 1970-01-01T00:00:00Z. */
+int64_t clock_now(void);
+
+/* Milliseconds on a clock that only goes forward. */
+double clock_monotonic_ms(void);
+
+/* Parses "2027-01-31" (midnight UTC) or "2027-01-31T12:00:00Z" (RFC 3339 §5.6 in UTC, whole seconds). False: anything
+ * else, or a day that is not in the calendar. Years 1970 to 9999. */
+bool clock_parse_date(const char *text, size_t length, int64_t *seconds);
+
+#define CLOCK_DATE_SIZE 21
+/* Writes "2027-01-31T12:00:00Z"; `seconds` within the years 1970 to 9999. */
+void clock_format_date(int64_t seconds, char out[CLOCK_DATE_SIZE]);
+
+#endif

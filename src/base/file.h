@@ -1,0 +1,56 @@
+/* Files as this program uses them: read whole, watched for change, replaced atomically. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "base/report.h"
+
+/* Which version of a file was seen: changes with content, inode and link target. */
+struct file_stamp {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec modified;
+    struct timespec changed;
+};
+
+struct file_content {
+    char *data; /* malloc'ed, with a NUL after the last byte */
+    size_t size;
+    struct file_stamp stamp; /* of the descriptor that was read, taken before reading */
+    struct stat status;
+};
+
+/* Reads the regular file at `path`, of at most `limit` bytes. False with errno set (EFBIG: over the limit, EINVAL: not
+ * a regular file, ENOMEM, or open/read's own); `content` is then empty. Free with file_content_free(). */
+bool file_read(const char *path, size_t limit, struct file_content *content);
+
+/* Wipes and frees. */
+void file_content_free(struct file_content *content);
+
+/* The stamp of what `path` leads to now, links followed. False with errno set, and `stamp` all zero. */
+bool file_stamp(const char *path, struct file_stamp *stamp);
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
+
+/* `path` as it stands in the file `relative_to`: absolute as it is, relative to that file's folder otherwise.
+ * The caller frees; NULL: out of memory. */
+char *file_resolve(const char *relative_to, const char *path);
+
+/* Reports an error, with the chmod that mends it, if the mode lets others write (`secret`: or read) the file.
+ * The group may do both: 0640 with the web server's group is the usual way. */
+bool file_mode_is_safe(const char *path, const struct stat *status, bool secret, struct report *report);
+
+/* An exclusive lock among programs that rewrite files beside `path` (links followed): held until the descriptor is
+ * closed or the process ends; waits for its turn. The folder itself is locked, so nothing is left behind.
+ * -1 with errno set. */
+int file_lock(const char *path);
+
+/* Puts `data` in the place of the file `path` (links followed) atomically: a new file beside it, synced, renamed over
+ * it, folder synced. Keeps owner, group and mode of the old file; where there is none, the mode is `mode`. Killed or failing at
+ * any moment, the old file or the new one is there. Call it under file_lock(). False with errno set. */
+bool file_replace(const char *path, const char *data, size_t size, mode_t mode);
+
+#endif

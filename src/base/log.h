@@ -1,0 +1,38 @@
+/* The log: one line an event, to standard error, syslog or a file. Threads may share one. A line that cannot
+ * be written is lost; the request goes on. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/report.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+struct log;
+
+/* `destination` is "stderr", "syslog" or a file's path, appended to and made with mode 0640. One holder.
+ * NULL with errno set. */
+struct log *log_open(const char *destination, enum log_level level);
+struct log *log_hold(struct log *log);
+/* NULL is allowed, as with free(). */
+void log_release(struct log *log);
+
+bool log_wants(const struct log *log, enum log_level level);
+
+/* Writes "TIME LEVEL text\n" (RFC 3339 UTC, milliseconds) in one write. Text over 2 KiB is cut. */
+void log_write(struct log *log, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A `problem` function of struct report; `context` is the struct log. */
+void log_problem(void *context, enum severity severity, const char *message);
+
+/* Room for log_quote() of `length` bytes that are not cut. */
+#define LOG_QUOTED_SIZE(length) ((length) * 4 + 6)
+
+/* Writes `text` in double quotes, with everything but printable ASCII, '"' and '\' as \xHH, so that foreign bytes
+ * cannot forge a field or a line; ends in "…" where `size` did not suffice. `size` >= 16. Returns `out`. */
+const char *log_quote(char *out, size_t size, const char *text, size_t length);
+
+#endif

@@ -1,0 +1,40 @@
+/* Text as it comes from outside: bytes with a length. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A piece of text that somebody else owns; it need not end in a NUL. data NULL: absent. */
+struct text {
+    const char *data;
+    size_t length;
+};
+
+struct text text_of(const char *string); /* NULL: absent */
+bool text_equal(struct text a, struct text b);
+bool text_is(struct text a, const char *string);
+
+/* The part before the first `separator`; `*rest` moves behind it, or becomes absent at the end. Call while rest->data. */
+struct text text_split(struct text *rest, char separator);
+
+/* A copy that ends in a NUL. The caller frees; NULL: out of memory. */
+char *text_copy(struct text text);
+
+/* Whether a byte under 0x20 or a DEL is in it. */
+bool text_has_control(struct text text);
+
+/* RFC 3629: no overlong form, no surrogate, nothing over U+10FFFF. */
+bool text_is_utf8(struct text text);
+
+/* Reads Latin-1 and writes UTF-8: `out` has room for 2 * text.length bytes. Returns the bytes written. */
+size_t text_latin1_to_utf8(struct text text, char *out);
+
+/* Decodes %XX, and '+' to a space where `plus` is set, into `out` of text.length bytes (it may be text.data itself).
+ * False: a '%' without two hexadecimal digits. */
+bool text_percent_decode(struct text text, bool plus, char *out, size_t *length);
+
+/* Reads a decimal number of digits only, within [low, high]. */
+bool text_parse_number(struct text text, long low, long high, long *number);
+
+#endif

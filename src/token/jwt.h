@@ -1,0 +1,50 @@
+/* The access token: a JWT (RFC 7519) in the profile of RFC 9068. */
+#ifndef TOKEN_JWT_H
+#define TOKEN_JWT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "token/keyset.h"
+
+struct jwt_claims {
+    const char *issuer;
+    const char *audience;
+    struct text client_id; /* `sub` and `client_id`; UTF-8 */
+    struct text scope;     /* space-separated; absent or empty: no claim */
+    int64_t issued;
+    int64_t lifetime; /* seconds; 0: never expires, no `exp` */
+};
+
+/* Signs an access token with the set's signer; `type` is the header's `typ`; `jti` is drawn here. The caller frees;
+ * NULL: out of memory, no random bytes, or OpenSSL refused. */
+char *jwt_issue(const struct keyset *keyset, const char *type, const struct jwt_claims *claims);
+
+enum jwt_status {
+    JWT_VALID,
+    JWT_MALFORMED,
+    JWT_UNKNOWN_KEY,   /* no `kid` of the set */
+    JWT_WRONG_ALGORITHM, /* `alg` is not the key's */
+    JWT_BAD_SIGNATURE,
+    JWT_WRONG_ISSUER,
+    JWT_WRONG_AUDIENCE,
+    JWT_EXPIRED,
+    JWT_NOT_YET_VALID, /* `iat` or `nbf` lies ahead */
+    JWT_NO_MEMORY,
+};
+
+struct jwt {
+    struct json_object *header; /* NULL where malformed */
+    struct json_object *claims;
+    const struct signing_key *key; /* NULL: unknown; lives as long as the set */
+};
+
+/* Takes the token apart and verifies it (RFC 7519 §7.2, RFC 9068 §4) at the time `now`. `jwt` is filled as far as it
+ * went, whatever the result; put it with jwt_clear(). */
+enum jwt_status jwt_verify(const struct keyset *keyset, struct text token, const char *issuer, const char *audience, int64_t now,
+                           struct jwt *jwt);
+void jwt_clear(struct jwt *jwt);
+/* A sentence for people: "the signature is not the key's" … */
+const char *jwt_status_text(enum jwt_status status);
+
+#endif
