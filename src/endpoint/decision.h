@@ -1,0 +1,34 @@
+/* What was decided on a request, for the one line that the log gets of it. Never a secret, never a token. */
+#ifndef ENDPOINT_DECISION_H
+#define ENDPOINT_DECISION_H
+
+#include "http/http.h"
+#include "oauth/oauth_error.h"
+#include "service/service.h"
+
+/* A client_id is logged to this many bytes. */
+#define DECISION_CLIENT_ID_SIZE 128
+
+struct decision {
+    double started_ms;
+    enum oauth_error error;
+    const char *reason;
+    char client_id[DECISION_CLIENT_ID_SIZE]; /* copied: the request's own is wiped before the log is written */
+    size_t client_id_length;                 /* as given; may be more than was copied */
+    size_t line;                             /* of the accounts file; 0: none */
+    const char *method;                      /* of the hash, or NULL */
+};
+
+void decision_start(struct decision *decision);
+
+/* Decides on an error: fills the answer too. */
+void decision_refuse(struct decision *decision, const struct service *service, enum oauth_error error,
+                     struct http_response *response);
+
+void decision_set_client_id(struct decision *decision, struct text client_id);
+
+/* outcome=issued|refused|rejected|failed reason=… client_id="…" source=… line=… method=… ms=…; issued and rejected (a request that is not well made)
+ * at level info, refused (credentials) at warn, failed at error. */
+void decision_log(const struct decision *decision, const struct service *service, const struct http_request *request);
+
+#endif

@@ -1,0 +1,57 @@
+#include "http/form.h"
+
+static bool decode_in_place(struct text *part)
+{
+    return text_percent_decode(*part, true, (char *)part->data, &part->length);
+}
+
+static size_t index_of(struct text name, const char *const names[], size_t count)
+{
+    size_t i = 0;
+    while (i < count && !text_is(name, names[i]))
+        i++;
+    return i;
+}
+
+enum form_result form_parse(char *body, size_t length, const char *const names[], size_t count,
+                            struct text values[], size_t *duplicate)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (struct text){NULL, 0};
+    *duplicate = count;
+
+    struct text rest = {body, length};
+    while (rest.data != NULL) {
+        struct text value = text_split(&rest, '&');
+        struct text name = text_split(&value, '=');
+        if (!decode_in_place(&name) || (value.data != NULL && !decode_in_place(&value)))
+            return FORM_MALFORMED;
+        const size_t i = index_of(name, names, count);
+        if (i == count || value.length == 0)
+            continue;
+        if (values[i].data != NULL && *duplicate == count)
+            *duplicate = i;
+        values[i] = value;
+    }
+    return *duplicate < count ? FORM_DUPLICATE : FORM_GOOD;
+}
+
+/* Longer than any parameter name of OAuth with each character %-encoded. */
+#define LONGEST_NAME 96
+
+bool form_query_has(struct text query, const char *const names[], size_t count)
+{
+    while (query.data != NULL) {
+        struct text value = text_split(&query, '&');
+        struct text name = text_split(&value, '=');
+        if (value.length == 0 || name.length > LONGEST_NAME)
+            continue;
+        char decoded[LONGEST_NAME];
+        struct text plain = {decoded, 0};
+        if (!text_percent_decode(name, true, decoded, &plain.length))
+            plain = name;
+        if (index_of(plain, names, count) < count)
+            return true;
+    }
+    return false;
+}

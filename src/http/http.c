@@ -1,0 +1,81 @@
+#include "http/http.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define COMMON_HEADERS                                                                                       \
+    "Content-Type: application/json;charset=UTF-8\r\n"                                                       \
+    "Cache-Control: no-store\r\n"                                                                            \
+    "Pragma: no-cache\r\n"
+
+/* Made beforehand, for when there is no memory left to make it. */
+static const char out_of_memory[] =
+    "Status: 500 Internal Server Error\r\n" COMMON_HEADERS "\r\n"
+    "{\"error\":\"server_error\",\"error_description\":\"An unexpected error occurred\"}";
+
+static const struct {
+    unsigned status;
+    const char *phrase;
+} phrases[] = {
+    {200, "OK"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {413, "Content Too Large"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+};
+
+static const char *phrase_of(unsigned status)
+{
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    }
+    return "Unknown";
+}
+
+bool http_media_type_is(struct text content_type, const char *media_type)
+{
+    struct text rest = content_type;
+    if (rest.data == NULL)
+        return false;
+    struct text type = text_split(&rest, ';');
+    while (type.length > 0 && (type.data[type.length - 1] == ' ' || type.data[type.length - 1] == '\t'))
+        type.length--;
+    while (type.length > 0 && (type.data[0] == ' ' || type.data[0] == '\t')) {
+        type.data++;
+        type.length--;
+    }
+    return type.length == strlen(media_type) && strncasecmp(type.data, media_type, type.length) == 0;
+}
+
+struct text http_response_render(const struct http_response *response, char **owned)
+{
+    *owned = NULL;
+    size_t length = 0;
+    const char *json = response->body == NULL
+                           ? NULL
+                           : json_object_to_json_string_length(
+                                 response->body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+                                 &length);
+    if (json == NULL)
+        return text_of(out_of_memory);
+
+    const char *const allow = response->allow;
+    const char *const realm = response->realm;
+    const int written = asprintf(
+        owned, "Status: %u %s\r\n" COMMON_HEADERS "Content-Length: %zu\r\n%s%s%s%s%s%s\r\n%.*s",
+        response->status, phrase_of(response->status), length, allow != NULL ? "Allow: " : "",
+        allow != NULL ? allow : "", allow != NULL ? "\r\n" : "",
+        realm != NULL ? "WWW-Authenticate: Basic realm=\"" : "", realm != NULL ? realm : "",
+        realm != NULL ? "\"\r\n" : "", (int)length, json);
+    if (written < 0) {
+        *owned = NULL;
+        return text_of(out_of_memory);
+    }
+    return (struct text){*owned, (size_t)written};
+}

@@ -1,0 +1,107 @@
+#include "oauth/client_auth.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+struct attempt {
+    const struct service *service;
+    struct credentials credentials;
+    const struct address *source; /* NULL: not known */
+    int64_t now;
+};
+
+/* What speaks against a line before its secret is looked at, in the log's words; NULL: nothing. */
+static const char *refusal_of(const struct attempt *attempt, const struct account_entry *entry)
+{
+    if (!entry->usable)
+        return "unusable_line";
+    if (entry->account.locked)
+        return "locked";
+    if (entry->account.expires <= attempt->now)
+        return "expired";
+    if (!account_admits_source(&entry->account, attempt->source))
+        return "source";
+    return NULL;
+}
+
+/* The hash to compute where a client_id has none: one of the file's, always the same one for that client_id. False: the file has none. */
+static bool decoy_of(const struct attempt *attempt, struct account_entry *decoy, enum oauth_error *error)
+{
+    const struct keyset *keys = attempt->service->keys;
+    const struct text client_id = attempt->credentials.client_id;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (HMAC(EVP_sha256(), keys->pepper, sizeof keys->pepper, (const unsigned char *)client_id.data,
+             client_id.length, digest, NULL) == NULL) {
+        *error = OAUTH_SERVER_ERROR;
+        return false;
+    }
+    uint64_t choice = 0;
+    memcpy(&choice, digest, sizeof choice);
+    return account_table_decoy(attempt->service->accounts, choice, decoy);
+}
+
+/* Computes the hash of the line, or a decoy's where it has none; only a match on the line's own counts. */
+static bool secret_matches(const struct attempt *attempt, const struct account_entry *entry,
+                           enum oauth_error *error)
+{
+    struct account_entry decoy;
+    const bool own = entry != NULL && entry->account.method != NULL;
+    if (!own && !decoy_of(attempt, &decoy, error))
+        return false;
+    const struct account *account = own ? &entry->account : &decoy.account;
+    const enum password_result result =
+        password_verify(account->method, account->hash, attempt->credentials.client_secret);
+    if (result == PASSWORD_NO_MEMORY)
+        *error = OAUTH_SERVER_ERROR;
+    return own && result == PASSWORD_MATCH;
+}
+
+static struct client_auth try_lines(const struct attempt *attempt)
+{
+    struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS,
+                               .reason = "unknown_client",
+                               .client_id = attempt->credentials.client_id};
+    struct account_entry entry;
+    size_t cursor = 0;
+    while (account_table_find(attempt->service->accounts, auth.client_id, &cursor, &entry)) {
+        const char *refusal = refusal_of(attempt, &entry);
+        const bool match = secret_matches(attempt, &entry, &auth.error);
+        auth.entry = entry;
+        auth.reason = refusal != NULL ? refusal : "wrong_secret";
+        if (auth.error != OAUTH_BAD_CREDENTIALS)
+            return auth;
+        if (match && refusal == NULL) {
+            auth.error = OAUTH_NO_ERROR;
+            auth.reason = "granted";
+            return auth;
+        }
+    }
+    if (auth.entry.line == 0)
+        secret_matches(attempt, NULL, &auth.error);
+    return auth;
+}
+
+static bool is_given(struct text part)
+{
+    return part.data != NULL && part.length > 0;
+}
+
+struct client_auth client_authenticate(const struct service *service, const struct client_credentials *credentials,
+                                       struct text source, int64_t now)
+{
+    struct address address;
+    const bool known_source = source.data != NULL && address_parse(source.data, source.length, &address);
+    struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials"};
+
+    for (size_t i = 0; i < credentials->count && auth.error == OAUTH_BAD_CREDENTIALS; i++) {
+        const struct attempt attempt = {service, credentials->readings[i], known_source ? &address : NULL, now};
+        if (is_given(attempt.credentials.client_id) && is_given(attempt.credentials.client_secret))
+            auth = try_lines(&attempt);
+        else if (i == 0)
+            auth.client_id = attempt.credentials.client_id;
+    }
+    return auth;
+}

@@ -1,0 +1,68 @@
+#include "oauth/credentials.h"
+
+#include "http/form.h"
+
+static const char *const names_in_url[] = {"client_id", "client_secret"};
+
+static bool has_control(struct credentials reading)
+{
+    return text_has_control(reading.client_id) || text_has_control(reading.client_secret);
+}
+
+/* A client_id beside Basic says nothing new, or contradicts it: only the readings that agree with it are left. */
+static enum oauth_error take_basic(struct credentials body, struct client_credentials *credentials)
+{
+    const struct basic *basic = &credentials->basic;
+    if (body.client_secret.data != NULL)
+        return OAUTH_CREDENTIALS_TWICE;
+    for (size_t i = 0; i < basic->count; i++) {
+        if (body.client_id.data == NULL || text_equal(body.client_id, basic->readings[i].client_id))
+            credentials->readings[credentials->count++] = basic->readings[i];
+    }
+    return credentials->count > 0 ? OAUTH_NO_ERROR : OAUTH_CLIENT_ID_DIFFERS;
+}
+
+/* Form-decoding may make a control character of what a raw client meant as '%' and two digits, so a reading
+ * without one is enough. */
+static enum oauth_error drop_control_characters(struct client_credentials *credentials)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < credentials->count; i++) {
+        if (!has_control(credentials->readings[i]))
+            credentials->readings[kept++] = credentials->readings[i];
+    }
+    credentials->count = kept;
+    return kept > 0 ? OAUTH_NO_ERROR : OAUTH_CONTROL_CHARACTER;
+}
+
+enum oauth_error client_credentials_gather(const struct http_request *request, struct credentials body,
+                                           struct client_credentials *credentials)
+{
+    *credentials = (struct client_credentials){.count = 0};
+    if (form_query_has(request->query, names_in_url, sizeof names_in_url / sizeof names_in_url[0]))
+        return OAUTH_CREDENTIALS_IN_URL;
+
+    enum oauth_error error = OAUTH_NO_ERROR;
+    switch (basic_parse(request->authorization, &credentials->basic)) {
+    case BASIC_GOOD:
+        error = take_basic(body, credentials);
+        break;
+    case BASIC_ABSENT:
+        credentials->readings[0] = body;
+        credentials->count = 1;
+        break;
+    case BASIC_MALFORMED:
+        error = OAUTH_BASIC_MALFORMED;
+        break;
+    case BASIC_NO_MEMORY:
+        error = OAUTH_SERVER_ERROR;
+        break;
+    }
+    return error != OAUTH_NO_ERROR ? error : drop_control_characters(credentials);
+}
+
+void client_credentials_clear(struct client_credentials *credentials)
+{
+    basic_clear(&credentials->basic);
+    *credentials = (struct client_credentials){.count = 0};
+}

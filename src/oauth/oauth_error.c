@@ -1,0 +1,70 @@
+#include "oauth/oauth_error.h"
+
+#include <stddef.h>
+
+#include "base/json.h"
+
+static const struct oauth_error_row rows[OAUTH_ERROR_COUNT] = {
+    [OAUTH_NOT_FOUND] = {404, "not_found", NULL, "There is no such endpoint", "path"},
+    [OAUTH_METHOD_NOT_ALLOWED] = {405, "invalid_request", NULL, "The method must be POST", "method"},
+    [OAUTH_CONTENT_TYPE] = {400, "invalid_request", NULL,
+                            "Content-Type must be application/x-www-form-urlencoded", "content_type"},
+    [OAUTH_BODY_TOO_LARGE] = {413, "invalid_request", NULL, "The request body is too large",
+                              "body_too_large"},
+    [OAUTH_BODY_CUT_SHORT] = {400, "invalid_request", NULL,
+                              "The request body is shorter than its Content-Length", "body_cut_short"},
+    [OAUTH_BODY_BAD_LENGTH] = {400, "invalid_request", NULL, "Content-Length is not a number",
+                               "content_length"},
+    [OAUTH_MALFORMED_ENCODING] = {400, "invalid_request", NULL,
+                                  "The request body holds a malformed percent-encoding", "encoding"},
+    [OAUTH_DUPLICATE_GRANT_TYPE] = {400, "invalid_request", NULL,
+                                    "The parameter grant_type is given more than once", "duplicate"},
+    [OAUTH_DUPLICATE_CLIENT_ID] = {400, "invalid_request", NULL,
+                                   "The parameter client_id is given more than once", "duplicate"},
+    [OAUTH_DUPLICATE_CLIENT_SECRET] = {400, "invalid_request", NULL,
+                                       "The parameter client_secret is given more than once", "duplicate"},
+    [OAUTH_DUPLICATE_SCOPE] = {400, "invalid_request", NULL, "The parameter scope is given more than once",
+                               "duplicate"},
+    [OAUTH_GRANT_TYPE_ABSENT] = {400, "unsupported_grant_type", "invalid_request",
+                                 "GrantType value must be client_credentials!", "grant_type"},
+    [OAUTH_GRANT_TYPE_OTHER] = {400, "unsupported_grant_type", NULL,
+                                "GrantType value must be client_credentials!", "grant_type"},
+    [OAUTH_CREDENTIALS_IN_URL] = {400, "invalid_request", NULL, "Credentials must not be in the URL",
+                                  "credentials_in_url"},
+    [OAUTH_BASIC_MALFORMED] = {400, "invalid_request", NULL,
+                               "The Authorization header is not well-formed Basic credentials",
+                               "basic_malformed"},
+    [OAUTH_CREDENTIALS_TWICE] = {400, "invalid_request", NULL,
+                                 "Credentials must be in the Authorization header or in the body, not both",
+                                 "credentials_twice"},
+    [OAUTH_CLIENT_ID_DIFFERS] = {400, "invalid_request", NULL,
+                                 "The client_id in the body is not the one in the Authorization header",
+                                 "client_id_differs"},
+    [OAUTH_CONTROL_CHARACTER] = {400, "invalid_request", NULL,
+                                 "A control character is in client_id or client_secret", "control_character"},
+    [OAUTH_BAD_CREDENTIALS] = {401, "unauthorized_client", "invalid_client", "Bad credentials",
+                               "bad_credentials"},
+    [OAUTH_SCOPE_MALFORMED] = {400, "invalid_scope", NULL, "The scope is malformed", "scope_malformed"},
+    [OAUTH_SCOPE_NOT_GRANTED] = {400, "invalid_scope", NULL,
+                                 "The scope holds a value that this client may not have", "scope_not_granted"},
+    [OAUTH_SERVER_ERROR] = {500, "server_error", NULL, "An unexpected error occurred", "fault"},
+};
+
+const struct oauth_error_row *oauth_error_row(enum oauth_error error)
+{
+    return &rows[error];
+}
+
+void oauth_error_respond(enum oauth_error error, bool strict, struct http_response *response)
+{
+    const struct oauth_error_row *row = &rows[error];
+    response->status = row->status;
+    response->body = json_object_new_object();
+    const bool complete =
+        json_add_string(response->body, "error", strict && row->strict_code ? row->strict_code : row->code) &&
+        json_add_string(response->body, "error_description", row->description);
+    if (!complete) {
+        json_object_put(response->body);
+        response->body = NULL;
+    }
+}

@@ -1,0 +1,49 @@
+/* Every error answer of the program, in one table: status, code and words (CONTRACT: POST …/token). */
+#ifndef OAUTH_OAUTH_ERROR_H
+#define OAUTH_OAUTH_ERROR_H
+
+#include <stdbool.h>
+
+#include "http/http.h"
+
+enum oauth_error {
+    OAUTH_NO_ERROR,
+    OAUTH_NOT_FOUND,
+    OAUTH_METHOD_NOT_ALLOWED,
+    OAUTH_CONTENT_TYPE,
+    OAUTH_BODY_TOO_LARGE,
+    OAUTH_BODY_CUT_SHORT,
+    OAUTH_BODY_BAD_LENGTH,
+    OAUTH_MALFORMED_ENCODING,
+    OAUTH_DUPLICATE_GRANT_TYPE, /* the four in the order of enum token_parameter */
+    OAUTH_DUPLICATE_CLIENT_ID,
+    OAUTH_DUPLICATE_CLIENT_SECRET,
+    OAUTH_DUPLICATE_SCOPE,
+    OAUTH_GRANT_TYPE_ABSENT,
+    OAUTH_GRANT_TYPE_OTHER,
+    OAUTH_CREDENTIALS_IN_URL,
+    OAUTH_BASIC_MALFORMED,
+    OAUTH_CREDENTIALS_TWICE,
+    OAUTH_CLIENT_ID_DIFFERS,
+    OAUTH_CONTROL_CHARACTER,
+    OAUTH_BAD_CREDENTIALS,
+    OAUTH_SCOPE_MALFORMED,
+    OAUTH_SCOPE_NOT_GRANTED,
+    OAUTH_SERVER_ERROR,
+    OAUTH_ERROR_COUNT,
+};
+
+struct oauth_error_row {
+    unsigned status;
+    const char *code;
+    const char *strict_code; /* with strict_rfc6749 = yes: RFC 6749 §5.2 */
+    const char *description;
+    const char *reason; /* the log's word for it */
+};
+
+const struct oauth_error_row *oauth_error_row(enum oauth_error error);
+
+/* Fills status and body. Where the memory is out, the body stays NULL, which is the 500. */
+void oauth_error_respond(enum oauth_error error, bool strict, struct http_response *response);
+
+#endif
