@@ -61,9 +61,8 @@ void decision_log(const struct decision *decision, const struct service *service
     const struct outcome *outcome = outcome_of(decision->error);
     if (!log_wants(service->log, outcome->level))
         return;
-    const size_t kept = decision->client_id_length < sizeof decision->client_id
-                            ? decision->client_id_length
-                            : sizeof decision->client_id;
+    const size_t kept = decision->client_id_length < sizeof decision->client_id ? decision->client_id_length
+                                                                                : sizeof decision->client_id;
     char client_id[LOG_QUOTED_SIZE(DECISION_CLIENT_ID_SIZE)];
     char source[LOG_QUOTED_SIZE(64)];
     log_quote(client_id, sizeof client_id, decision->client_id, kept);
@@ -71,6 +70,5 @@ void decision_log(const struct decision *decision, const struct service *service
               "outcome=%s reason=%s client_id=%s%s source=%s line=%zu method=%s ms=%.3f", outcome->name,
               decision->reason, client_id, kept < decision->client_id_length ? "…" : "",
               source_text(source, sizeof source, request->source), decision->line,
-              decision->method != NULL ? decision->method : "-",
-              clock_monotonic_ms() - decision->started_ms);
+              decision->method != NULL ? decision->method : "-", clock_monotonic_ms() - decision->started_ms);
 }

@@ -13,10 +13,11 @@ struct decision {
     double started_ms;
     enum oauth_error error;
     const char *reason;
-    char client_id[DECISION_CLIENT_ID_SIZE]; /* copied: the request's own is wiped before the log is written */
-    size_t client_id_length;                 /* as given; may be more than was copied */
-    size_t line;                             /* of the accounts file; 0: none */
-    const char *method;                      /* of the hash, or NULL */
+    char
+        client_id[DECISION_CLIENT_ID_SIZE]; /* copied: the request's own is wiped before the log is written */
+    size_t client_id_length;                /* as given; may be more than was copied */
+    size_t line;                            /* of the accounts file; 0: none */
+    const char *method;                     /* of the hash, or NULL */
 };
 
 void decision_start(struct decision *decision);
@@ -27,8 +28,10 @@ void decision_refuse(struct decision *decision, const struct service *service, e
 
 void decision_set_client_id(struct decision *decision, struct text client_id);
 
-/* outcome=issued|refused|rejected|failed reason=… client_id="…" source=… line=… method=… ms=…; issued and rejected (a request that is not well made)
- * at level info, refused (credentials) at warn, failed at error. */
-void decision_log(const struct decision *decision, const struct service *service, const struct http_request *request);
+/* outcome=issued|refused|rejected|failed reason=… client_id="…" source=… line=… method=… ms=…; issued and
+ * rejected (a request that is not well made) at level info, refused (credentials) at warn, failed at error.
+ */
+void decision_log(const struct decision *decision, const struct service *service,
+                  const struct http_request *request);
 
 #endif

@@ -19,10 +19,8 @@ static const char *const parameters[PARAMETER_COUNT] = {
 };
 
 static const enum oauth_error body_errors[] = {
-    [HTTP_BODY_WHOLE] = OAUTH_NO_ERROR,
-    [HTTP_BODY_TOO_LARGE] = OAUTH_BODY_TOO_LARGE,
-    [HTTP_BODY_CUT_SHORT] = OAUTH_BODY_CUT_SHORT,
-    [HTTP_BODY_BAD_LENGTH] = OAUTH_BODY_BAD_LENGTH,
+    [HTTP_BODY_WHOLE] = OAUTH_NO_ERROR,           [HTTP_BODY_TOO_LARGE] = OAUTH_BODY_TOO_LARGE,
+    [HTTP_BODY_CUT_SHORT] = OAUTH_BODY_CUT_SHORT, [HTTP_BODY_BAD_LENGTH] = OAUTH_BODY_BAD_LENGTH,
     [HTTP_BODY_LOST] = OAUTH_SERVER_ERROR,
 };
 
@@ -35,7 +33,8 @@ static enum oauth_error read_form(struct http_request *request, struct text valu
         return body_errors[request->body_state];
 
     size_t duplicate = 0;
-    switch (form_parse(request->body, request->body_length, parameters, PARAMETER_COUNT, values, &duplicate)) {
+    switch (
+        form_parse(request->body, request->body_length, parameters, PARAMETER_COUNT, values, &duplicate)) {
     case FORM_MALFORMED:
         return OAUTH_MALFORMED_ENCODING;
     case FORM_DUPLICATE:
@@ -69,7 +68,8 @@ static enum oauth_error authenticate(const struct service *service, const struct
 }
 
 /* The successful answer (RFC 6749 §5.1). Where the memory is out, response->body stays NULL. */
-static void respond_token(const char *token, int64_t lifetime, const char *scope, struct http_response *response)
+static void respond_token(const char *token, int64_t lifetime, const char *scope,
+                          struct http_response *response)
 {
     struct json_object *body = json_object_new_object();
     const bool complete = json_add_string(body, "access_token", token) &&

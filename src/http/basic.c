@@ -46,7 +46,8 @@ static bool form_decoded(struct text part, char *scratch, struct text *decoded)
     return text_percent_decode(part, true, scratch, &decoded->length);
 }
 
-/* `buffer` holds the decoded header, scratch room of its size, and room for two readings of at most twice its size. */
+/* `buffer` holds the decoded header, scratch room of its size, and room for two readings of at most twice its
+ * size. */
 static void read_both_ways(struct basic *basic, struct text raw_id, struct text raw_secret)
 {
     const size_t decoded_size = basic->size / 6;

@@ -1,4 +1,5 @@
-/* HTTP Basic credentials (RFC 7617) as OAuth clients send them: form-encoded first (RFC 6749 §2.3.1), raw, or raw in Latin-1. */
+/* HTTP Basic credentials (RFC 7617) as OAuth clients send them: form-encoded first (RFC 6749 §2.3.1), raw, or
+ * raw in Latin-1. */
 #ifndef HTTP_BASIC_H
 #define HTTP_BASIC_H
 

@@ -57,22 +57,22 @@ struct text http_response_render(const struct http_response *response, char **ow
 {
     *owned = NULL;
     size_t length = 0;
-    const char *json = response->body == NULL
-                           ? NULL
-                           : json_object_to_json_string_length(
-                                 response->body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
-                                 &length);
+    const char *json =
+        response->body == NULL
+            ? NULL
+            : json_object_to_json_string_length(
+                  response->body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
     if (json == NULL)
         return text_of(out_of_memory);
 
     const char *const allow = response->allow;
     const char *const realm = response->realm;
-    const int written = asprintf(
-        owned, "Status: %u %s\r\n" COMMON_HEADERS "Content-Length: %zu\r\n%s%s%s%s%s%s\r\n%.*s",
-        response->status, phrase_of(response->status), length, allow != NULL ? "Allow: " : "",
-        allow != NULL ? allow : "", allow != NULL ? "\r\n" : "",
-        realm != NULL ? "WWW-Authenticate: Basic realm=\"" : "", realm != NULL ? realm : "",
-        realm != NULL ? "\"\r\n" : "", (int)length, json);
+    const int written =
+        asprintf(owned, "Status: %u %s\r\n" COMMON_HEADERS "Content-Length: %zu\r\n%s%s%s%s%s%s\r\n%.*s",
+                 response->status, phrase_of(response->status), length, allow != NULL ? "Allow: " : "",
+                 allow != NULL ? allow : "", allow != NULL ? "\r\n" : "",
+                 realm != NULL ? "WWW-Authenticate: Basic realm=\"" : "", realm != NULL ? realm : "",
+                 realm != NULL ? "\"\r\n" : "", (int)length, json);
     if (written < 0) {
         *owned = NULL;
         return text_of(out_of_memory);

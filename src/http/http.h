@@ -1,4 +1,5 @@
-/* A request and its answer, whichever way the web server speaks. Nothing here knows FastCGI, CGI or a descriptor. */
+/* A request and its answer, whichever way the web server speaks. Nothing here knows FastCGI, CGI or a
+ * descriptor. */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
@@ -37,8 +38,8 @@ struct http_response {
 /* Whether a Content-Type value names `media_type`, in any case and with any parameters (RFC 9110 §8.3.1). */
 bool http_media_type_is(struct text content_type, const char *media_type);
 
-/* The answer as CGI has it (RFC 3875 §6): header lines, a blank line, JSON. Never fails: without memory it is the 500 of the
- * contract. `*owned` is what the caller wipes and frees afterwards, or NULL. */
+/* The answer as CGI has it (RFC 3875 §6): header lines, a blank line, JSON. Never fails: without memory it is
+ * the 500 of the contract. `*owned` is what the caller wipes and frees afterwards, or NULL. */
 struct text http_response_render(const struct http_response *response, char **owned);
 
 #endif

@@ -27,7 +27,8 @@ static const char *refusal_of(const struct attempt *attempt, const struct accoun
     return NULL;
 }
 
-/* The hash to compute where a client_id has none: one of the file's, always the same one for that client_id. False: the file has none. */
+/* The hash to compute where a client_id has none: one of the file's, always the same one for that client_id.
+ * False: the file has none. */
 static bool decoy_of(const struct attempt *attempt, struct account_entry *decoy, enum oauth_error *error)
 {
     const struct keyset *keys = attempt->service->keys;
@@ -89,15 +90,17 @@ static bool is_given(struct text part)
     return part.data != NULL && part.length > 0;
 }
 
-struct client_auth client_authenticate(const struct service *service, const struct client_credentials *credentials,
-                                       struct text source, int64_t now)
+struct client_auth client_authenticate(const struct service *service,
+                                       const struct client_credentials *credentials, struct text source,
+                                       int64_t now)
 {
     struct address address;
     const bool known_source = source.data != NULL && address_parse(source.data, source.length, &address);
     struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials"};
 
     for (size_t i = 0; i < credentials->count && auth.error == OAUTH_BAD_CREDENTIALS; i++) {
-        const struct attempt attempt = {service, credentials->readings[i], known_source ? &address : NULL, now};
+        const struct attempt attempt = {service, credentials->readings[i], known_source ? &address : NULL,
+                                        now};
         if (is_given(attempt.credentials.client_id) && is_given(attempt.credentials.client_secret))
             auth = try_lines(&attempt);
         else if (i == 0)

@@ -9,7 +9,8 @@ static bool has_control(struct credentials reading)
     return text_has_control(reading.client_id) || text_has_control(reading.client_secret);
 }
 
-/* A client_id beside Basic says nothing new, or contradicts it: only the readings that agree with it are left. */
+/* A client_id beside Basic says nothing new, or contradicts it: only the readings that agree with it are
+ * left. */
 static enum oauth_error take_basic(struct credentials body, struct client_credentials *credentials)
 {
     const struct basic *basic = &credentials->basic;

@@ -1,4 +1,5 @@
-/* How a request gives its client credentials (RFC 6749 §2.3.1): by HTTP Basic or in the body, never both, never in the URL. */
+/* How a request gives its client credentials (RFC 6749 §2.3.1): by HTTP Basic or in the body, never both,
+ * never in the URL. */
 #ifndef OAUTH_CREDENTIALS_H
 #define OAUTH_CREDENTIALS_H
 
@@ -7,13 +8,14 @@
 #include "oauth/oauth_error.h"
 
 struct client_credentials {
-    struct credentials readings[2]; /* to be tried in this order, as one attempt; a part may be absent or empty */
+    struct credentials
+        readings[2]; /* to be tried in this order, as one attempt; a part may be absent or empty */
     size_t count;
     struct basic basic; /* what they point into; or into the request's body */
 };
 
-/* Gathers what there is, from the header and from the body's parameters (absent: not given). OAUTH_NO_ERROR, or the first check that
- * refuses, in the order of the contract. Clear it, whatever the result. */
+/* Gathers what there is, from the header and from the body's parameters (absent: not given). OAUTH_NO_ERROR,
+ * or the first check that refuses, in the order of the contract. Clear it, whatever the result. */
 enum oauth_error client_credentials_gather(const struct http_request *request, struct credentials body,
                                            struct client_credentials *credentials);
 void client_credentials_clear(struct client_credentials *credentials);

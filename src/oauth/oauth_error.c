@@ -46,7 +46,8 @@ static const struct oauth_error_row rows[OAUTH_ERROR_COUNT] = {
                                "bad_credentials"},
     [OAUTH_SCOPE_MALFORMED] = {400, "invalid_scope", NULL, "The scope is malformed", "scope_malformed"},
     [OAUTH_SCOPE_NOT_GRANTED] = {400, "invalid_scope", NULL,
-                                 "The scope holds a value that this client may not have", "scope_not_granted"},
+                                 "The scope holds a value that this client may not have",
+                                 "scope_not_granted"},
     [OAUTH_SERVER_ERROR] = {500, "server_error", NULL, "An unexpected error occurred", "fault"},
 };
 

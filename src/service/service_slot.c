@@ -1,0 +1,178 @@
+#include "service/service_slot.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+/* Together well under the second that the contract gives: 250 to see it, 500 to wait for stillness. */
+#define WATCH_IDLE_MS 250
+#define WATCH_CHANGING_MS 50
+#define STILL_MS 100
+#define PATIENCE_MS 500
+
+struct watched_file {
+    struct file_stamp taken; /* what was last loaded, or tried in vain */
+    struct file_stamp seen;
+    bool changing;
+    double first_seen_ms;
+    double last_change_ms;
+};
+
+struct service_slot {
+    pthread_mutex_t mutex; /* guards `current` */
+    struct service *current;
+    struct watched_file accounts;
+    struct watched_file keys;
+};
+
+static void watch_from(struct service_slot *slot, const struct service *service)
+{
+    slot->accounts = (struct watched_file){.taken = *account_table_stamp(service->accounts)};
+    slot->keys = (struct watched_file){.taken = service->keys->stamp};
+}
+
+struct service_slot *service_slot_new(struct service *first)
+{
+    struct service_slot *slot = malloc(sizeof *slot);
+    if (slot == NULL)
+        return NULL;
+    if (pthread_mutex_init(&slot->mutex, NULL) != 0) {
+        free(slot);
+        return NULL;
+    }
+    slot->current = first;
+    watch_from(slot, first);
+    return slot;
+}
+
+void service_slot_free(struct service_slot *slot)
+{
+    if (slot == NULL)
+        return;
+    service_release(slot->current);
+    pthread_mutex_destroy(&slot->mutex);
+    free(slot);
+}
+
+struct service *service_slot_hold(struct service_slot *slot)
+{
+    pthread_mutex_lock(&slot->mutex);
+    struct service *service = service_hold(slot->current);
+    pthread_mutex_unlock(&slot->mutex);
+    return service;
+}
+
+static void put(struct service_slot *slot, struct service *next)
+{
+    pthread_mutex_lock(&slot->mutex);
+    struct service *previous = slot->current;
+    slot->current = next;
+    pthread_mutex_unlock(&slot->mutex);
+    service_release(previous);
+}
+
+static void log_loaded(const struct service *service, const char *what)
+{
+    log_write(service->log, LOG_LEVEL_INFO, "%s: %zu account lines, %zu keys", what,
+              account_table_count(service->accounts), service->keys->count);
+}
+
+void service_slot_reload(struct service_slot *slot)
+{
+    struct service *current = slot->current;
+    struct report report = {.problem = log_problem, .context = current->log};
+    struct service *next = service_load(current->config->file, &report);
+    if (next == NULL) {
+        log_write(current->log, LOG_LEVEL_ERROR, "reload failed; what was loaded before stays in force");
+        return;
+    }
+    watch_from(slot, next);
+    log_loaded(next, "reloaded");
+    put(slot, next);
+}
+
+/* Whether the file at `path` is to be loaded now. */
+static bool is_due(struct watched_file *file, const char *path)
+{
+    const double now = clock_monotonic_ms();
+    struct file_stamp stamp;
+    file_stamp(path, &stamp); /* a file that is gone has the empty stamp: a change as well */
+    if (!file->changing) {
+        if (file_stamp_equal(&stamp, &file->taken))
+            return false;
+        *file = (struct watched_file){file->taken, stamp, true, now, now};
+    }
+    if (!file_stamp_equal(&stamp, &file->seen)) {
+        file->seen = stamp;
+        file->last_change_ms = now;
+    }
+    if (now - file->last_change_ms < STILL_MS && now - file->first_seen_ms < PATIENCE_MS)
+        return false;
+    file->changing = false;
+    file->taken = stamp;
+    return true;
+}
+
+/* The current snapshot with its own hold on everything, for one part to be replaced. NULL: out of memory. */
+static struct service *copy_of(struct service *service)
+{
+    struct service *copy = malloc(sizeof *copy);
+    if (copy == NULL)
+        return NULL;
+    refcount_init(&copy->holders);
+    copy->config = config_hold(service->config);
+    copy->accounts = account_table_hold(service->accounts);
+    copy->keys = keyset_hold(service->keys);
+    copy->log = log_hold(service->log);
+    return copy;
+}
+
+static bool replace_accounts(struct service *service, struct report *report)
+{
+    struct account_table *accounts =
+        account_table_load(service->config->accounts, service->config->allow_legacy_hashes, report);
+    if (accounts == NULL)
+        return false;
+    account_table_release(service->accounts);
+    service->accounts = accounts;
+    return true;
+}
+
+static bool replace_keys(struct service *service, struct report *report)
+{
+    struct keyset *keys = keyset_load(service->config->keys, report);
+    if (keys == NULL)
+        return false;
+    keyset_release(service->keys);
+    service->keys = keys;
+    return true;
+}
+
+static void take_over(struct service_slot *slot, bool (*replace)(struct service *, struct report *),
+                      const char *path)
+{
+    struct service *current = slot->current;
+    struct report report = {.problem = log_problem, .context = current->log};
+    struct service *next = copy_of(current);
+    if (next == NULL || !replace(next, &report)) {
+        log_write(current->log, LOG_LEVEL_ERROR,
+                  "%s has changed but cannot be used; what was loaded before stays in force", path);
+        service_release(next);
+        return;
+    }
+    log_loaded(next, path);
+    put(slot, next);
+}
+
+int service_slot_watch(struct service_slot *slot)
+{
+    const struct config *config = slot->current->config;
+    if (is_due(&slot->accounts, config->accounts)) {
+        take_over(slot, replace_accounts, config->accounts);
+        config = slot->current->config;
+    }
+    if (is_due(&slot->keys, config->keys))
+        take_over(slot, replace_keys, config->keys);
+    return slot->accounts.changing || slot->keys.changing ? WATCH_CHANGING_MS : WATCH_IDLE_MS;
+}
