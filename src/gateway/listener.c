@@ -68,9 +68,11 @@ static int open_unix(const char *path, int backlog, struct report *report)
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0)
         return fail(report, path, "a socket cannot be made");
-    if (bind_unix(listener, &name) != 0 || listen(listener, backlog) != 0)
-        return close_and_fail(listener, why, path);
-    return listener;
+    if (bind_unix(listener, &name) == 0 && listen(listener, backlog) == 0)
+        return listener;
+    fail(report, path, "cannot listen here");
+    close(listener);
+    return -1;
 }
 
 /* Splits "host:port" or "[host]:port" in place. */

@@ -1,0 +1,276 @@
+#include "gateway/workers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "gateway/fastcgi.h"
+
+/* libfcgi, json-c and libcrypt keep their large things on the heap. */
+#define STACK_SIZE ((size_t)512 * 1024)
+/* After the stop, a connection that was just accepted has this long to send its first bytes. */
+#define FRESH_GRACE_MS 1000.0
+
+/* What an event is about: the descriptor, and whether the connection has not had a request yet. */
+#define EVENT_FRESH ((uint64_t)1 << 32)
+#define EVENT_DESCRIPTOR(event) ((int)((event)&UINT32_MAX))
+
+struct worker {
+    struct workers *all;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards the two below against the watch */
+    int descriptor;        /* of the request in hand, or -1 */
+    double deadline_ms;
+};
+
+struct workers {
+    struct service_slot *slot;
+    int listener;
+    int epoll;
+    int ended; /* an eventfd: readable when the threads are to end */
+    long most;
+    double timeout_ms;
+    atomic_bool stopping;
+    double stopped_ms;
+    atomic_long waiting;   /* threads in epoll_wait() */
+    atomic_long fresh;     /* accepted connections without a request yet */
+    pthread_mutex_t mutex; /* guards the two below */
+    long count;
+    struct worker *worker; /* room for `most` */
+};
+
+static bool start_thread(struct workers *workers);
+
+static bool is_stopping(void *context)
+{
+    const struct worker *worker = context;
+    return atomic_load(&worker->all->stopping);
+}
+
+static void watch_begins(struct worker *worker, int descriptor)
+{
+    pthread_mutex_lock(&worker->mutex);
+    worker->descriptor = descriptor;
+    worker->deadline_ms = clock_monotonic_ms() + worker->all->timeout_ms;
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static void watch_ends(void *context)
+{
+    struct worker *worker = context;
+    pthread_mutex_lock(&worker->mutex);
+    worker->descriptor = -1;
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static bool set_event(struct workers *workers, int operation, int descriptor, uint32_t events, uint64_t data)
+{
+    struct epoll_event event = {.events = events, .data.u64 = data};
+    return epoll_ctl(workers->epoll, operation, descriptor, &event) == 0;
+}
+
+static void serve_connection(struct worker *worker, uint64_t event)
+{
+    struct workers *workers = worker->all;
+    const int descriptor = EVENT_DESCRIPTOR(event);
+    const struct fastcgi_connection connection = {
+        .descriptor = descriptor,
+        .slot = workers->slot,
+        .is_stopping = is_stopping,
+        .answered = watch_ends,
+        .context = worker,
+    };
+    watch_begins(worker, descriptor);
+    const bool kept = fastcgi_answer(&connection);
+    if (event & EVENT_FRESH)
+        atomic_fetch_sub(&workers->fresh, 1);
+    if (kept && !set_event(workers, EPOLL_CTL_MOD, descriptor, EPOLLIN | EPOLLONESHOT, (uint64_t)descriptor))
+        close(descriptor);
+}
+
+static bool set_time_limits(int descriptor, double timeout_ms)
+{
+    const struct timeval limit = {.tv_sec = (time_t)(timeout_ms / 1000)};
+    return setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
+           setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0;
+}
+
+/* Takes one connection off the listening socket and into the set: it is served when its first bytes are
+ * there. */
+static bool accept_connection(struct workers *workers)
+{
+    const int descriptor = accept4(workers->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    atomic_fetch_add(&workers->fresh, 1);
+    if (set_time_limits(descriptor, workers->timeout_ms) &&
+        set_event(workers, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT,
+                  (uint64_t)descriptor | EVENT_FRESH))
+        return true;
+    atomic_fetch_sub(&workers->fresh, 1);
+    close(descriptor);
+    return true;
+}
+
+/* Without a descriptor or memory to spare the listening socket stays ready: looked at again in a moment, not
+ * in a busy loop. */
+static void pause_accepting(struct workers *workers, int error)
+{
+    struct service *service = service_slot_hold(workers->slot);
+    log_write(service->log, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s", strerror(error));
+    service_release(service);
+    nanosleep(&(struct timespec){.tv_nsec = 100 * 1000 * 1000}, NULL);
+}
+
+static void handle_event(struct worker *worker, uint64_t event)
+{
+    struct workers *workers = worker->all;
+    if (EVENT_DESCRIPTOR(event) != workers->listener) {
+        serve_connection(worker, event);
+        return;
+    }
+    if (atomic_load(&workers->stopping) || accept_connection(workers))
+        return;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        pause_accepting(workers, errno);
+}
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    struct workers *workers = worker->all;
+    for (;;) {
+        struct epoll_event event;
+        const int ready = epoll_wait(workers->epoll, &event, 1, -1);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready < 0 || EVENT_DESCRIPTOR(event.data.u64) == workers->ended)
+            return NULL;
+        /* The last one that waited is busy now: another takes its place. */
+        if (atomic_fetch_sub(&workers->waiting, 1) == 1)
+            start_thread(workers);
+        handle_event(worker, event.data.u64);
+        atomic_fetch_add(&workers->waiting, 1);
+    }
+}
+
+/* False: as many as may be, or the system has no more. */
+static bool start_thread(struct workers *workers)
+{
+    bool started = false;
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    pthread_mutex_lock(&workers->mutex);
+    if (workers->count < workers->most) {
+        struct worker *worker = &workers->worker[workers->count];
+        *worker = (struct worker){.all = workers, .descriptor = -1, .mutex = PTHREAD_MUTEX_INITIALIZER};
+        atomic_fetch_add(&workers->waiting, 1);
+        pthread_attr_setstacksize(&attributes, STACK_SIZE);
+        started = pthread_create(&worker->thread, &attributes, work, worker) == 0;
+        if (started)
+            workers->count++;
+        else
+            atomic_fetch_sub(&workers->waiting, 1);
+    }
+    pthread_mutex_unlock(&workers->mutex);
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+static void free_workers(struct workers *workers)
+{
+    if (workers->epoll >= 0)
+        close(workers->epoll);
+    if (workers->ended >= 0)
+        close(workers->ended);
+    if (workers->listener >= 0)
+        close(workers->listener);
+    free(workers->worker);
+    free(workers);
+}
+
+struct workers *workers_start(int listener, struct service_slot *slot)
+{
+    struct workers *workers = calloc(1, sizeof *workers);
+    if (workers == NULL)
+        return NULL;
+    struct service *service = service_slot_hold(slot);
+    workers->most = service->config->threads;
+    workers->timeout_ms = (double)service->config->request_timeout * 1000;
+    service_release(service);
+
+    workers->slot = slot;
+    workers->listener = listener;
+    workers->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    workers->worker = calloc((size_t)workers->most, sizeof *workers->worker);
+    workers->epoll = epoll_create1(EPOLL_CLOEXEC);
+    workers->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    const int flags = fcntl(listener, F_GETFL);
+    if (workers->worker != NULL && workers->epoll >= 0 && workers->ended >= 0 && flags >= 0 &&
+        fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
+        set_event(workers, EPOLL_CTL_ADD, workers->ended, EPOLLIN, (uint64_t)workers->ended) &&
+        set_event(workers, EPOLL_CTL_ADD, listener, EPOLLIN | EPOLLEXCLUSIVE, (uint64_t)listener) &&
+        start_thread(workers))
+        return workers;
+
+    const int error = errno;
+    workers->listener = -1;
+    free_workers(workers);
+    errno = error;
+    return NULL;
+}
+
+void workers_watch(struct workers *workers)
+{
+    const double now = clock_monotonic_ms();
+    pthread_mutex_lock(&workers->mutex);
+    for (long i = 0; i < workers->count; i++) {
+        struct worker *worker = &workers->worker[i];
+        pthread_mutex_lock(&worker->mutex);
+        if (worker->descriptor >= 0 && now > worker->deadline_ms) {
+            shutdown(worker->descriptor, SHUT_RDWR);
+            worker->descriptor = -1;
+        }
+        pthread_mutex_unlock(&worker->mutex);
+    }
+    pthread_mutex_unlock(&workers->mutex);
+}
+
+void workers_stop_accepting(struct workers *workers)
+{
+    epoll_ctl(workers->epoll, EPOLL_CTL_DEL, workers->listener, NULL);
+    while (accept_connection(workers))
+        ;
+    workers->stopped_ms = clock_monotonic_ms();
+    atomic_store(&workers->stopping, true);
+}
+
+bool workers_are_idle(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->mutex);
+    const long count = workers->count;
+    pthread_mutex_unlock(&workers->mutex);
+    const bool expected =
+        atomic_load(&workers->fresh) > 0 && clock_monotonic_ms() - workers->stopped_ms < FRESH_GRACE_MS;
+    return !expected && atomic_load(&workers->waiting) == count;
+}
+
+void workers_end(struct workers *workers)
+{
+    const uint64_t one = 1;
+    const ssize_t written = write(workers->ended, &one, sizeof one);
+    for (long i = 0; written == sizeof one && i < workers->count; i++)
+        pthread_join(workers->worker[i].thread, NULL);
+    free_workers(workers);
+}
