@@ -1,0 +1,15 @@
+/* The FastCGI responder from its first to its last request: signals, reload, watch, an orderly end. */
+#ifndef GATEWAY_RESPONDER_H
+#define GATEWAY_RESPONDER_H
+
+#include "service/service_slot.h"
+
+/* Blocks the signals that the responder waits for, and ignores SIGPIPE. Call it first, before any thread and
+ * any loading: a signal that comes early then waits, where it would have ended the process. */
+void responder_block_signals(void);
+
+/* Serves on `listener`, which it takes over, with `service`, whose hold it takes over, until SIGTERM, SIGINT
+ * or SIGUSR1; then finishes the requests in hand. SIGHUP loads everything anew. Returns the exit status. */
+int responder_serve(int listener, struct service *service);
+
+#endif

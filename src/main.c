@@ -1,0 +1,114 @@
+/* token.fcgi: options, and which way the web server speaks. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gateway/cgi.h"
+#include "gateway/listener.h"
+#include "gateway/responder.h"
+#include "version.h"
+
+#define EXIT_USAGE 2
+
+static const char usage[] =
+    "usage: token.fcgi [-c FILE] [-l ADDRESS] [-t] [-V] [-h]\n"
+    "  -c FILE     the configuration; else $TOKEN_CONF, else " SYSCONFDIR "/token/token.conf\n"
+    "  -l ADDRESS  listen on /path/to.sock or host:port when no socket was passed in\n"
+    "  -t          check configuration, accounts and keys, and exit\n"
+    "  -V          print the version\n"
+    "  -h          print this\n"
+    "A web server starts it as FastCGI (descriptor 0 is a listening socket) or as CGI. See token.fcgi(8).\n";
+
+struct options {
+    const char *config;
+    const char *address;
+    bool check;
+};
+
+static int check(const char *config_file)
+{
+    struct report report = {.problem = report_to_stream, .context = stderr};
+    struct service *service = service_check(config_file, &report);
+    if (service == NULL)
+        return EXIT_FAILURE;
+    printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,
+           account_table_count(service->accounts), service->keys->count, report.warnings);
+    service_release(service);
+    return EXIT_SUCCESS;
+}
+
+static int serve_fastcgi(const struct options *options)
+{
+    responder_block_signals();
+    struct report report = {.problem = report_to_stream, .context = stderr};
+    struct service *service = service_load(options->config, &report);
+    if (service == NULL)
+        return EXIT_FAILURE;
+    if (listener_is_inherited())
+        return responder_serve(STDIN_FILENO, service);
+
+    const int listener = listener_open(options->address, (int)service->config->backlog, &report);
+    if (listener < 0) {
+        service_release(service);
+        return EXIT_FAILURE;
+    }
+    const int status = responder_serve(listener, service);
+    listener_remove(options->address);
+    return status;
+}
+
+/* False: an option ended the program, or was wrong. */
+static bool read_options(int argc, char **argv, struct options *options, int *status)
+{
+    int option = 0;
+    *status = EXIT_SUCCESS;
+    while ((option = getopt(argc, argv, "c:l:tVh")) != -1) {
+        switch (option) {
+        case 'c':
+            options->config = optarg;
+            break;
+        case 'l':
+            options->address = optarg;
+            break;
+        case 't':
+            options->check = true;
+            break;
+        case 'V':
+            puts("token.fcgi " TOKEN_VERSION);
+            return false;
+        case 'h':
+            fputs(usage, stdout);
+            return false;
+        default:
+            fputs(usage, stderr);
+            *status = EXIT_USAGE;
+            return false;
+        }
+    }
+    if (optind == argc)
+        return true;
+    fprintf(stderr, "token.fcgi: no argument is expected: %s\n%s", argv[optind], usage);
+    *status = EXIT_USAGE;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    int status = EXIT_SUCCESS;
+    if (!read_options(argc, argv, &options, &status))
+        return status;
+    options.config = config_path(options.config);
+
+    if (options.check)
+        return check(options.config);
+    if (listener_is_inherited() || options.address != NULL)
+        return serve_fastcgi(&options);
+    if (cgi_is_requested())
+        return cgi_serve(options.config);
+    fprintf(stderr,
+            "token.fcgi: no socket was passed in and this is no CGI request; give -l ADDRESS to listen\n%s",
+            usage);
+    return EXIT_USAGE;
+}
