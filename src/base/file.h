@@ -24,8 +24,9 @@ struct file_content {
     struct stat status;
 };
 
-/* Reads the regular file at `path`, of at most `limit` bytes. False with errno set (EFBIG: over the limit, EINVAL: not
- * a regular file, ENOMEM, or open/read's own); `content` is then empty. Free with file_content_free(). */
+/* Reads the regular file at `path`, of at most `limit` bytes. False with errno set (EFBIG: over the limit,
+ * EINVAL: not a regular file, ENOMEM, or open/read's own); `content` is then empty. Free with
+ * file_content_free(). */
 bool file_read(const char *path, size_t limit, struct file_content *content);
 
 /* Wipes and frees. */
@@ -43,14 +44,15 @@ char *file_resolve(const char *relative_to, const char *path);
  * The group may do both: 0640 with the web server's group is the usual way. */
 bool file_mode_is_safe(const char *path, const struct stat *status, bool secret, struct report *report);
 
-/* An exclusive lock among programs that rewrite files beside `path` (links followed): held until the descriptor is
- * closed or the process ends; waits for its turn. The folder itself is locked, so nothing is left behind.
- * -1 with errno set. */
+/* An exclusive lock among programs that rewrite files beside `path` (links followed): held until the
+ * descriptor is closed or the process ends; waits for its turn. The folder itself is locked, so nothing is
+ * left behind. -1 with errno set. */
 int file_lock(const char *path);
 
-/* Puts `data` in the place of the file `path` (links followed) atomically: a new file beside it, synced, renamed over
- * it, folder synced. Keeps owner, group and mode of the old file; where there is none, the mode is `mode`. Killed or failing at
- * any moment, the old file or the new one is there. Call it under file_lock(). False with errno set. */
+/* Puts `data` in the place of the file `path` (links followed) atomically: a new file beside it, synced,
+ * renamed over it, folder synced. Keeps owner, group and mode of the old file; where there is none, the mode
+ * is `mode`. Killed or failing at any moment, the old file or the new one is there. Call it under
+ * file_lock(). False with errno set. */
 bool file_replace(const char *path, const char *data, size_t size, mode_t mode);
 
 #endif

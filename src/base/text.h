@@ -11,11 +11,12 @@ struct text {
     size_t length;
 };
 
-struct text text_of(const char *string); /* NULL: absent */
-bool text_equal(struct text a, struct text b);
+struct text text_of(const char *string);       /* NULL: absent */
+bool text_equal(struct text a, struct text b); /* absent and empty are equal */
 bool text_is(struct text a, const char *string);
 
-/* The part before the first `separator`; `*rest` moves behind it, or becomes absent at the end. Call while rest->data. */
+/* The part before the first `separator`; `*rest` moves behind it, or becomes absent at the end. Call while
+ * rest->data. */
 struct text text_split(struct text *rest, char separator);
 
 /* A copy that ends in a NUL. The caller frees; NULL: out of memory. */
@@ -24,14 +25,18 @@ char *text_copy(struct text text);
 /* Whether a byte under 0x20 or a DEL is in it. */
 bool text_has_control(struct text text);
 
+/* Puts '?' in the place of what could forge a line or move a terminal's cursor: control characters, C1 among
+ * them, and everything beyond ASCII where the whole is not UTF-8. */
+void text_make_printable(char *data, size_t length);
+
 /* RFC 3629: no overlong form, no surrogate, nothing over U+10FFFF. */
 bool text_is_utf8(struct text text);
 
 /* Reads Latin-1 and writes UTF-8: `out` has room for 2 * text.length bytes. Returns the bytes written. */
 size_t text_latin1_to_utf8(struct text text, char *out);
 
-/* Decodes %XX, and '+' to a space where `plus` is set, into `out` of text.length bytes (it may be text.data itself).
- * False: a '%' without two hexadecimal digits. */
+/* Decodes %XX, and '+' to a space where `plus` is set, into `out` of text.length bytes (it may be text.data
+ * itself). False: a '%' without two hexadecimal digits. */
 bool text_percent_decode(struct text text, bool plus, char *out, size_t *length);
 
 /* Reads a decimal number of digits only, within [low, high]. */

@@ -1,0 +1,112 @@
+#include "base/clock.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+
+enum { SECONDS_A_DAY = 86400, DAYS_1970 = 719468, DAYS_400_YEARS = 146097 };
+
+int64_t clock_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
+double clock_monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* Days and dates are computed here and not by timegm() and gmtime_r(): those take the time zone's lock, and
+ * every log line has a date. The year is taken to begin in March, so that the leap day is its last. */
+static int64_t days_of(long year, long month, long day)
+{
+    const long march_year = month > 2 ? year : year - 1;
+    const long march_month = month > 2 ? month - 3 : month + 9;
+    const long day_of_year = (153 * march_month + 2) / 5 + day - 1;
+    return march_year * 365 + march_year / 4 - march_year / 100 + march_year / 400 + day_of_year - DAYS_1970;
+}
+
+static void date_of(int64_t days, int *year, int *month, int *day)
+{
+    const int64_t since_0000 = days + DAYS_1970;
+    const int64_t era = since_0000 / DAYS_400_YEARS;
+    const int64_t day_of_era = since_0000 % DAYS_400_YEARS;
+    const int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / (DAYS_400_YEARS - 1)) / 365;
+    const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const int64_t march_month = (5 * day_of_year + 2) / 153;
+    *day = (int)(day_of_year - (153 * march_month + 2) / 5 + 1);
+    *month = (int)(march_month < 10 ? march_month + 3 : march_month - 9);
+    *year = (int)(era * 400 + year_of_era + (*month <= 2));
+}
+
+/* The places of the digits in both forms; what stands between them is compared with `shape`. */
+static const char shape[] = "0000-00-00T00:00:00Z";
+
+static const struct field {
+    size_t at;
+    size_t length;
+    long low;
+    long high;
+} fields[] = {
+    {0, 4, 1970, 9999}, {5, 2, 1, 12}, {8, 2, 1, 31}, {11, 2, 0, 23}, {14, 2, 0, 59}, {17, 2, 0, 59},
+};
+
+enum { YEAR, MONTH, DAY, HOUR, MINUTE, SECOND, FIELDS, DATE_LENGTH = 10 };
+
+static bool has_shape(const char *text, size_t length)
+{
+    if (length != DATE_LENGTH && length != sizeof shape - 1)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (shape[i] != '0' && text[i] != shape[i])
+            return false;
+    }
+    return true;
+}
+
+bool clock_parse_date(const char *text, size_t length, int64_t *seconds)
+{
+    if (!has_shape(text, length))
+        return false;
+    long values[FIELDS] = {0};
+    for (size_t i = 0; i < FIELDS && fields[i].at < length; i++) {
+        const struct text digits = {text + fields[i].at, fields[i].length};
+        if (!text_parse_number(digits, fields[i].low, fields[i].high, &values[i]))
+            return false;
+    }
+
+    const int64_t days = days_of(values[YEAR], values[MONTH], values[DAY]);
+    int year;
+    int month;
+    int day;
+    date_of(days, &year, &month, &day);
+    if (month != values[MONTH])
+        return false; /* the 31st of a month that has none */
+    *seconds = days * SECONDS_A_DAY + values[HOUR] * 3600 + values[MINUTE] * 60 + values[SECOND];
+    return true;
+}
+
+static void put_digits(char *out, size_t at, size_t length, int64_t value)
+{
+    for (size_t i = length; i > 0; i--, value /= 10)
+        out[at + i - 1] = (char)('0' + value % 10);
+}
+
+void clock_format_date(int64_t seconds, char out[CLOCK_DATE_SIZE])
+{
+    const int64_t of_day = seconds % SECONDS_A_DAY;
+    int year;
+    int month;
+    int day;
+    date_of(seconds / SECONDS_A_DAY, &year, &month, &day);
+    const int64_t values[FIELDS] = {year, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60};
+    memcpy(out, shape, sizeof shape);
+    for (size_t i = 0; i < FIELDS; i++)
+        put_digits(out, fields[i].at, fields[i].length, values[i]);
+}

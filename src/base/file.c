@@ -1,0 +1,142 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+
+enum { FIRST_ROOM = 4096 };
+
+static struct file_stamp stamp_of(const struct stat *status)
+{
+    return (struct file_stamp){.device = status->st_dev,
+                               .inode = status->st_ino,
+                               .size = status->st_size,
+                               .modified = status->st_mtim,
+                               .changed = status->st_ctim};
+}
+
+/* Not realloc(): it would leave a copy of a secret behind. */
+static bool grow(char **data, size_t *room, size_t filled, size_t new_room)
+{
+    char *grown = malloc(new_room);
+    if (grown == NULL)
+        return false;
+    if (filled > 0)
+        memcpy(grown, *data, filled);
+    secret_free(*data, filled);
+    *data = grown;
+    *room = new_room;
+    return true;
+}
+
+/* Reads to the end, wherever it is by now: the file may be growing. One byte of room stays for the NUL. */
+static bool read_all(int descriptor, size_t limit, size_t room, struct file_content *content)
+{
+    if (!grow(&content->data, &room, 0, room))
+        return false;
+    for (;;) {
+        if (content->size + 1 == room && !grow(&content->data, &room, content->size, room * 2))
+            return false;
+        const ssize_t got = read(descriptor, content->data + content->size, room - 1 - content->size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return false;
+        content->size += (size_t)got;
+        if (content->size > limit) {
+            errno = EFBIG;
+            return false;
+        }
+        if (got == 0) {
+            content->data[content->size] = '\0';
+            return true;
+        }
+    }
+}
+
+static bool read_descriptor(int descriptor, size_t limit, struct file_content *content)
+{
+    if (fstat(descriptor, &content->status) != 0)
+        return false;
+    if (!S_ISREG(content->status.st_mode)) {
+        errno = EINVAL;
+        return false;
+    }
+    content->stamp = stamp_of(&content->status);
+    const size_t size = (size_t)content->status.st_size;
+    if (size > limit) {
+        errno = EFBIG;
+        return false;
+    }
+    /* Some files, as those of /proc, do not tell their size. */
+    return read_all(descriptor, limit, size == 0 ? FIRST_ROOM : size + 2, content);
+}
+
+bool file_read(const char *path, size_t limit, struct file_content *content)
+{
+    *content = (struct file_content){.data = NULL};
+    /* O_NONBLOCK: a FIFO by that name is an error, and not a wait for its writer. */
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor < 0)
+        return false;
+    const bool good = read_descriptor(descriptor, limit, content);
+    const int error = errno;
+    close(descriptor);
+    if (!good)
+        file_content_free(content);
+    errno = error;
+    return good;
+}
+
+void file_content_free(struct file_content *content)
+{
+    secret_free(content->data, content->size);
+    *content = (struct file_content){.data = NULL};
+}
+
+bool file_stamp(const char *path, struct file_stamp *stamp)
+{
+    struct stat status;
+    const bool good = stat(path, &status) == 0;
+    *stamp = good ? stamp_of(&status) : (struct file_stamp){.size = 0};
+    return good;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+}
+
+char *file_resolve(const char *relative_to, const char *path)
+{
+    const char *slash = path[0] == '/' ? NULL : strrchr(relative_to, '/');
+    const size_t folder = slash == NULL ? 0 : (size_t)(slash + 1 - relative_to);
+    const size_t size = strlen(path) + 1;
+    char *resolved = malloc(folder + size);
+    if (resolved == NULL)
+        return NULL;
+    memcpy(resolved, relative_to, folder);
+    memcpy(resolved + folder, path, size);
+    return resolved;
+}
+
+bool file_mode_is_safe(const char *path, const struct stat *status, bool secret, struct report *report)
+{
+    const mode_t unsafe = secret ? S_IROTH | S_IWOTH : S_IWOTH;
+    if ((status->st_mode & unsafe) == 0)
+        return true;
+    report_problem(report, SEVERITY_ERROR, path, 0, "mode %04o lets everybody %s it; run: chmod %s '%s'",
+                   (unsigned)(status->st_mode & 07777), secret ? "read or write" : "write",
+                   secret ? "o-rwx" : "o-w", path);
+    return false;
+}

@@ -1,0 +1,163 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { LINKS_FOLLOWED = 40 };
+
+/* The path behind the symbolic link `path`; NULL with errno EINVAL: it is not a link. */
+static char *link_target(const char *path)
+{
+    char target[PATH_MAX];
+    const ssize_t length = readlink(path, target, sizeof target - 1);
+    if (length < 0)
+        return NULL;
+    target[length] = '\0';
+    return file_resolve(path, target);
+}
+
+/* Follows links by hand, for the last of them may lead to a file that is yet to be made. */
+static char *follow_links(const char *path)
+{
+    char *at = file_resolve("", path);
+    for (int links = 0; at != NULL && links < LINKS_FOLLOWED; links++) {
+        char *target = link_target(at);
+        if (target == NULL && (errno == EINVAL || errno == ENOENT))
+            return at;
+        free(at);
+        at = target;
+    }
+    if (at != NULL)
+        errno = ELOOP;
+    free(at);
+    return NULL;
+}
+
+/* Opens the folder in which the file of `path` really is, and says the file's name in it. The caller closes
+ * and frees. */
+static int open_folder(const char *path, char **name)
+{
+    int folder = -1;
+    *name = NULL;
+    char *real = follow_links(path);
+    if (real == NULL)
+        return -1;
+    char *slash = strrchr(real, '/');
+    char *part = slash == NULL ? real : slash + 1;
+    *name = strdup(part);
+    *part = '\0';
+    if (*name != NULL)
+        folder = open(real[0] == '\0' ? "." : real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) {
+        const int error = errno;
+        free(*name);
+        *name = NULL;
+        errno = error;
+    }
+    free(real);
+    return folder;
+}
+
+int file_lock(const char *path)
+{
+    char *name;
+    const int folder = open_folder(path, &name);
+    if (folder < 0)
+        return -1;
+    free(name);
+    int result;
+    do
+        result = flock(folder, LOCK_EX);
+    while (result != 0 && errno == EINTR);
+    if (result == 0)
+        return folder;
+    const int error = errno;
+    close(folder);
+    errno = error;
+    return -1;
+}
+
+static bool write_all(int descriptor, const char *data, size_t size)
+{
+    while (size > 0) {
+        const ssize_t written = write(descriptor, data, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        data += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+/* Gives the new file the owner, group and mode of the old one, where there is one. An owner that cannot be
+ * kept is an error: the daemon might not be able to read the file any more. */
+static bool take_over_owner(int descriptor, int folder, const char *name, mode_t mode)
+{
+    struct stat old;
+    if (fstatat(folder, name, &old, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT && fchmod(descriptor, mode) == 0;
+    if (!S_ISREG(old.st_mode)) {
+        errno = EINVAL;
+        return false;
+    }
+    return fchown(descriptor, old.st_uid, old.st_gid) == 0 && fchmod(descriptor, old.st_mode & 07777) == 0;
+}
+
+/* Makes `name` with all that is to stand in it, synced. */
+static bool write_beside(int folder, const char *name, const char *beside, const char *data, size_t size,
+                         mode_t mode)
+{
+    const int descriptor = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (descriptor < 0)
+        return false;
+    const bool good = write_all(descriptor, data, size) &&
+                      take_over_owner(descriptor, folder, beside, mode) && fsync(descriptor) == 0;
+    const int error = errno;
+    /* Some file systems tell of a full disk only here. */
+    if (close(descriptor) != 0 && good)
+        return false;
+    errno = error;
+    return good;
+}
+
+static bool replace_in(int folder, const char *name, const char *data, size_t size, mode_t mode)
+{
+    char new_name[NAME_MAX + 1];
+    const int length = snprintf(new_name, sizeof new_name, "%s.new", name);
+    if (length < 0 || (size_t)length >= sizeof new_name) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    /* Under the lock, one that is there was left by a program that was killed. */
+    if (unlinkat(folder, new_name, 0) != 0 && errno != ENOENT)
+        return false;
+    if (write_beside(folder, new_name, name, data, size, mode) &&
+        renameat(folder, new_name, folder, name) == 0)
+        return fsync(folder) == 0;
+    const int error = errno;
+    unlinkat(folder, new_name, 0);
+    errno = error;
+    return false;
+}
+
+bool file_replace(const char *path, const char *data, size_t size, mode_t mode)
+{
+    char *name;
+    const int folder = open_folder(path, &name);
+    if (folder < 0)
+        return false;
+    const bool good = replace_in(folder, name, data, size, mode);
+    const int error = errno;
+    close(folder);
+    free(name);
+    errno = error;
+    return good;
+}

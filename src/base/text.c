@@ -1,0 +1,184 @@
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct text text_of(const char *string)
+{
+    return (struct text){string, string == NULL ? 0 : strlen(string)};
+}
+
+bool text_equal(struct text a, struct text b)
+{
+    return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+bool text_is(struct text a, const char *string)
+{
+    return text_equal(a, text_of(string));
+}
+
+struct text text_split(struct text *rest, char separator)
+{
+    struct text part = *rest;
+    const char *end = part.length == 0 ? NULL : memchr(part.data, separator, part.length);
+    if (end == NULL) {
+        *rest = (struct text){NULL, 0};
+        return part;
+    }
+    part.length = (size_t)(end - part.data);
+    rest->data = end + 1;
+    rest->length -= part.length + 1;
+    return part;
+}
+
+char *text_copy(struct text text)
+{
+    char *copy = malloc(text.length + 1);
+    if (copy == NULL)
+        return NULL;
+    if (text.length > 0)
+        memcpy(copy, text.data, text.length);
+    copy[text.length] = '\0';
+    return copy;
+}
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+bool text_has_control(struct text text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        if (is_control(text.data[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The byte sequences of RFC 3629 §4: the lead byte decides the length and, alone, the range of the second
+ * byte. */
+struct sequence {
+    unsigned char lead_low;
+    unsigned char lead_high;
+    unsigned char second_low;
+    unsigned char second_high;
+    unsigned char length;
+};
+
+static const struct sequence sequences[] = {
+    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+    {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+    {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+/* The bytes of the character that starts at `bytes`; 0: it is none. */
+static size_t utf8_character(const unsigned char *bytes, size_t left)
+{
+    if (bytes[0] < 0x80)
+        return 1;
+    const struct sequence *sequence = NULL;
+    for (size_t i = 0; i < sizeof sequences / sizeof *sequences && sequence == NULL; i++) {
+        if (bytes[0] >= sequences[i].lead_low && bytes[0] <= sequences[i].lead_high)
+            sequence = &sequences[i];
+    }
+    if (sequence == NULL || sequence->length > left)
+        return 0;
+    if (bytes[1] < sequence->second_low || bytes[1] > sequence->second_high)
+        return 0;
+    for (size_t i = 2; i < sequence->length; i++) {
+        if (bytes[i] < 0x80 || bytes[i] > 0xbf)
+            return 0;
+    }
+    return sequence->length;
+}
+
+bool text_is_utf8(struct text text)
+{
+    const unsigned char *bytes = (const unsigned char *)text.data;
+    for (size_t i = 0; i < text.length;) {
+        const size_t length = utf8_character(bytes + i, text.length - i);
+        if (length == 0)
+            return false;
+        i += length;
+    }
+    return true;
+}
+
+size_t text_latin1_to_utf8(struct text text, char *out)
+{
+    char *to = out;
+    for (size_t i = 0; i < text.length; i++) {
+        const unsigned char c = (unsigned char)text.data[i];
+        if (c < 0x80) {
+            *to++ = (char)c;
+        } else {
+            *to++ = (char)(0xc0 | (c >> 6));
+            *to++ = (char)(0x80 | (c & 0x3f));
+        }
+    }
+    return (size_t)(to - out);
+}
+
+/* -1: no hexadecimal digit. */
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool text_percent_decode(struct text text, bool plus, char *out, size_t *length)
+{
+    char *to = out;
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.data[i];
+        if (c == '+' && plus) {
+            c = ' ';
+        } else if (c == '%') {
+            const int high = text.length - i > 2 ? hex_value(text.data[i + 1]) : -1;
+            const int low = high >= 0 ? hex_value(text.data[i + 2]) : -1;
+            if (low < 0)
+                return false;
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        *to++ = c;
+    }
+    *length = (size_t)(to - out);
+    return true;
+}
+
+bool text_parse_number(struct text text, long low, long high, long *number)
+{
+    long value = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        const char c = text.data[i];
+        if (c < '0' || c > '9' || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, c - '0', &value))
+            return false;
+    }
+    if (text.length == 0 || value < low || value > high)
+        return false;
+    *number = value;
+    return true;
+}
+
+void text_make_printable(char *data, size_t length)
+{
+    const bool utf8 = text_is_utf8((struct text){data, length});
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)data[i];
+        if (is_control(data[i]) || (c >= 0x80 && !utf8)) {
+            data[i] = '?';
+        } else if (c == 0xc2 && (unsigned char)data[i + 1] < 0xa0) {
+            data[i++] = '?';
+            data[i] = '?';
+        }
+    }
+}
