@@ -1,0 +1,63 @@
+#include "base/cidr.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/text.h"
+
+enum { MAPPED_PREFIX = 96 };
+
+static const struct address mapped = {{[10] = 0xff, [11] = 0xff}};
+
+bool address_parse(const char *text, size_t length, struct address *address)
+{
+    char copy[INET6_ADDRSTRLEN];
+    if (length >= sizeof copy || text_has_control((struct text){text, length}))
+        return false;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+
+    *address = mapped;
+    return inet_pton(AF_INET, copy, address->bytes + MAPPED_PREFIX / 8) == 1 ||
+           inet_pton(AF_INET6, copy, address->bytes) == 1;
+}
+
+/* The bits of byte `index` that belong to the network. */
+static unsigned char mask_of(unsigned prefix, unsigned index)
+{
+    if (prefix >= (index + 1) * 8)
+        return 0xff;
+    if (prefix <= index * 8)
+        return 0;
+    return (unsigned char)(0xff << ((index + 1) * 8 - prefix));
+}
+
+static bool is_inside(const struct address *address, const struct network *network)
+{
+    for (unsigned i = 0; i < sizeof address->bytes; i++) {
+        if ((address->bytes[i] & mask_of(network->prefix, i)) != network->address.bytes[i])
+            return false;
+    }
+    return true;
+}
+
+bool network_parse(const char *text, size_t length, struct network *network)
+{
+    struct text prefix = {text, length};
+    const struct text address = text_split(&prefix, '/');
+    if (!address_parse(address.data, address.length, &network->address))
+        return false;
+
+    const unsigned before = memchr(address.data, ':', address.length) == NULL ? MAPPED_PREFIX : 0;
+    const long longest = 128 - (long)before;
+    long number = longest;
+    if (prefix.data != NULL && !text_parse_number(prefix, 0, longest, &number))
+        return false;
+    network->prefix = before + (unsigned)number;
+    return is_inside(&network->address, network);
+}
+
+bool network_contains(const struct network *network, const struct address *address)
+{
+    return is_inside(address, network);
+}
