@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* Characters of the base64url form of `size` bytes, without a NUL. */
-#define BASE64URL_LENGTH(size) (((size) * 4 + 2) / 3)
+#define BASE64URL_LENGTH(size) (((size)*4 + 2) / 3)
 
 /* Writes BASE64URL_LENGTH(size) characters and a NUL. Returns the number of characters. */
 size_t base64url_encode(const unsigned char *data, size_t size, char *out);

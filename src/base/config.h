@@ -1,4 +1,5 @@
-/* token.conf: `key = value` lines (CONTRACT: configuration). One table holds every key with its default and range. */
+/* token.conf: `key = value` lines (CONTRACT: configuration). One table holds every key with its default and
+ * range. */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
@@ -19,8 +20,8 @@ struct config {
     char *state;
     char *log;
     char *token_typ;
-    char *user;  /* NULL: none */
-    char *group; /* NULL: none */
+    char *user;       /* NULL: none */
+    char *group;      /* NULL: none */
     char *mount_path; /* of the issuer, percent-decoded, without a slash at its end: "/apiops/auth", or "" */
     long token_lifetime;
     long threads;

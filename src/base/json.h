@@ -8,8 +8,9 @@
 
 #include "base/text.h"
 
-/* Adds `value` under `key` to `object` and takes it over, also when it fails. False: `object` or `value` is NULL, or there is no memory.
- * So a chain of calls on results that were never looked at is safe. `key` is not copied: a constant. */
+/* Adds `value` under `key` to `object` and takes it over, also when it fails. False: `object` or `value` is
+ * NULL, or there is no memory. So a chain of calls on results that were never looked at is safe. `key` is not
+ * copied: a constant. */
 bool json_add(struct json_object *object, const char *key, struct json_object *value);
 bool json_add_string(struct json_object *object, const char *key, const char *value);
 bool json_add_text(struct json_object *object, const char *key, struct text value);

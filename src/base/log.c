@@ -33,6 +33,17 @@ static const struct {
     [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
 };
 
+bool log_level_parse(const char *name, enum log_level *level)
+{
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (strcmp(name, levels[i].name) == 0) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The facility is that of sshd and su: who tried to log in from where is for the eyes of administrators. The
  * socket is opened now, before the process gives up its rights, and belongs to the whole process: it is never
  * closed. */

@@ -10,6 +10,9 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
+/* Reads "error", "warn", "info" or "debug". */
+bool log_level_parse(const char *name, enum log_level *level);
+
 struct log;
 
 /* `destination` is "stderr", "syslog" or a file's path, appended to and made with mode 0640. One holder.
@@ -29,10 +32,11 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
 void log_problem(void *context, enum severity severity, const char *message);
 
 /* Room for log_quote() of `length` bytes that are not cut. */
-#define LOG_QUOTED_SIZE(length) ((length) * 4 + 6)
+#define LOG_QUOTED_SIZE(length) ((length)*4 + 6)
 
-/* Writes `text` in double quotes, with everything but printable ASCII, '"' and '\' as \xHH, so that foreign bytes
- * cannot forge a field or a line; ends in "…" where `size` did not suffice. `size` >= 16. Returns `out`. */
+/* Writes `text` in double quotes, with everything but printable ASCII, '"' and '\' as \xHH, so that foreign
+ * bytes cannot forge a field or a line; ends in "…" where `size` did not suffice. `size` >= 16. Returns
+ * `out`. */
 const char *log_quote(char *out, size_t size, const char *text, size_t length);
 
 #endif

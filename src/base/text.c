@@ -1,7 +1,10 @@
 #include "base/text.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { DISTANCE_LENGTH = 64 };
 
 struct text text_of(const char *string)
 {
@@ -181,4 +184,30 @@ void text_make_printable(char *data, size_t length)
             data[i] = '?';
         }
     }
+}
+
+static size_t least_of(size_t a, size_t b, size_t c)
+{
+    const size_t less = a < b ? a : b;
+    return less < c ? less : c;
+}
+
+/* Levenshtein's, one row of its table at a time. */
+size_t text_distance(struct text a, struct text b)
+{
+    size_t row[DISTANCE_LENGTH + 1];
+    if (a.length > DISTANCE_LENGTH || b.length > DISTANCE_LENGTH)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.length; j++)
+        row[j] = j;
+    for (size_t i = 0; i < a.length; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < b.length; j++) {
+            const size_t replaced = diagonal + (a.data[i] != b.data[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = least_of(row[j] + 1, diagonal + 1, replaced);
+        }
+    }
+    return row[b.length];
 }

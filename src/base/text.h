@@ -39,6 +39,10 @@ size_t text_latin1_to_utf8(struct text text, char *out);
  * itself). False: a '%' without two hexadecimal digits. */
 bool text_percent_decode(struct text text, bool plus, char *out, size_t *length);
 
+/* How many characters are to be put in, taken out or replaced to make `b` of `a`, or a larger number where
+ * one of them is long: for "is … meant?". */
+size_t text_distance(struct text a, struct text b);
+
 /* Reads a decimal number of digits only, within [low, high]. */
 bool text_parse_number(struct text text, long low, long high, long *number);
 
