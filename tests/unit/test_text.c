@@ -1,0 +1,272 @@
+#include "base/text.h"
+
+#include "fixture.h"
+
+#include <limits.h>
+
+static const struct text absent = {NULL, 0};
+
+static void test_equality(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text a;
+        struct text b;
+        bool equal;
+    } rows[] = {
+        {BYTES("abc"), BYTES("abc"), true}, {BYTES("abc"), BYTES("abd"), false},
+        {BYTES("abc"), BYTES("ab"), false}, {BYTES("a\0b"), BYTES("a\0c"), false},
+        {BYTES(""), BYTES(""), true},       {BYTES(""), {NULL, 0}, true},
+        {BYTES("a"), {NULL, 0}, false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        check_row(text_equal(rows[i].a, rows[i].b) == rows[i].equal, "equal", i, rows[i].a.data);
+        check_row(text_equal(rows[i].b, rows[i].a) == rows[i].equal, "equal reversed", i, rows[i].a.data);
+    }
+    assert_true(text_is((struct text)BYTES("id"), "id"));
+    assert_false(text_is((struct text)BYTES("id\0"), "id"));
+    assert_null(text_of(NULL).data);
+    assert_int_equal(text_of("four").length, 4);
+}
+
+static void test_split(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text whole;
+        const char *parts[4];
+    } rows[] = {
+        {BYTES("a:b:c"), {"a", "b", "c"}}, {BYTES("a"), {"a"}}, {BYTES(""), {""}}, {BYTES(":"), {"", ""}},
+        {BYTES("a::"), {"a", "", ""}},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct text rest = rows[i].whole;
+        size_t part = 0;
+        for (; rest.data != NULL; part++) {
+            const char *expected = rows[i].parts[part];
+            check_row(expected != NULL && text_is(text_split(&rest, ':'), expected), "part", i,
+                      rows[i].whole.data);
+        }
+        check_row(rows[i].parts[part] == NULL, "count of parts", i, rows[i].whole.data);
+    }
+}
+
+static void test_copy(void **state)
+{
+    (void)state;
+    char *copy = text_copy((struct text){"abcdef", 3});
+    assert_string_equal(copy, "abc");
+    free(copy);
+    copy = text_copy(absent);
+    assert_string_equal(copy, "");
+    free(copy);
+}
+
+static void test_control(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text;
+        bool control;
+    } rows[] = {
+        {BYTES("plain ~"), false}, {BYTES("a\x1f"), true}, {BYTES("a\x7f"), true},
+        {BYTES("a\0"), true},      {BYTES("\n"), true},    {BYTES("\xc3\xa9\xff"), false},
+        {BYTES(""), false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++)
+        check_row(text_has_control(rows[i].text) == rows[i].control, "control", i, rows[i].text.data);
+}
+
+static void test_printable(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text;
+        const char *expected;
+    } rows[] = {
+        {BYTES("plain"), "plain"},
+        {BYTES("a\nerror: b"), "a?error: b"},
+        {BYTES("a\0b\x7f"), "a?b?"},
+        {BYTES("caf\xc3\xa9 \xe6\xbc\xa2"), "caf\xc3\xa9 \xe6\xbc\xa2"},
+        {BYTES("C1 \xc2\x9b[2J"), "C1 ??[2J"},
+        {BYTES("nbsp \xc2\xa0"), "nbsp \xc2\xa0"},
+        {BYTES("Latin-1 \xe9 \x9b"), "Latin-1 ? ?"},
+        {BYTES("cut short \xc3"), "cut short ?"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char buffer[64];
+        memcpy(buffer, rows[i].text.data, rows[i].text.length);
+        text_make_printable(buffer, rows[i].text.length);
+        check_row(text_is((struct text){buffer, rows[i].text.length}, rows[i].expected), "printable", i,
+                  rows[i].expected);
+    }
+}
+
+static void test_utf8(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text;
+        bool good;
+        const char *what;
+    } rows[] = {
+        {BYTES(""), true, "empty"},
+        {BYTES("ascii\0\x7f"), true, "ASCII"},
+        {BYTES("\xc2\x80\xdf\xbf"), true, "two bytes"},
+        {BYTES("\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf"), true, "three bytes"},
+        {BYTES("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"), true, "four bytes"},
+        {BYTES("\x80"), false, "lone continuation"},
+        {BYTES("\xc0\x80"), false, "overlong NUL"},
+        {BYTES("\xc1\xbf"), false, "overlong, two bytes"},
+        {BYTES("\xe0\x9f\xbf"), false, "overlong, three bytes"},
+        {BYTES("\xf0\x8f\xbf\xbf"), false, "overlong, four bytes"},
+        {BYTES("\xed\xa0\x80"), false, "first surrogate"},
+        {BYTES("\xed\xbf\xbf"), false, "last surrogate"},
+        {BYTES("\xf4\x90\x80\x80"), false, "U+110000"},
+        {BYTES("\xf5\x80\x80\x80"), false, "lead F5"},
+        {BYTES("\xff"), false, "FF"},
+        {BYTES("\xc3"), false, "cut, two bytes"},
+        {BYTES("\xe6\xbc"), false, "cut, three bytes"},
+        {BYTES("\xf0\x9f\x98"), false, "cut, four bytes"},
+        {BYTES("\xc3(\xa9"), false, "no continuation"},
+        {BYTES("\xe6\xbc("), false, "no third byte"},
+        {BYTES("\xf0\x9f\x98("), false, "no fourth byte"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        /* On the heap, so that a sanitizer sees a read behind the end. */
+        char *copy = malloc(rows[i].text.length + (rows[i].text.length == 0));
+        memcpy(copy, rows[i].text.data, rows[i].text.length);
+        const bool good = text_is_utf8((struct text){copy, rows[i].text.length});
+        free(copy);
+        check_row(good == rows[i].good, "UTF-8", i, rows[i].what);
+    }
+    assert_true(text_is_utf8(absent));
+}
+
+static void test_latin1(void **state)
+{
+    (void)state;
+    char in[256];
+    char out[512];
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = (char)i;
+    const size_t length = text_latin1_to_utf8((struct text){in, sizeof in}, out);
+    assert_int_equal(length, 128 + 256);
+    assert_true(text_is_utf8((struct text){out, length}));
+    assert_memory_equal(out + 128, "\xc2\x80", 2);
+    assert_memory_equal(out + length - 2, "\xc3\xbf", 2);
+    assert_int_equal(text_latin1_to_utf8(absent, out), 0);
+}
+
+static void test_percent_decode(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text;
+        bool plus;
+        const char *expected; /* NULL: malformed */
+        size_t length;
+    } rows[] = {
+        {BYTES("plain"), true, "plain", 5},
+        {BYTES("a+b"), true, "a b", 3},
+        {BYTES("a+b"), false, "a+b", 3},
+        {BYTES("%2B+"), true, "+ ", 2},
+        {BYTES("%c3%A9"), true, "\xc3\xa9", 2},
+        {BYTES("%00"), true, "\0", 1},
+        {BYTES("%25%32%35"), true, "%25", 3},
+        {BYTES("%7e%7E"), true, "~~", 2},
+        {BYTES(""), true, "", 0},
+        {BYTES("%"), true, NULL, 0},
+        {BYTES("a%2"), true, NULL, 0},
+        {BYTES("%2g"), true, NULL, 0},
+        {BYTES("%g2"), true, NULL, 0},
+        {BYTES("%%41"), true, NULL, 0},
+        {BYTES("% 1"), true, NULL, 0},
+        {BYTES("%+1"), true, NULL, 0},
+        {BYTES("%\0"
+               "1"),
+         true, NULL, 0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char buffer[64];
+        size_t length = 0;
+        memcpy(buffer, rows[i].text.data, rows[i].text.length);
+        /* In place, as the forms do it. */
+        const bool good =
+            text_percent_decode((struct text){buffer, rows[i].text.length}, rows[i].plus, buffer, &length);
+        check_row(good == (rows[i].expected != NULL), "accepted", i, rows[i].text.data);
+        check_row(!good || text_equal((struct text){buffer, length},
+                                      (struct text){rows[i].expected, rows[i].length}),
+                  "decoded", i, rows[i].text.data);
+    }
+}
+
+static void test_number(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        long low;
+        long high;
+        bool good;
+        long number;
+    } rows[] = {
+        {"0", 0, 10, true, 0},
+        {"10", 0, 10, true, 10},
+        {"007", 0, 10, true, 7},
+        {"11", 0, 10, false, 0},
+        {"0", 1, 10, false, 0},
+        {"", 0, 10, false, 0},
+        {"-1", -5, 10, false, 0},
+        {"+1", 0, 10, false, 0},
+        {" 1", 0, 10, false, 0},
+        {"1 ", 0, 10, false, 0},
+        {"1.0", 0, 10, false, 0},
+        {"0x1", 0, 10, false, 0},
+        {"9223372036854775807", 0, LONG_MAX, true, LONG_MAX},
+        {"9223372036854775808", 0, LONG_MAX, false, 0},
+        {"18446744073709551617", 0, LONG_MAX, false, 0},
+        {"99999999999999999999999999999999", 0, LONG_MAX, false, 0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        long number = 0;
+        const bool good = text_parse_number(text_of(rows[i].text), rows[i].low, rows[i].high, &number);
+        check_row(good == rows[i].good, "accepted", i, rows[i].text);
+        check_row(number == rows[i].number, "number", i, rows[i].text);
+    }
+    long number = 5;
+    assert_false(text_parse_number((struct text){"1\0002", 3}, 0, 100, &number));
+    assert_false(text_parse_number(absent, 0, 100, &number));
+    assert_int_equal(number, 5);
+}
+
+static void test_distance(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a;
+        const char *b;
+        size_t distance;
+    } rows[] = {
+        {"issuer", "issuer", 0}, {"isuer", "issuer", 1}, {"issuers", "issuer", 1}, {"isseur", "issuer", 2},
+        {"", "abc", 3},          {"abc", "", 3},         {"kitten", "sitting", 3}, {"abc", "xyz", 3},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++)
+        check_row(text_distance(text_of(rows[i].a), text_of(rows[i].b)) == rows[i].distance, "distance", i,
+                  rows[i].a);
+    char long_text[65];
+    memset(long_text, 'a', sizeof long_text);
+    assert_int_equal(text_distance((struct text){long_text, 64}, (struct text){long_text, 64}), 0);
+    assert_true(text_distance((struct text){long_text, 65}, text_of("a")) > 64);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_equality), cmocka_unit_test(test_split),          cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_control),  cmocka_unit_test(test_printable),      cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_latin1),   cmocka_unit_test(test_percent_decode), cmocka_unit_test(test_number),
+        cmocka_unit_test(test_distance),
+    };
+    return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}
