@@ -58,7 +58,7 @@ static bool take_host(struct text *rest)
         length = (size_t)(end - rest->data) + 1;
     } else {
         while (length < rest->length && rest->data[length] != ':') {
-            if (strchr("@[]", rest->data[length]) != NULL)
+            if (strchr("[]", rest->data[length]) != NULL)
                 return false;
             length++;
         }
@@ -118,7 +118,7 @@ enum issuer_result issuer_parse(const char *issuer, char **mount_path)
         return ISSUER_SCHEME;
     struct text authority = {behind, strcspn(behind, "/")};
     const struct text path = text_of(behind + authority.length);
-    if (!take_host(&authority))
+    if (memchr(behind, '@', authority.length) != NULL || !take_host(&authority))
         return ISSUER_HOST;
     if (!is_port(authority))
         return ISSUER_PORT;

@@ -1,0 +1,142 @@
+#include "base/cidr.h"
+
+#include "fixture.h"
+
+static const char *in_hex(const struct address *address, char out[33])
+{
+    for (size_t i = 0; i < sizeof address->bytes; i++)
+        snprintf(out + 2 * i, 3, "%02x", address->bytes[i]);
+    return out;
+}
+
+static void test_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *hex; /* NULL: no address */
+    } rows[] = {
+        {"192.0.2.1", "00000000000000000000ffffc0000201"},
+        {"::ffff:192.0.2.1", "00000000000000000000ffffc0000201"},
+        {"::FFFF:c000:201", "00000000000000000000ffffc0000201"},
+        {"2001:db8::1", "20010db8000000000000000000000001"},
+        {"::", "00000000000000000000000000000000"},
+        {"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "ffffffffffffffffffffffffffffffff"},
+        {"", NULL},
+        {"192.0.2", NULL},
+        {"192.0.2.256", NULL},
+        {"192.0.2.01", NULL},
+        {"192.0.2.1 ", NULL},
+        {" 192.0.2.1", NULL},
+        {"0xc0.0.2.1", NULL},
+        {"192.0.2.1:80", NULL},
+        {"2001:db8::1::", NULL},
+        {"[2001:db8::1]", NULL},
+        {"fe80::1%eth0", NULL},
+        {"2001:db8", NULL},
+        {"example.com", NULL},
+        {"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000", NULL},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct address address;
+        char hex[33];
+        const bool good = address_parse(rows[i].text, strlen(rows[i].text), &address);
+        check_row(good == (rows[i].hex != NULL), "accepted", i, rows[i].text);
+        check_row(!good || strcmp(in_hex(&address, hex), rows[i].hex) == 0, "bytes", i, rows[i].text);
+    }
+    struct address address;
+    assert_true(address_parse("192.0.2.1,junk", 9, &address));
+    assert_false(address_parse("192.0.2.1\0junk", 14, &address));
+}
+
+static void test_network(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool good;
+        unsigned prefix;
+    } rows[] = {
+        {"192.0.2.0/24", true, 120},
+        {"192.0.2.1", true, 128},
+        {"192.0.2.1/32", true, 128},
+        {"0.0.0.0/0", true, 96},
+        {"::ffff:192.0.2.0/120", true, 120},
+        {"2001:db8::/32", true, 32},
+        {"2001:db8::1", true, 128},
+        {"::/0", true, 0},
+        {"128.0.0.0/1", true, 97},
+        {"192.0.2.1/24", false, 0},
+        {"192.0.2.0/33", false, 0},
+        {"192.0.2.0/-1", false, 0},
+        {"192.0.2.0/", false, 0},
+        {"192.0.2.0/ 24", false, 0},
+        {"192.0.2.0/24/24", false, 0},
+        {"192.0.2.0/255.255.255.0", false, 0},
+        {"192.0.2.0/99999999999999999999", false, 0},
+        {"0.0.0.1/0", false, 0},
+        {"2001:db8::1/127", false, 0},
+        {"2001:db8::/129", false, 0},
+        {"/24", false, 0},
+        {"/", false, 0},
+        {"", false, 0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct network network;
+        const bool good = network_parse(rows[i].text, strlen(rows[i].text), &network);
+        check_row(good == rows[i].good, "accepted", i, rows[i].text);
+        check_row(!good || network.prefix == rows[i].prefix, "prefix", i, rows[i].text);
+    }
+}
+
+static void test_contains(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *network;
+        const char *address;
+        bool inside;
+    } rows[] = {
+        {"192.0.2.0/24", "192.0.2.0", true},
+        {"192.0.2.0/24", "192.0.2.255", true},
+        {"192.0.2.0/24", "192.0.3.0", false},
+        {"192.0.2.0/24", "192.0.1.255", false},
+        {"192.0.2.0/24", "::ffff:192.0.2.7", true},
+        {"192.0.2.0/24", "::192.0.2.7", false},
+        {"::ffff:192.0.2.0/120", "192.0.2.7", true},
+        {"192.0.2.128/25", "192.0.2.127", false},
+        {"192.0.2.128/25", "192.0.2.129", true},
+        {"192.0.2.4/30", "192.0.2.7", true},
+        {"192.0.2.4/30", "192.0.2.8", false},
+        {"192.0.2.1", "192.0.2.1", true},
+        {"192.0.2.1", "192.0.2.0", false},
+        {"0.0.0.0/0", "255.255.255.255", true},
+        {"0.0.0.0/0", "2001:db8::1", false},
+        {"::/0", "2001:db8::1", true},
+        {"::/0", "192.0.2.1", true},
+        {"2001:db8::/33", "2001:db8:7fff::1", true},
+        {"2001:db8::/33", "2001:db8:8000::1", false},
+        {"2001:db8::1", "2001:db8::1", true},
+        {"2001:db8::1", "2001:db8::2", false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct network network;
+        struct address address;
+        check_row(network_parse(rows[i].network, strlen(rows[i].network), &network), "network", i,
+                  rows[i].network);
+        check_row(address_parse(rows[i].address, strlen(rows[i].address), &address), "address", i,
+                  rows[i].address);
+        check_row(network_contains(&network, &address) == rows[i].inside, rows[i].address, i,
+                  rows[i].network);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_address),
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_contains),
+    };
+    return cmocka_run_group_tests_name("cidr", tests, NULL, NULL);
+}
