@@ -1,4 +1,5 @@
-/* JWS compact serialization (RFC 7515) with the four algorithms of RFC 7518 §3 and RFC 8037 §3.1 that this program signs with. */
+/* JWS compact serialization (RFC 7515) with the four algorithms of RFC 7518 §3 and RFC 8037 §3.1 that this
+ * program signs with. */
 #ifndef TOKEN_JWS_H
 #define TOKEN_JWS_H
 
@@ -14,12 +15,12 @@ enum jws_algorithm { JWS_HS256, JWS_ES256, JWS_EDDSA, JWS_RS256, JWS_ALGORITHM_C
 const char *jws_algorithm_name(enum jws_algorithm algorithm);
 bool jws_algorithm_of(struct text name, enum jws_algorithm *algorithm);
 
-/* Signs: BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature). The caller frees; NULL: out of memory, or
- * OpenSSL refused. Threads may share the key. */
+/* Signs: BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature). The caller frees; NULL: out of
+ * memory, or OpenSSL refused. Threads may share the key. */
 char *jws_sign(enum jws_algorithm algorithm, EVP_PKEY *key, struct text header, struct text payload);
 
-/* Takes a compact serialization apart without looking at its signature. The texts of `parts` are malloc'ed, NUL
- * terminated, and freed with jws_parts_free(). False: not three parts of base64url, or no memory. */
+/* Takes a compact serialization apart without looking at its signature. The texts of `parts` are malloc'ed,
+ * NUL terminated, and freed with jws_parts_free(). False: not three parts of base64url, or no memory. */
 struct jws_parts {
     struct text signing_input; /* points into the token */
     char *header;
@@ -32,7 +33,8 @@ struct jws_parts {
 bool jws_split(struct text token, struct jws_parts *parts);
 void jws_parts_free(struct jws_parts *parts);
 
-/* Whether the signature is the key's, under the algorithm that the key fixes: the token's own `alg` is not asked. */
+/* Whether the signature is the key's, under the algorithm that the key fixes: the token's own `alg` is not
+ * asked. */
 bool jws_verify(enum jws_algorithm algorithm, EVP_PKEY *key, const struct jws_parts *parts);
 
 #endif

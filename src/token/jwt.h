@@ -16,14 +16,14 @@ struct jwt_claims {
     int64_t lifetime; /* seconds; 0: never expires, no `exp` */
 };
 
-/* Signs an access token with the set's signer; `type` is the header's `typ`; `jti` is drawn here. The caller frees;
- * NULL: out of memory, no random bytes, or OpenSSL refused. */
+/* Signs an access token with the set's signer; `type` is the header's `typ`; `jti` is drawn here. The caller
+ * frees; NULL: out of memory, no random bytes, or OpenSSL refused. */
 char *jwt_issue(const struct keyset *keyset, const char *type, const struct jwt_claims *claims);
 
 enum jwt_status {
     JWT_VALID,
     JWT_MALFORMED,
-    JWT_UNKNOWN_KEY,   /* no `kid` of the set */
+    JWT_UNKNOWN_KEY,     /* no `kid` of the set */
     JWT_WRONG_ALGORITHM, /* `alg` is not the key's */
     JWT_BAD_SIGNATURE,
     JWT_WRONG_ISSUER,
@@ -39,10 +39,10 @@ struct jwt {
     const struct signing_key *key; /* NULL: unknown; lives as long as the set */
 };
 
-/* Takes the token apart and verifies it (RFC 7519 §7.2, RFC 9068 §4) at the time `now`. `jwt` is filled as far as it
- * went, whatever the result; put it with jwt_clear(). */
-enum jwt_status jwt_verify(const struct keyset *keyset, struct text token, const char *issuer, const char *audience, int64_t now,
-                           struct jwt *jwt);
+/* Takes the token apart and verifies it (RFC 7519 §7.2, RFC 9068 §4) at the time `now`. `jwt` is filled as
+ * far as it went, whatever the result; put it with jwt_clear(). */
+enum jwt_status jwt_verify(const struct keyset *keyset, struct text token, const char *issuer,
+                           const char *audience, int64_t now, struct jwt *jwt);
 void jwt_clear(struct jwt *jwt);
 /* A sentence for people: "the signature is not the key's" … */
 const char *jwt_status_text(enum jwt_status status);

@@ -1,0 +1,184 @@
+#include "token/jwk.h"
+
+#include <openssl/core_names.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "base/secret.h"
+#include "token/jwk_type.h"
+
+enum { HS256_SIZE = 32, RS256_BITS = 2048, DIGEST_SIZE = 32, NUMBER_MAX_SIZE = RS256_BITS / 8 };
+
+static bool add_octets(struct json_object *jwk, const char *name, const unsigned char *octets, size_t size)
+{
+    char encoded[BASE64URL_LENGTH(NUMBER_MAX_SIZE) + 1];
+    const size_t length = base64url_encode(octets, size, encoded);
+    const bool added = json_add_text(jwk, name, (struct text){encoded, length});
+    secret_wipe(encoded, sizeof encoded);
+    return added;
+}
+
+/* The number `member` of an EC or RSA key in its size, or in as few bytes as it needs (RFC 7518 §6.3.1). */
+static bool get_number(EVP_PKEY *key, const struct jwk_member *member, unsigned char out[NUMBER_MAX_SIZE],
+                       size_t *size)
+{
+    BIGNUM *number = NULL;
+    if (EVP_PKEY_get_bn_param(key, member->parameter, &number) != 1)
+        return false;
+    *size = member->size > 0 ? member->size : (size_t)BN_num_bytes(number);
+    const bool good = *size <= NUMBER_MAX_SIZE && BN_bn2binpad(number, out, (int)*size) == (int)*size;
+    BN_clear_free(number);
+    return good;
+}
+
+static bool add_member(struct json_object *jwk, enum jws_algorithm algorithm, EVP_PKEY *key,
+                       const struct jwk_member *member)
+{
+    unsigned char octets[NUMBER_MAX_SIZE];
+    size_t size = 0;
+    const bool got = algorithm == JWS_EDDSA ? EVP_PKEY_get_octet_string_param(key, member->parameter, octets,
+                                                                              sizeof octets, &size) == 1
+                                            : get_number(key, member, octets, &size);
+    const bool added = got && add_octets(jwk, member->name, octets, size);
+    secret_wipe(octets, sizeof octets);
+    return added;
+}
+
+static EVP_PKEY *generate_key(enum jws_algorithm algorithm)
+{
+    switch (algorithm) {
+    case JWS_ES256:
+        return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    case JWS_EDDSA:
+        return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    case JWS_RS256:
+        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RS256_BITS);
+    default:
+        return NULL;
+    }
+}
+
+static bool add_new_secret(struct json_object *jwk)
+{
+    unsigned char secret[HS256_SIZE];
+    const bool added = secret_random(secret, sizeof secret) && add_octets(jwk, "k", secret, sizeof secret);
+    secret_wipe(secret, sizeof secret);
+    return added;
+}
+
+static bool add_new_key(struct json_object *jwk, const struct jwk_type *type)
+{
+    EVP_PKEY *key = generate_key(type->algorithm);
+    bool added = key != NULL;
+    for (size_t i = 0; added && i < jwk_type_count(type); i++)
+        added = add_member(jwk, type->algorithm, key, &type->members[i]);
+    EVP_PKEY_free(key);
+    return added;
+}
+
+struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now)
+{
+    const struct jwk_type *type = jwk_type_of(algorithm);
+    char kid[JWK_THUMBPRINT_SIZE];
+    struct json_object *jwk = json_object_new_object();
+    const bool complete = json_add_string(jwk, "kty", type->kty) &&
+                          (type->crv == NULL || json_add_string(jwk, "crv", type->crv)) &&
+                          (algorithm == JWS_HS256 ? add_new_secret(jwk) : add_new_key(jwk, type)) &&
+                          json_add_string(jwk, "alg", jws_algorithm_name(algorithm)) &&
+                          json_add_string(jwk, "use", "sig") && jwk_thumbprint(jwk, kid) &&
+                          json_add_string(jwk, "kid", kid) && json_add_number(jwk, "iat", now);
+    if (complete)
+        return jwk;
+    json_put_wiped(jwk);
+    return NULL;
+}
+
+/* Copies the member if `from` has it. The copy is deep: the private key may be wiped while its public part
+ * lives. */
+static bool copy_member(struct json_object *from, const char *name, struct json_object *to)
+{
+    struct json_object *value;
+    struct json_object *copy = NULL;
+    if (!json_object_object_get_ex(from, name, &value) || value == NULL)
+        return true;
+    return json_object_deep_copy(value, &copy, NULL) == 0 && json_add(to, name, copy);
+}
+
+static bool copy_members(struct json_object *from, const char *const *names, struct json_object *to)
+{
+    for (; *names != NULL; names++) {
+        if (!copy_member(from, *names, to))
+            return false;
+    }
+    return true;
+}
+
+static const struct jwk_type *type_of(struct json_object *jwk)
+{
+    return jwk_type_find(text_of(json_object_get_string(json_object_object_get(jwk, "kty"))),
+                         text_of(json_object_get_string(json_object_object_get(jwk, "crv"))));
+}
+
+struct json_object *jwk_public(struct json_object *jwk)
+{
+    static const char *const before[] = {"kty", "crv", NULL};
+    static const char *const behind[] = {"alg", "use", "kid", "iat", "exp", NULL};
+    const struct jwk_type *type = type_of(jwk);
+    if (type == NULL || type->algorithm == JWS_HS256)
+        return NULL;
+
+    struct json_object *public = json_object_new_object();
+    bool complete = public != NULL && copy_members(jwk, before, public);
+    for (size_t i = 0; complete && i < jwk_type_count(type); i++)
+        complete = type->members[i].secret || copy_member(jwk, type->members[i].name, public);
+    if (complete && copy_members(jwk, behind, public))
+        return public;
+    json_object_put(public);
+    return NULL;
+}
+
+/* The members that a thumbprint is of, in the order of their names (RFC 7638 §3.2, RFC 8037 §2). */
+static const char *const thumbprint_members[JWS_ALGORITHM_COUNT][5] = {
+    [JWS_HS256] = {"k", "kty", NULL},
+    [JWS_ES256] = {"crv", "kty", "x", "y", NULL},
+    [JWS_EDDSA] = {"crv", "kty", "x", NULL},
+    [JWS_RS256] = {"e", "kty", "n", NULL},
+};
+
+bool jwk_thumbprint(struct json_object *jwk, char out[JWK_THUMBPRINT_SIZE])
+{
+    unsigned char digest[DIGEST_SIZE];
+    const struct jwk_type *type = type_of(jwk);
+    struct json_object *members = type == NULL ? NULL : json_object_new_object();
+    struct text text = {NULL, 0};
+    if (members != NULL && copy_members(jwk, thumbprint_members[type->algorithm], members))
+        text = json_write(members, JSON_C_TO_STRING_PLAIN);
+    const bool good =
+        text.data != NULL && EVP_Digest(text.data, text.length, digest, NULL, EVP_sha256(), NULL) == 1;
+    if (good)
+        base64url_encode(digest, sizeof digest, out);
+    /* The text is json-c's own buffer, and holds the secret of a symmetric key. */
+    secret_wipe((char *)text.data, text.length);
+    json_put_wiped(members);
+    return good;
+}
+
+bool jwk_derive(struct json_object *jwk, const char *label, unsigned char out[JWK_DERIVED_SIZE])
+{
+    const struct jwk_type *type = type_of(jwk);
+    struct json_object *value =
+        type == NULL ? NULL : json_object_object_get(jwk, type->members[type->secret].name);
+    const size_t length = value == NULL ? 0 : (size_t)json_object_get_string_len(value);
+    const size_t room = length / 4 * 3 + 3;
+    unsigned char *secret = value == NULL ? NULL : malloc(room);
+    size_t size;
+    const bool good =
+        secret != NULL && base64url_decode(json_object_get_string(value), length, secret, &size) &&
+        HMAC(EVP_sha256(), secret, (int)size, (const unsigned char *)label, strlen(label), out, NULL) != NULL;
+    secret_free(secret, room);
+    return good;
+}

@@ -1,0 +1,196 @@
+#include "token/jwk_material.h"
+
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+
+enum { HS256_MIN_SIZE = 32, POINT_SIZE = 65, UNCOMPRESSED = 4 };
+enum { RS256_MIN_BITS = 2048, RS256_MAX_BITS = 16384 /* OpenSSL verifies no more */ };
+
+static const char refused[] = "its numbers make no key";
+
+static EVP_PKEY *make_oct(const struct jwk_material *material, const char **fault)
+{
+    const struct jwk_octets k = material->members[OCT_K];
+    if (k.size < HS256_MIN_SIZE) {
+        *fault = "\"k\" is shorter than the 256 bits that HS256 needs";
+        return NULL;
+    }
+    return EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, k.data, k.size);
+}
+
+static EVP_PKEY *make_okp(const struct jwk_material *material, const char **fault)
+{
+    const struct jwk_octets x = material->members[OKP_X];
+    const struct jwk_octets d = material->members[OKP_D];
+    if (d.data == NULL)
+        return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x.data, x.size);
+
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, d.data, d.size);
+    unsigned char own[32];
+    size_t size = sizeof own;
+    if (key == NULL || EVP_PKEY_get_raw_public_key(key, own, &size) != 1)
+        goto refuse;
+    if (size == x.size && memcmp(own, x.data, size) == 0)
+        return key;
+    *fault = "\"d\" and \"x\" are not of one key";
+refuse:
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
+/* What EVP_PKEY_fromdata() is told, and the memory that the telling borrows. */
+struct description {
+    OSSL_PARAM_BLD *builder;
+    BIGNUM *numbers[JWK_MEMBERS];
+    unsigned char point[POINT_SIZE];
+};
+
+/* The flag that BN_secure_new() sets makes the builder's copy one that is wiped. */
+static bool describe_number(const struct jwk_material *material, size_t member, struct description *out)
+{
+    const struct jwk_octets *octets = &material->members[member];
+    BIGNUM *number = BN_secure_new();
+    out->numbers[member] = number;
+    return number != NULL && BN_bin2bn(octets->data, (int)octets->size, number) != NULL &&
+           OSSL_PARAM_BLD_push_BN(out->builder, material->type->members[member].parameter, number) == 1;
+}
+
+static bool describe_ec(const struct jwk_material *material, struct description *out)
+{
+    const struct jwk_octets x = material->members[EC_X];
+    const struct jwk_octets y = material->members[EC_Y];
+    out->point[0] = UNCOMPRESSED; /* SEC 1 §2.3.3 */
+    memcpy(out->point + 1, x.data, x.size);
+    memcpy(out->point + 1 + x.size, y.data, y.size);
+    return OSSL_PARAM_BLD_push_utf8_string(out->builder, OSSL_PKEY_PARAM_GROUP_NAME, material->type->crv,
+                                           0) == 1 &&
+           OSSL_PARAM_BLD_push_octet_string(out->builder, OSSL_PKEY_PARAM_PUB_KEY, out->point, POINT_SIZE) ==
+               1 &&
+           (material->members[EC_D].data == NULL || describe_number(material, EC_D, out));
+}
+
+static bool describe_rsa(const struct jwk_material *material, struct description *out)
+{
+    for (size_t i = 0; i < JWK_MEMBERS; i++) {
+        if (material->members[i].data != NULL && !describe_number(material, i, out))
+            return false;
+    }
+    return true;
+}
+
+static EVP_PKEY *key_from(OSSL_PARAM_BLD *builder, const char *name, int selection)
+{
+    EVP_PKEY *key = NULL;
+    OSSL_PARAM *parameters = OSSL_PARAM_BLD_to_param(builder);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, name, NULL);
+    if (parameters == NULL || context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &key, selection, parameters) != 1)
+        key = NULL;
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(parameters);
+    return key;
+}
+
+/* EC and RSA have the names in OpenSSL that they have in a JWK. */
+static EVP_PKEY *make_described(const struct jwk_material *material,
+                                bool (*describe)(const struct jwk_material *, struct description *))
+{
+    const bool is_private = material->members[material->type->secret].data != NULL;
+    struct description description = {.builder = OSSL_PARAM_BLD_new()};
+    EVP_PKEY *key = NULL;
+    if (description.builder != NULL && describe(material, &description))
+        key = key_from(description.builder, material->type->kty,
+                       is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
+    for (size_t i = 0; i < JWK_MEMBERS; i++)
+        BN_clear_free(description.numbers[i]);
+    OSSL_PARAM_BLD_free(description.builder);
+    return key;
+}
+
+/* OpenSSL takes any numbers; this looks whether the point is on the curve, d in its range, and the one d
+ * times G. */
+static bool ec_is_sound(EVP_PKEY *key, bool is_private)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    const bool sound =
+        context != NULL && (is_private ? EVP_PKEY_check(context) : EVP_PKEY_public_check(context)) == 1;
+    EVP_PKEY_CTX_free(context);
+    return sound;
+}
+
+static EVP_PKEY *make_ec(const struct jwk_material *material, const char **fault)
+{
+    const bool is_private = material->members[EC_D].data != NULL;
+    EVP_PKEY *key = make_described(material, describe_ec);
+    if (key != NULL && ec_is_sound(key, is_private))
+        return key;
+    EVP_PKEY_free(key);
+    *fault = is_private ? "\"x\" and \"y\" are not a point of P-256, or \"d\" is not of the same key"
+                        : "\"x\" and \"y\" are not a point of P-256";
+    return NULL;
+}
+
+/* An even exponent or modulus makes no key, and under the exponent 1 everybody can sign. */
+static bool rsa_public_is_sound(struct jwk_octets n, struct jwk_octets e)
+{
+    if (n.size == 0 || e.size == 0 || n.data[n.size - 1] % 2 == 0 || e.data[e.size - 1] % 2 == 0)
+        return false;
+    for (size_t i = 0; i + 1 < e.size; i++) {
+        if (e.data[i] != 0)
+            return true;
+    }
+    return e.data[e.size - 1] > 1;
+}
+
+/* All of the primes and what is derived of them, or none (RFC 7518 §6.3.2). */
+static bool rsa_factors_are_complete(const struct jwk_material *material)
+{
+    size_t there = 0;
+    for (size_t i = RSA_P; i <= RSA_QI; i++)
+        there += material->members[i].data != NULL;
+    return there == 0 || (there == RSA_QI - RSA_P + 1 && material->members[RSA_D].data != NULL);
+}
+
+static EVP_PKEY *make_rsa(const struct jwk_material *material, const char **fault)
+{
+    if (!rsa_public_is_sound(material->members[RSA_N], material->members[RSA_E])) {
+        *fault = "\"n\" and \"e\" must be odd, and \"e\" over 1";
+        return NULL;
+    }
+    if (!rsa_factors_are_complete(material)) {
+        *fault = "\"d\", \"p\", \"q\", \"dp\", \"dq\" and \"qi\" must all be there, or \"d\" alone, or none";
+        return NULL;
+    }
+    EVP_PKEY *key = make_described(material, describe_rsa);
+    const int bits = key == NULL ? 0 : EVP_PKEY_get_bits(key);
+    if (bits >= RS256_MIN_BITS && bits <= RS256_MAX_BITS)
+        return key;
+    EVP_PKEY_free(key);
+    if (key != NULL)
+        *fault = "\"n\" is not of 2048 to 16384 bits";
+    return NULL;
+}
+
+static EVP_PKEY *(*const makers[JWS_ALGORITHM_COUNT])(const struct jwk_material *, const char **) = {
+    [JWS_HS256] = make_oct,
+    [JWS_ES256] = make_ec,
+    [JWS_EDDSA] = make_okp,
+    [JWS_RS256] = make_rsa,
+};
+
+EVP_PKEY *jwk_material_key(const struct jwk_material *material, const char **fault)
+{
+    *fault = refused;
+    return makers[material->type->algorithm](material, fault);
+}
+
+void jwk_material_clear(struct jwk_material *material)
+{
+    for (size_t i = 0; i < JWK_MEMBERS; i++)
+        secret_free(material->members[i].data, material->members[i].size);
+    *material = (struct jwk_material){.type = NULL};
+}

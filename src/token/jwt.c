@@ -1,0 +1,209 @@
+#include "token/jwt.h"
+
+#include <stdlib.h>
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "base/secret.h"
+
+enum { JTI_SIZE = 16 };
+
+static bool add_jti(struct json_object *claims)
+{
+    unsigned char random[JTI_SIZE];
+    char jti[BASE64URL_LENGTH(JTI_SIZE) + 1];
+    if (!secret_random(random, sizeof random))
+        return false;
+    base64url_encode(random, sizeof random, jti);
+    return json_add_string(claims, "jti", jti);
+}
+
+static bool add_exp(struct json_object *object, const struct jwt_claims *claims)
+{
+    int64_t expires;
+    if (claims->lifetime == 0)
+        return true;
+    if (__builtin_add_overflow(claims->issued, claims->lifetime, &expires))
+        expires = INT64_MAX;
+    return json_add_number(object, "exp", expires);
+}
+
+/* NULL: no memory. */
+static struct json_object *make_header(const struct signing_key *key, const char *type)
+{
+    struct json_object *header = json_object_new_object();
+    if (json_add_string(header, "alg", jws_algorithm_name(key->algorithm)) &&
+        json_add_string(header, "typ", type) && json_add_string(header, "kid", key->kid))
+        return header;
+    json_object_put(header);
+    return NULL;
+}
+
+/* RFC 9068 §2.2. NULL: no memory, or no random bytes. */
+static struct json_object *make_claims(const struct jwt_claims *claims)
+{
+    struct json_object *object = json_object_new_object();
+    if (json_add_string(object, "iss", claims->issuer) && json_add_text(object, "sub", claims->client_id) &&
+        json_add_text(object, "client_id", claims->client_id) &&
+        json_add_string(object, "aud", claims->audience) && json_add_number(object, "iat", claims->issued) &&
+        add_exp(object, claims) && add_jti(object) &&
+        (claims->scope.length == 0 || json_add_text(object, "scope", claims->scope)))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+char *jwt_issue(const struct keyset *keyset, const char *type, const struct jwt_claims *claims)
+{
+    const struct signing_key *key = keyset->signer;
+    char *token = NULL;
+    struct json_object *header = make_header(key, type);
+    struct json_object *payload = make_claims(claims);
+    if (header != NULL && payload != NULL) {
+        const struct text header_text = json_write(header, JSON_C_TO_STRING_PLAIN);
+        const struct text payload_text = json_write(payload, JSON_C_TO_STRING_PLAIN);
+        if (header_text.data != NULL && payload_text.data != NULL)
+            token = jws_sign(key->algorithm, key->key, header_text, payload_text);
+    }
+    json_object_put(header);
+    json_object_put(payload);
+    return token;
+}
+
+/* Absent: no such member, or no string. */
+static struct text string_member(struct json_object *object, const char *name)
+{
+    struct json_object *value;
+    if (!json_object_object_get_ex(object, name, &value) || !json_object_is_type(value, json_type_string))
+        return (struct text){NULL, 0};
+    return (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)};
+}
+
+/* The key that `kid` names; a token without one is of the only key, where there is only one. */
+static enum jwt_status find_key(const struct keyset *keyset, struct jwt *jwt)
+{
+    const struct text kid = string_member(jwt->header, "kid");
+    if (kid.data != NULL)
+        jwt->key = keyset_find(keyset, kid);
+    else if (json_object_object_get_ex(jwt->header, "kid", NULL))
+        return JWT_MALFORMED;
+    else if (keyset->count == 1)
+        jwt->key = &keyset->keys[0];
+    return jwt->key != NULL ? JWT_VALID : JWT_UNKNOWN_KEY;
+}
+
+/* No extension is understood here, so none may be critical (RFC 7515 §4.1.11). */
+static enum jwt_status check_header(const struct keyset *keyset, struct jwt *jwt)
+{
+    const struct text alg = string_member(jwt->header, "alg");
+    if (alg.data == NULL || json_object_object_get_ex(jwt->header, "crit", NULL))
+        return JWT_MALFORMED;
+    const enum jwt_status status = find_key(keyset, jwt);
+    if (status != JWT_VALID)
+        return status;
+    return text_is(alg, jws_algorithm_name(jwt->key->algorithm)) ? JWT_VALID : JWT_WRONG_ALGORITHM;
+}
+
+/* One string, or an array of them (RFC 7519 §4.1.3). */
+static bool has_audience(struct json_object *claims, const char *audience)
+{
+    struct json_object *value;
+    if (!json_object_object_get_ex(claims, "aud", &value))
+        return false;
+    if (!json_object_is_type(value, json_type_array))
+        return text_is(string_member(claims, "aud"), audience);
+    for (size_t i = 0; i < json_object_array_length(value); i++) {
+        struct json_object *one = json_object_array_get_idx(value, i);
+        if (json_object_is_type(one, json_type_string) &&
+            text_is((struct text){json_object_get_string(one), (size_t)json_object_get_string_len(one)},
+                    audience))
+            return true;
+    }
+    return false;
+}
+
+/* A NumericDate (RFC 7519 §2), which may have a fraction; `*seconds` stays as it is where it is absent. */
+static bool read_date(struct json_object *claims, const char *name, double *seconds)
+{
+    struct json_object *value;
+    if (!json_object_object_get_ex(claims, name, &value))
+        return true;
+    if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double))
+        return false;
+    *seconds = json_object_get_double(value);
+    return true;
+}
+
+static enum jwt_status check_claims(struct json_object *claims, const char *issuer, const char *audience,
+                                    int64_t now)
+{
+    const double time = (double)now;
+    double expires = time + 1;
+    double not_before = time;
+    double issued = time;
+    if (!read_date(claims, "exp", &expires) || !read_date(claims, "nbf", &not_before) ||
+        !read_date(claims, "iat", &issued))
+        return JWT_MALFORMED;
+    if (!text_is(string_member(claims, "iss"), issuer))
+        return JWT_WRONG_ISSUER;
+    if (!has_audience(claims, audience))
+        return JWT_WRONG_AUDIENCE;
+    if (time >= expires)
+        return JWT_EXPIRED;
+    return time < not_before || time < issued ? JWT_NOT_YET_VALID : JWT_VALID;
+}
+
+/* NULL, and what it means. */
+static struct json_object *read_part(const char *data, size_t length, enum jwt_status *status)
+{
+    struct json_fault fault;
+    struct json_object *object = json_read((struct text){data, length}, &fault);
+    if (object == NULL)
+        *status = fault.line > 0 ? JWT_MALFORMED : JWT_NO_MEMORY;
+    return object;
+}
+
+enum jwt_status jwt_verify(const struct keyset *keyset, struct text token, const char *issuer,
+                           const char *audience, int64_t now, struct jwt *jwt)
+{
+    enum jwt_status status = JWT_VALID;
+    struct jws_parts parts;
+    *jwt = (struct jwt){.header = NULL};
+    if (!jws_split(token, &parts))
+        return JWT_MALFORMED;
+    jwt->header = read_part(parts.header, parts.header_length, &status);
+    jwt->claims = read_part(parts.payload, parts.payload_length, &status);
+    if (status == JWT_VALID)
+        status = check_header(keyset, jwt);
+    if (status == JWT_VALID && !jws_verify(jwt->key->algorithm, jwt->key->key, &parts))
+        status = JWT_BAD_SIGNATURE;
+    if (status == JWT_VALID)
+        status = check_claims(jwt->claims, issuer, audience, now);
+    jws_parts_free(&parts);
+    return status;
+}
+
+void jwt_clear(struct jwt *jwt)
+{
+    json_object_put(jwt->header);
+    json_object_put(jwt->claims);
+    *jwt = (struct jwt){.header = NULL};
+}
+
+const char *jwt_status_text(enum jwt_status status)
+{
+    static const char *const texts[] = {
+        [JWT_VALID] = "the token is valid",
+        [JWT_MALFORMED] = "it is not a JWT",
+        [JWT_UNKNOWN_KEY] = "the key set has no key of its kid",
+        [JWT_WRONG_ALGORITHM] = "its alg is not the key's",
+        [JWT_BAD_SIGNATURE] = "the signature is not the key's",
+        [JWT_WRONG_ISSUER] = "its iss is not the issuer",
+        [JWT_WRONG_AUDIENCE] = "its aud is not the audience",
+        [JWT_EXPIRED] = "it has expired",
+        [JWT_NOT_YET_VALID] = "it is not valid yet: its iat or nbf lies ahead",
+        [JWT_NO_MEMORY] = "out of memory",
+    };
+    return texts[status];
+}

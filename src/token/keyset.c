@@ -1,0 +1,236 @@
+#include "token/keyset.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json_text.h"
+#include "base/secret.h"
+
+enum { FILE_LIMIT = 1 << 20, PLACE_SIZE = 160 };
+
+static const char remedy[] = "make one with: tokenctl key rotate";
+static const char pepper_label[] = "token.fcgi pepper";
+
+/* A key of the file while it is read; `place` is `keys[2] (kid "x")`, for the messages. */
+struct entry {
+    struct json_object *jwk;
+    const char *path;
+    struct report *report;
+    char place[PLACE_SIZE];
+};
+
+/* Reports and returns false. */
+__attribute__((format(printf, 2, 3))) static bool refuse(const struct entry *entry, const char *format, ...)
+{
+    char reason[JWK_FAULT_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    report_problem(entry->report, SEVERITY_ERROR, entry->path, 0,
+                   "%s: %s; mend or remove this key; where none is left to sign, %s", entry->place, reason,
+                   remedy);
+    return false;
+}
+
+static void name_place(struct entry *entry, size_t index)
+{
+    struct json_object *kid = NULL;
+    if (json_object_is_type(entry->jwk, json_type_object) &&
+        json_object_object_get_ex(entry->jwk, "kid", &kid) && json_object_is_type(kid, json_type_string))
+        snprintf(entry->place, sizeof entry->place, "keys[%zu] (kid \"%.100s\")", index,
+                 json_object_get_string(kid));
+    else
+        snprintf(entry->place, sizeof entry->place, "keys[%zu]", index);
+}
+
+static bool read_kid(const struct entry *entry, struct signing_key *key)
+{
+    struct json_object *value;
+    if (!json_object_object_get_ex(entry->jwk, "kid", &value)) {
+        key->kid = malloc(JWK_THUMBPRINT_SIZE);
+        return (key->kid != NULL && jwk_thumbprint(entry->jwk, key->kid)) || refuse(entry, "out of memory");
+    }
+    const struct text kid = {json_object_get_string(value), (size_t)json_object_get_string_len(value)};
+    if (!json_object_is_type(value, json_type_string) || kid.length == 0 || text_has_control(kid))
+        return refuse(entry, "\"kid\" is not a string of printable characters");
+    key->kid = text_copy(kid);
+    return key->kid != NULL || refuse(entry, "out of memory");
+}
+
+static bool read_expiry(const struct entry *entry, struct signing_key *key)
+{
+    struct json_object *value;
+    key->expires = CLOCK_NEVER;
+    key->retired = json_object_object_get_ex(entry->jwk, "exp", &value);
+    if (!key->retired)
+        return true;
+    if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
+        return refuse(entry, "\"exp\" is not a number of whole seconds since 1970");
+    key->expires = json_object_get_int64(value);
+    return true;
+}
+
+static bool read_key(const struct entry *entry, struct signing_key *key)
+{
+    char fault[JWK_FAULT_SIZE];
+    struct jwk_key parts;
+    if (!jwk_read(entry->jwk, &parts, fault))
+        return refuse(entry, "%s", fault);
+    key->key = parts.key;
+    key->algorithm = parts.algorithm;
+    key->can_sign = parts.is_private;
+    return read_kid(entry, key) && read_expiry(entry, key);
+}
+
+/* The first that can and may. */
+static void choose_signer(struct keyset *keyset, const struct entry *entry, const struct signing_key *key)
+{
+    if (keyset->signer != NULL || !key->can_sign || key->retired)
+        return;
+    keyset->signer = key;
+    if (!jwk_derive(entry->jwk, pepper_label, keyset->pepper))
+        refuse(entry, "out of memory");
+}
+
+/* Goes on behind a key that is refused, so that all problems are told at once. */
+static void read_keys(struct keyset *keyset, struct json_object *array, const char *path,
+                      struct report *report)
+{
+    struct entry entry = {.path = path, .report = report};
+    for (size_t i = 0; i < json_object_array_length(array); i++) {
+        struct signing_key *key = &keyset->keys[i];
+        entry.jwk = json_object_array_get_idx(array, i);
+        name_place(&entry, i);
+        if (!read_key(&entry, key))
+            continue;
+        if (keyset_find(keyset, text_of(key->kid)) != key)
+            refuse(&entry, "another key has the same \"kid\"");
+        choose_signer(keyset, &entry, key);
+    }
+}
+
+static struct keyset *keyset_new(size_t count)
+{
+    struct keyset *keyset = calloc(1, sizeof *keyset);
+    if (keyset == NULL)
+        return NULL;
+    refcount_init(&keyset->holders);
+    keyset->keys = calloc(count, sizeof *keyset->keys);
+    keyset->count = count;
+    if (keyset->keys == NULL) {
+        free(keyset);
+        return NULL;
+    }
+    return keyset;
+}
+
+/* The member "keys" of a JWK Set. NULL: none, which is reported. */
+static struct json_object *keys_of(struct json_object *document, const char *path, struct report *report)
+{
+    struct json_object *keys = NULL;
+    const bool there = json_object_object_get_ex(document, "keys", &keys);
+    if (json_object_is_type(keys, json_type_array) && json_object_array_length(keys) > 0)
+        return keys;
+    if (!there && json_object_object_get_ex(document, "kty", NULL))
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "one JWK, and not a JWK Set; put {\"keys\": [ before it and ]} behind it");
+    else
+        report_problem(report, SEVERITY_ERROR, path, 0, "no JWK Set: \"keys\" is not an array of keys; %s",
+                       remedy);
+    return NULL;
+}
+
+static struct keyset *keyset_from(struct json_object *document, const char *path, struct report *report)
+{
+    const size_t errors = report->errors;
+    struct json_object *array = keys_of(document, path, report);
+    if (array == NULL)
+        return NULL;
+    struct keyset *keyset = keyset_new(json_object_array_length(array));
+    if (keyset == NULL) {
+        report_problem(report, SEVERITY_ERROR, path, 0, "out of memory");
+        return NULL;
+    }
+    read_keys(keyset, array, path, report);
+    if (report->errors == errors && keyset->signer == NULL)
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "no key signs: each has an \"exp\" or lacks its private part; %s", remedy);
+    return keyset;
+}
+
+static struct keyset *keyset_parse(const struct file_content *content, const char *path,
+                                   struct report *report)
+{
+    struct json_fault fault;
+    struct json_object *document = json_read((struct text){content->data, content->size}, &fault);
+    if (document == NULL) {
+        report_problem(report, SEVERITY_ERROR, path, fault.line,
+                       "not a JWK Set: %s; mend it, or move the file away and %s", fault.text, remedy);
+        return NULL;
+    }
+    struct keyset *keyset = keyset_from(document, path, report);
+    json_put_wiped(document);
+    return keyset;
+}
+
+static void report_unreadable(const char *path, int error, struct report *report)
+{
+    if (error == EFBIG)
+        report_problem(report, SEVERITY_ERROR, path, 0, "over the 1 MiB that a key set may have; %s", remedy);
+    else if (error == EINVAL)
+        report_problem(report, SEVERITY_ERROR, path, 0, "not a file; %s", remedy);
+    else
+        report_problem(report, SEVERITY_ERROR, path, 0, "cannot be read: %s; %s", strerror(error),
+                       error == EACCES ? "give this user's group the right to read it (mode 0640)" : remedy);
+}
+
+struct keyset *keyset_load(const char *path, struct report *report)
+{
+    const size_t errors = report->errors;
+    struct file_content content;
+    if (!file_read(path, FILE_LIMIT, &content)) {
+        report_unreadable(path, errno, report);
+        return NULL;
+    }
+    file_mode_is_safe(path, &content.status, true, report);
+    struct keyset *keyset = keyset_parse(&content, path, report);
+    if (keyset != NULL)
+        keyset->stamp = content.stamp;
+    file_content_free(&content);
+    if (report->errors == errors)
+        return keyset;
+    keyset_release(keyset);
+    return NULL;
+}
+
+struct keyset *keyset_hold(struct keyset *keyset)
+{
+    refcount_hold(&keyset->holders);
+    return keyset;
+}
+
+void keyset_release(struct keyset *keyset)
+{
+    if (keyset == NULL || !refcount_release(&keyset->holders))
+        return;
+    for (size_t i = 0; i < keyset->count; i++) {
+        free(keyset->keys[i].kid);
+        EVP_PKEY_free(keyset->keys[i].key);
+    }
+    free(keyset->keys);
+    secret_free(keyset, sizeof *keyset);
+}
+
+const struct signing_key *keyset_find(const struct keyset *keyset, struct text kid)
+{
+    for (size_t i = 0; i < keyset->count; i++) {
+        if (keyset->keys[i].kid != NULL && text_is(kid, keyset->keys[i].kid))
+            return &keyset->keys[i];
+    }
+    return NULL;
+}
