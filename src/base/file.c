@@ -132,11 +132,12 @@ char *file_resolve(const char *relative_to, const char *path)
 
 bool file_mode_is_safe(const char *path, const struct stat *status, bool secret, struct report *report)
 {
-    const mode_t unsafe = secret ? S_IROTH | S_IWOTH : S_IWOTH;
-    if ((status->st_mode & unsafe) == 0)
+    static const char *const rights[] = {
+        [S_IROTH] = "read", [S_IWOTH] = "write", [S_IROTH | S_IWOTH] = "read and write"};
+    const mode_t excess = status->st_mode & (secret ? S_IROTH | S_IWOTH : S_IWOTH);
+    if (excess == 0)
         return true;
     report_problem(report, SEVERITY_ERROR, path, 0, "mode %04o lets everybody %s it; run: chmod %s '%s'",
-                   (unsigned)(status->st_mode & 07777), secret ? "read or write" : "write",
-                   secret ? "o-rwx" : "o-w", path);
+                   (unsigned)(status->st_mode & 07777), rights[excess], secret ? "o-rwx" : "o-w", path);
     return false;
 }

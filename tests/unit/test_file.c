@@ -1,0 +1,207 @@
+#include "base/file.h"
+
+#include "fixture.h"
+
+#include "base/secret.h"
+#include "failing_malloc.h"
+
+static void test_read(void **state)
+{
+    (void)state;
+    struct file_content content;
+    write_bytes("plain", "a\0b\n", 4, 0640);
+    assert_true(file_read("plain", 4, &content));
+    assert_int_equal(content.size, 4);
+    assert_memory_equal(content.data, "a\0b\n", 5);
+    assert_int_equal(content.status.st_mode & 0777, 0640);
+    struct file_stamp stamp;
+    assert_true(file_stamp("plain", &stamp));
+    assert_true(file_stamp_equal(&stamp, &content.stamp));
+    file_content_free(&content);
+    assert_null(content.data);
+    file_content_free(&content);
+
+    write_text("empty", "");
+    assert_true(file_read("empty", 0, &content));
+    assert_int_equal(content.size, 0);
+    assert_string_equal(content.data, "");
+    file_content_free(&content);
+}
+
+static void test_read_large(void **state)
+{
+    (void)state;
+    enum { SIZE = 300001 };
+    char *data = malloc(SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (char)(i % 251);
+    write_bytes("large", data, SIZE, 0600);
+    struct file_content content;
+    assert_true(file_read("large", SIZE, &content));
+    assert_int_equal(content.size, SIZE);
+    assert_memory_equal(content.data, data, SIZE);
+    file_content_free(&content);
+    free(data);
+}
+
+/* A regular file that does not tell its size, as one that grows while it is read. */
+static void test_read_without_size(void **state)
+{
+    (void)state;
+    struct file_content content;
+    assert_true(file_read("/proc/self/smaps", 16 * 1024 * 1024, &content));
+    assert_int_equal(content.status.st_size, 0);
+    assert_true(content.size > 4096);
+    assert_int_equal(strlen(content.data), content.size);
+    file_content_free(&content);
+    assert_false(file_read("/proc/self/maps", 10, &content));
+    assert_int_equal(errno, EFBIG);
+}
+
+static void test_read_refused(void **state)
+{
+    (void)state;
+    write_text("five", "12345");
+    assert_int_equal(mkdir("folder", 0700), 0);
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_int_equal(symlink("nowhere", "dangling"), 0);
+    assert_int_equal(symlink("loop", "loop"), 0);
+    static const struct {
+        const char *path;
+        size_t limit;
+        int error;
+    } rows[] = {
+        {"missing", 100, ENOENT}, {"five", 4, EFBIG},         {"folder", 100, EINVAL},
+        {"fifo", 100, EINVAL},    {"dangling", 100, ENOENT},  {"loop", 100, ELOOP},
+        {"five/x", 100, ENOTDIR}, {"/dev/null", 100, EINVAL}, {"", 100, ENOENT},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct file_content content;
+        memset(&content, 0x55, sizeof content);
+        errno = 0;
+        check_row(!file_read(rows[i].path, rows[i].limit, &content), "read", i, rows[i].path);
+        check_row(errno == rows[i].error, strerror(errno), i, rows[i].path);
+        check_row(content.data == NULL && content.size == 0, "content", i, rows[i].path);
+    }
+}
+
+static void test_read_no_memory(void **state)
+{
+    (void)state;
+    write_text("small", "12345");
+    struct file_content content;
+    allocations_left = 0;
+    const bool good = file_read("small", 100, &content);
+    const int error = errno;
+    allocations_left = -1;
+    assert_false(good);
+    assert_int_equal(error, ENOMEM);
+    assert_null(content.data);
+}
+
+static void test_stamp(void **state)
+{
+    (void)state;
+    struct file_stamp before;
+    struct file_stamp after;
+    write_text("one", "one");
+    write_text("two", "two");
+    assert_int_equal(symlink("one", "link"), 0);
+    assert_true(file_stamp("link", &before));
+    assert_true(file_stamp("one", &after));
+    assert_true(file_stamp_equal(&before, &after));
+
+    /* The link is switched to a file of the same size. */
+    assert_int_equal(unlink("link"), 0);
+    assert_int_equal(symlink("two", "link"), 0);
+    assert_true(file_stamp("link", &after));
+    assert_false(file_stamp_equal(&before, &after));
+
+    /* Other content of the same size, and the time of the change put back: the status change tells. */
+    assert_true(file_stamp("one", &before));
+    do {
+        write_text("one", "eno");
+        const struct timespec times[2] = {before.modified, before.modified};
+        assert_int_equal(utimensat(AT_FDCWD, "one", times, 0), 0);
+        assert_true(file_stamp("one", &after));
+    } while (before.changed.tv_nsec == after.changed.tv_nsec); /* the file system's clock ticks coarsely */
+    assert_false(file_stamp_equal(&before, &after));
+
+    static const struct file_stamp zero;
+    assert_false(file_stamp("missing", &after));
+    assert_int_equal(errno, ENOENT);
+    assert_true(file_stamp_equal(&after, &zero));
+}
+
+static void test_resolve(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *relative_to;
+        const char *path;
+        const char *expected;
+    } rows[] = {
+        {"/etc/token/token.conf", "accounts", "/etc/token/accounts"},
+        {"/etc/token/token.conf", "/srv/accounts", "/srv/accounts"},
+        {"/etc/token/token.conf", "../accounts", "/etc/token/../accounts"},
+        {"/token.conf", "accounts", "/accounts"},
+        {"token.conf", "accounts", "accounts"},
+        {"run/token.conf", "a/b", "run/a/b"},
+        {"./token.conf", "a", "./a"},
+        {"", "a", "a"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char *resolved = file_resolve(rows[i].relative_to, rows[i].path);
+        check_row(strcmp(resolved, rows[i].expected) == 0, resolved, i, rows[i].relative_to);
+        free(resolved);
+    }
+    allocations_left = 0;
+    char *resolved = file_resolve("/a/b", "c");
+    allocations_left = -1;
+    assert_null(resolved);
+}
+
+static void test_mode(void **state)
+{
+    (void)state;
+    static const struct {
+        mode_t mode;
+        bool secret;
+        const char *problem; /* NULL: safe */
+    } rows[] = {
+        {0600, true, NULL},
+        {0640, true, NULL},
+        {0660, true, NULL},
+        {0400, true, NULL},
+        {0644, false, NULL},
+        {0664, false, NULL},
+        {0644, true, "error: f: mode 0644 lets everybody read it; run: chmod o-rwx 'f'\n"},
+        {0602, true, "error: f: mode 0602 lets everybody write it; run: chmod o-rwx 'f'\n"},
+        {0666, true, "error: f: mode 0666 lets everybody read and write it; run: chmod o-rwx 'f'\n"},
+        {0602, false, "error: f: mode 0602 lets everybody write it; run: chmod o-w 'f'\n"},
+        {0666, false, "error: f: mode 0666 lets everybody write it; run: chmod o-w 'f'\n"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected collected;
+        const struct stat status = {.st_mode = S_IFREG | rows[i].mode};
+        const bool safe = file_mode_is_safe("f", &status, rows[i].secret, collect(&collected));
+        check_row(safe == (rows[i].problem == NULL), "safe", i, rows[i].secret ? "secret" : "public");
+        check_row(strcmp(collected.text, safe ? "" : rows[i].problem) == 0, "message", i, collected.text);
+        check_row(collected.report.errors == !safe, "count", i, collected.text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_large),
+        cmocka_unit_test(test_read_without_size),
+        cmocka_unit_test(test_read_refused),
+        cmocka_unit_test(test_read_no_memory),
+        cmocka_unit_test(test_stamp),
+        cmocka_unit_test(test_resolve),
+        cmocka_unit_test(test_mode),
+    };
+    return cmocka_run_group_tests_name("file", tests, enter_folder, leave_folder);
+}

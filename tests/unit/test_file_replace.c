@@ -1,0 +1,278 @@
+#include "base/file.h"
+
+#include "fixture.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+static void check_content(const char *path, const char *expected)
+{
+    char text[256];
+    assert_string_equal(read_text(path, text, sizeof text), expected);
+}
+
+static bool exists(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0;
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    return status.st_mode & 07777;
+}
+
+static void test_new_and_old(void **state)
+{
+    (void)state;
+    const mode_t mask = umask(077);
+    assert_true(file_replace("made", "one", 3, 0640));
+    umask(mask);
+    check_content("made", "one");
+    assert_int_equal(mode_of("made"), 0640);
+
+    assert_int_equal(chmod("made", 0604), 0);
+    assert_true(file_replace("made", "two, longer", 11, 0640));
+    check_content("made", "two, longer");
+    assert_int_equal(mode_of("made"), 0604);
+
+    assert_true(file_replace("made", "", 0, 0640));
+    check_content("made", "");
+    assert_false(exists("made.new"));
+}
+
+static void test_owner(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    write_text("owned", "old");
+    assert_int_equal(chown("owned", 1234, 5678), 0);
+    assert_int_equal(chmod("owned", 0640), 0);
+    assert_true(file_replace("owned", "new", 3, 0600));
+    struct stat status;
+    assert_int_equal(stat("owned", &status), 0);
+    assert_int_equal(status.st_uid, 1234);
+    assert_int_equal(status.st_gid, 5678);
+    assert_int_equal(status.st_mode & 07777, 0640);
+}
+
+/* A folder that its users may write, with a file of another owner: replacing it would lose the owner. */
+static void test_owner_not_kept(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(mkdir("shared", 0777), 0);
+    assert_int_equal(chmod("shared", 0777), 0);
+    assert_int_equal(chmod(".", 0755), 0);
+    write_text("shared/owned", "old");
+    const pid_t child = fork();
+    if (child == 0) {
+        if (setgid(5678) != 0 || setuid(1234) != 0)
+            _exit(2);
+        _exit(file_replace("shared/owned", "new", 3, 0600) || errno != EPERM);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    check_content("shared/owned", "old");
+    assert_false(exists("shared/owned.new"));
+}
+
+static void test_links(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("real", 0700), 0);
+    write_text("real/file", "old");
+    assert_int_equal(symlink("real/file", "link"), 0);
+    assert_int_equal(symlink("../link", "real/back"), 0);
+    assert_int_equal(symlink("real", "folder"), 0);
+    assert_int_equal(symlink("real/later", "dangling"), 0);
+    assert_int_equal(symlink("round", "round"), 0);
+
+    assert_true(file_replace("real/back", "one", 3, 0600));
+    check_content("real/file", "one");
+    assert_true(file_replace("folder/file", "two", 3, 0600));
+    check_content("real/file", "two");
+    assert_true(file_replace("dangling", "three", 5, 0600));
+    check_content("real/later", "three");
+    struct stat status;
+    assert_int_equal(lstat("link", &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+
+    char absolute[PATH_MAX];
+    assert_non_null(realpath("link", absolute));
+    assert_true(file_replace(absolute, "four", 4, 0600));
+    check_content("link", "four");
+    assert_false(file_replace("round", "x", 1, 0600));
+    assert_int_equal(errno, ELOOP);
+}
+
+static void test_left_over(void **state)
+{
+    (void)state;
+    write_text("kept", "old");
+    write_bytes("kept.new", "of a killed program", 19, 0400);
+    assert_true(file_replace("kept", "new", 3, 0600));
+    check_content("kept", "new");
+    assert_false(exists("kept.new"));
+
+    /* Somebody else's link is replaced, not followed. */
+    write_text("victim", "untouched");
+    assert_int_equal(symlink("victim", "kept.new"), 0);
+    assert_true(file_replace("kept", "newer", 5, 0600));
+    check_content("victim", "untouched");
+    check_content("kept", "newer");
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static char long_name[NAME_MAX - 1];
+    memset(long_name, 'n', sizeof long_name - 1);
+    assert_int_equal(mkdir("directory", 0700), 0);
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    write_text("five", "12345");
+    const struct {
+        const char *path;
+        int error;
+    } rows[] = {
+        {"missing/file", ENOENT}, {"directory", EINVAL},  {"pipe", EINVAL},
+        {"five/file", ENOTDIR},   {"directory/", ENOENT}, {long_name, ENAMETOOLONG},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        errno = 0;
+        check_row(!file_replace(rows[i].path, "x", 1, 0600), "replaced", i, rows[i].path);
+        check_row(errno == rows[i].error, strerror(errno), i, rows[i].path);
+    }
+    assert_false(exists("directory.new"));
+    assert_false(exists("pipe.new"));
+    assert_int_equal(file_lock("missing/file"), -1);
+    assert_int_equal(errno, ENOENT);
+}
+
+/* A limit on the size of files stops the write half-way, as a full disk does. */
+static void test_no_room(void **state)
+{
+    (void)state;
+    static char large[20000];
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    write_text("full", "old");
+    signal(SIGXFSZ, SIG_IGN);
+    const struct rlimit small = {.rlim_cur = 8192, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const bool good = file_replace("full", large, sizeof large, 0600);
+    const int error = errno;
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_false(good);
+    assert_int_equal(error, EFBIG);
+    check_content("full", "old");
+    assert_false(exists("full.new"));
+}
+
+/* Replaces the file for ever, by two contents in turn. */
+static void replace_for_ever(void)
+{
+    static char a[4000];
+    static char b[6000];
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the test fails */
+    memset(a, 'a', sizeof a);
+    memset(b, 'b', sizeof b);
+    for (;;) {
+        if (!file_replace("busy", a, sizeof a, 0600) || !file_replace("busy", b, sizeof b, 0600))
+            _exit(1);
+    }
+}
+
+/* A reader sees one content or the other, whole, also after the writer was killed. */
+static void test_killed(void **state)
+{
+    (void)state;
+    char text[8000];
+    assert_true(file_replace("busy", "", 0, 0600));
+    for (int round = 0; round < 5; round++) {
+        const pid_t writer = fork();
+        if (writer == 0)
+            replace_for_ever();
+        bool seen_a = false;
+        bool seen_b = false;
+        while (!seen_a || !seen_b) {
+            const size_t length = strlen(read_text("busy", text, sizeof text));
+            seen_a = seen_a || (length == 4000 && strspn(text, "a") == length);
+            seen_b = seen_b || (length == 6000 && strspn(text, "b") == length);
+            if (length != 0 && length != 4000 && length != 6000)
+                fail_msg("%zu bytes were seen", length);
+            assert_int_equal(waitpid(writer, NULL, WNOHANG), 0);
+        }
+        assert_int_equal(kill(writer, SIGKILL), 0);
+        assert_int_equal(waitpid(writer, NULL, 0), writer);
+        const size_t length = strlen(read_text("busy", text, sizeof text));
+        assert_true(length == 4000 || length == 6000);
+    }
+    assert_true(file_replace("busy", "mended", 6, 0600));
+    check_content("busy", "mended");
+    assert_false(exists("busy.new"));
+}
+
+/* Adds one to the number in `path`, `times` times; the exit status of its process. */
+static int count_up(const char *path, int times)
+{
+    for (int i = 0; i < times; i++) {
+        char text[32];
+        const int lock = file_lock(path);
+        if (lock < 0)
+            return 1;
+        read_text(path, text, sizeof text);
+        snprintf(text, sizeof text, "%ld", strtol(text, NULL, 10) + 1);
+        if (!file_replace(path, text, strlen(text), 0600))
+            return 1;
+        close(lock);
+    }
+    return 0;
+}
+
+/* Writers that take the lock lose nothing, by whichever name they know the file. */
+static void test_lock(void **state)
+{
+    (void)state;
+    enum { TIMES = 20 };
+    static const char *const paths[] = {"counter/number", "number", "./counter/../number"};
+    assert_int_equal(mkdir("counter", 0700), 0);
+    write_text("counter/number", "0");
+    assert_int_equal(symlink("counter/number", "number"), 0);
+    pid_t writers[ROWS(paths)];
+    for (size_t i = 0; i < ROWS(paths); i++) {
+        writers[i] = fork();
+        if (writers[i] == 0)
+            _exit(count_up(paths[i], TIMES));
+    }
+    for (size_t i = 0; i < ROWS(paths); i++) {
+        int status;
+        assert_int_equal(waitpid(writers[i], &status, 0), writers[i]);
+        assert_int_equal(status, 0);
+    }
+    check_content("counter/number", "60");
+
+    /* Nothing is left behind but the file. */
+    assert_int_equal(unlink("counter/number"), 0);
+    assert_int_equal(rmdir("counter"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_new_and_old),    cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_owner_not_kept), cmocka_unit_test(test_links),
+        cmocka_unit_test(test_left_over),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_room),        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_lock),
+    };
+    return cmocka_run_group_tests_name("file_replace", tests, enter_folder, leave_folder);
+}

@@ -1,0 +1,274 @@
+#include "base/log.h"
+
+#include "fixture.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "failing_malloc.h"
+
+/* Whether `line` starts with a time of now and " LEVEL "; the text behind it, or NULL. */
+static const char *text_of_line(const char *line, const char *level)
+{
+    int64_t seconds;
+    char date[CLOCK_DATE_SIZE];
+    snprintf(date, sizeof date, "%.19sZ", line);
+    if (!clock_parse_date(date, strlen(date), &seconds) || llabs(seconds - clock_now()) > 600)
+        return NULL;
+    if (line[19] != '.' || strspn(line + 20, "0123456789") != 3 || strncmp(line + 23, "Z ", 2) != 0)
+        return NULL;
+    const size_t length = strlen(level);
+    if (strncmp(line + 25, level, length) != 0 || line[25 + length] != ' ')
+        return NULL;
+    return line + 25 + length + 1;
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        enum log_level level;
+        const char *name;
+    } rows[] = {
+        {LOG_LEVEL_ERROR, "error"},
+        {LOG_LEVEL_WARN, "warn"},
+        {LOG_LEVEL_INFO, "info"},
+        {LOG_LEVEL_DEBUG, "debug"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char line[256];
+        unlink("log");
+        struct log *log = log_open("log", LOG_LEVEL_DEBUG);
+        assert_non_null(log);
+        log_write(log, rows[i].level, "%s=%d", "a", 5);
+        log_release(log);
+        const char *text = text_of_line(read_text("log", line, sizeof line), rows[i].name);
+        check_row(text != NULL && strcmp(text, "a=5\n") == 0, line, i, rows[i].name);
+        enum log_level parsed = LOG_LEVEL_ERROR;
+        check_row(log_level_parse(rows[i].name, &parsed) && parsed == rows[i].level, "parsed", i,
+                  rows[i].name);
+    }
+    enum log_level level;
+    assert_false(log_level_parse("Info", &level));
+    assert_false(log_level_parse("", &level));
+}
+
+static void test_levels(void **state)
+{
+    (void)state;
+    char text[1024];
+    for (unsigned wanted = LOG_LEVEL_ERROR; wanted <= LOG_LEVEL_DEBUG; wanted++) {
+        unlink("log");
+        struct log *log = log_open("log", wanted);
+        for (unsigned level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++) {
+            assert_int_equal(log_wants(log, level), level <= wanted);
+            log_write(log, level, "x");
+        }
+        log_release(log);
+        size_t lines = 0;
+        for (const char *at = read_text("log", text, sizeof text); (at = strchr(at, '\n')) != NULL; at++)
+            lines++;
+        assert_int_equal(lines, wanted + 1);
+    }
+}
+
+static void test_one_line_an_event(void **state)
+{
+    (void)state;
+    static char longer[5000];
+    static char text[8192];
+    memset(longer, 'x', sizeof longer - 1);
+    unlink("log");
+    struct log *log = log_open("log", LOG_LEVEL_INFO);
+    log_write(log, LOG_LEVEL_INFO, "a\nb\r\x1b[2J caf\xc3\xa9");
+    log_write(log, LOG_LEVEL_INFO, "%s", longer);
+    log_problem(log, SEVERITY_ERROR, "accounts:1: bad");
+    log_problem(log, SEVERITY_WARNING, "accounts:2: odd %s");
+    log_release(log);
+
+    char *first = strtok((char *)read_text("log", text, sizeof text), "\n");
+    char *second = strtok(NULL, "\n");
+    char *third = strtok(NULL, "\n");
+    char *fourth = strtok(NULL, "\n");
+    assert_string_equal(text_of_line(first, "info"), "a?b??[2J caf\xc3\xa9");
+    assert_int_equal(strlen(text_of_line(second, "info")), 2048);
+    assert_string_equal(text_of_line(third, "error"), "accounts:1: bad");
+    assert_string_equal(text_of_line(fourth, "warn"), "accounts:2: odd %s");
+    assert_null(strtok(NULL, "\n"));
+}
+
+static void test_file(void **state)
+{
+    (void)state;
+    char text[1024];
+    unlink("log");
+    const mode_t mask = umask(0);
+    struct log *log = log_open("log", LOG_LEVEL_INFO);
+    umask(mask);
+    struct stat status;
+    assert_int_equal(stat("log", &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+
+    /* Rotated: what holds the old log goes on with the old file, a new one has a new file; both append. */
+    assert_int_equal(rename("log", "log.1"), 0);
+    struct log *again = log_open("log", LOG_LEVEL_INFO);
+    struct log *held = log_hold(log);
+    log_release(log);
+    log_write(held, LOG_LEVEL_INFO, "old");
+    log_release(held);
+    log_write(again, LOG_LEVEL_INFO, "new");
+    log_release(again);
+    assert_non_null(strstr(read_text("log.1", text, sizeof text), " old\n"));
+    assert_non_null(strstr(read_text("log", text, sizeof text), " new\n"));
+    again = log_open("log", LOG_LEVEL_INFO);
+    log_write(again, LOG_LEVEL_INFO, "newer");
+    log_release(again);
+    assert_non_null(strstr(read_text("log", text, sizeof text), " new\n"));
+    assert_non_null(strstr(text, " newer\n"));
+    log_release(NULL);
+}
+
+static void test_cannot_open(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo("no-reader", 0600), 0);
+    static const struct {
+        const char *destination;
+        int error;
+    } rows[] = {{"missing/log", ENOENT}, {".", EISDIR}, {"no-reader", ENXIO}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        errno = 0;
+        check_row(log_open(rows[i].destination, LOG_LEVEL_INFO) == NULL, "opened", i, rows[i].destination);
+        check_row(errno == rows[i].error, strerror(errno), i, rows[i].destination);
+    }
+    allocations_left = 0;
+    struct log *log = log_open("stderr", LOG_LEVEL_INFO);
+    allocations_left = -1;
+    assert_null(log);
+}
+
+/* A full disk and a reader that went away: the line is lost, errno is the caller's. */
+static void test_lost(void **state)
+{
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(mkfifo("reader-gone", 0600), 0);
+    const int reader = open("reader-gone", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    static const char *const destinations[] = {"/dev/full", "reader-gone"};
+    struct log *logs[ROWS(destinations)];
+    for (size_t i = 0; i < ROWS(destinations); i++)
+        logs[i] = log_open(destinations[i], LOG_LEVEL_INFO);
+    close(reader);
+    for (size_t i = 0; i < ROWS(destinations); i++) {
+        assert_non_null(logs[i]);
+        errno = EAGAIN;
+        log_write(logs[i], LOG_LEVEL_INFO, "lost");
+        assert_int_equal(errno, EAGAIN);
+        log_release(logs[i]);
+    }
+    signal(SIGPIPE, SIG_DFL);
+}
+
+static void test_stderr_and_syslog(void **state)
+{
+    (void)state;
+    char text[1024];
+    const int saved = dup(STDERR_FILENO);
+    const int file = open("captured", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(saved >= 0 && file >= 0 && dup2(file, STDERR_FILENO) >= 0);
+    struct log *log = log_open("stderr", LOG_LEVEL_INFO);
+    allocations_left = 0;
+    log_write(log, LOG_LEVEL_INFO, "one");
+    allocations_left = -1;
+    log_release(log);
+    const bool still_open = fcntl(STDERR_FILENO, F_GETFD) >= 0;
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(file);
+    assert_true(still_open);
+    assert_string_equal(text_of_line(read_text("captured", text, sizeof text), "info"), "one\n");
+
+    /* Whether somebody listens there is not for this test: it must not fail, print or crash. */
+    log = log_open("syslog", LOG_LEVEL_INFO);
+    assert_non_null(log);
+    log_write(log, LOG_LEVEL_DEBUG, "not wanted");
+    log_release(log);
+    assert_int_equal(access("syslog", F_OK), -1);
+}
+
+enum { THREADS = 4, LINES = 200 };
+
+static void *write_lines(void *log)
+{
+    for (int i = 0; i < LINES; i++)
+        log_write(log, LOG_LEVEL_INFO, "%0100d", i);
+    log_release(log);
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    static char text[THREADS * LINES * 200];
+    unlink("log");
+    struct log *log = log_open("log", LOG_LEVEL_INFO);
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_lines, log_hold(log)), 0);
+    log_release(log);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    size_t lines = 0;
+    read_text("log", text, sizeof text);
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"), lines++) {
+        const char *rest = text_of_line(line, "info");
+        check_row(rest != NULL && strlen(rest) == 100, "line", lines, line);
+    }
+    assert_int_equal(lines, THREADS * LINES);
+}
+
+static void test_quote(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t size;
+        const char *text;
+        size_t length;
+        const char *expected;
+    } rows[] = {
+        {64, "", 0, "\"\""},
+        {64, "client", 6, "\"client\""},
+        {64, "a b=c", 5, "\"a b=c\""},
+        {64, "a\"b\\c", 5, "\"a\\x22b\\x5cc\""},
+        {64, "a\nb\0\x7f", 5, "\"a\\x0ab\\x00\\x7f\""},
+        {64, "\xc3\xa9\xff", 3, "\"\\xc3\\xa9\\xff\""},
+        {16, "0123456789", 10, "\"0123456789\""},
+        {16, "0123456789a", 11, "\"0123456789\"…"},
+        {16, "0123456\n", 8, "\"0123456\"…"},
+        {16, "012345\n", 7, "\"012345\\x0a\""},
+        {LOG_QUOTED_SIZE(3), "\n\n\n", 3, "\"\\x0a\\x0a\\x0a\""},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char *out = malloc(rows[i].size);
+        const bool same = log_quote(out, rows[i].size, rows[i].text, rows[i].length) == out;
+        check_row(same && strcmp(out, rows[i].expected) == 0, out, i, rows[i].expected);
+        free(out);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_one_line_an_event),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_cannot_open),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_stderr_and_syslog),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_quote),
+    };
+    return cmocka_run_group_tests_name("log", tests, enter_folder, leave_folder);
+}
