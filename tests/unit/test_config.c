@@ -315,6 +315,7 @@ static void test_mode(void **state)
 static void test_no_memory(void **state)
 {
     (void)state;
+    skip_unless_malloc_fails();
     write_text("token.conf", ISSUER "user = u\ngroup = g\nlog = l\n");
     struct config *config = NULL;
     long allocations = 0;

@@ -85,18 +85,23 @@ static void test_read_refused(void **state)
     }
 }
 
-static void test_read_no_memory(void **state)
+static void test_no_memory(void **state)
 {
     (void)state;
+    skip_unless_malloc_fails();
     write_text("small", "12345");
     struct file_content content;
     allocations_left = 0;
     const bool good = file_read("small", 100, &content);
     const int error = errno;
+    char *resolved = file_resolve("/a/b", "c");
+    const bool replaced = file_replace("small", "x", 1, 0600);
     allocations_left = -1;
     assert_false(good);
     assert_int_equal(error, ENOMEM);
     assert_null(content.data);
+    assert_null(resolved);
+    assert_false(replaced);
 }
 
 static void test_stamp(void **state)
@@ -155,10 +160,6 @@ static void test_resolve(void **state)
         check_row(strcmp(resolved, rows[i].expected) == 0, resolved, i, rows[i].relative_to);
         free(resolved);
     }
-    allocations_left = 0;
-    char *resolved = file_resolve("/a/b", "c");
-    allocations_left = -1;
-    assert_null(resolved);
 }
 
 static void test_mode(void **state)
@@ -198,7 +199,7 @@ int main(void)
         cmocka_unit_test(test_read_large),
         cmocka_unit_test(test_read_without_size),
         cmocka_unit_test(test_read_refused),
-        cmocka_unit_test(test_read_no_memory),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_stamp),
         cmocka_unit_test(test_resolve),
         cmocka_unit_test(test_mode),

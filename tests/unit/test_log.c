@@ -142,10 +142,23 @@ static void test_cannot_open(void **state)
         check_row(log_open(rows[i].destination, LOG_LEVEL_INFO) == NULL, "opened", i, rows[i].destination);
         check_row(errno == rows[i].error, strerror(errno), i, rows[i].destination);
     }
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
     allocations_left = 0;
     struct log *log = log_open("stderr", LOG_LEVEL_INFO);
     allocations_left = -1;
     assert_null(log);
+    log = log_open("without-memory", LOG_LEVEL_INFO);
+    allocations_left = 0;
+    log_write(log, LOG_LEVEL_INFO, "%s %d %.3f", "a", 1, 2.5);
+    allocations_left = -1;
+    log_release(log);
+    char text[256];
+    assert_non_null(strstr(read_text("without-memory", text, sizeof text), " info a 1 2.500\n"));
 }
 
 /* A full disk and a reader that went away: the line is lost, errno is the caller's. */
@@ -178,9 +191,7 @@ static void test_stderr_and_syslog(void **state)
     const int file = open("captured", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_true(saved >= 0 && file >= 0 && dup2(file, STDERR_FILENO) >= 0);
     struct log *log = log_open("stderr", LOG_LEVEL_INFO);
-    allocations_left = 0;
     log_write(log, LOG_LEVEL_INFO, "one");
-    allocations_left = -1;
     log_release(log);
     const bool still_open = fcntl(STDERR_FILENO, F_GETFD) >= 0;
     dup2(saved, STDERR_FILENO);
@@ -265,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_one_line_an_event),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_cannot_open),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_stderr_and_syslog),
         cmocka_unit_test(test_threads),
