@@ -193,6 +193,7 @@ static void test_one_problem(void **state)
                     "https://api.example.com/apiops/auth")},
         {"# comment = 5\n\n  # ; [x] \x01\n" ISSUER, ""},
         {"\xef\xbb\xbf" ISSUER, ""},
+        {"\xef\xbb\xbf# comment\n" ISSUER, ""},
         {"  \tissuer\t=\thttps://example.com/a  \r\n   threads=5\r\n\r\n", ""},
         {"issuer=https://example.com/a", ""},
         {"issuer=https://example.com/a\r", ""},
