@@ -1,0 +1,186 @@
+# What the integration tests share: a folder of their own with accounts and keys, free ports, servers started and
+# ended by their own pid, and waiting for events instead of sleeping.
+#
+# FCGI and TOKENCTL name the programs under test, so that the suite runs against any build.
+
+REPOSITORY=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+export REPOSITORY
+export FCGI=${FCGI:-$REPOSITORY/cgi-bin/token.fcgi} TOKENCTL=${TOKENCTL:-$REPOSITORY/build/tokenctl}
+export PATH=$PATH:/usr/sbin:/sbin
+# The longest wait for anything: a busy machine and a sanitizer build must get there, a hang must not last.
+PATIENCE=60
+
+fail() {
+    printf '%s\n' "$*" >&2
+    return 1
+}
+
+# wait_until WHAT COMMAND…: until the command succeeds.
+wait_until() {
+    local what=$1 end=$((SECONDS + PATIENCE))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || fail "waited ${PATIENCE} s in vain: $what" || return
+        sleep 0.03
+    done
+}
+
+# --- The folder ------------------------------------------------------------------------------------------------
+
+# Started by root, the servers run as www-data, and so does the program.
+own() {
+    [[ $EUID -ne 0 ]] || chown -R www-data:www-data "$@"
+}
+
+# Makes DIR with a copy of the program (a web server's user may not reach the repository) and a token.conf.
+make_folder() {
+    DIR=$(mktemp -d "${TMPDIR:-/tmp}/token-test.XXXXXX")
+    export DIR CONF=$DIR/etc/token.conf
+    chmod 0755 "$DIR"
+    mkdir "$DIR/log" "$DIR/run" "$DIR/pids" "$DIR/ports" "$DIR/secrets" "$DIR/replies"
+    chmod 0700 "$DIR/run"
+    cp "$FCGI" "$DIR/token.fcgi"
+    mkdir "$DIR/etc"
+    tokenctl init --issuer https://api.example.com/apiops/auth
+    configure log "$DIR/log/token.log"
+    own "$DIR/etc" "$DIR/log" "$DIR/run"
+}
+
+tokenctl() {
+    "$TOKENCTL" -c "$CONF" "$@"
+}
+
+# configure KEY VALUE: sets a key of token.conf, in one step, as a process may be reading it.
+configure() {
+    { grep -v "^$1 *=" "$CONF"; printf '%s = %s\n' "$1" "$2"; } >"$CONF.new"
+    own "$CONF.new"
+    mv "$CONF.new" "$CONF"
+}
+
+# add_account ID SECRET [OPTION…]
+add_account() {
+    local id=$1 secret=$2
+    shift 2
+    tokenctl add "$id" "$@" <<<"$secret"
+}
+
+# --- Processes -------------------------------------------------------------------------------------------------
+
+# start NAME COMMAND…: in the background, its output in log/NAME.log, its pid in pids/NAME.
+start() {
+    local name=$1
+    shift
+    # bats waits for whoever holds its descriptors.
+    "$@" >>"$DIR/log/$name.log" 2>&1 3>&- 4>&- &
+    printf '%s\n' $! >"$DIR/pids/$name"
+}
+
+pid_of() {
+    cat "$DIR/pids/$1"
+}
+
+is_running() {
+    [[ -d /proc/$1 && $(ps -o stat= -p "$1") != Z* ]]
+}
+
+is_gone() {
+    ! is_running "$1"
+}
+
+# Pids of a process and its descendants.
+descendants() {
+    ps -e -o pid= -o ppid= | awk -v root="$1" '
+        { parent[$1] = $2 }
+        END {
+            for (pid in parent) {
+                for (p = pid; p in parent && p != root; p = parent[p]);
+                if (p == root) print pid
+            }
+        }'
+}
+
+# Pids of token.fcgi: the server NAME itself, or its descendants. One that was just started and does not hold its
+# signals back yet is not among them: SIGHUP would end it.
+responders() {
+    local pid
+    for pid in $(descendants "$(pid_of "$1")"); do
+        [[ $(cat "/proc/$pid/comm" 2>/dev/null) != token.fcgi ]] ||
+            ! grep -qs '^SigBlk:.*[13579bdf]$' "/proc/$pid/status" || printf '%s\n' "$pid"
+    done
+}
+
+# stop NAME [SIGNAL]: ends a server and waits for it and all that it started.
+stop() {
+    local name=$1 signal=${2:-TERM} pid family member
+    [[ -e $DIR/pids/$name ]] || return 0
+    pid=$(pid_of "$name")
+    family=$(descendants "$pid")
+    kill -s "$signal" "$pid" 2>/dev/null || true
+    rm -f "$DIR/pids/$name"
+    for member in $pid $family; do
+        wait_until "the end of $name, process $member: $(ps -o args= -p "$member")" is_gone "$member" || return
+    done
+}
+
+# Processes of this folder: their command lines name it.
+left_over() {
+    ps -e -o pid= -o args= | awk -v dir="$DIR/" 'index($0, dir) && !/awk -v dir/ { print }'
+}
+
+nothing_left_over() {
+    [[ -z $(left_over) ]]
+}
+
+# Ends everything, whatever became of the tests, and says so if a process outlived its server.
+remove_folder() {
+    local name failed=0
+    [[ -n ${DIR:-} ]] || return 0
+    for name in "$DIR"/pids/*; do
+        [[ ! -e $name ]] || stop "${name##*/}" || failed=1
+    done
+    if ! wait_until "the end of all processes" nothing_left_over; then
+        left_over >&2
+        left_over | awk '{ print $1 }' | xargs -r kill -KILL
+        failed=1
+    fi
+    sanitizers_are_content || failed=1
+    release_ports
+    rm -rf "$DIR"
+    return $failed
+}
+
+sanitizers_are_content() {
+    ! grep -rE 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:' "$DIR/log" >&2
+}
+
+# For a test that failed: what the servers and the program had to say.
+show_logs() {
+    [[ -n ${BATS_TEST_COMPLETED:-} ]] || tail -n 20 "$DIR"/log/* || true
+}
+
+# --- Ports -----------------------------------------------------------------------------------------------------
+
+is_listening() {
+    [[ -n $(ss -Hltn "sport = :$1") ]]
+}
+
+# Prints a port that nobody listens on. A folder claims it among tests that run at once; below the range in
+# which the kernel picks ports for clients.
+free_port() {
+    local port
+    while :; do
+        port=$((RANDOM % 12000 + 20000))
+        mkdir "${TMPDIR:-/tmp}/token-test-port.$port" 2>/dev/null || continue
+        : >"$DIR/ports/$port"
+        ! is_listening $port || continue
+        printf '%s\n' $port
+        return
+    done
+}
+
+release_ports() {
+    local claim
+    for claim in "$DIR"/ports/*; do
+        [[ ! -e $claim ]] || rmdir "${TMPDIR:-/tmp}/token-test-port.${claim##*/}"
+    done
+}

@@ -1,0 +1,129 @@
+# Requests that go on while something happens to a server, and requests that are in hand at a moment.
+
+# --- Going on --------------------------------------------------------------------------------------------------
+
+add_load_account() {
+    LOAD_SECRET=$(tokenctl add load --generate)
+    export LOAD_SECRET
+}
+
+# What `go_on` repeats: a request on a fresh connection; prints its status.
+load_request() {
+    curl -s --max-time "$PATIENCE" -o "$DIR/load/body.$BASHPID" -w '%{http_code}\n' \
+        -d "$GRANT" -d client_id=load --data-urlencode "client_secret=$LOAD_SECRET" "$URL"
+}
+
+go_on() {
+    while [[ -e $DIR/load/on ]]; do
+        load_request || printf 'curl: %s\n' $?
+    done >"$DIR/load/answers.$1"
+}
+
+start_load() {
+    local i
+    rm -rf "$DIR/load" && mkdir "$DIR/load" && : >"$DIR/load/on"
+    LOAD=()
+    for i in 1 2 3; do
+        go_on $i 3>&- 4>&- &
+        LOAD+=($!)
+    done
+    load_goes_on
+}
+
+answers() {
+    cat "$DIR"/load/answers.* | wc -l
+}
+
+more_answers_than() {
+    (($(answers) > $1))
+}
+
+load_goes_on() {
+    wait_until 'more answers' more_answers_than $(($(answers) + 20))
+}
+
+# Ends the load; every single answer was good.
+stop_load() {
+    rm "$DIR/load/on"
+    wait "${LOAD[@]}"
+    ! sort "$DIR"/load/answers.* | uniq -c | grep -vE ' 200$' || fail "failed of $(answers) requests"
+}
+
+# --- In hand ---------------------------------------------------------------------------------------------------
+
+# Its secret takes about a second to verify, so that requests with it can be found in hand.
+add_slow_account() {
+    # shellcheck disable=SC2016
+    printf 'slow:%s%s\n' '$6$rounds=3000000$slowslowslow1234$' \
+        'V9erDhk975bz7hdm.F1j6uccr38evU.Cqods4rXqRedmZ.HjU3e7xyTbpW10FuOd/im4RNc2iIHog7RmKuE9I1' >>"$DIR/etc/accounts"
+}
+
+slow_request() {
+    curl -s --max-time "$PATIENCE" -o /dev/null -w '%{http_code}\n' \
+        -d "$GRANT" -d client_id=slow -d "client_secret=slow" "$URL"
+}
+
+# Threads of these processes that are computing, or would be if there were a processor to spare.
+computing() {
+    local pid count=0
+    for pid in "$@"; do
+        ((count += $(cat /proc/"$pid"/task/*/status 2>/dev/null | grep -c '^State:.R'))) || true
+    done
+    printf '%s\n' $count
+}
+
+are_in_hand() {
+    # shellcheck disable=SC2046
+    (($(computing $(responders "$1")) >= $2))
+}
+
+# hold_requests SERVER-NAME COUNT: returns while the program computes on that many.
+hold_requests() {
+    local i
+    rm -f "$DIR"/held.*
+    HELD=()
+    for ((i = 0; i < $2; i++)); do
+        slow_request >"$DIR/held.$i" 3>&- 4>&- &
+        HELD+=($!)
+    done
+    wait_until "$2 requests in hand" are_in_hand "$1" "$2"
+}
+
+held_are_answered() {
+    wait "${HELD[@]}"
+    equal 'answers to the requests in hand' "$(sort "$DIR"/held.* | uniq -c | tr -s ' ')" " ${#HELD[@]} 200"
+}
+
+# --- What every server's program must do -----------------------------------------------------------------------
+
+# check_terminate NAME: the program that NAME is or has started gets SIGTERM with requests in hand.
+check_terminate() {
+    local pids
+    row SIGTERM
+    hold_requests "$1" 3
+    mapfile -t pids < <(responders "$1")
+    kill -TERM "${pids[@]}"
+    held_are_answered
+    for pid in "${pids[@]}"; do
+        wait_until "the end of token.fcgi $pid" is_gone "$pid"
+    done
+}
+
+lifetime_is() {
+    [[ $(curl -s "${DEMO[@]}" "$URL" | jq -r .expires_in) == "$1" ]]
+}
+
+# check_reload NAME: SIGHUP while requests go on.
+check_reload() {
+    local lifetime
+    row SIGHUP
+    start_load
+    for lifetime in 1800 900 3600; do
+        configure token_lifetime $lifetime
+        # shellcheck disable=SC2046
+        kill -HUP $(responders "$1")
+        wait_until "expires_in $lifetime" lifetime_is $lifetime
+        load_goes_on
+    done
+    stop_load
+}

@@ -1,0 +1,240 @@
+# The requests that every web server must answer alike: CONTRACT "POST …/token", as far as it can be seen from outside.
+
+# Everything that one encoding or another holds special.
+SPECIAL='a b+c%41%zz&d=e:f"g\hé漢'
+SPECIAL_ID='cliént +%41&='
+# Latin-1 has no 漢.
+LATIN='l +%e9é&=:"\x'
+GRANT=grant_type=client_credentials
+DEMO=(-d "$GRANT" -d client_id=demo -d client_secret=demo-secret)
+
+add_request_accounts() {
+    add_account demo demo-secret --scope 'read write'
+    add_account plain plain-secret --lifetime 600
+    add_account "$SPECIAL_ID" "$SPECIAL"
+    add_account latin "$LATIN"
+    add_account locked locked-secret
+    tokenctl lock locked
+    add_account expired expired-secret --expires 2020-01-01
+    add_account elsewhere elsewhere-secret --from 192.0.2.0/24
+}
+
+# What is being looked at, for the message if it fails.
+row() {
+    ROW=$1
+}
+
+# request CURL-ARGUMENT…: sets STATUS; the answer is in $REPLY_BODY and $REPLY_HEADERS.
+request() {
+    local reply
+    reply=$(mktemp "$DIR/replies/XXXXXX")
+    REPLY_BODY=$reply.body REPLY_HEADERS=$reply.headers
+    : >"$REPLY_BODY"
+    STATUS=$(curl -sS --max-time "$PATIENCE" -o "$REPLY_BODY" -D "$REPLY_HEADERS" -w '%{http_code}' "$@")
+}
+
+# The value of a header of the final answer; nothing where it is absent.
+header() {
+    tr -d '\r' <"$REPLY_HEADERS" | awk -v name="$1" '
+        /^HTTP\// { value = "" }
+        tolower(substr($0, 1, length(name) + 1)) == tolower(name ":") { value = substr($0, length(name) + 3) }
+        END { print value }'
+}
+
+# equal WHAT ACTUAL EXPECTED
+equal() {
+    [[ $2 == "$3" ]] || fail "$ROW: $1 is '$2' instead of '$3' (status ${STATUS:-}: $(cat "${REPLY_BODY:-/dev/null}"))"
+}
+
+common_headers() {
+    equal Content-Type "$(header Content-Type)" 'application/json;charset=UTF-8'
+    equal Cache-Control "$(header Cache-Control)" no-store
+    equal Pragma "$(header Pragma)" no-cache
+}
+
+# granted ROW EXPIRES_IN SCOPE CURL-ARGUMENT…
+granted() {
+    local expires_in=$2 scope=$3
+    row "$1"
+    shift 3
+    request "$@" "$URL"
+    equal status "$STATUS" 200
+    common_headers
+    equal WWW-Authenticate "$(header WWW-Authenticate)" ''
+    equal token_type "$(jq -r .token_type "$REPLY_BODY")" Bearer
+    equal expires_in "$(jq -r .expires_in "$REPLY_BODY")" "$expires_in"
+    equal scope "$(jq -r .scope "$REPLY_BODY")" "$scope"
+    equal 'shape of access_token' \
+        "$(jq -r '.access_token | test("^[\\w-]+\\.[\\w-]+\\.[\\w-]+$")' "$REPLY_BODY")" true
+}
+
+# refused ROW STATUS ERROR DESCRIPTION CURL-ARGUMENT…; an empty DESCRIPTION: any, as long as there is one.
+refused() {
+    local status=$2 error=$3 description=$4
+    row "$1"
+    shift 4
+    request "$@"
+    equal status "$STATUS" "$status"
+    common_headers
+    [[ -n $description ]] || description=$(jq -r '.error_description | select(length > 5)' "$REPLY_BODY")
+    equal body "$(cat "$REPLY_BODY")" "{\"error\":\"$error\",\"error_description\":\"$description\"}"
+}
+
+malformed() {
+    local row=$1
+    shift
+    refused "$row" 400 invalid_request '' "$@" "$URL"
+    equal WWW-Authenticate "$(header WWW-Authenticate)" ''
+}
+
+unauthorized() {
+    local row=$1 challenge=$2
+    shift 2
+    refused "$row" 401 unauthorized_client 'Bad credentials' "$@" "$URL"
+    equal WWW-Authenticate "$(header WWW-Authenticate)" "$challenge"
+}
+
+# --- What the contract has -------------------------------------------------------------------------------------
+
+check_granted() {
+    granted 'in the body' 3600 'read write' "${DEMO[@]}"
+    granted 'a scope' 3600 write "${DEMO[@]}" -d scope=write
+    granted 'no scope, a lifetime' 600 null -d "$GRANT" -d client_id=plain -d client_secret=plain-secret
+    granted 'Basic' 3600 'read write' -u demo:demo-secret -d "$GRANT"
+    granted 'Basic and the same client_id' 3600 'read write' -u demo:demo-secret -d "$GRANT" -d client_id=demo
+    granted 'media type with a parameter' 3600 'read write' "${DEMO[@]}" \
+        -H 'Content-Type: application/x-www-form-urlencoded; charset=UTF-8'
+    granted 'empty and unknown parameters' 3600 'read write' "${DEMO[@]}" -d 'scope=&x=1&x=2'
+    granted 'another Authorization scheme' 3600 'read write' "${DEMO[@]}" -H 'Authorization: Bearer abc'
+}
+
+check_grant_type() {
+    local words='GrantType value must be client_credentials!' credentials='client_id=demo&client_secret=demo-secret' given
+    for given in '' 'grant_type=' 'grant_type=password' 'grant_type=CLIENT_CREDENTIALS' 'grant_type=client_credentials%20'; do
+        refused "'$given'" 400 unsupported_grant_type "$words" -d "$given&$credentials" "$URL"
+    done
+    refused 'before the credentials' 400 unsupported_grant_type "$words" -u demo:wrong -d scope=x "$URL"
+    refused 'no body' 400 unsupported_grant_type "$words" -d '' "$URL"
+}
+
+check_malformed() {
+    malformed 'JSON' -H 'Content-Type: application/json' -d '{"grant_type":"client_credentials"}'
+    malformed 'no content type' -H 'Content-Type:' "${DEMO[@]}"
+    malformed 'multipart' -F "$GRANT" -F client_id=demo
+    malformed '% at the end' "${DEMO[@]}" -d 'x=%'
+    malformed '% without digits' -d "$GRANT&client_id=demo&client_secret=%zz"
+    local parameter
+    for parameter in grant_type client_id client_secret scope; do
+        malformed "$parameter twice" "${DEMO[@]}" -d scope=read -d $parameter=demo
+    done
+    malformed 'Basic and body' -u demo:demo-secret "${DEMO[@]}"
+    malformed 'Basic and another client_id' -u demo:demo-secret -d "$GRANT" -d client_id=plain
+    malformed 'Basic that is not base64' -H 'Authorization: Basic !!!' -d "$GRANT"
+    malformed 'Basic without a colon' -H 'Authorization: Basic ZGVtbw==' -d "$GRANT"
+    malformed 'a line feed in client_id' -d "$GRANT" -d client_id=de%0Amo -d client_secret=x
+    malformed 'a NUL in client_secret' -d "$GRANT" -d client_id=demo -d client_secret=demo-secret%00
+    malformed 'DEL in client_secret' -d "$GRANT" -d client_id=demo -d client_secret=demo-secret%7F
+    for parameter in client_id client_secret; do
+        refused "$parameter in the URL" 400 invalid_request '' "${DEMO[@]}" "$URL?$parameter=in-the-url"
+    done
+}
+
+check_scope() {
+    refused 'a scope of others' 400 invalid_scope '' "${DEMO[@]}" -d scope=admin "$URL"
+    refused 'one of two' 400 invalid_scope '' "${DEMO[@]}" -d 'scope=read admin' "$URL"
+    refused 'malformed' 400 invalid_scope '' "${DEMO[@]}" -d 'scope="read"' "$URL"
+    refused 'an account without' 400 invalid_scope '' -d "$GRANT" -d client_id=plain -d client_secret=plain-secret \
+        -d scope=read "$URL"
+    unauthorized 'credentials come first' '' -d "$GRANT" -d client_id=demo -d client_secret=wrong -d scope=admin
+}
+
+check_unauthorized() {
+    local challenge='Basic realm="https://api.example.com/apiops/auth"' id
+    unauthorized 'wrong secret' '' -d "$GRANT" -d client_id=demo -d client_secret=wrong
+    unauthorized 'unknown' '' -d "$GRANT" -d client_id=nobody -d client_secret=wrong
+    unauthorized 'no secret' '' -d "$GRANT" -d client_id=demo
+    unauthorized 'no client_id' '' -d "$GRANT" -d client_secret=demo-secret
+    unauthorized 'neither' '' -d "$GRANT"
+    for id in locked expired elsewhere; do
+        unauthorized "$id" '' -d "$GRANT" -d client_id=$id -d client_secret=$id-secret
+    done
+    unauthorized 'Basic, wrong secret' "$challenge" -u demo:wrong -d "$GRANT"
+    unauthorized 'Basic, unknown' "$challenge" -u nobody:wrong -d "$GRANT"
+    unauthorized 'Basic, locked' "$challenge" -u locked:locked-secret -d "$GRANT"
+    unauthorized 'another scheme' "$challenge" -H 'Authorization: Bearer abc' -d "$GRANT"
+}
+
+check_paths_and_methods() {
+    local path method
+    for path in /other / /token/ /token/x /tokens; do
+        refused "path $path" 404 not_found '' "${DEMO[@]}" "${URL%/token}$path"
+    done
+    for method in GET PUT DELETE PATCH OPTIONS; do
+        refused "method $method" 405 invalid_request '' -X $method "$URL"
+        equal Allow "$(header Allow)" POST
+    done
+    row 'method HEAD'
+    request -I "$URL"
+    equal status "$STATUS" 405
+    equal Allow "$(header Allow)" POST
+}
+
+# form_of SIZE: a good form, filled up to SIZE bytes with a parameter that is ignored.
+form_of() {
+    local form="$GRANT&client_id=demo&client_secret=demo-secret&pad="
+    printf '%s%*s' "$form" $(($1 - ${#form})) '' | tr ' ' x >"$DIR/form.$1"
+    printf '@%s' "$DIR/form.$1"
+}
+
+check_bodies() {
+    local chunked=(-H 'Transfer-Encoding: chunked') limit=16384
+    granted 'exactly max_body' 3600 'read write' --data-binary "$(form_of $limit)"
+    refused 'one over' 413 invalid_request '' --data-binary "$(form_of $((limit + 1)))" "$URL"
+    refused 'far over' 413 invalid_request '' --data-binary "$(form_of 65536)" "$URL"
+    granted 'chunked' 3600 'read write' "${chunked[@]}" "${DEMO[@]}"
+    granted 'chunked, exactly max_body' 3600 'read write' "${chunked[@]}" --data-binary "$(form_of $limit)"
+    refused 'chunked, one over' 413 invalid_request '' "${chunked[@]}" \
+        --data-binary "$(form_of $((limit + 1)))" "$URL"
+    # Over the server's own limit its answer is the server's own.
+    row 'over what the server lets through'
+    request --data-binary "$(form_of 65537)" "$URL"
+    equal status "$STATUS" 413
+    granted 'and after all that' 3600 'read write' "${DEMO[@]}"
+}
+
+form_encoded() {
+    jq -rn --arg text "$1" '$text | @uri | gsub("%20"; "+")'
+}
+
+basic() {
+    printf 'Authorization: Basic %s' "$(base64 -w 0)"
+}
+
+check_encodings() {
+    local id secret
+    id=$(form_encoded "$SPECIAL_ID")
+    secret=$(form_encoded "$SPECIAL")
+    granted 'body' 3600 null -d "$GRANT" -d "client_id=$id" -d "client_secret=$secret"
+    granted 'body, %20' 3600 null -d "$GRANT" -d "client_id=${id//+/%20}" -d "client_secret=${secret//+/%20}"
+    granted 'Basic, form-encoded' 3600 null -d "$GRANT" -H "$(printf '%s:%s' "$id" "$secret" | basic)"
+    granted 'Basic, raw' 3600 null -d "$GRANT" -H "$(printf '%s:%s' "$SPECIAL_ID" "$SPECIAL" | basic)"
+    granted 'Basic, raw in Latin-1' 3600 null -d "$GRANT" \
+        -H "$(printf 'latin:%s' "$LATIN" | iconv -f UTF-8 -t ISO-8859-1 | basic)"
+    granted 'Basic, even unreserved characters encoded' 3600 'read write' -d "$GRANT" \
+        -H "$(printf 'demo:demo%%2Dsecret' | basic)"
+    unauthorized 'Basic, encoded twice' 'Basic realm="https://api.example.com/apiops/auth"' -d "$GRANT" \
+        -H "$(printf '%s:%s' "$(form_encoded "$id")" "$(form_encoded "$secret")" | basic)"
+}
+
+check_tls() {
+    local URL=$TLS_URL
+    granted 'HTTPS' 3600 'read write' --cacert "$DIR/tls/cert.pem" "${DEMO[@]}"
+    granted 'HTTPS, Basic' 3600 'read write' --cacert "$DIR/tls/cert.pem" -u demo:demo-secret -d "$GRANT"
+}
+
+check_keys_unusable() {
+    mv "$DIR/etc/keys.jwks" "$DIR/etc/keys.gone"
+    refused 'no keys' 500 server_error 'An unexpected error occurred' "${DEMO[@]}" "$URL"
+    mv "$DIR/etc/keys.gone" "$DIR/etc/keys.jwks"
+    granted 'keys again' 3600 'read write' "${DEMO[@]}"
+}

@@ -1,0 +1,200 @@
+# The program without a web server: how it gets its socket, what it refuses to start with, signals. The client is
+# cgi-fcgi of libfcgi.
+
+load helper
+load requests
+load load
+
+setup() {
+    make_folder
+    add_account demo demo-secret
+    add_load_account
+    add_slow_account
+    own "$DIR/etc"
+    SOCKET=$DIR/run/token.sock
+    export TOKEN_CONF=$CONF
+}
+
+teardown() {
+    show_logs
+    remove_folder
+}
+
+# fastcgi ADDRESS BODY: prints the answer as CGI has it.
+fastcgi() {
+    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token QUERY_STRING= \
+        CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#2} REMOTE_ADDR=127.0.0.1 \
+        timeout "$PATIENCE" cgi-fcgi -bind -connect "$1" <<<"$2"
+}
+
+issues() {
+    [[ $(fastcgi "$1" "$GRANT&client_id=demo&client_secret=demo-secret") == *access_token* ]]
+}
+
+# start_listening ADDRESS: with -l, and waits until it answers.
+start_listening() {
+    start token.fcgi "$DIR/token.fcgi" -l "$1"
+    wait_until "answers on $1" issues "$1"
+}
+
+# ends_with STATUS NAME
+ends_with() {
+    local status=0
+    wait "$(pid_of "$2")" || status=$?
+    [[ $status -eq $1 ]] || fail "exit status $status instead of $1"
+}
+
+# refuses WORDS ARGUMENT…: does not start, and says why.
+refuses() {
+    local words=$1
+    shift
+    run timeout "$PATIENCE" "$DIR/token.fcgi" "$@"
+    [[ $status -eq 1 ]] || fail "exit status $status instead of 1: $output"
+    [[ $output == *"$words"* ]] || fail "'$words' is not in: $output"
+}
+
+# What the requests of load.bash are here.
+load_request() {
+    local answer
+    answer=$(fastcgi "$SOCKET" "$GRANT&client_id=load&client_secret=$LOAD_SECRET")
+    [[ $answer == *access_token* ]] && printf '200\n' || printf '%s\n' "${answer:-nothing}"
+}
+
+slow_request() {
+    [[ $(fastcgi "$SOCKET" "$GRANT&client_id=slow&client_secret=slow") == *access_token* ]] && printf '200\n'
+}
+
+lifetime_is() {
+    [[ $(fastcgi "$SOCKET" "$GRANT&client_id=demo&client_secret=demo-secret") == *"\"expires_in\":$1,"* ]] ||
+        [[ $(fastcgi "$SOCKET" "$GRANT&client_id=demo&client_secret=demo-secret") == *"\"expires_in\":$1}"* ]]
+}
+
+@test "-l with a Unix socket: its mode, an answer, gone afterwards" {
+    start_listening "$SOCKET"
+    [[ $(stat -c %a "$SOCKET") == 660 ]]
+    kill -TERM "$(pid_of token.fcgi)"
+    ends_with 0 token.fcgi
+    [[ ! -e $SOCKET ]]
+}
+
+@test "-l with host:port" {
+    local port
+    port=$(free_port)
+    start_listening 127.0.0.1:"$port"
+    kill -INT "$(pid_of token.fcgi)"
+    ends_with 0 token.fcgi
+}
+
+@test "-l: an address in use, a file that is no socket, and nonsense are refused" {
+    start_listening "$SOCKET"
+    refuses "$SOCKET" -l "$SOCKET"
+    issues "$SOCKET"
+    : >"$DIR/run/file"
+    refuses "$DIR/run/file" -l "$DIR/run/file"
+    [[ -f $DIR/run/file ]]
+    refuses /nowhere/token.sock -l /nowhere/token.sock
+    refuses nonsense -l nonsense
+}
+
+@test "-l: the socket of a process that was killed is replaced" {
+    start_listening "$SOCKET"
+    kill -KILL "$(pid_of token.fcgi)"
+    ends_with 137 token.fcgi 2>/dev/null
+    [[ -S $SOCKET ]]
+    start_listening "$SOCKET"
+}
+
+@test "spawn-fcgi" {
+    start token.fcgi spawn-fcgi -n -s "$SOCKET" -M 0660 -b 1024 -- "$DIR/token.fcgi"
+    wait_until 'answers' issues "$SOCKET"
+    kill -USR1 "$(pid_of token.fcgi)"
+    ends_with 0 token.fcgi
+}
+
+@test "a systemd socket with StandardInput=socket" {
+    start token.fcgi systemd-socket-activate --inetd -E "TOKEN_CONF=$CONF" -l "$SOCKET" "$DIR/token.fcgi"
+    wait_until 'answers' issues "$SOCKET"
+    [[ $(cat "/proc/$(pid_of token.fcgi)/comm") == token.fcgi ]]
+    kill -TERM "$(pid_of token.fcgi)"
+    ends_with 0 token.fcgi
+}
+
+@test "systemd accepts the units" {
+    local unit
+    for unit in token.socket token.service; do
+        sed "s|/usr/local/libexec|$DIR|" "$REPOSITORY/conf/$unit" >"$DIR/$unit"
+    done
+    grep -q "^ExecStart=$DIR/token.fcgi$" "$DIR/token.service"
+    run systemd-analyze verify --man=no "$DIR/token.socket" "$DIR/token.service"
+    [[ $status -eq 0 ]] || fail "$output"
+    # Of other units it may complain.
+    [[ $output != *token* ]] || fail "$output"
+}
+
+@test "SIGTERM with requests in hand: all are answered, exit status 0" {
+    start_listening "$SOCKET"
+    check_terminate token.fcgi
+    ends_with 0 token.fcgi
+}
+
+@test "SIGHUP while requests go on" {
+    start_listening "$SOCKET"
+    check_reload token.fcgi
+}
+
+@test "SIGHUP with a broken configuration keeps what was loaded, and says why" {
+    start_listening "$SOCKET"
+    configure nonsense 1
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reason in the log' grep -q 'token.conf:.*nonsense' "$DIR/log/token.log"
+    issues "$SOCKET"
+}
+
+@test "SIGHUP opens a log file that was moved away again" {
+    start_listening "$SOCKET"
+    mv "$DIR/log/token.log" "$DIR/log/token.log.1"
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the new log' test -s "$DIR/log/token.log"
+    issues "$SOCKET"
+    grep -q outcome=issued "$DIR/log/token.log"
+}
+
+@test "a changed accounts file is in force without a signal" {
+    start_listening "$SOCKET"
+    tokenctl lock demo
+    is_locked() { ! issues "$SOCKET"; }
+    wait_until 'the lock' is_locked
+    tokenctl unlock demo
+    wait_until 'the unlocking' issues "$SOCKET"
+}
+
+@test "it does not start without a usable configuration, accounts or keys" {
+    local file
+    for file in accounts keys.jwks token.conf; do
+        mv "$DIR/etc/$file" "$DIR/etc/gone"
+        refuses "$file" -l "$SOCKET"
+        refuses "$file" -t
+        mv "$DIR/etc/gone" "$DIR/etc/$file"
+    done
+    configure threads 0
+    refuses threads -l "$SOCKET"
+    [[ ! -e $SOCKET ]]
+}
+
+@test "-c names the configuration before TOKEN_CONF does" {
+    export TOKEN_CONF=/nowhere/token.conf
+    refuses /nowhere/token.conf -t
+    run "$DIR/token.fcgi" -c "$CONF" -t
+    [[ $status -eq 0 ]] || fail "$output"
+}
+
+@test "conf/token.conf is accepted as it stands, and its comments show the defaults" {
+    cp "$REPOSITORY/conf/token.conf" "$CONF"
+    run "$DIR/token.fcgi" -t
+    [[ $status -eq 0 ]] || fail "$output"
+    grep -v '^#\(user\|group\) ' "$REPOSITORY/conf/token.conf" | sed 's/^#\([a-z_0-9]* = \)/\1/' >"$CONF"
+    run "$DIR/token.fcgi" -t
+    [[ $status -eq 0 ]] || fail "$output"
+    # Every key of the contract is in it.
+    [[ $(grep -cE '^#?[a-z_0-9]+ = ' "$REPOSITORY/conf/token.conf") -eq 24 ]]
+}
