@@ -149,9 +149,10 @@ static enum jwt_status check_claims(struct json_object *claims, const char *issu
         return JWT_WRONG_ISSUER;
     if (!has_audience(claims, audience))
         return JWT_WRONG_AUDIENCE;
-    if (time >= expires)
+    /* Put so that a NaN, which json-c reads, is refused. */
+    if (!(time < expires))
         return JWT_EXPIRED;
-    return time < not_before || time < issued ? JWT_NOT_YET_VALID : JWT_VALID;
+    return time >= not_before && time >= issued ? JWT_VALID : JWT_NOT_YET_VALID;
 }
 
 /* NULL, and what it means. */

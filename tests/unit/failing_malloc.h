@@ -24,6 +24,9 @@
 /* How many allocations still succeed; negative: all. */
 static long allocations_left = -1;
 
+/* Whether memory is there again after the one that failed; `allocations_left` is then negative. */
+__attribute__((unused)) static bool one_allocation_fails;
+
 #ifndef __SANITIZE_THREAD__
 extern void *REAL(malloc)(size_t size);
 extern void *REAL(calloc)(size_t count, size_t size);
@@ -35,6 +38,8 @@ static bool allocation_fails(void)
         return false;
     if (allocations_left == 0) {
         errno = ENOMEM;
+        if (one_allocation_fails)
+            allocations_left = -1;
         return true;
     }
     allocations_left--;

@@ -1,0 +1,145 @@
+#include "base/json_text.h"
+
+#include "fixture.h"
+
+#include "failing_malloc.h"
+
+static void test_read(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text;
+        size_t line; /* of the fault; 0: none */
+    } rows[] = {
+        {BYTES("{}"), 0},
+        {BYTES(" \n{\"a\":[1,{\"b\":null}]}\r\n\t "), 0},
+        {BYTES("{\"a\":\"\\u0000\xc3\xa9\"}"), 0},
+        {BYTES("{\"a\":1,\"a\":2}"), 0},
+        {BYTES(""), 1},
+        {BYTES("\n\n"), 3},
+        {BYTES("[]"), 1},
+        {BYTES("1 "), 1},
+        {BYTES("\"a\""), 1},
+        {BYTES("null "), 1},
+        {BYTES("{\"a\":1"), 1},
+        {BYTES("{\"a\":\n1,}"), 2},
+        {BYTES("{\"a\":1}{}"), 1},
+        {BYTES("{\"a\":1}\nx"), 2},
+        {BYTES("{}\0"), 1},
+        {BYTES("{}\0{}"), 1},
+        {BYTES("{\"a\":\"\xff\"}"), 1},
+        {BYTES("{a:1}"), 1},
+        {BYTES("{\"a\":'1'}"), 1},
+        {BYTES("{/* */}"), 1},
+        {BYTES("\xef\xbb\xbf{}"), 1},
+        {BYTES("{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}"), 1},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct json_fault fault;
+        struct json_object *object = json_read(rows[i].text, &fault);
+        check_row((object != NULL) == (rows[i].line == 0), "accepted", i, rows[i].text.data);
+        check_row(object != NULL || fault.line == rows[i].line, fault.text, i, rows[i].text.data);
+        json_put_wiped(object);
+        json_object_put(json_read(rows[i].text, NULL));
+    }
+}
+
+static struct json_object *sample(void)
+{
+    struct json_object *object = json_read(
+        text_of("{\"iss\":\"https://api.example.com/apiops/auth\",\"control\":\"\\u0001\\u0002\\u0003"
+                "\\u0004\\u0005\\u0006\\u0007\",\"list\":[1,[2,[3]],-9223372036854775808],"
+                "\"sub\":\"0123456789012345678901234567890123456789\",\"flag\":true,\"none\":null}"),
+        NULL);
+    assert_non_null(object);
+    return object;
+}
+
+static void test_write(void **state)
+{
+    (void)state;
+    struct json_object *object = sample();
+    for (int time = 0; time < 2; time++) {
+        const struct text text = json_write(object, JSON_C_TO_STRING_PLAIN);
+        assert_string_equal(
+            text.data, "{\"iss\":\"https://api.example.com/apiops/auth\",\"control\":\"\\u0001\\u0002\\u0003"
+                       "\\u0004\\u0005\\u0006\\u0007\",\"list\":[1,[2,[3]],-9223372036854775808],"
+                       "\"sub\":\"0123456789012345678901234567890123456789\",\"flag\":true,\"none\":null}");
+        assert_int_equal(text.length, strlen(text.data));
+    }
+    json_put_wiped(object);
+    json_put_wiped(NULL);
+}
+
+/* Whichever allocation fails, the text is the whole or nothing. */
+static void test_write_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    static const int flags[] = {JSON_C_TO_STRING_PLAIN, JSON_C_TO_STRING_PRETTY};
+    for (size_t i = 0; i < ROWS(flags); i++) {
+        struct json_object *whole = sample();
+        const struct text expected = json_write(whole, flags[i]);
+        bool failed = true;
+        for (long allowed = 0; failed; allowed++) {
+            struct json_object *object = sample();
+            one_allocation_fails = true;
+            allocations_left = allowed;
+            const struct text text = json_write(object, flags[i]);
+            failed = allocations_left < 0;
+            allocations_left = -1;
+            check_row(text.data == NULL || text_equal(text, expected), "in part", (size_t)allowed, text.data);
+            check_row(failed || text.data != NULL, "nothing", (size_t)allowed, "");
+            json_object_put(object);
+        }
+        json_object_put(whole);
+    }
+}
+
+/* json-c copies the names of members with it and does not look whether it could: this one never fails. */
+char *strdup(const char *string)
+{
+    const size_t size = strlen(string) + 1;
+    const long left = allocations_left;
+    allocations_left = -1;
+    void *(*volatile allocate)(size_t) = malloc; /* a compiler knows that malloc() reads no variable */
+    char *copy = allocate(size);
+    allocations_left = left;
+    return memcpy(copy, string, size);
+}
+
+/* A long string, so that json-c would have to make room for it while it reads. */
+static void test_read_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    char text[3000];
+    memset(text, 'x', sizeof text);
+    memcpy(text, "{\"a\":\"", 6);
+    memcpy(text + sizeof text - 2, "\"}", 2);
+    bool failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        struct json_fault fault;
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        struct json_object *object = json_read((struct text){text, sizeof text}, &fault);
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        if (object != NULL)
+            check_row(json_object_get_string_len(json_object_object_get(object, "a")) == sizeof text - 8,
+                      "in part", (size_t)allowed, "");
+        check_row(failed || object != NULL, "nothing", (size_t)allowed, "");
+        json_put_wiped(object);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_write_without_memory),
+        cmocka_unit_test(test_read_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,213 @@
+#include "token/jws.h"
+
+#include "fixture.h"
+
+#include <openssl/evp.h>
+
+#include "base/base64.h"
+
+static EVP_PKEY *keys[JWS_ALGORITHM_COUNT];
+
+static int make_keys(void **state)
+{
+    (void)state;
+    static const unsigned char secret[32] = "0123456789abcdef0123456789abcde";
+    keys[JWS_HS256] = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, secret, sizeof secret);
+    keys[JWS_ES256] = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    keys[JWS_EDDSA] = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    keys[JWS_RS256] = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+    return 0;
+}
+
+static int free_keys(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < JWS_ALGORITHM_COUNT; i++)
+        EVP_PKEY_free(keys[i]);
+    return 0;
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"HS256", "ES256", "EdDSA", "RS256"};
+    static const char *const foreign[] = {"", "none", "HS512", "hs256", "HS256 ", "Ed25519"};
+    for (size_t i = 0; i < ROWS(names); i++) {
+        enum jws_algorithm algorithm;
+        check_row(strcmp(jws_algorithm_name((enum jws_algorithm)i), names[i]) == 0, "name", i, names[i]);
+        check_row(jws_algorithm_of(text_of(names[i]), &algorithm) && algorithm == i, "algorithm", i,
+                  names[i]);
+    }
+    for (size_t i = 0; i < ROWS(foreign); i++) {
+        enum jws_algorithm algorithm;
+        check_row(!jws_algorithm_of(text_of(foreign[i]), &algorithm), "refused", i, foreign[i]);
+    }
+}
+
+static bool verifies(enum jws_algorithm algorithm, EVP_PKEY *key, struct text token)
+{
+    struct jws_parts parts;
+    if (!jws_split(token, &parts))
+        return false;
+    const bool good = jws_verify(algorithm, key, &parts);
+    jws_parts_free(&parts);
+    return good;
+}
+
+/* RFC 7515 A.1: what is signed, header and claims broken over lines, comes out the same. */
+static void test_rfc7515_hs256(void **state)
+{
+    (void)state;
+    static const char k[] =
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    unsigned char secret[80];
+    size_t size;
+    assert_true(base64url_decode(k, strlen(k), secret, &size));
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, secret, size);
+    char *token = jws_sign(
+        JWS_HS256, key, text_of("{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}"),
+        text_of("{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}"));
+    assert_string_equal(token, "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+                               "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
+                               "cGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    assert_true(verifies(JWS_HS256, key, text_of(token)));
+    free(token);
+    EVP_PKEY_free(key);
+}
+
+/* RFC 8037 A.4: Ed25519 is deterministic. */
+static void test_rfc8037_eddsa(void **state)
+{
+    (void)state;
+    static const char d[] = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+    unsigned char secret[40];
+    size_t size;
+    assert_true(base64url_decode(d, strlen(d), secret, &size));
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, size);
+    char *token =
+        jws_sign(JWS_EDDSA, key, text_of("{\"alg\":\"EdDSA\"}"), text_of("Example of Ed25519 signing"));
+    assert_string_equal(
+        token, "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-"
+               "09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg");
+    free(token);
+    EVP_PKEY_free(key);
+}
+
+/* Signing many times, since the numbers of ES256 vary in length. */
+static void test_round_trips(void **state)
+{
+    (void)state;
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        const enum jws_algorithm algorithm = (enum jws_algorithm)i;
+        const int times = algorithm == JWS_ES256 ? 600 : 2;
+        for (int time = 0; time < times; time++) {
+            char *token = jws_sign(algorithm, keys[i], text_of("{}"), text_of("payload"));
+            assert_non_null(token);
+            check_row(verifies(algorithm, keys[i], text_of(token)), "verifies", (size_t)i, token);
+            free(token);
+        }
+    }
+}
+
+static void test_empty_payload(void **state)
+{
+    (void)state;
+    char *token = jws_sign(JWS_HS256, keys[JWS_HS256], text_of("{}"), (struct text){NULL, 0});
+    assert_non_null(token);
+    assert_memory_equal(token, "e30..", 5);
+    assert_true(verifies(JWS_HS256, keys[JWS_HS256], text_of(token)));
+    free(token);
+}
+
+/* Each letter of header, payload and signature counts, and none may be missing. */
+static void test_tampering(void **state)
+{
+    (void)state;
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        const enum jws_algorithm algorithm = (enum jws_algorithm)i;
+        char *token = jws_sign(algorithm, keys[i], text_of("{}"), text_of("payload"));
+        const size_t length = strlen(token);
+        for (size_t at = 0; at < length; at++) {
+            const char was = token[at];
+            token[at] = was == 'A' ? 'B' : 'A';
+            check_row(!verifies(algorithm, keys[i], text_of(token)), "a letter changed", at, token);
+            token[at] = was;
+        }
+        for (size_t cut = 0; cut < length; cut++)
+            check_row(!verifies(algorithm, keys[i], (struct text){token, cut}), "cut short", cut, token);
+        check_row(verifies(algorithm, keys[i], text_of(token)), "whole", (size_t)i, token);
+        free(token);
+    }
+}
+
+static void test_signature_lengths(void **state)
+{
+    (void)state;
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        unsigned char signature[600] = {0};
+        struct jws_parts parts = {.signing_input = text_of("e30.e30"), .signature = signature};
+        for (size_t length = 0; length < sizeof signature; length++) {
+            parts.signature_length = length;
+            check_row(!jws_verify((enum jws_algorithm)i, keys[i], &parts), "zeros", length,
+                      jws_algorithm_name((enum jws_algorithm)i));
+        }
+    }
+}
+
+static void test_other_key(void **state)
+{
+    (void)state;
+    EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    char *token = jws_sign(JWS_ES256, keys[JWS_ES256], text_of("{}"), text_of("payload"));
+    assert_false(verifies(JWS_ES256, other, text_of(token)));
+    free(token);
+    EVP_PKEY_free(other);
+}
+
+static void test_split(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *token;
+        bool good;
+    } rows[] = {
+        {"e30.e30.AAAA", true}, {"..", true},        {"e30..", true},         {"", false},
+        {".", false},           {"e30", false},      {"e30.e30", false},      {"e30.e30.AAAA.", false},
+        {"...", false},         {"e3.e30.", false},  {"e30=.e30.A A", false}, {"e30.e30.AAA=", false},
+        {"e30.e30.A", false},   {"e+0.e30.", false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct jws_parts parts;
+        const bool good = jws_split(text_of(rows[i].token), &parts);
+        check_row(good == rows[i].good, "accepted", i, rows[i].token);
+        check_row(good || parts.header == NULL, "empty where refused", i, rows[i].token);
+        if (good)
+            jws_parts_free(&parts);
+    }
+    struct jws_parts parts;
+    assert_true(jws_split(text_of("e30.cGF5.AAEC"), &parts));
+    assert_string_equal(parts.header, "{}");
+    assert_string_equal(parts.payload, "pay");
+    assert_int_equal(parts.payload_length, 3);
+    assert_int_equal(parts.signature_length, 3);
+    assert_memory_equal(parts.signature, "\0\1\2", 3);
+    assert_int_equal(parts.signing_input.length, 8);
+    jws_parts_free(&parts);
+    assert_false(jws_split((struct text){NULL, 0}, &parts));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_rfc7515_hs256),
+        cmocka_unit_test(test_rfc8037_eddsa),
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_empty_payload),
+        cmocka_unit_test(test_tampering),
+        cmocka_unit_test(test_signature_lengths),
+        cmocka_unit_test(test_other_key),
+        cmocka_unit_test(test_split),
+    };
+    return cmocka_run_group_tests(tests, make_keys, free_keys);
+}

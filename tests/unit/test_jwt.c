@@ -1,0 +1,400 @@
+#include "token/jwt.h"
+
+#include "fixture.h"
+
+#include <openssl/x509.h>
+
+#include "base/json.h"
+#include "base/json_text.h"
+#include "failing_malloc.h"
+
+#define ISSUER "https://api.example.com/apiops/auth"
+#define AUDIENCE "https://api.example.com/"
+#define SECRET "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+enum { NOW = 1700000000, LIFETIME = 3600 };
+
+static const struct jwt_claims claims = {
+    .issuer = ISSUER,
+    .audience = AUDIENCE,
+    .client_id = BYTES("caf\xc3\xa9 \"x\""),
+    .scope = BYTES("read write"),
+    .issued = NOW,
+    .lifetime = LIFETIME,
+};
+
+static struct keyset *load(struct json_object *jwk, const char *more)
+{
+    struct collected problems;
+    char json[8192];
+    snprintf(json, sizeof json, "{\"keys\":[%s%s]}", json_object_to_json_string(jwk), more);
+    write_text("keys.jwks", json);
+    struct keyset *keyset = keyset_load("keys.jwks", collect(&problems));
+    if (keyset == NULL)
+        fail_msg("%s", problems.text);
+    return keyset;
+}
+
+/* The set with a single key "a", of 32 zero bytes. */
+static struct keyset *load_zeros(const char *more)
+{
+    struct json_object *jwk =
+        json_read(text_of("{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"" SECRET "\"}"), NULL);
+    struct keyset *keyset = load(jwk, more);
+    json_object_put(jwk);
+    return keyset;
+}
+
+static enum jwt_status verify(const struct keyset *keyset, const char *token, int64_t now)
+{
+    struct jwt jwt;
+    const enum jwt_status status = jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, now, &jwt);
+    jwt_clear(&jwt);
+    return status;
+}
+
+static const char *member(struct json_object *object, const char *name)
+{
+    return json_object_get_string(json_object_object_get(object, name));
+}
+
+static void check_token(const struct keyset *keyset, const char *token)
+{
+    struct jwt jwt;
+    assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
+    assert_int_equal(json_object_object_length(jwt.header), 3);
+    assert_string_equal(member(jwt.header, "alg"), jws_algorithm_name(keyset->signer->algorithm));
+    assert_string_equal(member(jwt.header, "typ"), "at+jwt");
+    assert_string_equal(member(jwt.header, "kid"), keyset->signer->kid);
+    assert_int_equal(json_object_object_length(jwt.claims), 8);
+    assert_string_equal(member(jwt.claims, "iss"), ISSUER);
+    assert_string_equal(member(jwt.claims, "aud"), AUDIENCE);
+    assert_string_equal(member(jwt.claims, "sub"), claims.client_id.data);
+    assert_string_equal(member(jwt.claims, "client_id"), claims.client_id.data);
+    assert_string_equal(member(jwt.claims, "scope"), "read write");
+    assert_string_equal(member(jwt.claims, "iat"), "1700000000");
+    assert_string_equal(member(jwt.claims, "exp"), "1700003600");
+    assert_int_equal(strlen(member(jwt.claims, "jti")), 22);
+    assert_ptr_equal(jwt.key, keyset->signer);
+    jwt_clear(&jwt);
+}
+
+static void test_each_algorithm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        struct json_object *jwk = jwk_generate((enum jws_algorithm)i, NOW);
+        struct keyset *keyset = load(jwk, "");
+        char *token = jwt_issue(keyset, "at+jwt", &claims);
+        char *another = jwt_issue(keyset, "at+jwt", &claims);
+        assert_true(token != NULL && another != NULL);
+        check_token(keyset, token);
+        assert_string_not_equal(token, another); /* the jti */
+        assert_null(strpbrk(token, "=+/\n"));
+        free(token);
+        free(another);
+        keyset_release(keyset);
+        json_put_wiped(jwk);
+    }
+}
+
+/* What is not asked for is not there; what cannot be counted saturates. */
+static void test_lifetimes(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t issued;
+        int64_t lifetime;
+        const char *exp; /* NULL: none */
+    } rows[] = {
+        {NOW, 0, NULL},
+        {NOW, 1, "1700000001"},
+        {NOW, 315360000, "2015360000"},
+        {NOW, INT64_MAX, "9223372036854775807"},
+    };
+    struct keyset *keyset = load_zeros("");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const struct jwt_claims row = {.issuer = ISSUER,
+                                       .audience = AUDIENCE,
+                                       .client_id = BYTES("a"),
+                                       .scope = {"", 0},
+                                       .issued = rows[i].issued,
+                                       .lifetime = rows[i].lifetime};
+        struct jwt jwt;
+        char *token = jwt_issue(keyset, "JWT", &row);
+        assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
+        const char *exp = member(jwt.claims, "exp");
+        check_row((exp == NULL) == (rows[i].exp == NULL), "there", i, token);
+        check_row(exp == NULL || strcmp(exp, rows[i].exp) == 0, exp, i, token);
+        check_row(!json_object_object_get_ex(jwt.claims, "scope", NULL), "scope", i, token);
+        check_row(strcmp(member(jwt.header, "typ"), "JWT") == 0, "typ", i, token);
+        jwt_clear(&jwt);
+        free(token);
+    }
+    keyset_release(keyset);
+}
+
+static void test_times(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t now;
+        enum jwt_status status;
+    } rows[] = {
+        {NOW - 1, JWT_NOT_YET_VALID},        {NOW, JWT_VALID},         {NOW + LIFETIME - 1, JWT_VALID},
+        {NOW + LIFETIME, JWT_EXPIRED},       {INT64_MAX, JWT_EXPIRED}, {0, JWT_NOT_YET_VALID},
+        {NOW + LIFETIME + 100, JWT_EXPIRED},
+    };
+    struct keyset *keyset = load_zeros("");
+    char *token = jwt_issue(keyset, "at+jwt", &claims);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const enum jwt_status status = verify(keyset, token, rows[i].now);
+        check_row(status == rows[i].status, jwt_status_text(status), i, token);
+    }
+    free(token);
+    keyset_release(keyset);
+}
+
+#define GOOD_HEADER "{\"alg\":\"HS256\",\"kid\":\"a\"}"
+#define GOOD_CLAIMS "{\"iss\":\"" ISSUER "\",\"aud\":\"" AUDIENCE "\"}"
+#define CLAIMS_WITH(more) "{\"iss\":\"" ISSUER "\",\"aud\":\"" AUDIENCE "\"," more "}"
+
+/* All signed with key "a" of a set of one, and rightly so. */
+static const struct {
+    const char *header;
+    const char *claims;
+    enum jwt_status status;
+} signed_rows[] = {
+    {GOOD_HEADER, GOOD_CLAIMS, JWT_VALID},
+    {"{\"alg\":\"HS256\"}", GOOD_CLAIMS, JWT_VALID},
+    {"{\"alg\":\"HS256\",\"typ\":\"anything\"}", GOOD_CLAIMS, JWT_VALID},
+    {"{\"alg\":\"HS256\",\"kid\":\"b\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
+    {"{\"alg\":\"HS256\",\"kid\":\"\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
+    {"{\"alg\":\"HS256\",\"kid\":\"a\\u0000\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
+    {"{\"alg\":\"HS256\",\"kid\":7}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"alg\":\"HS256\",\"kid\":null}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"alg\":\"HS256\",\"crit\":[\"exp\"],\"exp\":1}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"kid\":\"a\"}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"alg\":true}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"alg\":\"none\",\"kid\":\"a\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
+    {"{\"alg\":\"hs256\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
+    {"{\"alg\":\"HS512\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
+    {"", GOOD_CLAIMS, JWT_MALFORMED},
+    {"[]", GOOD_CLAIMS, JWT_MALFORMED},
+    {GOOD_HEADER "x", GOOD_CLAIMS, JWT_MALFORMED},
+    {GOOD_HEADER, "", JWT_MALFORMED},
+    {GOOD_HEADER, "\"a\"", JWT_MALFORMED},
+    {GOOD_HEADER, GOOD_CLAIMS ",", JWT_MALFORMED},
+    {GOOD_HEADER, "{}", JWT_WRONG_ISSUER},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "/\",\"aud\":\"" AUDIENCE "\"}", JWT_WRONG_ISSUER},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\\u0000\",\"aud\":\"" AUDIENCE "\"}", JWT_WRONG_ISSUER},
+    {GOOD_HEADER, "{\"iss\":[\"" ISSUER "\"],\"aud\":\"" AUDIENCE "\"}", JWT_WRONG_ISSUER},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\"}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":\"other\"}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":[]}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":[null,1,\"other\"]}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":{\"" AUDIENCE "\":1}}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":[\"other\",\"" AUDIENCE "\"]}", JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":1700000000"), JWT_EXPIRED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":1700000000.5"), JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":99999999999999999999999"), JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":-1"), JWT_EXPIRED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":NaN"), JWT_EXPIRED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":\"1800000000\""), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":null"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":1700000000"), JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":1700000001"), JWT_NOT_YET_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":NaN"), JWT_NOT_YET_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":[]"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"iat\":1700000001"), JWT_NOT_YET_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"iat\":false"), JWT_MALFORMED},
+};
+
+static void test_signed_rows(void **state)
+{
+    (void)state;
+    struct keyset *keyset = load_zeros("");
+    for (size_t i = 0; i < ROWS(signed_rows); i++) {
+        char *token = jws_sign(JWS_HS256, keyset->signer->key, text_of(signed_rows[i].header),
+                               text_of(signed_rows[i].claims));
+        const enum jwt_status status = verify(keyset, token, NOW);
+        check_row(status == signed_rows[i].status, jwt_status_text(status), i, token);
+        free(token);
+    }
+    keyset_release(keyset);
+}
+
+/* A token without a kid is of no particular key, where there are two. */
+static void test_kid_among_keys(void **state)
+{
+    (void)state;
+    struct keyset *keyset = load_zeros(
+        ",{\"kty\":\"oct\",\"kid\":\"b\",\"exp\":1,\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}");
+    static const struct {
+        const char *header;
+        size_t key;
+        enum jwt_status status;
+    } rows[] = {
+        {"{\"alg\":\"HS256\"}", 0, JWT_UNKNOWN_KEY},
+        {"{\"alg\":\"HS256\",\"kid\":\"a\"}", 0, JWT_VALID},
+        {"{\"alg\":\"HS256\",\"kid\":\"b\"}", 1, JWT_VALID},
+        {"{\"alg\":\"HS256\",\"kid\":\"a\"}", 1, JWT_BAD_SIGNATURE},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char *token =
+            jws_sign(JWS_HS256, keyset->keys[rows[i].key].key, text_of(rows[i].header), text_of(GOOD_CLAIMS));
+        const enum jwt_status status = verify(keyset, token, NOW);
+        check_row(status == rows[i].status, jwt_status_text(status), i, rows[i].header);
+        free(token);
+    }
+    keyset_release(keyset);
+}
+
+static void test_not_a_token(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b",
+        "e30.e30.",
+        "e30.e30.AAAA",
+        "e30.e30.AAAA.AAAA",
+        "Bearer x",
+        "\xff.\xff.\xff",
+    };
+    struct keyset *keyset = load_zeros("");
+    for (size_t i = 0; i < ROWS(tokens); i++)
+        check_row(verify(keyset, tokens[i], NOW) == JWT_MALFORMED, "malformed", i, tokens[i]);
+    keyset_release(keyset);
+}
+
+static void test_tampering(void **state)
+{
+    (void)state;
+    struct keyset *keyset = load_zeros("");
+    char *token = jwt_issue(keyset, "at+jwt", &claims);
+    const size_t length = strlen(token);
+    for (size_t at = 0; at < length; at++) {
+        const char was = token[at];
+        token[at] = was == 'A' ? 'B' : 'A';
+        check_row(verify(keyset, token, NOW) != JWT_VALID, "a letter changed", at, token);
+        token[at] = '\0';
+        check_row(verify(keyset, token, NOW) != JWT_VALID, "cut short", at, token);
+        token[at] = was;
+    }
+    assert_int_equal(verify(keyset, token, NOW), JWT_VALID);
+    free(token);
+    keyset_release(keyset);
+}
+
+/* The classic attack: what everybody knows of an RSA key taken for an HMAC secret. */
+static void test_algorithm_confusion(void **state)
+{
+    (void)state;
+    struct json_object *jwk = jwk_generate(JWS_RS256, NOW);
+    struct keyset *keyset = load(jwk, "");
+    unsigned char *der = NULL;
+    const int size = i2d_PUBKEY(keyset->signer->key, &der);
+    assert_true(size > 0);
+    EVP_PKEY *secret = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, der, (size_t)size);
+    static const struct {
+        const char *alg;
+        enum jwt_status status;
+    } rows[] = {{"HS256", JWT_WRONG_ALGORITHM}, {"RS256", JWT_BAD_SIGNATURE}, {"none", JWT_WRONG_ALGORITHM}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char header[200];
+        snprintf(header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\"}", rows[i].alg, keyset->signer->kid);
+        char *token = jws_sign(JWS_HS256, secret, text_of(header), text_of(GOOD_CLAIMS));
+        check_row(verify(keyset, token, NOW) == rows[i].status, "status", i, rows[i].alg);
+        strrchr(token, '.')[1] = '\0';
+        check_row(verify(keyset, token, NOW) == rows[i].status, "no signature", i, rows[i].alg);
+        free(token);
+    }
+    EVP_PKEY_free(secret);
+    OPENSSL_free(der);
+    keyset_release(keyset);
+    json_put_wiped(jwk);
+}
+
+/* tokenctl inspect shows what a token says, whatever is wrong with it. */
+static void test_filled_as_far_as_it_went(void **state)
+{
+    (void)state;
+    struct jwt jwt;
+    struct keyset *keyset = load_zeros("");
+    char *token = jws_sign(JWS_HS256, keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"gone\"}"),
+                           text_of("{\"sub\":\"x\"}"));
+    assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_UNKNOWN_KEY);
+    assert_null(jwt.key);
+    assert_string_equal(member(jwt.header, "kid"), "gone");
+    assert_string_equal(member(jwt.claims, "sub"), "x");
+    jwt_clear(&jwt);
+    free(token);
+
+    assert_int_equal(jwt_verify(keyset, text_of("x"), ISSUER, AUDIENCE, NOW, &jwt), JWT_MALFORMED);
+    assert_null(jwt.header);
+    jwt_clear(&jwt);
+    keyset_release(keyset);
+}
+
+static void test_status_texts(void **state)
+{
+    (void)state;
+    for (int i = JWT_VALID; i <= JWT_NO_MEMORY; i++)
+        assert_true(strlen(jwt_status_text((enum jwt_status)i)) > 0);
+}
+
+/* Whichever allocation fails, there is a whole token or none. */
+static void issue_without_memory(enum jws_algorithm algorithm, bool once)
+{
+    struct json_object *jwk = jwk_generate(algorithm, NOW);
+    struct keyset *keyset = load(jwk, "");
+    free(jwt_issue(keyset, "at+jwt", &claims)); /* what OpenSSL makes at first use, it keeps */
+    long allowed = 0;
+    for (bool done = false; !done; allowed++) {
+        one_allocation_fails = once;
+        allocations_left = allowed;
+        char *token = jwt_issue(keyset, "at+jwt", &claims);
+        done = once ? allocations_left >= 0 : token != NULL;
+        allocations_left = -1;
+        if (token != NULL)
+            check_token(keyset, token);
+        else if (done)
+            fail_msg("no token, though no allocation failed");
+        free(token);
+    }
+    assert_true(allowed > 20);
+    keyset_release(keyset);
+    json_put_wiped(jwk);
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        issue_without_memory((enum jws_algorithm)i, false);
+        issue_without_memory((enum jws_algorithm)i, true);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_algorithm),
+        cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_signed_rows),
+        cmocka_unit_test(test_kid_among_keys),
+        cmocka_unit_test(test_not_a_token),
+        cmocka_unit_test(test_tampering),
+        cmocka_unit_test(test_algorithm_confusion),
+        cmocka_unit_test(test_filled_as_far_as_it_went),
+        cmocka_unit_test(test_status_texts),
+        cmocka_unit_test(test_without_memory),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

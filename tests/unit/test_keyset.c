@@ -1,0 +1,266 @@
+#include "token/keyset.h"
+
+#include "fixture.h"
+
+#include "base/clock.h"
+#include "base/json_text.h"
+
+#define ZEROS "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define OTHER "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA"
+#define HS256(kid, more) "{\"kty\":\"oct\",\"kid\":\"" kid "\",\"k\":\"" ZEROS "\"" more "}"
+#define PUBLIC                                                                                               \
+    "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"p\",\"x\":\"11qYAYKxCrfVS_"                              \
+    "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
+#define REMEDY "make one with: tokenctl key rotate"
+
+static struct keyset *load(const char *json, struct collected *problems)
+{
+    write_text("keys.jwks", json);
+    return keyset_load("keys.jwks", collect(problems));
+}
+
+static void test_signer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        size_t count;
+        size_t signer;
+    } rows[] = {
+        {"{\"keys\":[" HS256("a", "") "]}", 1, 0},
+        {"{\"keys\":[" HS256("a", "") "," HS256("b", "") "]}\n", 2, 0},
+        {"{\"keys\":[" HS256("a", ",\"exp\":1") "," HS256("b", "") "]}", 2, 1},
+        {"{\"keys\":[" PUBLIC "," HS256("b", ",\"exp\":0") "," HS256("c", "") "]}", 3, 2},
+        {" {\"keys\" : [ " HS256("\xc3\xa9", "") " ] , \"more\" : {} } \n", 1, 0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        struct keyset *keyset = load(rows[i].json, &problems);
+        check_row(keyset != NULL, problems.text, i, rows[i].json);
+        check_row(keyset->count == rows[i].count, "count", i, rows[i].json);
+        check_row(keyset->signer == &keyset->keys[rows[i].signer], "signer", i, rows[i].json);
+        keyset_release(keyset);
+    }
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    struct collected problems;
+    struct keyset *keyset = load("{\"keys\":[" HS256("new", "") "," HS256(
+                                     "old", ",\"exp\":1800000000") "," HS256("older", "") "," PUBLIC "]}",
+                                 &problems);
+    assert_non_null(keyset);
+    const struct signing_key *keys = keyset->keys;
+    assert_false(keys[0].retired);
+    assert_true(keys[0].expires == CLOCK_NEVER);
+    assert_true(keys[1].retired && keys[1].can_sign);
+    assert_int_equal(keys[1].expires, 1800000000);
+    assert_false(keys[2].retired);
+    assert_false(keys[3].can_sign);
+    assert_int_equal(keys[3].algorithm, JWS_EDDSA);
+    assert_ptr_equal(keyset_find(keyset, text_of("older")), &keys[2]);
+    assert_null(keyset_find(keyset, text_of("olde")));
+    assert_null(keyset_find(keyset, text_of("")));
+
+    struct file_stamp stamp;
+    assert_true(file_stamp("keys.jwks", &stamp));
+    assert_true(file_stamp_equal(&stamp, &keyset->stamp));
+    assert_ptr_equal(keyset_hold(keyset), keyset);
+    keyset_release(keyset);
+    assert_string_equal(keyset->keys[0].kid, "new");
+    keyset_release(keyset);
+    keyset_release(NULL);
+}
+
+/* RFC 8037 A.3 has this thumbprint. */
+static void test_kid_is_thumbprint(void **state)
+{
+    (void)state;
+    struct collected problems;
+    struct keyset *keyset = load("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"
+                                 "7TyWQHOg7hcvPapiMlrwIaaPcHURo\","
+                                 "\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}]}",
+                                 &problems);
+    assert_non_null(keyset);
+    assert_string_equal(keyset->signer->kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    keyset_release(keyset);
+}
+
+/* The same in every process, and another under another secret. */
+static void test_pepper(void **state)
+{
+    (void)state;
+    struct collected problems;
+    struct keyset *first = load("{\"keys\":[" HS256("a", "") "]}", &problems);
+    struct keyset *again = load("{\"keys\":[" PUBLIC "," HS256("b", "") "]}", &problems);
+    struct keyset *other = load("{\"keys\":[{\"kty\":\"oct\",\"k\":\"" OTHER "\"}]}", &problems);
+    static const unsigned char zeros[sizeof first->pepper];
+    assert_true(first != NULL && again != NULL && other != NULL);
+    assert_memory_equal(first->pepper, again->pepper, sizeof first->pepper);
+    assert_memory_not_equal(first->pepper, other->pepper, sizeof first->pepper);
+    assert_memory_not_equal(first->pepper, zeros, sizeof first->pepper);
+    keyset_release(first);
+    keyset_release(again);
+    keyset_release(other);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        const char *problem;
+    } rows[] = {
+        {"",
+         "keys.jwks:1: not a JWK Set: the JSON ends too early; mend it, or move the file away and " REMEDY},
+        {"\n\n{\"keys\":[,]}", "keys.jwks:3: not a JWK Set: "},
+        {"{\"keys\":\n[" HS256("a", "") "]", "keys.jwks:2: not a JWK Set: the JSON ends too early"},
+        {"{\"keys\":[" HS256("a", "") "]}\n\nx", "keys.jwks:3: not a JWK Set: "},
+        {"{\"keys\":[" HS256("a", "") "]} {}", "keys.jwks:1: not a JWK Set: "},
+        {"[]", "keys.jwks:1: not a JWK Set: not one JSON object"},
+        {"null\n", "keys.jwks:2: not a JWK Set: not one JSON object"},
+        {"{\"keys\":[" HS256("\xff", "") "]}", "keys.jwks:1: not a JWK Set: "},
+        {"{}", "keys.jwks: no JWK Set: \"keys\" is not an array of keys; " REMEDY},
+        {"{\"keys\":{}}", "keys.jwks: no JWK Set: "},
+        {"{\"keys\":null}", "keys.jwks: no JWK Set: "},
+        {"{\"keys\":[]}", "keys.jwks: no JWK Set: "},
+        {HS256("a", ""), "keys.jwks: one JWK, and not a JWK Set; put {\"keys\": [ before it"},
+        {"{\"keys\":[1]}", "keys.jwks: keys[0]: is not a JSON object; "},
+        {"{\"keys\":[null]}", "keys.jwks: keys[0]: is not a JSON object; "},
+        {"{\"keys\":[" HS256("a", "") ",{\"kty\":\"oct\",\"kid\":\"b\",\"k\":\"AAAA\"}]}",
+         "keys.jwks: keys[1] (kid \"b\"): \"k\" is shorter than the 256 bits that HS256 needs; mend or "
+         "remove "
+         "this key; where none is left to sign, " REMEDY},
+        {"{\"keys\":[" HS256("a", "") "," HS256("b", "") "," HS256("a", "") "]}",
+         "keys[2] (kid \"a\"): another key has the same \"kid\""},
+        {"{\"keys\":[{\"kty\":\"oct\",\"kid\":7,\"k\":\"" ZEROS "\"}]}", "keys[0]: \"kid\" is not a string"},
+        {"{\"keys\":[" HS256("", "") "]}", "keys[0] (kid \"\"): \"kid\" is not a string"},
+        {"{\"keys\":[" HS256("a\\u0000b", "") "]}", "\"kid\" is not a string of printable"},
+        {"{\"keys\":[" HS256("a\\n", "") "]}", "keys[0] (kid \"a?\"): \"kid\" is not a string of printable"},
+        {"{\"keys\":[" HS256("a", ",\"exp\":\"1\"") "]}", "keys[0] (kid \"a\"): \"exp\" is not a number"},
+        {"{\"keys\":[" HS256("a", ",\"exp\":1.5") "]}", "\"exp\" is not a number"},
+        {"{\"keys\":[" HS256("a", ",\"exp\":-1") "]}", "\"exp\" is not a number"},
+        {"{\"keys\":[" HS256("a", ",\"exp\":null") "]}", "\"exp\" is not a number"},
+        {"{\"keys\":[" HS256("a", ",\"exp\":1") "]}", "keys.jwks: no key signs: "},
+        {"{\"keys\":[" PUBLIC "]}", "keys.jwks: no key signs: "},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        struct keyset *keyset = load(rows[i].json, &problems);
+        check_row(keyset == NULL, "accepted", i, rows[i].json);
+        check_row(strstr(problems.text, rows[i].problem) != NULL, problems.text, i, rows[i].json);
+        check_row(problems.report.errors == 1, "told once", i, problems.text);
+        check_row(strstr(problems.text, ZEROS) == NULL, "a secret is told", i, problems.text);
+    }
+}
+
+/* Nesting without end must not become recursion without end. */
+static void test_deep_nesting(void **state)
+{
+    (void)state;
+    enum { DEPTH = 100000 };
+    struct collected problems;
+    char *json = malloc(DEPTH + 1);
+    memset(json, '[', DEPTH);
+    memcpy(json, "{\"keys\":", 8);
+    json[DEPTH] = '\0';
+    assert_null(load(json, &problems));
+    assert_non_null(strstr(problems.text, "keys.jwks:1: not a JWK Set: "));
+    free(json);
+}
+
+static void test_all_problems_at_once(void **state)
+{
+    (void)state;
+    struct collected problems;
+    write_text("keys.jwks", "{\"keys\":[{},{\"kty\":\"oct\"}," HS256("a", "") "]}");
+    assert_int_equal(chmod("keys.jwks", 0644), 0);
+    assert_null(keyset_load("keys.jwks", collect(&problems)));
+    assert_int_equal(problems.report.errors, 3);
+    assert_non_null(strstr(problems.text, "chmod o-rwx 'keys.jwks'"));
+    assert_non_null(strstr(problems.text, "keys[0]: "));
+    assert_non_null(strstr(problems.text, "keys[1]: "));
+}
+
+/* Errors that were there before belong to another file. */
+static void test_earlier_errors(void **state)
+{
+    (void)state;
+    struct collected problems;
+    write_text("keys.jwks", "{\"keys\":[" HS256("a", "") "]}");
+    collect(&problems)->errors = 2;
+    struct keyset *keyset = keyset_load("keys.jwks", &problems.report);
+    assert_non_null(keyset);
+    keyset_release(keyset);
+}
+
+static void test_unreadable(void **state)
+{
+    (void)state;
+    struct collected problems;
+    assert_null(keyset_load("absent.jwks", collect(&problems)));
+    assert_string_equal(problems.text,
+                        "error: absent.jwks: cannot be read: No such file or directory; " REMEDY "\n");
+    assert_null(keyset_load(".", collect(&problems)));
+    assert_string_equal(problems.text, "error: .: not a file; " REMEDY "\n");
+
+    write_text("large.jwks", "");
+    assert_int_equal(truncate("large.jwks", (1 << 20) + 1), 0);
+    assert_null(keyset_load("large.jwks", collect(&problems)));
+    assert_non_null(strstr(problems.text, "large.jwks: over the 1 MiB"));
+
+    if (geteuid() != 0) {
+        write_text("closed.jwks", "{}");
+        assert_int_equal(chmod("closed.jwks", 0), 0);
+        assert_null(keyset_load("closed.jwks", collect(&problems)));
+        assert_non_null(strstr(problems.text, "Permission denied; give this user's group"));
+    }
+}
+
+/* A NUL ends a C string, but not a file. */
+static void test_bytes_behind_a_nul(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"keys\":[" HS256("a", "") "]}\0 more";
+    struct collected problems;
+    write_bytes("keys.jwks", json, sizeof json - 1, 0600);
+    assert_null(keyset_load("keys.jwks", collect(&problems)));
+    assert_int_equal(problems.report.errors, 1);
+}
+
+/* One of each kind as `tokenctl key rotate` makes them. */
+static void test_generated(void **state)
+{
+    (void)state;
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        struct collected problems;
+        struct json_object *set = json_object_new_object();
+        struct json_object *keys = json_object_new_array();
+        json_object_object_add(set, "keys", keys);
+        json_object_array_add(keys, jwk_generate((enum jws_algorithm)i, 1700000000));
+        struct keyset *keyset = load(json_write(set, JSON_C_TO_STRING_PRETTY).data, &problems);
+        check_row(keyset != NULL, problems.text, (size_t)i, "generated");
+        assert_int_equal(keyset->signer->algorithm, i);
+        keyset_release(keyset);
+        json_put_wiped(set);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_signer),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_kid_is_thumbprint),
+        cmocka_unit_test(test_pepper),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_deep_nesting),
+        cmocka_unit_test(test_all_problems_at_once),
+        cmocka_unit_test(test_earlier_errors),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_bytes_behind_a_nul),
+        cmocka_unit_test(test_generated),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
