@@ -25,12 +25,17 @@ struct account {
 
 enum account_line { ACCOUNT_LINE_IGNORED /* blank or comment */, ACCOUNT_LINE_USABLE, ACCOUNT_LINE_UNUSABLE };
 
-/* Parses one line, without its newline (a '\r' at its end is not part of it). Where it is unusable, `*why` is a sentence with the
- * remedy, and `account->client_id` is set if there is one; `account` is not to be let in. A locked line is usable. */
-enum account_line account_parse(struct text line, bool allow_legacy, struct account *account, const char **why);
+/* Parses one line, without its newline (a '\r' at its end is not part of it). Where it is unusable, `*why` is
+ * a sentence with the remedy, and `account->client_id` is set if there is one; `account` is not to be let in.
+ * A locked line is usable. */
+enum account_line account_parse(struct text line, bool allow_legacy, struct account *account,
+                                const char **why);
 
 /* Whether `from` admits the source. An unknown source (NULL) is admitted only where `from` is absent. */
 bool account_admits_source(const struct account *account, const struct address *source);
+
+/* Whether it is a scope-token (RFC 6749 §3.3). */
+bool account_is_scope(struct text token);
 
 /* What a new line's parts must be; NULL: good, else a sentence. */
 const char *account_client_id_fault(struct text client_id);

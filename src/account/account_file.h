@@ -1,4 +1,5 @@
-/* Rewrites of the accounts file: every other line, comment and their order kept to the byte; atomic, under a lock (base/file.h). */
+/* Rewrites of the accounts file: every other line, comment and their order kept to the byte; atomic, under a
+ * lock (base/file.h). */
 #ifndef ACCOUNT_ACCOUNT_FILE_H
 #define ACCOUNT_ACCOUNT_FILE_H
 
@@ -10,18 +11,23 @@
 
 enum account_change {
     ACCOUNT_CHANGED,
-    ACCOUNT_EXISTS,   /* add: it is there already */
-    ACCOUNT_UNKNOWN,  /* no line of that client_id */
-    ACCOUNT_AS_IT_WAS, /* lock: locked already; unlock: not locked, or no hash behind the mark; retire: one line only */
-    ACCOUNT_FAILED,   /* the file cannot be read or written; reported */
+    ACCOUNT_EXISTS,    /* add: it is there already */
+    ACCOUNT_UNKNOWN,   /* no line of that client_id */
+    ACCOUNT_AS_IT_WAS, /* lock: locked already; unlock: not locked, or no hash behind the mark; retire: one
+                          line only */
+    ACCOUNT_FAILED,    /* the file cannot be read or written; reported */
 };
 
-/* `attributes` may be absent. The parts are checked by account_client_id_fault() and account_attributes_fault() before. */
-enum account_change account_file_add(const char *path, struct text client_id, struct text hash, struct text attributes, struct report *report);
+/* `attributes` may be absent. The parts are checked by account_client_id_fault() and
+ * account_attributes_fault() before. */
+enum account_change account_file_add(const char *path, struct text client_id, struct text hash,
+                                     struct text attributes, struct report *report);
 /* One line stays, the newest (last), with its attributes and its lock, and the new hash. */
-enum account_change account_file_replace_hash(const char *path, struct text client_id, struct text hash, struct report *report);
+enum account_change account_file_replace_hash(const char *path, struct text client_id, struct text hash,
+                                              struct report *report);
 /* A further line behind the newest, with its attributes and the new hash. */
-enum account_change account_file_add_hash(const char *path, struct text client_id, struct text hash, struct report *report);
+enum account_change account_file_add_hash(const char *path, struct text client_id, struct text hash,
+                                          struct report *report);
 /* Every line of client_id but the newest goes. */
 enum account_change account_file_retire(const char *path, struct text client_id, struct report *report);
 /* On every line of client_id. */

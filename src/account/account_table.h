@@ -1,5 +1,5 @@
-/* The accounts file in memory: an immutable snapshot, its text as it stands plus an index of 8 bytes a slot, so that a
- * million accounts cost little more than the file. A line is parsed when it is looked up. */
+/* The accounts file in memory: an immutable snapshot, its text as it stands plus an index of 8 bytes a slot,
+ * so that a million accounts cost little more than the file. A line is parsed when it is looked up. */
 #ifndef ACCOUNT_ACCOUNT_TABLE_H
 #define ACCOUNT_ACCOUNT_TABLE_H
 
@@ -12,8 +12,8 @@
 
 struct account_table;
 
-/* Loads; every unusable line is a warning with its number and the remedy. NULL: the file cannot be read, its mode lets others write, or no
- * memory (an error in `report`). */
+/* Loads; every unusable line is a warning with its number and the remedy. NULL: the file cannot be read, its
+ * mode lets others write, or no memory (an error in `report`). */
 struct account_table *account_table_load(const char *path, bool allow_legacy, struct report *report);
 struct account_table *account_table_hold(struct account_table *table);
 void account_table_release(struct account_table *table); /* NULL is allowed */
@@ -29,13 +29,17 @@ struct account_entry {
 };
 
 /* The lines of one client_id, in the order of the file: start with `*cursor` 0; false: no more. */
-bool account_table_find(const struct account_table *table, struct text client_id, size_t *cursor, struct account_entry *entry);
+bool account_table_find(const struct account_table *table, struct text client_id, size_t *cursor,
+                        struct account_entry *entry);
 
-/* A usable line that has a hash, locked or not, chosen by `choice`: always the same one for the same choice and file. False: there is none. */
+/* A usable line that has a hash, locked or not, chosen by `choice`: always the same one for the same choice
+ * and file. False: there is none. */
 bool account_table_decoy(const struct account_table *table, uint64_t choice, struct account_entry *entry);
 
-/* Calls `visit` for every account line in the order of the file, with `why` (NULL where usable), until it returns false. */
+/* Calls `visit` for every account line in the order of the file, with `why` (NULL where usable), until it
+ * returns false. */
 void account_table_each(const struct account_table *table,
-                        bool (*visit)(void *context, const struct account_entry *entry, const char *why), void *context);
+                        bool (*visit)(void *context, const struct account_entry *entry, const char *why),
+                        void *context);
 
 #endif

@@ -9,24 +9,34 @@
 #include "base/text.h"
 
 struct password_method {
-    const char *name;     /* "yescrypt", "bcrypt", "sha512crypt" … as tokenctl list and the log show it */
-    const char *prefix;   /* "" for DES, which has none */
-    bool legacy;          /* admitted only with allow_legacy_hashes */
-    size_t longest;       /* bytes of a secret that count; a longer one never matches. 511 at most: libxcrypt's limit */
+    const char *name;   /* "yescrypt", "bcrypt", "sha512crypt" … as tokenctl list and the log show it */
+    const char *prefix; /* "" for DES, which has none */
+    bool legacy;        /* admitted only with allow_legacy_hashes */
+    size_t longest;     /* bytes of a secret that count; a longer one never matches. 511 at most: libxcrypt's
+                           limit */
 };
 
-/* The method of a whole hash, its form and length checked too. NULL: not admitted, and `*why` is a sentence with the
- * remedy ("the hash is htpasswd's $apr1$, which …; write it with htpasswd -B or tokenctl passwd"). */
+/* The method of a whole hash, its form and length checked too. NULL: not admitted, and `*why` is a sentence
+ * with the remedy ("the hash is htpasswd's $apr1$, which …; write it with htpasswd -B or tokenctl passwd").
+ */
 const struct password_method *password_method_of(struct text hash, bool allow_legacy, const char **why);
 
-enum password_result { PASSWORD_MATCH, PASSWORD_MISMATCH, PASSWORD_NO_MEMORY };
+enum password_result {
+    PASSWORD_MATCH,
+    PASSWORD_MISMATCH,
+    PASSWORD_UNUSABLE, /* libxcrypt does not compute it: a hash of the right form with parameters that are not
+                        */
+    PASSWORD_NO_MEMORY,
+};
 
-/* Verifies `secret` (no NUL in it) against a hash of `method`. Costs the same whether it matches or not, also where the secret is too
- * long to match. Whatever it used is wiped. */
-enum password_result password_verify(const struct password_method *method, struct text hash, struct text secret);
+/* Verifies `secret` (no NUL in it) against a hash of `method`. Costs the same whether it matches or not, also
+ * where the secret is too long to match. Whatever it used is wiped. */
+enum password_result password_verify(const struct password_method *method, struct text hash,
+                                     struct text secret);
 
 /* Hashes: yescrypt at libxcrypt's default cost for what a person chose, sha512crypt with 1,000 rounds for
- * `random` secrets of 256 bits. The caller frees; NULL with errno set (EINVAL: secret empty, of 512 bytes or more, or with a NUL). */
+ * `random` secrets of 256 bits. The caller frees; NULL with errno set (EINVAL: secret empty, of 512 bytes or
+ * more, or with a NUL). */
 char *password_hash(struct text secret, bool random);
 
 #endif

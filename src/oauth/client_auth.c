@@ -44,20 +44,23 @@ static bool decoy_of(const struct attempt *attempt, struct account_entry *decoy,
     return account_table_decoy(attempt->service->accounts, choice, decoy);
 }
 
-/* Computes the hash of the line, or a decoy's where it has none; only a match on the line's own counts. */
+/* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the line's
+ * own counts. */
 static bool secret_matches(const struct attempt *attempt, const struct account_entry *entry,
                            enum oauth_error *error)
 {
+    const struct text secret = attempt->credentials.client_secret;
+    enum password_result result = PASSWORD_UNUSABLE;
+    if (entry != NULL && entry->account.method != NULL)
+        result = password_verify(entry->account.method, entry->account.hash, secret);
+    const bool match = result == PASSWORD_MATCH;
+
     struct account_entry decoy;
-    const bool own = entry != NULL && entry->account.method != NULL;
-    if (!own && !decoy_of(attempt, &decoy, error))
-        return false;
-    const struct account *account = own ? &entry->account : &decoy.account;
-    const enum password_result result =
-        password_verify(account->method, account->hash, attempt->credentials.client_secret);
+    if (result == PASSWORD_UNUSABLE && decoy_of(attempt, &decoy, error))
+        result = password_verify(decoy.account.method, decoy.account.hash, secret);
     if (result == PASSWORD_NO_MEMORY)
         *error = OAUTH_SERVER_ERROR;
-    return own && result == PASSWORD_MATCH;
+    return match;
 }
 
 static struct client_auth try_lines(const struct attempt *attempt)

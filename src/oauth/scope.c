@@ -4,16 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) */
-static bool is_scope_token(struct text token)
-{
-    for (size_t i = 0; i < token.length; i++) {
-        const unsigned char c = (unsigned char)token.data[i];
-        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '\\')
-            return false;
-    }
-    return token.length > 0;
-}
+#include "account/account.h"
 
 static bool list_holds(struct text list, char separator, struct text token)
 {
@@ -27,7 +18,7 @@ static bool list_holds(struct text list, char separator, struct text token)
 static enum oauth_error check_requested(struct text requested, struct text allowed)
 {
     for (struct text rest = requested; rest.data != NULL;) {
-        if (!is_scope_token(text_split(&rest, ' ')))
+        if (!account_is_scope(text_split(&rest, ' ')))
             return OAUTH_SCOPE_MALFORMED;
     }
     for (struct text rest = requested; rest.data != NULL;) {

@@ -1,0 +1,307 @@
+#include "account/account_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "account/account.h"
+#include "base/file.h"
+#include "base/secret.h"
+
+#define LARGEST_FILE (((size_t)1 << 31) - 1)
+
+/* One line of the file, taken apart so far as a rewrite needs it. */
+struct line {
+    struct text whole;  /* with its newline */
+    struct text ending; /* "\n", "\r\n", or empty at the end of the file */
+    struct account account;
+    size_t index; /* among the lines of the client_id, from 0 */
+};
+
+struct edit {
+    struct text client_id;
+    struct text hash;
+    struct text attributes; /* for add */
+    const struct command *command;
+    size_t matches; /* lines of client_id in the file */
+    bool changed;
+    FILE *out;
+    struct text newline; /* the file's convention */
+};
+
+struct command {
+    /* Writes what takes the place of a line of the client_id. */
+    void (*edit_line)(struct edit *edit, const struct line *line);
+    /* Writes what comes behind the last line, or NULL. */
+    void (*append)(struct edit *edit);
+};
+
+static void put(struct edit *edit, struct text text)
+{
+    if (text.length > 0)
+        fwrite(text.data, 1, text.length, edit->out);
+}
+
+static void put_account(struct edit *edit, bool locked, struct text hash, struct text attributes,
+                        struct text ending)
+{
+    put(edit, edit->client_id);
+    put(edit, text_of(locked ? ":!" : ":"));
+    put(edit, hash);
+    if (attributes.data != NULL) {
+        put(edit, text_of(":"));
+        put(edit, attributes);
+    }
+    put(edit, ending);
+    edit->changed = true;
+}
+
+static bool is_newest(const struct edit *edit, const struct line *line)
+{
+    return line->index + 1 == edit->matches;
+}
+
+static void keep_newest(struct edit *edit, const struct line *line)
+{
+    if (is_newest(edit, line))
+        put(edit, line->whole);
+    else
+        edit->changed = true;
+}
+
+static void keep_line(struct edit *edit, const struct line *line)
+{
+    put(edit, line->whole);
+}
+
+static void drop_line(struct edit *edit, const struct line *line)
+{
+    (void)line;
+    edit->changed = true;
+}
+
+static void replace_line(struct edit *edit, const struct line *line)
+{
+    if (is_newest(edit, line))
+        put_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
+}
+
+static void add_line_behind(struct edit *edit, const struct line *line)
+{
+    put(edit, line->whole);
+    if (!is_newest(edit, line))
+        return;
+    if (line->ending.length == 0)
+        put(edit, edit->newline);
+    put_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
+}
+
+static void lock_line(struct edit *edit, const struct line *line)
+{
+    if (line->account.locked)
+        put(edit, line->whole);
+    else
+        put_account(edit, true, line->account.hash, line->account.attributes, line->ending);
+}
+
+static void unlock_line(struct edit *edit, const struct line *line)
+{
+    if (!line->account.locked || line->account.hash.length == 0)
+        put(edit, line->whole);
+    else
+        put_account(edit, false, line->account.hash, line->account.attributes, line->ending);
+}
+
+static void append_account(struct edit *edit)
+{
+    put_account(edit, false, edit->hash, edit->attributes, edit->newline);
+}
+
+static const struct command add = {keep_line, append_account};
+static const struct command replace_hash = {replace_line, NULL};
+static const struct command add_hash = {add_line_behind, NULL};
+static const struct command retire = {keep_newest, NULL};
+static const struct command lock = {lock_line, NULL};
+static const struct command unlock = {unlock_line, NULL};
+static const struct command drop = {drop_line, NULL};
+
+/* Takes the next line off `rest`; false: the file's end. */
+static bool next_line(struct text *rest, struct line *line)
+{
+    if (rest->data == NULL || rest->length == 0)
+        return false;
+    const struct text body = text_split(rest, '\n');
+    const bool has_newline = rest->data != NULL;
+    const bool has_return = body.length > 0 && body.data[body.length - 1] == '\r';
+    const size_t ending = (has_newline ? 1u : 0u) + (has_return ? 1u : 0u);
+    const size_t length = body.length - (has_return ? 1u : 0u);
+    line->whole = (struct text){body.data, length + ending};
+    line->ending = (struct text){body.data + length, ending};
+
+    const char *why = NULL;
+    const struct text content = {body.data, length};
+    if (account_parse(content, true, &line->account, &why) == ACCOUNT_LINE_IGNORED)
+        line->account.client_id = (struct text){NULL, 0};
+    return true;
+}
+
+/* A line whose attributes are in error has them all the same, and keeps them. */
+static void take_raw_fields(struct line *line)
+{
+    struct text rest = {line->whole.data, line->whole.length - line->ending.length};
+    text_split(&rest, ':');
+    struct text hash = text_split(&rest, ':');
+    while (hash.length > 0 && (hash.data[0] == '!' || hash.data[0] == '*')) {
+        hash.data++;
+        hash.length--;
+    }
+    line->account.hash = hash;
+    line->account.attributes = rest;
+}
+
+static bool is_of(const struct line *line, struct text client_id)
+{
+    return line->account.client_id.data != NULL && text_equal(line->account.client_id, client_id);
+}
+
+static struct text skip_byte_order_mark(struct text text)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    const size_t length = sizeof mark - 1;
+    if (text.length >= length && memcmp(text.data, mark, length) == 0)
+        return (struct text){text.data + length, text.length - length};
+    return text;
+}
+
+static void look_over(struct edit *edit, struct text content)
+{
+    struct line line;
+    edit->newline = text_of("\n");
+    for (struct text rest = content; next_line(&rest, &line);) {
+        if (line.whole.data == content.data && line.ending.length == 2)
+            edit->newline = text_of("\r\n");
+        edit->matches += is_of(&line, edit->client_id) ? 1 : 0;
+    }
+}
+
+static void write_edited(struct edit *edit, struct text content)
+{
+    struct line line = {.index = 0};
+    size_t index = 0;
+    struct text last_ending = edit->newline;
+    for (struct text rest = content; next_line(&rest, &line);) {
+        last_ending = line.ending;
+        if (!is_of(&line, edit->client_id)) {
+            put(edit, line.whole);
+            continue;
+        }
+        take_raw_fields(&line);
+        line.index = index++;
+        edit->command->edit_line(edit, &line);
+    }
+    if (edit->command->append == NULL)
+        return;
+    if (last_ending.length == 0)
+        put(edit, edit->newline);
+    edit->command->append(edit);
+}
+
+static enum account_change fail(struct report *report, const char *path, const char *what)
+{
+    report_problem(report, SEVERITY_ERROR, path, 0, "%s: %s", what, strerror(errno));
+    return ACCOUNT_FAILED;
+}
+
+/* Edits in memory, and replaces the file where that changed anything. */
+static enum account_change rewrite(const char *path, struct edit *edit, const struct file_content *content,
+                                   struct report *report)
+{
+    char *data = NULL;
+    size_t size = 0;
+    edit->out = open_memstream(&data, &size);
+    if (edit->out == NULL)
+        return fail(report, path, "the change cannot be made");
+    const struct text whole = {content->data, content->size};
+    const struct text behind_mark = skip_byte_order_mark(whole);
+    put(edit, (struct text){whole.data, whole.length - behind_mark.length});
+    write_edited(edit, behind_mark);
+
+    enum account_change change = edit->changed ? ACCOUNT_CHANGED : ACCOUNT_AS_IT_WAS;
+    const bool lost = ferror(edit->out) != 0;
+    if (fclose(edit->out) != 0 || lost)
+        change = fail(report, path, "the change cannot be made");
+    else if (edit->changed && !file_replace(path, data, size, 0600))
+        change = fail(report, path, "the file cannot be replaced, and is as it was");
+    secret_free(data, data != NULL ? size : 0);
+    return change;
+}
+
+static enum account_change change_locked(const char *path, struct edit *edit, struct report *report)
+{
+    struct file_content content;
+    if (!file_read(path, LARGEST_FILE, &content))
+        return fail(report, path, "the accounts file cannot be read (tokenctl init makes one)");
+    look_over(edit, skip_byte_order_mark((struct text){content.data, content.size}));
+    enum account_change change = ACCOUNT_CHANGED;
+    if (edit->command->append != NULL && edit->matches > 0)
+        change = ACCOUNT_EXISTS;
+    else if (edit->command->append == NULL && edit->matches == 0)
+        change = ACCOUNT_UNKNOWN;
+    else
+        change = rewrite(path, edit, &content, report);
+    file_content_free(&content);
+    return change;
+}
+
+static enum account_change change_file(const char *path, const struct command *command, struct edit edit,
+                                       struct report *report)
+{
+    const int guard = file_lock(path);
+    if (guard < 0)
+        return fail(report, path, "the accounts file cannot be locked (tokenctl init makes one)");
+    edit.command = command;
+    const enum account_change change = change_locked(path, &edit, report);
+    close(guard);
+    return change;
+}
+
+enum account_change account_file_add(const char *path, struct text client_id, struct text hash,
+                                     struct text attributes, struct report *report)
+{
+    const struct edit edit = {.client_id = client_id, .hash = hash, .attributes = attributes};
+    return change_file(path, &add, edit, report);
+}
+
+enum account_change account_file_replace_hash(const char *path, struct text client_id, struct text hash,
+                                              struct report *report)
+{
+    return change_file(path, &replace_hash, (struct edit){.client_id = client_id, .hash = hash}, report);
+}
+
+enum account_change account_file_add_hash(const char *path, struct text client_id, struct text hash,
+                                          struct report *report)
+{
+    return change_file(path, &add_hash, (struct edit){.client_id = client_id, .hash = hash}, report);
+}
+
+enum account_change account_file_retire(const char *path, struct text client_id, struct report *report)
+{
+    return change_file(path, &retire, (struct edit){.client_id = client_id}, report);
+}
+
+enum account_change account_file_lock(const char *path, struct text client_id, struct report *report)
+{
+    return change_file(path, &lock, (struct edit){.client_id = client_id}, report);
+}
+
+enum account_change account_file_unlock(const char *path, struct text client_id, struct report *report)
+{
+    return change_file(path, &unlock, (struct edit){.client_id = client_id}, report);
+}
+
+enum account_change account_file_remove(const char *path, struct text client_id, struct report *report)
+{
+    return change_file(path, &drop, (struct edit){.client_id = client_id}, report);
+}

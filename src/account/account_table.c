@@ -1,0 +1,290 @@
+#include "account/account_table.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/refcount.h"
+
+/* A slot holds the offset of a line, plus one so that 0 is empty, and above it a part of the hash of its
+ * client_id, so that a look-up touches the text of other lines only by chance. */
+#define OFFSET_BITS 40
+#define OFFSET_MASK (((uint64_t)1 << OFFSET_BITS) - 1)
+/* So that there are fewer than 2^32 slots; a million accounts take 85 MB. */
+#define LARGEST_FILE (((size_t)1 << 31) - 1)
+
+/* The offset of every so manieth line is kept: a line's number is found from the one before it. */
+#define LINES_PER_MARK 64
+
+struct account_table {
+    refcount holders;
+    struct file_content content;
+    bool allow_legacy;
+    size_t start; /* behind a byte order mark */
+    size_t lines;
+    size_t accounts;
+    size_t decoys; /* usable lines with a hash */
+    size_t *marks; /* where line 1 + n * LINES_PER_MARK begins */
+    uint64_t *slots;
+    size_t capacity;
+};
+
+/* FNV-1a, then mixed: the upper bits choose the slot, and FNV's upper bits alone are poor for short names.
+ * The names are the operator's own, so nobody chooses them to collide. */
+static uint64_t hash_of(struct text client_id)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < client_id.length; i++)
+        hash = (hash ^ (unsigned char)client_id.data[i]) * 0x100000001b3;
+    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15;
+    return hash ^ (hash >> 29);
+}
+
+/* Spreads the upper half of `hash` over [0, capacity) by multiplication instead of division. The tag is of
+ * the lower half. */
+static size_t slot_of(const struct account_table *table, uint64_t hash)
+{
+    return (size_t)(((hash >> 32) * table->capacity) >> 32);
+}
+
+static uint64_t tag_of(uint64_t hash)
+{
+    return hash << OFFSET_BITS;
+}
+
+static struct text rest_of(const struct account_table *table, size_t offset)
+{
+    return (struct text){table->content.data + offset, table->content.size - offset};
+}
+
+static struct text line_at(const struct account_table *table, size_t offset)
+{
+    struct text rest = rest_of(table, offset);
+    return text_split(&rest, '\n');
+}
+
+static size_t offset_of(const struct account_table *table, struct text line)
+{
+    return (size_t)(line.data - table->content.data);
+}
+
+static size_t next_slot(const struct account_table *table, size_t slot)
+{
+    return slot + 1 < table->capacity ? slot + 1 : 0;
+}
+
+/* Probing goes forward and nothing is ever taken out, so that the lines of one client_id, put in in the order
+ * of the file, come out in it. */
+static void insert(struct account_table *table, const struct account *account, struct text line)
+{
+    const uint64_t hash = hash_of(account->client_id);
+    size_t slot = slot_of(table, hash);
+    while (table->slots[slot] != 0)
+        slot = next_slot(table, slot);
+    table->slots[slot] = tag_of(hash) | (offset_of(table, line) + 1);
+}
+
+/* The number of the line that begins at `offset`. */
+static size_t line_number(const struct account_table *table, size_t offset)
+{
+    size_t low = 0;
+    size_t high = (table->lines + LINES_PER_MARK - 1) / LINES_PER_MARK;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (table->marks[middle] <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    size_t number = low * LINES_PER_MARK + 1;
+    struct text rest = {table->content.data + table->marks[low], offset - table->marks[low]};
+    while (rest.data != NULL && rest.length > 0) {
+        text_split(&rest, '\n');
+        number++;
+    }
+    return number;
+}
+
+/* The text behind the last newline is a line only if there is any. */
+static bool next_line(struct text *rest, struct text *line)
+{
+    if (rest->data == NULL || rest->length == 0)
+        return false;
+    *line = text_split(rest, '\n');
+    return true;
+}
+
+static void report_unusable(struct report *report, const char *path, size_t number, struct text client_id,
+                            const char *why)
+{
+    char quoted[128];
+    if (client_id.length > 0)
+        report_problem(report, SEVERITY_WARNING, path, number, "client %s: %s",
+                       log_quote(quoted, sizeof quoted, client_id.data, client_id.length), why);
+    else
+        report_problem(report, SEVERITY_WARNING, path, number, "%s", why);
+}
+
+/* Parses every line once: counts, marks, and reports what is unusable. */
+static void scan(struct account_table *table, const char *path, struct report *report)
+{
+    struct text rest = rest_of(table, table->start);
+    struct text line;
+    for (size_t number = 1; next_line(&rest, &line); number++) {
+        struct account account;
+        const char *why = NULL;
+        const enum account_line kind = account_parse(line, table->allow_legacy, &account, &why);
+        if ((number - 1) % LINES_PER_MARK == 0)
+            table->marks[(number - 1) / LINES_PER_MARK] = offset_of(table, line);
+        if (kind == ACCOUNT_LINE_UNUSABLE)
+            report_unusable(report, path, number, account.client_id, why);
+        if (kind == ACCOUNT_LINE_IGNORED || account.client_id.length == 0)
+            continue;
+        insert(table, &account, line);
+        table->accounts++;
+        if (kind == ACCOUNT_LINE_USABLE && account.method != NULL)
+            table->decoys++;
+    }
+}
+
+static size_t count_lines(struct text rest)
+{
+    size_t lines = 0;
+    struct text line;
+    while (next_line(&rest, &line))
+        lines++;
+    return lines;
+}
+
+/* Room for every line, were it an account, at two thirds full: 12 bytes a line. */
+static bool make_room(struct account_table *table)
+{
+    table->lines = count_lines(rest_of(table, table->start));
+    table->capacity = table->lines + table->lines / 2 + 1;
+    table->marks = calloc(table->lines / LINES_PER_MARK + 1, sizeof *table->marks);
+    table->slots = calloc(table->capacity, sizeof *table->slots);
+    return table->marks != NULL && table->slots != NULL;
+}
+
+static bool read_accounts(struct account_table *table, const char *path, struct report *report)
+{
+    if (!file_read(path, LARGEST_FILE, &table->content)) {
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "the accounts file cannot be read: %s; tokenctl init makes one", strerror(errno));
+        return false;
+    }
+    static const char mark[] = "\xEF\xBB\xBF";
+    const size_t length = sizeof mark - 1;
+    if (table->content.size >= length && memcmp(table->content.data, mark, length) == 0)
+        table->start = length;
+    return file_mode_is_safe(path, &table->content.status, false, report);
+}
+
+struct account_table *account_table_load(const char *path, bool allow_legacy, struct report *report)
+{
+    struct account_table *table = calloc(1, sizeof *table);
+    if (table == NULL) {
+        report_problem(report, SEVERITY_ERROR, path, 0, "%s", strerror(ENOMEM));
+        return NULL;
+    }
+    refcount_init(&table->holders);
+    table->allow_legacy = allow_legacy;
+    if (!read_accounts(table, path, report))
+        goto failed;
+    if (!make_room(table)) {
+        report_problem(report, SEVERITY_ERROR, path, 0, "%s", strerror(ENOMEM));
+        goto failed;
+    }
+    scan(table, path, report);
+    return table;
+failed:
+    account_table_release(table);
+    return NULL;
+}
+
+struct account_table *account_table_hold(struct account_table *table)
+{
+    refcount_hold(&table->holders);
+    return table;
+}
+
+void account_table_release(struct account_table *table)
+{
+    if (table == NULL || !refcount_release(&table->holders))
+        return;
+    file_content_free(&table->content);
+    free(table->marks);
+    free(table->slots);
+    free(table);
+}
+
+size_t account_table_count(const struct account_table *table)
+{
+    return table->accounts;
+}
+
+const struct file_stamp *account_table_stamp(const struct account_table *table)
+{
+    return &table->content.stamp;
+}
+
+static const char *read_entry(const struct account_table *table, size_t slot, struct account_entry *entry)
+{
+    const size_t offset = (size_t)(table->slots[slot] & OFFSET_MASK) - 1;
+    const char *why = NULL;
+    entry->usable = account_parse(line_at(table, offset), table->allow_legacy, &entry->account, &why) ==
+                    ACCOUNT_LINE_USABLE;
+    return why;
+}
+
+bool account_table_find(const struct account_table *table, struct text client_id, size_t *cursor,
+                        struct account_entry *entry)
+{
+    const uint64_t hash = hash_of(client_id);
+    size_t slot = slot_of(table, hash);
+    /* The cursor counts the slots that were passed already. */
+    for (size_t passed = 0; table->slots[slot] != 0; slot = next_slot(table, slot), passed++) {
+        if (passed < *cursor || (table->slots[slot] & ~OFFSET_MASK) != tag_of(hash))
+            continue;
+        read_entry(table, slot, entry);
+        if (!text_equal(entry->account.client_id, client_id))
+            continue;
+        entry->line = line_number(table, (size_t)(entry->account.client_id.data - table->content.data));
+        *cursor = passed + 1;
+        return true;
+    }
+    return false;
+}
+
+bool account_table_decoy(const struct account_table *table, uint64_t choice, struct account_entry *entry)
+{
+    if (table->decoys == 0)
+        return false;
+    for (size_t slot = slot_of(table, choice);; slot = next_slot(table, slot)) {
+        if (table->slots[slot] == 0)
+            continue;
+        read_entry(table, slot, entry);
+        if (!entry->usable || entry->account.method == NULL)
+            continue;
+        entry->line = 0;
+        return true;
+    }
+}
+
+void account_table_each(const struct account_table *table,
+                        bool (*visit)(void *context, const struct account_entry *entry, const char *why),
+                        void *context)
+{
+    struct text rest = rest_of(table, table->start);
+    struct text line;
+    struct account_entry entry;
+    for (entry.line = 1; next_line(&rest, &line); entry.line++) {
+        const char *why = NULL;
+        const enum account_line kind = account_parse(line, table->allow_legacy, &entry.account, &why);
+        entry.usable = kind == ACCOUNT_LINE_USABLE;
+        if (kind != ACCOUNT_LINE_IGNORED && !visit(context, &entry, why))
+            return;
+    }
+}

@@ -1,0 +1,79 @@
+#include "account/password.h"
+
+#include <crypt.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+
+/* What crypt_rn() works in: 32 KiB, too much for a thread's stack, and full of the secret afterwards. */
+struct workspace {
+    struct crypt_data data;
+    char phrase[CRYPT_MAX_PASSPHRASE_SIZE];
+    char setting[CRYPT_OUTPUT_SIZE];
+};
+
+static void put_text(char *to, size_t size, struct text text)
+{
+    const size_t length = text.length < size ? text.length : size - 1;
+    memcpy(to, text.data, length);
+    to[length] = '\0';
+}
+
+static enum password_result failure(int error)
+{
+    return error == ENOMEM ? PASSWORD_NO_MEMORY : PASSWORD_UNUSABLE;
+}
+
+enum password_result password_verify(const struct password_method *method, struct text hash,
+                                     struct text secret)
+{
+    if (hash.length >= CRYPT_OUTPUT_SIZE)
+        return PASSWORD_UNUSABLE;
+    struct workspace *workspace = calloc(1, sizeof *workspace);
+    if (workspace == NULL)
+        return PASSWORD_NO_MEMORY;
+
+    put_text(workspace->phrase, sizeof workspace->phrase, secret);
+    put_text(workspace->setting, sizeof workspace->setting, hash);
+    errno = 0;
+    const char *computed =
+        crypt_rn(workspace->phrase, workspace->setting, &workspace->data, sizeof workspace->data);
+    enum password_result result = PASSWORD_MISMATCH;
+    if (computed == NULL)
+        result = failure(errno);
+    else if (strlen(computed) == hash.length && secret_equal(computed, hash.data, hash.length) &&
+             secret.length <= method->longest)
+        result = PASSWORD_MATCH;
+    secret_free(workspace, sizeof *workspace);
+    return result;
+}
+
+/* A secret of 256 random bits cannot be guessed, so its hash need not be slow; what a person chose can. */
+static char *new_setting(bool random)
+{
+    return random ? crypt_gensalt_ra("$6$", 1000, NULL, 0) : crypt_gensalt_ra("$y$", 0, NULL, 0);
+}
+
+char *password_hash(struct text secret, bool random)
+{
+    if (secret.length == 0 || secret.length >= CRYPT_MAX_PASSPHRASE_SIZE ||
+        memchr(secret.data, '\0', secret.length) != NULL) {
+        errno = EINVAL;
+        return NULL;
+    }
+    char *setting = new_setting(random);
+    struct workspace *workspace = calloc(1, sizeof *workspace);
+    char *hash = NULL;
+    if (setting != NULL && workspace != NULL) {
+        put_text(workspace->phrase, sizeof workspace->phrase, secret);
+        const char *computed = crypt_rn(workspace->phrase, setting, &workspace->data, sizeof workspace->data);
+        hash = computed != NULL ? strdup(computed) : NULL;
+    }
+    const int error = errno;
+    secret_free(workspace, sizeof *workspace);
+    free(setting);
+    errno = error;
+    return hash;
+}
