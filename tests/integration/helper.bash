@@ -99,13 +99,13 @@ descendants() {
         }'
 }
 
-# Pids of token.fcgi: the server NAME itself, or its descendants. One that was just started and does not hold its
-# signals back yet is not among them: SIGHUP would end it.
+# Pids of token.fcgi: the server NAME itself, or its descendants. One that was just started is not among them, until it
+# has threads: before it holds its signals back SIGHUP would end it.
 responders() {
     local pid
     for pid in $(descendants "$(pid_of "$1")"); do
         [[ $(cat "/proc/$pid/comm" 2>/dev/null) != token.fcgi ]] ||
-            ! grep -qs '^SigBlk:.*[13579bdf]$' "/proc/$pid/status" || printf '%s\n' "$pid"
+            grep -qs '^Threads:[[:space:]]*1$' "/proc/$pid/status" || printf '%s\n' "$pid"
     done
 }
 
@@ -156,6 +156,11 @@ sanitizers_are_content() {
 # For a test that failed: what the servers and the program had to say.
 show_logs() {
     [[ -n ${BATS_TEST_COMPLETED:-} ]] || tail -n 20 "$DIR"/log/* || true
+}
+
+# Whether somebody listens on the Unix socket.
+is_bound() {
+    grep -qF -- "$1" /proc/net/unix
 }
 
 # --- Ports -----------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ program_is_behind_a_socket() {
     substitute /run/token/token.sock "$DIR/run/token.sock"
 }
 
-declare -A SUBSTITUTIONS=(
+declare -gA SUBSTITUTIONS=(
     [apache-mod_fcgid]='paths_of_apache program_is_started_by_the_server'
     [apache-mod_proxy_fcgi]='paths_of_apache program_is_behind_a_socket'
     [apache-mod_cgid]='paths_of_apache program_is_started_by_the_server'
@@ -87,10 +87,6 @@ start_spawn_fcgi() {
     TOKEN_CONF=$CONF start token.fcgi \
         spawn-fcgi -n -s "$DIR/run/token.sock" -M 0660 -b 1024 "${user[@]}" -- "$DIR/token.fcgi"
     wait_until 'spawn-fcgi' is_bound "$DIR/run/token.sock"
-}
-
-is_bound() {
-    grep -qF -- "$1" /proc/net/unix
 }
 
 # Started, the server answers with the program's own words.
