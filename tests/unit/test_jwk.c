@@ -4,6 +4,8 @@
 
 #include "base/json_text.h"
 
+#include "failing_malloc.h"
+
 /* RFC 7515 A.1, A.3, RFC 8037 A.1, RFC 7638 §3.1. */
 #define K "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
 #define EC_PUBLIC                                                                                            \
@@ -295,13 +297,45 @@ static void test_derive(void **state)
     json_put_wiped(public);
 }
 
+/* Whichever allocation fails, there is a whole key or none. */
+static void test_generate_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    bool failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        char fault[JWK_FAULT_SIZE];
+        struct jwk_key key;
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        struct json_object *jwk = jwk_generate(JWS_ES256, 0);
+        struct json_object *public = jwk == NULL ? NULL : jwk_public(jwk);
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        check_row(jwk == NULL || jwk_read(jwk, &key, fault), fault, (size_t)allowed, "private");
+        if (jwk != NULL)
+            EVP_PKEY_free(key.key);
+        check_row(public == NULL || jwk_read(public, &key, fault), fault, (size_t)allowed, "public");
+        if (public != NULL)
+            EVP_PKEY_free(key.key);
+        check_row(failed || public != NULL, "nothing", (size_t)allowed, "");
+        json_put_wiped(jwk);
+        json_object_put(public);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),       cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_thumbprint), cmocka_unit_test(test_generate),
-        cmocka_unit_test(test_public),     cmocka_unit_test(test_rsa_without_primes),
-        cmocka_unit_test(test_rsa_mixed),  cmocka_unit_test(test_derive),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_thumbprint),
+        cmocka_unit_test(test_generate),
+        cmocka_unit_test(test_public),
+        cmocka_unit_test(test_rsa_without_primes),
+        cmocka_unit_test(test_rsa_mixed),
+        cmocka_unit_test(test_derive),
+        cmocka_unit_test(test_generate_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

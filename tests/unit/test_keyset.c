@@ -5,6 +5,9 @@
 #include "base/clock.h"
 #include "base/json_text.h"
 
+#define STRDUP_NEVER_FAILS
+#include "failing_malloc.h"
+
 #define ZEROS "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define OTHER "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA"
 #define HS256(kid, more) "{\"kty\":\"oct\",\"kid\":\"" kid "\",\"k\":\"" ZEROS "\"" more "}"
@@ -247,6 +250,40 @@ static void test_generated(void **state)
     }
 }
 
+/* Whichever allocation fails, there is the whole set, or none and a reason. */
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    struct collected problems;
+    struct json_object *jwk = jwk_generate(JWS_ES256, 1700000000);
+    char json[1024];
+    snprintf(json, sizeof json, "{\"keys\":[%s,{\"kty\":\"oct\",\"k\":\"" ZEROS "\"}]}",
+             json_object_to_json_string(jwk));
+    struct keyset *whole = load(json, &problems);
+    assert_non_null(whole);
+    bool failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        struct keyset *keyset = keyset_load("keys.jwks", collect(&problems));
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        check_row((keyset == NULL) == (problems.report.errors > 0), "no reason", (size_t)allowed,
+                  problems.text);
+        check_row(keyset != NULL || failed, problems.text, (size_t)allowed, "");
+        for (size_t i = 0; keyset != NULL && i < whole->count; i++) {
+            assert_string_equal(keyset->keys[i].kid, whole->keys[i].kid);
+            assert_int_equal(EVP_PKEY_eq(keyset->keys[i].key, whole->keys[i].key), 1);
+        }
+        if (keyset != NULL)
+            assert_memory_equal(keyset->pepper, whole->pepper, sizeof whole->pepper);
+        keyset_release(keyset);
+    }
+    keyset_release(whole);
+    json_put_wiped(jwk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_bytes_behind_a_nul),
         cmocka_unit_test(test_generated),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
