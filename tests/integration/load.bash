@@ -9,7 +9,7 @@ add_load_account() {
 
 # What `go_on` repeats: a request on a fresh connection; prints its status.
 load_request() {
-    curl -s --max-time "$PATIENCE" -o "$DIR/load/body.$BASHPID" -w '%{http_code}\n' \
+    curl -s --max-time "$PATIENCE" -o /dev/null -w '%{http_code}\n' \
         -d "$GRANT" -d client_id=load --data-urlencode "client_secret=$LOAD_SECRET" "$URL"
 }
 

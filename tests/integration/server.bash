@@ -170,8 +170,7 @@ check_kept_connections() {
     local i seen=''
     row 'kept connections'
     for ((i = 0; i < 60; i++)); do
-        request "${DEMO[@]}" "$URL"
-        equal status "$STATUS" 200
+        equal status "$(load_request)" 200
         seen+=$(connections)$'\n'
     done
     seen=$(sort -u <<<"$seen" | grep -c .)
