@@ -53,8 +53,8 @@ $(ARCHIVE): $(ROOM_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-# The stamp changes with the compiler and its flags, so that an object is never of another build.
-FLAGS := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS)
+# The stamp changes with the compiler and its flags, so that an object is never of another build. -Werror changes none.
+FLAGS := $(filter-out -Werror,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' > $@
@@ -69,7 +69,60 @@ $(BUILD)/unit/%: tests/unit/%.c $(ARCHIVE)
 
 .PHONY: unit
 unit: $(UNIT)
-	@for test in $(UNIT); do echo "$$test"; "$$test" || exit 1; done
+
+# What the machine lacks is installed first; tests/tools/packages is the list.
+NEED  := tests/tools/need.sh
+JOBS   = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+TESTS ?= $(wildcard tests/integration/*.bats)
+
+PORT = 8080
+.PHONY: run
+run:
+	@$(NEED) build run
+	@$(MAKE) $(JOBS) all
+	@tests/tools/run.sh $(FCGI) $(TOKENCTL) $(PORT)
+
+.PHONY: check
+check:
+	@$(NEED) build run check
+	@$(MAKE) $(JOBS) WERROR=-Werror all unit
+	@FCGI=$(abspath $(FCGI)) TOKENCTL=$(abspath $(TOKENCTL)) \
+	    tests/tools/check.sh $(BUILD)/check $(UNIT) -- $(TESTS)
+
+# Each of these builds and counts on its own.
+.PHONY: check-slow
+check-slow:
+	@$(NEED) build run check slow
+	@tests/tools/check-slow.sh
+
+.PHONY: lint
+lint:
+	@$(NEED) build lint
+	@tests/tools/lint.sh $(ALL_CPPFLAGS) -std=c17 $(WARNINGS)
+
+CONF := $(wildcard conf/*)
+MAN  := $(wildcard src/man/*)
+INSTALL_PROGRAM ?= $(INSTALL) -m 0755
+INSTALL_DATA ?= $(INSTALL) -m 0644
+# The operator's own files, token.conf and all that it names, are made by `tokenctl init`, never by this.
+.PHONY: install
+install: all
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(libexecdir) $(bindir) $(docdir)/conf $(mandir)/man5 $(mandir)/man8)
+	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/token
+	$(INSTALL_PROGRAM) $(FCGI) $(DESTDIR)$(libexecdir)/token.fcgi
+	$(INSTALL_PROGRAM) $(TOKENCTL) $(DESTDIR)$(bindir)/tokenctl
+	$(INSTALL_DATA) $(filter %.5,$(MAN)) $(DESTDIR)$(mandir)/man5
+	$(INSTALL_DATA) $(filter %.8,$(MAN)) $(DESTDIR)$(mandir)/man8
+	$(INSTALL_DATA) $(CONF) $(DESTDIR)$(docdir)/conf
+	$(INSTALL_DATA) README.md $(DESTDIR)$(docdir)
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(libexecdir)/token.fcgi $(DESTDIR)$(bindir)/tokenctl $(DESTDIR)$(docdir)/README.md
+	rm -f $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,$(filter %.5,$(MAN)))
+	rm -f $(patsubst src/man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(filter %.8,$(MAN)))
+	rm -f $(CONF:%=$(DESTDIR)$(docdir)/%)
+	@rmdir $(addprefix $(DESTDIR),$(docdir)/conf $(docdir) $(sysconfdir)/token) 2>/dev/null || true
 
 .PHONY: clean
 clean:

@@ -1,0 +1,43 @@
+#!/bin/bash
+# includes.sh: the direction of the arrows. A file includes from its own folder and from folders below it.
+set -u
+folders=(main tokenctl gateway endpoint oauth http service account token state base)
+declare -A height
+for i in "${!folders[@]}"; do
+    height[${folders[i]}]=$((${#folders[@]} - i))
+done
+wrong=0
+
+complain() {
+    printf '%s\n' "$*"
+    wrong=1
+}
+
+# src/main.c is a room of its own; version.h is below everything.
+room_of() {
+    local path=${1#src/}
+    [[ $path == */* ]] && printf '%s\n' "${path%%/*}" || printf 'main\n'
+}
+
+# may_include FROM TO: tokenctl stands beside the responder, not on top of its gateway and its endpoints.
+may_include() {
+    [[ $1 == "$2" ]] && return
+    [[ $1 == tokenctl && $2 =~ ^(gateway|endpoint|oauth|http)$ ]] && return 1
+    ((${height[$1]:-0} > ${height[$2]:-99}))
+}
+
+while IFS=: read -r file line included; do
+    [[ $included != version.h ]] || continue
+    may_include "$(room_of "$file")" "${included%%/*}" ||
+        complain "$file:$line: includes $included, which is not below $(room_of "$file")"
+done < <(grep -rnoP '^\s*#\s*include\s*"\K[^"]+' src --include='*.[ch]')
+
+while IFS=: read -r file line _; do
+    [[ $file == src/gateway/fastcgi.c ]] || complain "$file:$line: only src/gateway/fastcgi.c includes libfcgi"
+done < <(grep -rnE '^\s*#\s*include\s*<(fcgi|fcgiapp|fcgi_)' src --include='*.[ch]')
+
+for folder in src/*/; do
+    folder=$(basename "$folder")
+    [[ $folder == man || -n ${height[$folder]:-} ]] || complain "src/$folder: is in no order; tests/tools/includes.sh has it"
+done
+exit $wrong
