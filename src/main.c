@@ -26,18 +26,6 @@ struct options {
     bool check;
 };
 
-static int check(const char *config_file)
-{
-    struct report report = {.problem = report_to_stream, .context = stderr};
-    struct service *service = service_check(config_file, &report);
-    if (service == NULL)
-        return EXIT_FAILURE;
-    printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,
-           account_table_count(service->accounts), service->keys->count, report.warnings);
-    service_release(service);
-    return EXIT_SUCCESS;
-}
-
 static int serve_fastcgi(const struct options *options)
 {
     responder_block_signals();
@@ -102,7 +90,7 @@ int main(int argc, char **argv)
     options.config = config_path(options.config);
 
     if (options.check)
-        return check(options.config);
+        return service_check(options.config) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (listener_is_inherited() || options.address != NULL)
         return serve_fastcgi(&options);
     if (cgi_is_requested())

@@ -28,6 +28,8 @@ void report_problem(struct report *report, enum severity severity, const char *f
         report->errors++;
     else
         report->warnings++;
+    if (severity == SEVERITY_WARNING && report->errors_only)
+        return;
     report->problem(report->context, severity, message);
 }
 

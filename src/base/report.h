@@ -3,6 +3,7 @@
 #ifndef BASE_REPORT_H
 #define BASE_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum severity {
@@ -14,6 +15,7 @@ struct report {
     /* Called once a problem. `message` is one line without its newline, valid during the call. */
     void (*problem)(void *context, enum severity severity, const char *message);
     void *context;
+    bool errors_only; /* warnings are counted and not passed on */
     size_t errors;
     size_t warnings;
 };

@@ -1,13 +1,10 @@
 #include "endpoint/token.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "base/json.h"
 #include "http/form.h"
 #include "oauth/client_auth.h"
-#include "oauth/scope.h"
-#include "token/jwt.h"
+#include "oauth/grant.h"
 
 enum token_parameter { GRANT_TYPE, CLIENT_ID, CLIENT_SECRET, SCOPE, PARAMETER_COUNT };
 
@@ -67,51 +64,31 @@ static enum oauth_error authenticate(const struct service *service, const struct
     return error;
 }
 
-/* The successful answer (RFC 6749 §5.1). Where the memory is out, response->body stays NULL. */
-static void respond_token(const char *token, int64_t lifetime, const char *scope,
-                          struct http_response *response)
+/* The successful answer (RFC 6749 §5.1). NULL: no memory. */
+static struct json_object *token_body(const struct grant *grant)
 {
     struct json_object *body = json_object_new_object();
-    const bool complete = json_add_string(body, "access_token", token) &&
+    const bool complete = json_add_string(body, "access_token", grant->token) &&
                           json_add_string(body, "token_type", "Bearer") &&
-                          (lifetime == 0 || json_add_number(body, "expires_in", lifetime)) &&
-                          (scope == NULL || json_add_string(body, "scope", scope));
-    if (!complete) {
-        json_object_put(body);
-        body = NULL;
-    }
-    response->status = 200;
-    response->body = body;
+                          (grant->lifetime == 0 || json_add_number(body, "expires_in", grant->lifetime)) &&
+                          (grant->scope == NULL || json_add_string(body, "scope", grant->scope));
+    if (complete)
+        return body;
+    json_object_put(body);
+    return NULL;
 }
 
 static enum oauth_error issue(const struct service *service, const struct account *account,
                               struct text requested_scope, int64_t now, struct http_response *response)
 {
-    char *scope = NULL;
-    char *token = NULL;
-    enum oauth_error error = scope_grant(requested_scope, account->scope, &scope);
+    struct grant grant;
+    const enum oauth_error error = grant_access(service, account, requested_scope, now, &grant);
     if (error != OAUTH_NO_ERROR)
-        goto out;
-
-    const struct config *config = service->config;
-    const int64_t lifetime = account->lifetime >= 0 ? account->lifetime : config->token_lifetime;
-    const struct jwt_claims claims = {
-        .issuer = config->issuer,
-        .audience = config->audience,
-        .client_id = account->client_id,
-        .scope = text_of(scope),
-        .issued = now,
-        .lifetime = lifetime,
-    };
-    token = jwt_issue(service->keys, config->token_typ, &claims);
-    if (token != NULL)
-        respond_token(token, lifetime, scope, response);
-    if (response->body == NULL)
-        error = OAUTH_SERVER_ERROR;
-out:
-    free(token);
-    free(scope);
-    return error;
+        return error;
+    response->status = 200;
+    response->body = token_body(&grant);
+    grant_clear(&grant);
+    return response->body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
 }
 
 void token_endpoint(const struct service *service, struct http_request *request,

@@ -46,7 +46,7 @@ static bool write_standard_output(struct text answer)
 }
 
 /* Problems of the configuration itself go to standard error, which a web server takes into its log; those of
- * what it names go to its log. */
+ * what it names go to its log. An unusable line of the accounts is not told with every request. */
 static struct service *load_service(const char *config_file)
 {
     struct report report = {.problem = report_to_stream, .context = stderr};
@@ -59,7 +59,7 @@ static struct service *load_service(const char *config_file)
                        strerror(errno));
         log = log_open("stderr", config->log_level);
     }
-    report = (struct report){.problem = log_problem, .context = log_hold(log)};
+    report = (struct report){.problem = log_problem, .context = log_hold(log), .errors_only = true};
     struct service *service = service_assemble(config, log, &report);
     log_release(report.context);
     return service;

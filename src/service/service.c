@@ -1,6 +1,7 @@
 #include "service/service.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,9 +48,16 @@ struct service *service_load(const char *config_file, struct report *report)
     return load(config_file, NULL, report);
 }
 
-struct service *service_check(const char *config_file, struct report *report)
+bool service_check(const char *config_file)
 {
-    return load(config_file, "stderr", report);
+    struct report report = {.problem = report_to_stream, .context = stderr};
+    struct service *service = load(config_file, "stderr", &report);
+    if (service == NULL)
+        return false;
+    printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,
+           account_table_count(service->accounts), service->keys->count, report.warnings);
+    service_release(service);
+    return true;
 }
 
 struct service *service_hold(struct service *service)

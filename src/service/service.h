@@ -20,9 +20,9 @@ struct service {
  * was an error. */
 struct service *service_load(const char *config_file, struct report *report);
 
-/* The same without touching the log that is configured (`log` is standard error): what `-t` and `tokenctl
- * check` do. */
-struct service *service_check(const char *config_file, struct report *report);
+/* What `token.fcgi -t` and `tokenctl check` do: loads all of it, the log aside, prints every problem to standard
+ * error and, where there is no error, a summary to standard output. False: the program would not start. */
+bool service_check(const char *config_file);
 
 /* Puts a service together from a configuration and a log, whose holds it takes over, whatever the result, and
  * what the configuration names. NULL: there was an error. */
