@@ -47,7 +47,7 @@ $(FCGI): $(BUILD)/obj/main.o $(ARCHIVE)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
 
 $(TOKENCTL): $(CTL_OBJ) $(ARCHIVE)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd $(LIBS)
 
 $(ARCHIVE): $(ROOM_OBJ)
 	@rm -f $@

@@ -48,10 +48,15 @@ struct service *service_load(const char *config_file, struct report *report)
     return load(config_file, NULL, report);
 }
 
+struct service *service_load_quietly(const char *config_file, struct report *report)
+{
+    return load(config_file, "stderr", report);
+}
+
 bool service_check(const char *config_file)
 {
     struct report report = {.problem = report_to_stream, .context = stderr};
-    struct service *service = load(config_file, "stderr", &report);
+    struct service *service = service_load_quietly(config_file, &report);
     if (service == NULL)
         return false;
     printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,

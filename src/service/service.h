@@ -20,8 +20,12 @@ struct service {
  * was an error. */
 struct service *service_load(const char *config_file, struct report *report);
 
-/* What `token.fcgi -t` and `tokenctl check` do: loads all of it, the log aside, prints every problem to standard
- * error and, where there is no error, a summary to standard output. False: the program would not start. */
+/* The same with standard error in the place of the log. */
+struct service *service_load_quietly(const char *config_file, struct report *report);
+
+/* What `token.fcgi -t` and `tokenctl check` do: loads all of it, the log aside, prints every problem to
+ * standard error and, where there is no error, a summary to standard output. False: the program would not
+ * start. */
 bool service_check(const char *config_file);
 
 /* Puts a service together from a configuration and a log, whose holds it takes over, whatever the result, and

@@ -1,6 +1,5 @@
 #include "token/keyset.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +8,9 @@
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/secret.h"
+#include "token/keyset_file.h"
 
-enum { FILE_LIMIT = 1 << 20, PLACE_SIZE = 160 };
+enum { PLACE_SIZE = 160 };
 
 static const char remedy[] = "make one with: tokenctl key rotate";
 static const char pepper_label[] = "token.fcgi pepper";
@@ -129,28 +129,10 @@ static struct keyset *keyset_new(size_t count)
     return keyset;
 }
 
-/* The member "keys" of a JWK Set. NULL: none, which is reported. */
-static struct json_object *keys_of(struct json_object *document, const char *path, struct report *report)
-{
-    struct json_object *keys = NULL;
-    const bool there = json_object_object_get_ex(document, "keys", &keys);
-    if (json_object_is_type(keys, json_type_array) && json_object_array_length(keys) > 0)
-        return keys;
-    if (!there && json_object_object_get_ex(document, "kty", NULL))
-        report_problem(report, SEVERITY_ERROR, path, 0,
-                       "one JWK, and not a JWK Set; put {\"keys\": [ before it and ]} behind it");
-    else
-        report_problem(report, SEVERITY_ERROR, path, 0, "no JWK Set: \"keys\" is not an array of keys; %s",
-                       remedy);
-    return NULL;
-}
-
 static struct keyset *keyset_from(struct json_object *document, const char *path, struct report *report)
 {
     const size_t errors = report->errors;
-    struct json_object *array = keys_of(document, path, report);
-    if (array == NULL)
-        return NULL;
+    struct json_object *array = json_object_object_get(document, "keys");
     struct keyset *keyset = keyset_new(json_object_array_length(array));
     if (keyset == NULL) {
         report_problem(report, SEVERITY_ERROR, path, 0, "out of memory");
@@ -163,45 +145,17 @@ static struct keyset *keyset_from(struct json_object *document, const char *path
     return keyset;
 }
 
-static struct keyset *keyset_parse(const struct file_content *content, const char *path,
-                                   struct report *report)
-{
-    struct json_fault fault;
-    struct json_object *document = json_read((struct text){content->data, content->size}, &fault);
-    if (document == NULL) {
-        report_problem(report, SEVERITY_ERROR, path, fault.line,
-                       "not a JWK Set: %s; mend it, or move the file away and %s", fault.text, remedy);
-        return NULL;
-    }
-    struct keyset *keyset = keyset_from(document, path, report);
-    json_put_wiped(document);
-    return keyset;
-}
-
-static void report_unreadable(const char *path, int error, struct report *report)
-{
-    if (error == EFBIG)
-        report_problem(report, SEVERITY_ERROR, path, 0, "over the 1 MiB that a key set may have; %s", remedy);
-    else if (error == EINVAL)
-        report_problem(report, SEVERITY_ERROR, path, 0, "not a file; %s", remedy);
-    else
-        report_problem(report, SEVERITY_ERROR, path, 0, "cannot be read: %s; %s", strerror(error),
-                       error == EACCES ? "give this user's group the right to read it (mode 0640)" : remedy);
-}
-
 struct keyset *keyset_load(const char *path, struct report *report)
 {
     const size_t errors = report->errors;
-    struct file_content content;
-    if (!file_read(path, FILE_LIMIT, &content)) {
-        report_unreadable(path, errno, report);
+    struct file_stamp stamp;
+    struct json_object *document = keyset_file_read(path, &stamp, report);
+    if (document == NULL)
         return NULL;
-    }
-    file_mode_is_safe(path, &content.status, true, report);
-    struct keyset *keyset = keyset_parse(&content, path, report);
+    struct keyset *keyset = keyset_from(document, path, report);
+    json_put_wiped(document);
     if (keyset != NULL)
-        keyset->stamp = content.stamp;
-    file_content_free(&content);
+        keyset->stamp = stamp;
     if (report->errors == errors)
         return keyset;
     keyset_release(keyset);

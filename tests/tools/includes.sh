@@ -19,10 +19,10 @@ room_of() {
     [[ $path == */* ]] && printf '%s\n' "${path%%/*}" || printf 'main\n'
 }
 
-# may_include FROM TO: tokenctl stands beside the responder, not on top of its gateway and its endpoints.
+# may_include FROM TO: tokenctl needs neither gateway nor endpoint, and is to stay without them.
 may_include() {
     [[ $1 == "$2" ]] && return
-    [[ $1 == tokenctl && $2 =~ ^(gateway|endpoint|oauth|http)$ ]] && return 1
+    [[ $1 == tokenctl && $2 =~ ^(gateway|endpoint)$ ]] && return 1
     ((${height[$1]:-0} > ${height[$2]:-99}))
 }
 

@@ -1,0 +1,252 @@
+/* tokenctl add, passwd, retire, lock, unlock, remove */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "account/account.h"
+#include "account/account_file.h"
+#include "account/password.h"
+#include "base/config.h"
+#include "base/secret.h"
+#include "tokenctl/command.h"
+#include "tokenctl/secret_input.h"
+
+/* What the file said, in words for this command. */
+struct answers {
+    const char *exists;
+    const char *as_it_was;
+};
+
+static int tell(const struct invocation *invocation, enum account_change change,
+                const struct answers *answers)
+{
+    switch (change) {
+    case ACCOUNT_CHANGED:
+        return EXIT_SUCCESS;
+    case ACCOUNT_EXISTS:
+        return complain(EXIT_FAILURE, "%s %s", invocation->argument, answers->exists);
+    case ACCOUNT_UNKNOWN:
+        return complain(EXIT_FAILURE, "there is no account %s (tokenctl add makes one)",
+                        invocation->argument);
+    case ACCOUNT_AS_IT_WAS:
+        return complain(EXIT_FAILURE, "%s %s", invocation->argument, answers->as_it_was);
+    case ACCOUNT_FAILED:
+        break;
+    }
+    return EXIT_FAILURE; /* reported */
+}
+
+/* The options that become attributes, and what they are called in the accounts file. */
+static const struct {
+    enum command_option option;
+    const char *name;
+} attribute_options[] = {
+    {OPTION_SCOPE, "scope"},
+    {OPTION_LIFETIME, "lifetime"},
+    {OPTION_EXPIRES, "expires"},
+    {OPTION_FROM, "from"},
+};
+
+/* Scopes are separated by spaces in OAuth, and by commas in the file. */
+static char *attribute_value(enum command_option option, const char *value)
+{
+    char *copy = strdup(value);
+    if (option == OPTION_SCOPE && copy != NULL) {
+        for (char *space = strchr(copy, ' '); space != NULL; space = strchr(space, ' '))
+            *space = ',';
+    }
+    return copy;
+}
+
+/* Appends " name=value" to `out`. */
+static int put_attribute(FILE *out, enum command_option option, const char *name, const char *value)
+{
+    int status = EXIT_SUCCESS;
+    char *attribute = NULL;
+    char *filed = attribute_value(option, value);
+    if (filed == NULL || asprintf(&attribute, "%s=%s", name, filed) < 0) {
+        free(filed);
+        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    }
+    const char *fault = account_attributes_fault(text_of(attribute));
+    /* A blank would begin another attribute. */
+    if (fault == NULL && strchr(filed, ' ') != NULL)
+        fault = "there is a blank in it";
+    if (fault != NULL)
+        status = complain(EXIT_USAGE, "--%s %s: %s", name, value, fault);
+    fprintf(out, " %s", attribute);
+    free(attribute);
+    free(filed);
+    return status;
+}
+
+/* The attributes' field, absent where there is none; the caller frees `*owned`. */
+static int gather_attributes(const struct invocation *invocation, char **owned, struct text *attributes)
+{
+    size_t length = 0;
+    int status = EXIT_SUCCESS;
+    *owned = NULL;
+    *attributes = (struct text){NULL, 0};
+    FILE *out = open_memstream(owned, &length);
+    if (out == NULL)
+        return complain(EXIT_FAILURE, "%s", strerror(errno));
+    for (size_t i = 0; i < sizeof attribute_options / sizeof *attribute_options; i++) {
+        const char *value = invocation->values[attribute_options[i].option];
+        if (value != NULL && status == EXIT_SUCCESS)
+            status = put_attribute(out, attribute_options[i].option, attribute_options[i].name, value);
+    }
+    if (fclose(out) != 0)
+        return complain(EXIT_FAILURE, "%s", strerror(errno));
+    if (length > 0)
+        *attributes = (struct text){*owned + 1, length - 1};
+    return status;
+}
+
+static int check_client_id(const struct invocation *invocation)
+{
+    const char *fault = account_client_id_fault(text_of(invocation->argument));
+    return fault == NULL ? EXIT_SUCCESS : complain(EXIT_USAGE, "%s", fault);
+}
+
+/* What `add` and `passwd` do with the new hash. */
+typedef enum account_change change_function(const struct invocation *invocation, const char *path,
+                                            struct text hash, struct text attributes);
+
+/* Asks for a secret or makes one up, hashes it, makes the change; a generated one is printed when it is in
+ * force. */
+static int set_secret(const struct invocation *invocation, const struct config *config,
+                      struct text attributes, change_function *change, const struct answers *answers)
+{
+    const bool generate = invocation->values[OPTION_GENERATE] != NULL;
+    char buffer[SECRET_INPUT_SIZE];
+    struct text secret;
+    char *hash = NULL;
+    int status = EXIT_FAILURE;
+    if (!(generate ? secret_input_generate(buffer, &secret)
+                   : secret_input_read(invocation->argument, buffer, &secret)))
+        goto out;
+    hash = password_hash(secret, generate);
+    if (hash == NULL) {
+        complain(0, "the secret cannot be hashed: %s", strerror(errno));
+        goto out;
+    }
+    status = tell(invocation, change(invocation, config->accounts, text_of(hash), attributes), answers);
+    if (status == EXIT_SUCCESS && generate) {
+        printf("%.*s\n", (int)secret.length, secret.data);
+        status = finish_output();
+    }
+out:
+    free(hash);
+    secret_wipe(buffer, sizeof buffer);
+    return status;
+}
+
+static enum account_change add_account(const struct invocation *invocation, const char *path,
+                                       struct text hash, struct text attributes)
+{
+    return account_file_add(path, text_of(invocation->argument), hash, attributes, invocation->report);
+}
+
+static int run_add(const struct invocation *invocation)
+{
+    static const struct answers answers = {.exists = "exists (tokenctl passwd sets its secret)"};
+    char *owned = NULL;
+    struct text attributes;
+    struct config *config = NULL;
+    int status = check_client_id(invocation);
+    if (status == EXIT_SUCCESS)
+        status = gather_attributes(invocation, &owned, &attributes);
+    if (status == EXIT_SUCCESS) {
+        config = config_load(invocation->config_file, invocation->report);
+        status =
+            config != NULL ? set_secret(invocation, config, attributes, add_account, &answers) : EXIT_FAILURE;
+    }
+    config_release(config);
+    free(owned);
+    return status;
+}
+
+static enum account_change change_hash(const struct invocation *invocation, const char *path,
+                                       struct text hash, struct text attributes)
+{
+    (void)attributes;
+    const struct text client_id = text_of(invocation->argument);
+    return invocation->values[OPTION_KEEP_OLD] != NULL
+               ? account_file_add_hash(path, client_id, hash, invocation->report)
+               : account_file_replace_hash(path, client_id, hash, invocation->report);
+}
+
+static int run_passwd(const struct invocation *invocation)
+{
+    static const struct answers answers = {.exists = NULL};
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    if (config == NULL)
+        return EXIT_FAILURE;
+    const int status = set_secret(invocation, config, (struct text){NULL, 0}, change_hash, &answers);
+    config_release(config);
+    return status;
+}
+
+/* The commands that need nothing but the name. */
+static int change_lines(const struct invocation *invocation, const char *as_it_was,
+                        enum account_change (*change)(const char *path, struct text client_id,
+                                                      struct report *report))
+{
+    const struct answers answers = {.as_it_was = as_it_was};
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    if (config == NULL)
+        return EXIT_FAILURE;
+    const int status = tell(
+        invocation, change(config->accounts, text_of(invocation->argument), invocation->report), &answers);
+    config_release(config);
+    return status;
+}
+
+static int run_retire(const struct invocation *invocation)
+{
+    return change_lines(invocation, "has one line only", account_file_retire);
+}
+
+static int run_lock(const struct invocation *invocation)
+{
+    return change_lines(invocation, "is locked already", account_file_lock);
+}
+
+static int run_unlock(const struct invocation *invocation)
+{
+    return change_lines(invocation, "is not locked, or has no hash to unlock (tokenctl passwd)",
+                        account_file_unlock);
+}
+
+static int run_remove(const struct invocation *invocation)
+{
+    return change_lines(invocation, NULL, account_file_remove);
+}
+
+const struct command account_commands[] = {
+    {"add", "add ID [--generate] [--scope \"a b\"] [--lifetime N] [--expires DATE] [--from CIDR,…]",
+     "Adds the account ID. Its secret is asked for twice on a terminal, or is one line of\n"
+     "standard input; never an argument.\n"
+     "  --generate       makes 256 random bits the secret and prints them, once\n"
+     "  --scope \"a b\"    what it may be granted\n"
+     "  --lifetime N     of its tokens, in seconds; 0: they never expire\n"
+     "  --expires DATE   when the account ends: 2027-01-31 or 2027-01-31T12:00:00Z\n"
+     "  --from CIDR,…    the only addresses that it may come from: 192.0.2.0/24,2001:db8::/32\n",
+     TAKES(OPTION_GENERATE) | TAKES(OPTION_SCOPE) | TAKES(OPTION_LIFETIME) | TAKES(OPTION_EXPIRES) |
+         TAKES(OPTION_FROM),
+     ONE_ARGUMENT, run_add},
+    {"passwd", "passwd ID [--generate] [--keep-old]",
+     "Sets another secret for ID; attributes and a lock stay. Of several lines one is left.\n"
+     "  --generate   makes 256 random bits the secret and prints them, once\n"
+     "  --keep-old   adds a line, so that both secrets work until tokenctl retire ID\n",
+     TAKES(OPTION_GENERATE) | TAKES(OPTION_KEEP_OLD), ONE_ARGUMENT, run_passwd},
+    {"retire", "retire ID", "Removes all lines of ID but the newest, and so the old secrets.\n", 0,
+     ONE_ARGUMENT, run_retire},
+    {"lock", "lock ID", "Locks ID: it gets no token. Its hashes stay, behind a '!'.\n", 0, ONE_ARGUMENT,
+     run_lock},
+    {"unlock", "unlock ID", "Undoes lock.\n", 0, ONE_ARGUMENT, run_unlock},
+    {"remove", "remove ID", "Removes ID, with all of its lines.\n", 0, ONE_ARGUMENT, run_remove},
+    {.name = NULL},
+};

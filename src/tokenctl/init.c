@@ -1,0 +1,160 @@
+/* tokenctl init */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/config_key.h"
+#include "base/file.h"
+#include "base/issuer.h"
+#include "token/keyset_file.h"
+#include "tokenctl/command.h"
+#include "tokenctl/key_option.h"
+
+enum { CONFIG_MODE = 0644, ACCOUNTS_MODE = 0640, STATE_MODE = 0700, FOLDER_MODE = 0755 };
+
+static const char default_issuer[] = "http://127.0.0.1:8080/apiops/auth";
+static const char empty_accounts[] =
+    "# client_id:crypt-hash[:attribute attribute ...], see token-accounts(5); tokenctl add writes a line.\n";
+
+/* One file or folder that init makes where it is missing. */
+enum result { MADE, KEPT, FAILED };
+
+static enum result fail(const char *path)
+{
+    complain(0, "%s: %s", path, strerror(errno));
+    return FAILED;
+}
+
+static bool is_there(const char *path)
+{
+    return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+static enum result make_folder(const char *path, mode_t mode)
+{
+    if (mkdir(path, mode) == 0)
+        return MADE;
+    return errno == EEXIST ? KEPT : fail(path);
+}
+
+static enum result make_file(const char *path, const char *data, mode_t mode)
+{
+    const int guard = file_lock(path);
+    if (guard < 0)
+        return fail(path);
+    enum result result = KEPT;
+    if (!is_there(path))
+        result = file_replace(path, data, strlen(data), mode) ? MADE : fail(path);
+    close(guard);
+    return result;
+}
+
+static enum result make_keys(const char *path, enum jws_algorithm algorithm, struct report *report)
+{
+    struct keyset_rotation rotation = {
+        .has_algorithm = true, .algorithm = algorithm, .now = clock_now(), .last_expiry = CLOCK_NEVER};
+    if (is_there(path))
+        return KEPT;
+    return keyset_file_rotate(path, &rotation, report) ? MADE : FAILED;
+}
+
+/* Every key with its default, so that the file tells what there is. */
+static char *write_config(const char *issuer)
+{
+    char *data = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&data, &size);
+    if (out == NULL)
+        return NULL;
+    fprintf(out,
+            "# token.conf(5) tells of each key. A key behind a '#' has the value that it shows.\n\n"
+            "issuer = %s\n\n",
+            issuer);
+    for (size_t i = 0; i < CONFIG_KEYS; i++) {
+        if (config_keys[i].fallback != NULL)
+            fprintf(out, "#%s = %s\n", config_keys[i].name, config_keys[i].fallback);
+    }
+    if (fclose(out) == 0)
+        return data;
+    free(data);
+    return NULL;
+}
+
+static enum result make_config(const char *path, const char *issuer)
+{
+    char *data = write_config(issuer);
+    if (data == NULL)
+        return fail(path);
+    const enum result result = make_file(path, data, CONFIG_MODE);
+    free(data);
+    return result;
+}
+
+static bool tell(const char *path, enum result result)
+{
+    if (result != FAILED)
+        printf("%s %s\n", result == MADE ? "made" : "kept", path);
+    return result != FAILED;
+}
+
+static bool make_config_folder(const char *config_file)
+{
+    char *folder = file_resolve(config_file, "");
+    bool good = folder != NULL && (folder[0] == '\0' || make_folder(folder, FOLDER_MODE) != FAILED);
+    free(folder);
+    return good;
+}
+
+/* What the configuration names, be it new or old. */
+static bool make_named(const struct config *config, enum jws_algorithm algorithm, struct report *report)
+{
+    return tell(config->accounts, make_file(config->accounts, empty_accounts, ACCOUNTS_MODE)) &&
+           tell(config->keys, make_keys(config->keys, algorithm, report)) &&
+           tell(config->state, make_folder(config->state, STATE_MODE));
+}
+
+static int check_issuer(const char *issuer)
+{
+    char *mount_path = NULL;
+    const enum issuer_result result = issuer_parse(issuer, &mount_path);
+    free(mount_path);
+    return result == ISSUER_GOOD
+               ? EXIT_SUCCESS
+               : complain(EXIT_USAGE, "--issuer %s: it %s", issuer, issuer_complaint(result));
+}
+
+static int run_init(const struct invocation *invocation)
+{
+    const char *option = invocation->values[OPTION_ISSUER];
+    const char *issuer = option != NULL ? option : default_issuer;
+    enum jws_algorithm algorithm = JWS_HS256;
+    bool given = false;
+    int status = check_issuer(issuer);
+    if (status == EXIT_SUCCESS)
+        status = key_option_read(invocation, &given, &algorithm);
+    if (status != EXIT_SUCCESS)
+        return status;
+    if (!make_config_folder(invocation->config_file) ||
+        !tell(invocation->config_file, make_config(invocation->config_file, issuer)))
+        return EXIT_FAILURE;
+
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    const bool good = config != NULL && make_named(config, algorithm, invocation->report);
+    config_release(config);
+    return finish_output() == EXIT_SUCCESS && good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+const struct command init_commands[] = {
+    {"init", "init [--issuer URL] [--alg A]",
+     "Makes token.conf, and the accounts, keys.jwks and state/ that it names, where they are\n"
+     "missing, with safe modes. Never overwrites.\n"
+     "  --issuer URL   the issuer; else http://127.0.0.1:8080/apiops/auth\n"
+     "  --alg A        of the key: HS256 (default), ES256, EdDSA or RS256\n",
+     TAKES(OPTION_ISSUER) | TAKES(OPTION_ALG), NO_ARGUMENT, run_init},
+    {.name = NULL},
+};

@@ -1,0 +1,208 @@
+/* tokenctl key list, rotate, prune, export */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/account_table.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "base/secret.h"
+#include "token/keyset.h"
+#include "token/keyset_file.h"
+#include "tokenctl/command.h"
+#include "tokenctl/key_option.h"
+
+/* A process that has not seen the new key yet signs with the old one, and clocks differ. */
+enum { HANDOVER_SECONDS = 60 };
+
+static void print_key(const struct keyset *keyset, const struct signing_key *key)
+{
+    char expires[CLOCK_DATE_SIZE] = "-";
+    if (key->expires != CLOCK_NEVER)
+        clock_format_date(key->expires, expires);
+    const char *use = key == keyset->signer ? "signs" : "verifies";
+    printf("%-43s  %-5s  %-8s  %-20s\n", key->kid, jws_algorithm_name(key->algorithm), use, expires);
+}
+
+static int run_list(const struct invocation *invocation)
+{
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->report) : NULL;
+    int status = EXIT_FAILURE;
+    if (keyset != NULL) {
+        printf("%-43s  %-5s  %-8s  %s\n", "KID", "ALG", "USE", "LAST TOKEN EXPIRES");
+        for (size_t i = 0; i < keyset->count; i++)
+            print_key(keyset, &keyset->keys[i]);
+        status = finish_output();
+    }
+    keyset_release(keyset);
+    config_release(config);
+    return status;
+}
+
+/* The longest that a token of any account lives, in seconds; CLOCK_NEVER. */
+struct longest {
+    int64_t lifetime;
+};
+
+static void take_lifetime(struct longest *longest, int64_t lifetime)
+{
+    if (lifetime == 0)
+        longest->lifetime = CLOCK_NEVER;
+    else if (lifetime > longest->lifetime)
+        longest->lifetime = lifetime;
+}
+
+static bool visit_account(void *context, const struct account_entry *entry, const char *why)
+{
+    struct longest *longest = context;
+    (void)why;
+    if (entry->account.lifetime >= 0)
+        take_lifetime(longest, entry->account.lifetime);
+    return longest->lifetime != CLOCK_NEVER;
+}
+
+/* When the last token that could be out there by now expires. False: the accounts cannot be read; reported.
+ */
+static bool find_last_expiry(const struct config *config, int64_t now, struct report *report,
+                             int64_t *last_expiry)
+{
+    struct longest longest = {0};
+    report->errors_only = true;
+    struct account_table *table = account_table_load(config->accounts, config->allow_legacy_hashes, report);
+    if (table == NULL)
+        return false;
+    take_lifetime(&longest, config->token_lifetime);
+    if (longest.lifetime != CLOCK_NEVER)
+        account_table_each(table, visit_account, &longest);
+    account_table_release(table);
+    *last_expiry = longest.lifetime == CLOCK_NEVER ? CLOCK_NEVER : now + longest.lifetime + HANDOVER_SECONDS;
+    return true;
+}
+
+static int run_rotate(const struct invocation *invocation)
+{
+    struct keyset_rotation rotation = {.now = clock_now()};
+    const int usage = key_option_read(invocation, &rotation.has_algorithm, &rotation.algorithm);
+    if (usage != EXIT_SUCCESS)
+        return usage;
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    if (config == NULL)
+        return EXIT_FAILURE;
+    const bool good = find_last_expiry(config, rotation.now, invocation->report, &rotation.last_expiry) &&
+                      keyset_file_rotate(config->keys, &rotation, invocation->report);
+    config_release(config);
+    if (!good)
+        return EXIT_FAILURE;
+    printf("%s signs from now on\n", rotation.kid);
+    return finish_output();
+}
+
+static int run_prune(const struct invocation *invocation)
+{
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    if (config == NULL)
+        return EXIT_FAILURE;
+    size_t removed = 0;
+    const bool good = keyset_file_prune(config->keys, clock_now(), &removed, invocation->report);
+    config_release(config);
+    if (!good)
+        return EXIT_FAILURE;
+    printf("%zu removed\n", removed);
+    return finish_output();
+}
+
+/* What a resource server needs of a key: its public part, or the whole where it has none; NULL: nothing, or
+ * no memory, which `*complete` tells. */
+static struct json_object *exported_part(struct json_object *jwk, bool public_only, bool *complete)
+{
+    struct json_object *kty;
+    if (json_object_object_get_ex(jwk, "kty", &kty) && strcmp(json_object_get_string(kty), "oct") != 0) {
+        struct json_object *part = jwk_public(jwk);
+        *complete = *complete && part != NULL;
+        return part;
+    }
+    return public_only ? NULL : json_object_get(jwk);
+}
+
+/* NULL: no memory. */
+static struct json_object *exported_set(struct json_object *keys, bool public_only)
+{
+    struct json_object *array = json_object_new_array();
+    struct json_object *set = json_object_new_object();
+    bool complete = array != NULL;
+    for (size_t i = 0; complete && i < json_object_array_length(keys); i++) {
+        struct json_object *part = exported_part(json_object_array_get_idx(keys, i), public_only, &complete);
+        if (part != NULL && json_object_array_add(array, part) != 0) {
+            json_object_put(part);
+            complete = false;
+        }
+    }
+    if (complete && json_add(set, "keys", json_object_get(array))) {
+        json_object_put(array);
+        return set;
+    }
+    json_object_put(array);
+    json_object_put(set);
+    return NULL;
+}
+
+static int print_set(struct json_object *set, bool public_only)
+{
+    if (json_object_array_length(json_object_object_get(set, "keys")) == 0)
+        return complain(EXIT_FAILURE, "no key has a public part: HS256 is verified with the key that signs; "
+                                      "tokenctl key rotate --alg ES256 makes one that has");
+    const struct text text = json_write(set, JSON_C_TO_STRING_PRETTY);
+    if (text.data == NULL)
+        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    printf("%.*s\n", (int)text.length, text.data);
+    const int status = finish_output();
+    if (!public_only)
+        secret_wipe((char *)text.data, text.length);
+    return status;
+}
+
+static int run_export(const struct invocation *invocation)
+{
+    const bool public_only = invocation->values[OPTION_PUBLIC] != NULL;
+    int status = EXIT_FAILURE;
+    struct json_object *document = NULL;
+    struct json_object *set = NULL;
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    /* Loaded first, so that only what is good leaves. */
+    struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->report) : NULL;
+    if (keyset != NULL)
+        document = keyset_file_read(config->keys, NULL, invocation->report);
+    if (document != NULL) {
+        set = exported_set(json_object_object_get(document, "keys"), public_only);
+        status = set != NULL ? print_set(set, public_only) : complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    }
+    json_object_put(set);
+    json_put_wiped(document);
+    keyset_release(keyset);
+    config_release(config);
+    return status;
+}
+
+const struct command key_commands[] = {
+    {"key list", "key list",
+     "Lists the keys: kid, algorithm, which one signs, when the last token of a\n"
+     "key that no longer does expires.\n",
+     0, NO_ARGUMENT, run_list},
+    {"key rotate", "key rotate [--alg A]",
+     "Makes a new key, which signs from now on. The old one verifies until its last token\n"
+     "has expired; then tokenctl key prune removes it.\n"
+     "  --alg A   HS256, ES256, EdDSA or RS256; else as the key that signs now\n",
+     TAKES(OPTION_ALG), NO_ARGUMENT, run_rotate},
+    {"key prune", "key prune", "Removes the keys that no longer sign and whose last token has expired.\n", 0,
+     NO_ARGUMENT, run_prune},
+    {"key export", "key export [--public]",
+     "Prints the JWK Set that resource servers verify tokens with: the public parts, and of\n"
+     "HS256, which has none, the key itself: whoever has that can sign, too.\n"
+     "  --public   public parts only\n",
+     TAKES(OPTION_PUBLIC), NO_ARGUMENT, run_export},
+    {.name = NULL},
+};

@@ -1,0 +1,176 @@
+/* tokenctl list */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/account_table.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "tokenctl/command.h"
+
+struct listing {
+    int64_t now;
+    int width; /* of the first column */
+    bool first;
+    bool complete;
+};
+
+static const char *state_of(const struct listing *listing, const struct account_entry *entry)
+{
+    if (!entry->usable)
+        return "unusable";
+    if (entry->account.locked)
+        return "locked";
+    return entry->account.expires <= listing->now ? "expired" : "active";
+}
+
+static const char *method_of(const struct account_entry *entry)
+{
+    return entry->account.method != NULL ? entry->account.method->name : "-";
+}
+
+static bool measure(void *context, const struct account_entry *entry, const char *why)
+{
+    static const int widest = 40;
+    struct listing *listing = context;
+    (void)why;
+    const size_t length = entry->account.client_id.length;
+    if (length > (size_t)listing->width)
+        listing->width = length < (size_t)widest ? (int)length : widest;
+    return true;
+}
+
+/* What the file holds may be anything; what moves a terminal's cursor is not printed. */
+static void print_text(struct text text, int width)
+{
+    char *copy = text_copy(text);
+    if (copy == NULL)
+        copy = strdup("?");
+    if (copy != NULL)
+        text_make_printable(copy, strlen(copy));
+    printf("%-*s", width, copy != NULL && copy[0] != '\0' ? copy : "-");
+    free(copy);
+}
+
+static bool print_row(void *context, const struct account_entry *entry, const char *why)
+{
+    const struct listing *listing = context;
+    const struct account *account = &entry->account;
+    char expires[CLOCK_DATE_SIZE] = "-";
+    if (account->expires != CLOCK_NEVER)
+        clock_format_date(account->expires, expires);
+    print_text(account->client_id, listing->width);
+    printf("  %-8s  %-13s  %-20s  ", state_of(listing, entry), method_of(entry), expires);
+    print_text(account->scope, 0);
+    if (why != NULL)
+        printf("  (line %zu: %s)", entry->line, why);
+    putchar('\n');
+    return ferror(stdout) == 0;
+}
+
+static struct json_object *scopes_of(const struct account *account)
+{
+    struct json_object *scopes = json_object_new_array();
+    for (struct text rest = account->scope; scopes != NULL && rest.data != NULL;) {
+        const struct text scope = text_split(&rest, ',');
+        struct json_object *string = json_object_new_string_len(scope.data, (int)scope.length);
+        if (string == NULL || json_object_array_add(scopes, string) != 0) {
+            json_object_put(string);
+            json_object_put(scopes);
+            return NULL;
+        }
+    }
+    return scopes;
+}
+
+static bool add_limits(struct json_object *object, const struct account *account)
+{
+    char expires[CLOCK_DATE_SIZE];
+    if (account->expires != CLOCK_NEVER) {
+        clock_format_date(account->expires, expires);
+        if (!json_add_string(object, "expires", expires))
+            return false;
+    }
+    return (account->lifetime < 0 || json_add_number(object, "lifetime", account->lifetime)) &&
+           (account->from.data == NULL || json_add_text(object, "from", account->from));
+}
+
+static bool add_client_id(struct json_object *object, struct text client_id)
+{
+    if (client_id.data == NULL || text_is_utf8(client_id))
+        return client_id.data == NULL || json_add_text(object, "client_id", client_id);
+    char *copy = text_copy(client_id);
+    if (copy != NULL)
+        text_make_printable(copy, strlen(copy));
+    const bool added = json_add_string(object, "client_id", copy);
+    free(copy);
+    return added;
+}
+
+static bool print_object(void *context, const struct account_entry *entry, const char *why)
+{
+    struct listing *listing = context;
+    const struct account *account = &entry->account;
+    struct json_object *object = json_object_new_object();
+    struct text text = {NULL, 0};
+    if (add_client_id(object, account->client_id) && json_add_number(object, "line", (int64_t)entry->line) &&
+        json_add_string(object, "state", state_of(listing, entry)) &&
+        (account->method == NULL || json_add_string(object, "method", account->method->name)) &&
+        json_add(object, "scope", scopes_of(account)) && add_limits(object, account) &&
+        (why == NULL || json_add_string(object, "reason", why)))
+        text = json_write(object, JSON_C_TO_STRING_PLAIN);
+    printf("%s%.*s", listing->first ? "" : ",\n", (int)text.length, text.data != NULL ? text.data : "");
+    listing->first = false;
+    listing->complete = text.data != NULL;
+    json_object_put(object);
+    return listing->complete && ferror(stdout) == 0;
+}
+
+static void print_table(const struct account_table *table, struct listing *listing)
+{
+    account_table_each(table, measure, listing);
+    printf("%-*s  %-8s  %-13s  %-20s  %s\n", listing->width, "CLIENT_ID", "STATE", "METHOD", "EXPIRES",
+           "SCOPE");
+    account_table_each(table, print_row, listing);
+}
+
+static void print_json(const struct account_table *table, struct listing *listing)
+{
+    putchar('[');
+    account_table_each(table, print_object, listing);
+    puts("]");
+}
+
+static int run_list(const struct invocation *invocation)
+{
+    struct listing listing = {.now = clock_now(), .width = 9, .first = true, .complete = true};
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    if (config == NULL)
+        return EXIT_FAILURE;
+    /* The lines that are unusable are in the list, with the reason. */
+    invocation->report->errors_only = true;
+    struct account_table *table =
+        account_table_load(config->accounts, config->allow_legacy_hashes, invocation->report);
+    int status = EXIT_FAILURE;
+    if (table != NULL) {
+        (invocation->values[OPTION_JSON] != NULL ? print_json : print_table)(table, &listing);
+        status = finish_output();
+    }
+    if (!listing.complete)
+        status = complain(EXIT_FAILURE, "out of memory: the list is cut short");
+    account_table_release(table);
+    config_release(config);
+    return status;
+}
+
+const struct command list_commands[] = {
+    {"list", "list [--json]",
+     "Lists the accounts, a row a line of the file: id, state (active, locked, expired,\n"
+     "unusable), hash method, expiry, scopes. Never a hash.\n"
+     "  --json   as an array of JSON objects\n",
+     TAKES(OPTION_JSON), NO_ARGUMENT, run_list},
+    {.name = NULL},
+};

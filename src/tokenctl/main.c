@@ -1,0 +1,175 @@
+/* tokenctl: which command, its options, its help. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "tokenctl/command.h"
+#include "version.h"
+
+enum { SHORT_OPTION = 256 }; /* long options are told as numbers from here on */
+
+static const struct command *const groups[] = {init_commands, account_commands, list_commands, key_commands,
+                                               token_commands};
+
+static const struct option_form {
+    const char *name;
+    int has_value;
+} option_forms[OPTION_COUNT] = {
+    [OPTION_ALG] = {"alg", required_argument},       [OPTION_EXPIRES] = {"expires", required_argument},
+    [OPTION_FROM] = {"from", required_argument},     [OPTION_GENERATE] = {"generate", no_argument},
+    [OPTION_ISSUER] = {"issuer", required_argument}, [OPTION_JSON] = {"json", no_argument},
+    [OPTION_KEEP_OLD] = {"keep-old", no_argument},   [OPTION_LIFETIME] = {"lifetime", required_argument},
+    [OPTION_PUBLIC] = {"public", no_argument},       [OPTION_SCOPE] = {"scope", required_argument},
+};
+
+int complain(int status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("tokenctl: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return status;
+}
+
+int finish_output(void)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return EXIT_SUCCESS;
+    return complain(EXIT_FAILURE, "standard output: %s", strerror(errno));
+}
+
+static int print_help(void)
+{
+    printf("usage: tokenctl [-c FILE] COMMAND [OPTION…]\n"
+           "  -c FILE  the configuration; else $TOKEN_CONF, else %s\n"
+           "  -V       print the version\n"
+           "  -h       print this; tokenctl COMMAND --help tells of a command\n\n",
+           SYSCONFDIR "/token/token.conf");
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        for (const struct command *command = groups[i]; command->name != NULL; command++)
+            printf("  %s\n", command->synopsis);
+    }
+    puts("\nExit status: 0 done, 1 refused (standard error says why), 2 used wrongly. See tokenctl(8).");
+    return finish_output();
+}
+
+static int print_command_help(const struct command *command)
+{
+    printf("usage: tokenctl [-c FILE] %s\n\n%s", command->synopsis, command->description);
+    return finish_output();
+}
+
+/* The number of words that `name` has in front of `words`; 0: it is not what they begin with. */
+static int words_matched(const char *name, int count, char **words)
+{
+    const char *space = strchr(name, ' ');
+    const size_t first = space != NULL ? (size_t)(space - name) : strlen(name);
+    if (count < 1 || strlen(words[0]) != first || memcmp(words[0], name, first) != 0)
+        return 0;
+    if (space == NULL)
+        return 1;
+    return count > 1 && strcmp(words[1], space + 1) == 0 ? 2 : 0;
+}
+
+static const struct command *find_command(int count, char **words, int *used)
+{
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        for (const struct command *command = groups[i]; command->name != NULL; command++) {
+            *used = words_matched(command->name, count, words);
+            if (*used > 0)
+                return command;
+        }
+    }
+    return NULL;
+}
+
+static int refuse_usage(const struct command *command)
+{
+    fprintf(stderr, "usage: tokenctl [-c FILE] %s\n", command->synopsis);
+    return EXIT_USAGE;
+}
+
+static int take_argument(const struct command *command, int count, char **words,
+                         struct invocation *invocation)
+{
+    const int most = command->arguments == NO_ARGUMENT ? 0 : 1;
+    if (count > most) {
+        complain(0, "more arguments than %s takes: %s", command->name, words[most]);
+        return refuse_usage(command);
+    }
+    if (count == 0 && command->arguments == ONE_ARGUMENT) {
+        complain(0, "%s what?", command->name);
+        return refuse_usage(command);
+    }
+    invocation->argument = count > 0 ? words[0] : NULL;
+    return EXIT_SUCCESS;
+}
+
+/* The long options that the command takes, and --help. */
+static void list_options(const struct command *command, struct option list[OPTION_COUNT + 2])
+{
+    size_t count = 0;
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if (command->options & TAKES(i))
+            list[count++] =
+                (struct option){option_forms[i].name, option_forms[i].has_value, NULL, SHORT_OPTION + i};
+    }
+    list[count++] = (struct option){"help", no_argument, NULL, 'h'};
+    list[count] = (struct option){NULL, 0, NULL, 0};
+}
+
+/* `words` begins with the last word of the command's name, as getopt expects of a program's. */
+static int run_command(const struct command *command, int count, char **words, struct invocation *invocation)
+{
+    struct option list[OPTION_COUNT + 2];
+    list_options(command, list);
+    optind = 0;
+    for (int option; (option = getopt_long(count, words, "c:h", list, NULL)) != -1;) {
+        if (option == 'h')
+            return print_command_help(command);
+        if (option == 'c')
+            invocation->config_file = optarg;
+        else if (option >= SHORT_OPTION)
+            invocation->values[option - SHORT_OPTION] = optarg != NULL ? optarg : "";
+        else
+            return refuse_usage(command);
+    }
+    const int status = take_argument(command, count - optind, words + optind, invocation);
+    invocation->config_file = config_path(invocation->config_file);
+    return status == EXIT_SUCCESS ? command->run(invocation) : status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option help[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+    struct report report = {.problem = report_to_stream, .context = stderr};
+    struct invocation invocation = {.report = &report};
+    /* A reader that has gone is told like a full disk. */
+    signal(SIGPIPE, SIG_IGN);
+    for (int option; (option = getopt_long(argc, argv, "+c:Vh", help, NULL)) != -1;) {
+        if (option == 'h')
+            return print_help();
+        if (option == 'V') {
+            puts("tokenctl " TOKEN_VERSION);
+            return finish_output();
+        }
+        if (option != 'c')
+            return complain(EXIT_USAGE, "tokenctl --help tells what there is");
+        invocation.config_file = optarg;
+    }
+    int used = 0;
+    const struct command *command = find_command(argc - optind, argv + optind, &used);
+    if (command == NULL)
+        return complain(EXIT_USAGE, "%s%s; tokenctl --help lists the commands",
+                        optind < argc ? "there is no such command: " : "which command?",
+                        optind < argc ? argv[optind] : "");
+    return run_command(command, argc - optind - used + 1, argv + optind + used - 1, &invocation);
+}

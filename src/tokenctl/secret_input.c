@@ -1,0 +1,115 @@
+#include "tokenctl/secret_input.h"
+
+#include <bsd/readpassphrase.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/secret.h"
+#include "tokenctl/command.h"
+
+enum { LONGEST_SECRET = 511, GENERATED_SIZE = 32, PROMPT_SIZE = 256 };
+
+static const char *fault_of(struct text secret)
+{
+    if (secret.length == 0)
+        return "the secret is empty";
+    if (secret.length > LONGEST_SECRET)
+        return "the secret is longer than 511 bytes, which no hash method takes";
+    if (memchr(secret.data, '\0', secret.length) != NULL)
+        return "the secret holds a NUL, behind which no hash method reads";
+    if (memchr(secret.data, '\n', secret.length) != NULL)
+        return "there is more than one line on standard input; a secret is one";
+    if (text_has_control(secret))
+        return "the secret holds a control character, which the token endpoint refuses";
+    return text_is_utf8(secret) ? NULL : "the secret is not UTF-8";
+}
+
+static bool is_good(struct text secret)
+{
+    const char *fault = fault_of(secret);
+    if (fault != NULL)
+        complain(0, "%s", fault);
+    return fault == NULL;
+}
+
+/* A NUL that was typed ends the string, and the rest stands behind it. */
+static struct text typed(const char buffer[SECRET_INPUT_SIZE])
+{
+    size_t length = SECRET_INPUT_SIZE;
+    while (length > 0 && buffer[length - 1] == '\0')
+        length--;
+    return (struct text){buffer, length};
+}
+
+static bool ask(const char *what, const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret)
+{
+    char prompt[PROMPT_SIZE];
+    const int length = snprintf(prompt, sizeof prompt, "%s for %.200s: ", what, client_id);
+    text_make_printable(prompt, (size_t)length);
+    memset(buffer, 0, SECRET_INPUT_SIZE);
+    if (readpassphrase(prompt, buffer, SECRET_INPUT_SIZE, RPP_ECHO_OFF | RPP_REQUIRE_TTY) == NULL) {
+        complain(0, "no secret was read: %s", strerror(errno));
+        return false;
+    }
+    *secret = typed(buffer);
+    return true;
+}
+
+static bool read_terminal(const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret)
+{
+    char again[SECRET_INPUT_SIZE];
+    struct text second = {NULL, 0};
+    bool good = ask("New secret", client_id, buffer, secret) && is_good(*secret) &&
+                ask("Again", client_id, again, &second);
+    if (good && !text_equal(*secret, second)) {
+        complain(0, "the two secrets differ");
+        good = false;
+    }
+    secret_wipe(again, sizeof again);
+    return good;
+}
+
+/* read() itself, for stdio would keep a copy. */
+static bool read_line(char buffer[SECRET_INPUT_SIZE], struct text *secret)
+{
+    size_t length = 0;
+    ssize_t got = 1;
+    while (got > 0 && length < SECRET_INPUT_SIZE) {
+        got = read(STDIN_FILENO, buffer + length, SECRET_INPUT_SIZE - length);
+        length += got > 0 ? (size_t)got : 0;
+        if (got < 0 && errno == EINTR)
+            got = 1;
+    }
+    if (got < 0) {
+        complain(0, "standard input: %s", strerror(errno));
+        return false;
+    }
+    if (length > 0 && length < SECRET_INPUT_SIZE && buffer[length - 1] == '\n')
+        length--;
+    *secret = (struct text){buffer, length};
+    return is_good(*secret);
+}
+
+bool secret_input_read(const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret)
+{
+    *secret = (struct text){NULL, 0};
+    if (isatty(STDIN_FILENO))
+        return read_terminal(client_id, buffer, secret);
+    return read_line(buffer, secret);
+}
+
+bool secret_input_generate(char buffer[SECRET_INPUT_SIZE], struct text *secret)
+{
+    unsigned char random[GENERATED_SIZE];
+    if (!secret_random(random, sizeof random)) {
+        complain(0, "the system has no random bytes");
+        return false;
+    }
+    *secret = (struct text){buffer, base64url_encode(random, sizeof random, buffer)};
+    secret_wipe(random, sizeof random);
+    return true;
+}

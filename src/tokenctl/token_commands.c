@@ -1,0 +1,164 @@
+/* tokenctl check, token, inspect */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "oauth/grant.h"
+#include "token/jwt.h"
+#include "tokenctl/command.h"
+
+enum { LONGEST_TOKEN = 65536 };
+
+static int run_check(const struct invocation *invocation)
+{
+    return service_check(invocation->config_file) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Configuration, accounts and keys; the log is not touched. */
+static struct service *load(const struct invocation *invocation)
+{
+    invocation->report->errors_only = true;
+    return service_load_quietly(invocation->config_file, invocation->report);
+}
+
+/* The newest line that is let in. NULL: none, and `*why` says so. */
+static bool find_line(const struct service *service, struct text client_id, int64_t now,
+                      struct account *account, const char **why)
+{
+    struct account_entry entry;
+    bool found = false;
+    *why = "there is no such account";
+    for (size_t cursor = 0; account_table_find(service->accounts, client_id, &cursor, &entry);) {
+        const char *reason = NULL;
+        if (!entry.usable)
+            reason = "its line in the accounts file is unusable (tokenctl check tells why)";
+        else if (entry.account.locked)
+            reason = "the account is locked";
+        else if (entry.account.expires <= now)
+            reason = "the account has expired";
+        if (reason != NULL) {
+            *why = reason;
+            continue;
+        }
+        *account = entry.account;
+        found = true;
+    }
+    return found;
+}
+
+static int issue(const struct invocation *invocation, const struct service *service)
+{
+    const int64_t now = clock_now();
+    const char *why = NULL;
+    struct account account;
+    struct grant grant;
+    if (!find_line(service, text_of(invocation->argument), now, &account, &why))
+        return complain(EXIT_FAILURE, "%s: %s", invocation->argument, why);
+    if (grant_access(service, &account, (struct text){NULL, 0}, now, &grant) != OAUTH_NO_ERROR)
+        return complain(EXIT_FAILURE, "no token was made: no memory, or no random bytes");
+    puts(grant.token);
+    grant_clear(&grant);
+    return finish_output();
+}
+
+static int run_token(const struct invocation *invocation)
+{
+    struct service *service = load(invocation);
+    const int status = service != NULL ? issue(invocation, service) : EXIT_FAILURE;
+    service_release(service);
+    return status;
+}
+
+/* One token, with blanks around it or none. */
+static bool read_token(char buffer[LONGEST_TOKEN], struct text *token)
+{
+    const size_t length = fread(buffer, 1, LONGEST_TOKEN, stdin);
+    if (ferror(stdin) || length == LONGEST_TOKEN) {
+        complain(0, "standard input: %s", ferror(stdin) ? strerror(errno) : "too long for a token");
+        return false;
+    }
+    *token = (struct text){buffer, length};
+    while (token->length > 0 && strchr(" \t\r\n", token->data[token->length - 1]) != NULL)
+        token->length--;
+    while (token->length > 0 && strchr(" \t\r\n", token->data[0]) != NULL) {
+        token->data++;
+        token->length--;
+    }
+    return true;
+}
+
+/* The object that is printed; NULL: no memory. */
+static struct json_object *describe(const struct jwt *jwt, enum jwt_status status)
+{
+    struct json_object *object = json_object_new_object();
+    if (json_add(object, "header", json_object_get(jwt->header)) &&
+        json_add(object, "claims", json_object_get(jwt->claims)) &&
+        json_add(object, "valid", json_object_new_boolean(status == JWT_VALID)))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+static int print_token(const struct jwt *jwt, enum jwt_status status)
+{
+    struct json_object *object = describe(jwt, status);
+    const struct text text =
+        object != NULL ? json_write(object, JSON_C_TO_STRING_PRETTY) : (struct text){NULL, 0};
+    int result = EXIT_FAILURE;
+    if (text.data != NULL) {
+        printf("%.*s\n", (int)text.length, text.data);
+        result = finish_output();
+    } else {
+        complain(0, "%s", strerror(ENOMEM));
+    }
+    json_object_put(object);
+    return result;
+}
+
+static int inspect(const struct service *service, struct text token)
+{
+    const struct config *config = service->config;
+    struct jwt jwt;
+    const enum jwt_status status =
+        jwt_verify(service->keys, token, config->issuer, config->audience, clock_now(), &jwt);
+    int result = EXIT_SUCCESS;
+    if (jwt.header != NULL && jwt.claims != NULL)
+        result = print_token(&jwt, status);
+    if (status != JWT_VALID)
+        result = complain(EXIT_FAILURE, "not valid: %s", jwt_status_text(status));
+    jwt_clear(&jwt);
+    return result;
+}
+
+static int run_inspect(const struct invocation *invocation)
+{
+    static char buffer[LONGEST_TOKEN];
+    struct text token = text_of(invocation->argument);
+    if (invocation->argument == NULL && !read_token(buffer, &token))
+        return EXIT_FAILURE;
+    struct service *service = load(invocation);
+    const int status = service != NULL ? inspect(service, token) : EXIT_FAILURE;
+    service_release(service);
+    return status;
+}
+
+const struct command token_commands[] = {
+    {"check", "check",
+     "Checks configuration, accounts and keys as token.fcgi -t does: prints what is wrong with\n"
+     "file and line, and fails where the program would not start.\n",
+     0, NO_ARGUMENT, run_check},
+    {"token", "token ID",
+     "Issues a token to ID without a password, for tests and emergencies: with all of its\n"
+     "scopes, unless it is locked or has expired.\n",
+     0, ONE_ARGUMENT, run_token},
+    {"inspect", "inspect [TOKEN]",
+     "Decodes and verifies TOKEN, or the one on standard input: prints header and claims, and\n"
+     "fails, with the reason, where it is not valid.\n",
+     0, PERHAPS_AN_ARGUMENT, run_inspect},
+    {.name = NULL},
+};
