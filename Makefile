@@ -40,18 +40,24 @@ CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
+# V=1 shows the commands.
+Q   := $(if $(V),,@)
+SAY := $(if $(V),@:,@printf '%-4s %s\n')
+
 .PHONY: all
 all: $(FCGI) $(TOKENCTL)
 
 $(FCGI): $(BUILD)/obj/main.o $(ARCHIVE)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
 
 $(TOKENCTL): $(CTL_OBJ) $(ARCHIVE)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd $(LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd $(LIBS)
 
 $(ARCHIVE): $(ROOM_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 # The stamp changes with the compiler and its flags, so that an object is never of another build. -Werror changes none.
 FLAGS := $(filter-out -Werror,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))
@@ -61,11 +67,13 @@ $(BUILD)/flags: FORCE
 
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	$(SAY) CC $<
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/unit/%: tests/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka -lfcgi $(LIBS)
+	$(SAY) TEST $@
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka -lfcgi $(LIBS)
 
 .PHONY: unit
 unit: $(UNIT)
