@@ -1,0 +1,210 @@
+#include "token/keyset_file.h"
+
+#include "fixture.h"
+
+#include "base/clock.h"
+#include "base/json_text.h"
+#include "token/keyset.h"
+
+#define STRDUP_NEVER_FAILS
+#include "failing_malloc.h"
+
+#define A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define KEY(kid, more) "{\"kty\":\"oct\",\"kid\":\"" kid "\",\"k\":\"" A "\"" more "}"
+#define PUBLIC                                                                                               \
+    "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"p\",\"x\":\"11qYAYKxCrfVS_"                              \
+    "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
+
+/* The kids of keys.jwks in their order, each with its exp: "new@- a@100 ". A new key's kid is `kid`. */
+static const char *order(const char *kid)
+{
+    static char text[512];
+    struct collected problems;
+    size_t length = 0;
+    struct json_object *document = keyset_file_read("keys.jwks", NULL, collect(&problems));
+    assert_non_null(document);
+    struct json_object *keys = json_object_object_get(document, "keys");
+    for (size_t i = 0; i < json_object_array_length(keys); i++) {
+        struct json_object *jwk = json_object_array_get_idx(keys, i);
+        struct json_object *exp = json_object_object_get(jwk, "exp");
+        const char *name = json_object_get_string(json_object_object_get(jwk, "kid"));
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s@%s ",
+                                   strcmp(name, kid) == 0 ? "new" : name,
+                                   exp != NULL ? json_object_get_string(exp) : "-");
+    }
+    json_put_wiped(document);
+    return text;
+}
+
+static void test_rotate(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before; /* NULL: no file */
+        int64_t last_expiry;
+        bool has_algorithm;
+        enum jws_algorithm algorithm;
+        const char *after;
+        const char *signs_with;
+    } rows[] = {
+        {NULL, 500, false, JWS_HS256, "new@- ", "HS256"},
+        {NULL, 500, true, JWS_ES256, "new@- ", "ES256"},
+        {"{\"keys\":[" KEY("a", "") "]}", 500, false, JWS_HS256, "new@- a@500 ", "HS256"},
+        {"{\"keys\":[" KEY("a", "") "]}", CLOCK_NEVER, true, JWS_EDDSA, "new@- a@- ", "EdDSA"},
+        {"{\"keys\":[" PUBLIC "," KEY("a", ",\"exp\":9") "," KEY("b", "") "," KEY("c", "") "]}", 500, false,
+         JWS_HS256, "new@- p@- a@9 b@500 c@- ", "HS256"},
+        {"{\"keys\":[" PUBLIC "]}", 500, false, JWS_HS256, "new@- p@- ", "HS256"},
+        {"{\"keys\":[" KEY("a", ",\"exp\":9") "]}", 500, true, JWS_RS256, "new@- a@9 ", "RS256"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        struct keyset_rotation rotation = {.has_algorithm = rows[i].has_algorithm,
+                                           .algorithm = rows[i].algorithm,
+                                           .now = 100,
+                                           .last_expiry = rows[i].last_expiry};
+        remove("keys.jwks");
+        if (rows[i].before != NULL)
+            write_text("keys.jwks", rows[i].before);
+        check_row(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)), problems.text, i,
+                  rows[i].after);
+        const char *after = order(rotation.kid);
+        check_row(strcmp(after, rows[i].after) == 0, after, i, rows[i].after);
+        struct keyset *keyset = keyset_load("keys.jwks", collect(&problems));
+        check_row(keyset != NULL, problems.text, i, rows[i].after);
+        check_row(strcmp(keyset->signer->kid, rotation.kid) == 0, "signer", i, rows[i].after);
+        check_row(strcmp(jws_algorithm_name(keyset->signer->algorithm), rows[i].signs_with) == 0, "alg", i,
+                  rows[i].after);
+        keyset_release(keyset);
+    }
+}
+
+static void test_rotate_keeps_members(void **state)
+{
+    (void)state;
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
+    write_text("keys.jwks", "{\"keys\":[" KEY("a", ",\"x-note\":\"mine\"") "],\"x-set\":[1,2]}");
+    assert_int_equal(chmod("keys.jwks", 0640), 0);
+    assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+    struct json_object *document = keyset_file_read("keys.jwks", NULL, collect(&problems));
+    struct json_object *old = json_object_array_get_idx(json_object_object_get(document, "keys"), 1);
+    assert_string_equal(json_object_get_string(json_object_object_get(old, "x-note")), "mine");
+    assert_int_equal(json_object_array_length(json_object_object_get(document, "x-set")), 2);
+    json_put_wiped(document);
+    struct stat status;
+    assert_int_equal(stat("keys.jwks", &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+}
+
+static void test_prune(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before;
+        const char *after;
+        size_t removed;
+    } rows[] = {
+        {"{\"keys\":[" KEY("a", "") "]}", "a@- ", 0},
+        {"{\"keys\":[" KEY("a", "") "," KEY("b", ",\"exp\":101") "," KEY("c", ",\"exp\":100") "]}",
+         "a@- b@101 ", 1},
+        {"{\"keys\":[" KEY("b", ",\"exp\":1") "," KEY("c", ",\"exp\":2") "," KEY("a", "") "]}", "a@- ", 2},
+        {"{\"keys\":[" KEY("a", "") "," PUBLIC "," KEY("b", "") "]}", "a@- p@- b@- ", 0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        size_t removed = 99;
+        write_text("keys.jwks", rows[i].before);
+        check_row(keyset_file_prune("keys.jwks", 100, &removed, collect(&problems)), problems.text, i, "");
+        check_row(removed == rows[i].removed, "removed", i, rows[i].after);
+        const char *after = order("");
+        check_row(strcmp(after, rows[i].after) == 0, after, i, rows[i].after);
+    }
+}
+
+/* What cannot be taken for a key set, or has nothing that signs, stays as it is. */
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before;
+        const char *told;
+        bool rotates; /* a new key mends it */
+    } rows[] = {
+        {"", "not a JWK Set", false},
+        {"{\"keys\":[", "not a JWK Set", false},
+        {"{\"keys\":{}}", "\"keys\" is not an array of keys", false},
+        {"{\"keys\":[]}", "\"keys\" is not an array of keys", false},
+        {KEY("a", ""), "one JWK, and not a JWK Set", false},
+        {"{\"keys\":[" KEY("a", ",\"exp\":1") "]}", "no key of it signs", true},
+        {"{\"keys\":[7," KEY("a", ",\"exp\":1") "]}", "keys[0]: ", false},
+        {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "keys[0]: ", false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
+        size_t removed = 0;
+        char left[256];
+        write_text("keys.jwks", rows[i].before);
+        check_row(!keyset_file_prune("keys.jwks", 100, &removed, collect(&problems)), "pruned", i,
+                  rows[i].before);
+        check_row(strstr(problems.text, rows[i].told) != NULL, problems.text, i, rows[i].told);
+        check_row(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) == rows[i].rotates,
+                  problems.text, i, rows[i].before);
+        if (rows[i].rotates)
+            continue;
+        check_row(strstr(problems.text, rows[i].told) != NULL, problems.text, i, rows[i].told);
+        check_row(strcmp(read_text("keys.jwks", left, sizeof left), rows[i].before) == 0, "changed", i, left);
+    }
+}
+
+static void test_no_folder(void **state)
+{
+    (void)state;
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
+    size_t removed = 0;
+    assert_false(keyset_file_rotate("nowhere/keys.jwks", &rotation, collect(&problems)));
+    assert_non_null(strstr(problems.text, "nowhere/keys.jwks: the key set cannot be locked"));
+    assert_false(keyset_file_prune("nowhere/keys.jwks", 100, &removed, collect(&problems)));
+    assert_non_null(strstr(problems.text, "cannot be locked"));
+}
+
+/* Whichever allocation fails: the whole change, or none and a reason. */
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    static const char before[] =
+        "{\"keys\":[" KEY("a", "") "," KEY("b", ",\"exp\":1") "," KEY("c", ",\"exp\":2") "]}";
+    for (int command = 0; command < 2; command++) {
+        bool failed = true;
+        for (long allowed = 0; failed; allowed++) {
+            struct collected problems;
+            struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
+            size_t removed = 0;
+            write_text("keys.jwks", before);
+            collect(&problems);
+            one_allocation_fails = true;
+            allocations_left = allowed;
+            const bool done = command == 0 ? keyset_file_rotate("keys.jwks", &rotation, &problems.report)
+                                           : keyset_file_prune("keys.jwks", 100, &removed, &problems.report);
+            failed = allocations_left < 0;
+            allocations_left = -1;
+            check_row(done == (problems.report.errors == 0), "no reason", (size_t)allowed, problems.text);
+            const char *after = order(rotation.kid);
+            const char *whole = command == 0 ? "new@- a@500 b@1 c@2 " : "a@- ";
+            check_row(strcmp(after, done ? whole : "a@- b@1 c@2 ") == 0, after, (size_t)allowed,
+                      problems.text);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rotate),    cmocka_unit_test(test_rotate_keeps_members),
+        cmocka_unit_test(test_prune),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_folder), cmocka_unit_test(test_without_memory),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
