@@ -1,0 +1,215 @@
+#include "token/keyset_file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "base/secret.h"
+
+enum { FILE_LIMIT = 1 << 20, NEW_MODE = 0600 };
+
+static const char remedy[] = "make one with: tokenctl key rotate";
+
+static bool fail(struct report *report, const char *path, const char *what)
+{
+    report_problem(report, SEVERITY_ERROR, path, 0, "%s: %s", what, strerror(errno));
+    return false;
+}
+
+static void report_unreadable(const char *path, int error, struct report *report)
+{
+    if (error == EFBIG)
+        report_problem(report, SEVERITY_ERROR, path, 0, "over the 1 MiB that a key set may have; %s", remedy);
+    else if (error == EINVAL)
+        report_problem(report, SEVERITY_ERROR, path, 0, "not a file; %s", remedy);
+    else
+        report_problem(report, SEVERITY_ERROR, path, 0, "cannot be read: %s; %s", strerror(error),
+                       error == EACCES ? "give this user's group the right to read it (mode 0640)" : remedy);
+}
+
+static struct json_object *keys_of(struct json_object *document)
+{
+    return json_object_object_get(document, "keys");
+}
+
+static bool is_key_set(struct json_object *document, const char *path, struct report *report)
+{
+    struct json_object *keys = keys_of(document);
+    if (json_object_is_type(keys, json_type_array) && json_object_array_length(keys) > 0)
+        return true;
+    if (keys == NULL && json_object_object_get_ex(document, "kty", NULL))
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "one JWK, and not a JWK Set; put {\"keys\": [ before it and ]} behind it");
+    else
+        report_problem(report, SEVERITY_ERROR, path, 0, "no JWK Set: \"keys\" is not an array of keys; %s",
+                       remedy);
+    return false;
+}
+
+struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp, struct report *report)
+{
+    struct file_content content;
+    if (!file_read(path, FILE_LIMIT, &content)) {
+        report_unreadable(path, errno, report);
+        return NULL;
+    }
+    file_mode_is_safe(path, &content.status, true, report);
+    if (stamp != NULL)
+        *stamp = content.stamp;
+    struct json_fault fault;
+    struct json_object *document = json_read((struct text){content.data, content.size}, &fault);
+    file_content_free(&content);
+    if (document == NULL) {
+        report_problem(report, SEVERITY_ERROR, path, fault.line,
+                       "not a JWK Set: %s; mend it, or move the file away and %s", fault.text, remedy);
+    } else if (!is_key_set(document, path, report)) {
+        json_put_wiped(document);
+        document = NULL;
+    }
+    return document;
+}
+
+/* Under the lock. The text that json-c makes is a copy of every secret. */
+static bool write_back(const char *path, struct json_object *document, struct report *report)
+{
+    const struct text text = json_write(document, JSON_C_TO_STRING_PRETTY);
+    errno = ENOMEM;
+    const bool good = text.data != NULL && file_replace(path, text.data, text.length, NEW_MODE);
+    const int error = errno;
+    secret_wipe((char *)text.data, text.length);
+    errno = error;
+    return good || fail(report, path, "the file cannot be replaced, and is as it was");
+}
+
+static bool has_expiry(struct json_object *jwk)
+{
+    return json_object_object_get_ex(jwk, "exp", NULL);
+}
+
+/* The key that signs, as keyset.h says which; `jwk` NULL: none does. */
+struct signer {
+    struct json_object *jwk;
+    enum jws_algorithm algorithm;
+};
+
+/* False: whether a key signs cannot be told, which is reported. */
+static bool find_signer(struct json_object *keys, struct signer *signer, const char *path,
+                        struct report *report)
+{
+    *signer = (struct signer){NULL, JWS_HS256};
+    const size_t count = keys != NULL ? json_object_array_length(keys) : 0;
+    for (size_t i = 0; i < count; i++) {
+        char fault[JWK_FAULT_SIZE];
+        struct jwk_key key;
+        struct json_object *jwk = json_object_array_get_idx(keys, i);
+        if (has_expiry(jwk))
+            continue;
+        if (!jwk_read(jwk, &key, fault)) {
+            report_problem(report, SEVERITY_ERROR, path, 0, "keys[%zu]: %s; mend or remove this key", i,
+                           fault);
+            return false;
+        }
+        EVP_PKEY_free(key.key);
+        if (key.is_private) {
+            *signer = (struct signer){jwk, key.algorithm};
+            return true;
+        }
+    }
+    return true;
+}
+
+/* Takes over `first`. */
+static bool put_in_front(struct json_object *document, struct json_object *first)
+{
+    struct json_object *keys = json_object_new_array();
+    struct json_object *old = keys_of(document);
+    bool good = keys != NULL && json_object_array_add(keys, first) == 0;
+    if (!good)
+        json_put_wiped(first);
+    const size_t count = old != NULL ? json_object_array_length(old) : 0;
+    for (size_t i = 0; good && i < count; i++)
+        good = json_object_array_add(keys, json_object_get(json_object_array_get_idx(old, i))) == 0;
+    if (good)
+        return json_add(document, "keys", keys);
+    json_put_wiped(keys);
+    return false;
+}
+
+static bool rotate(struct json_object *document, const struct signer *signer,
+                   struct keyset_rotation *rotation)
+{
+    if (signer->jwk != NULL && rotation->last_expiry != CLOCK_NEVER &&
+        !json_add_number(signer->jwk, "exp", rotation->last_expiry))
+        return false;
+    const enum jws_algorithm algorithm = rotation->has_algorithm ? rotation->algorithm : signer->algorithm;
+    struct json_object *jwk = jwk_generate(algorithm, rotation->now);
+    if (jwk != NULL && jwk_thumbprint(jwk, rotation->kid))
+        return put_in_front(document, jwk);
+    json_put_wiped(jwk);
+    return false;
+}
+
+static bool fail_to_make(struct report *report, const char *path)
+{
+    errno = ENOMEM;
+    return fail(report, path, "no key was made");
+}
+
+bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report)
+{
+    const int guard = file_lock(path);
+    if (guard < 0)
+        return fail(report, path, "the key set cannot be locked");
+    const bool missing = access(path, F_OK) != 0 && errno == ENOENT;
+    struct json_object *document = missing ? json_object_new_object() : keyset_file_read(path, NULL, report);
+    struct signer signer;
+    bool good = document != NULL ? find_signer(keys_of(document), &signer, path, report)
+                                 : missing && fail_to_make(report, path);
+    good = good && (rotate(document, &signer, rotation) || fail_to_make(report, path));
+    good = good && write_back(path, document, report);
+    json_put_wiped(document);
+    close(guard);
+    return good;
+}
+
+static bool is_past(struct json_object *jwk, int64_t now)
+{
+    struct json_object *expiry;
+    return json_object_object_get_ex(jwk, "exp", &expiry) && json_object_is_type(expiry, json_type_int) &&
+           json_object_get_int64(expiry) <= now;
+}
+
+static size_t remove_past(struct json_object *keys, int64_t now)
+{
+    size_t removed = 0;
+    for (size_t i = json_object_array_length(keys); i-- > 0;) {
+        if (is_past(json_object_array_get_idx(keys, i), now) && json_object_array_del_idx(keys, i, 1) == 0)
+            removed++;
+    }
+    return removed;
+}
+
+bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct report *report)
+{
+    const int guard = file_lock(path);
+    if (guard < 0)
+        return fail(report, path, "the key set cannot be locked");
+    *removed = 0;
+    struct json_object *document = keyset_file_read(path, NULL, report);
+    struct json_object *keys = document != NULL ? keys_of(document) : NULL;
+    struct signer signer;
+    bool good = keys != NULL && find_signer(keys, &signer, path, report);
+    if (good && signer.jwk == NULL) {
+        report_problem(report, SEVERITY_ERROR, path, 0, "no key of it signs; first %s", remedy);
+        good = false;
+    }
+    if (good)
+        *removed = remove_past(keys, now);
+    good = good && (*removed == 0 || write_back(path, document, report));
+    json_put_wiped(document);
+    close(guard);
+    return good;
+}

@@ -1,0 +1,35 @@
+/* The key set's file (RFC 7517 §5) as JSON, and its rewrites: whatever else is in it is kept; atomic, under a
+ * lock (base/file.h). */
+#ifndef TOKEN_KEYSET_FILE_H
+#define TOKEN_KEYSET_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "base/report.h"
+#include "token/jwk.h"
+
+/* Reads the set, secrets and all; the member "keys" is an array that is not empty. A mode that lets others in
+ * is reported, and the set returned all the same. `stamp` may be NULL. NULL: it is none, or no memory;
+ * reported. The caller puts it with json_put_wiped(). */
+struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp, struct report *report);
+
+struct keyset_rotation {
+    bool has_algorithm; /* else as the key that signs now, or HS256 */
+    enum jws_algorithm algorithm;
+    int64_t now;                   /* seconds */
+    int64_t last_expiry;           /* when the last token of the key that signs now expires; CLOCK_NEVER */
+    char kid[JWK_THUMBPRINT_SIZE]; /* out: of the new key */
+};
+
+/* Puts a new key in front, which signs from now on, and `exp` on the one that did, so that it verifies for as
+ * long as its tokens live. Makes the file, mode 0600, where there is none. False: it is as it was; reported.
+ */
+bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report);
+
+/* Removes the keys whose `exp` has passed. False: the file is as it was; reported. */
+bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct report *report);
+
+#endif
