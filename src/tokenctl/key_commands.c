@@ -20,11 +20,13 @@ enum { HANDOVER_SECONDS = 60 };
 
 static void print_key(const struct keyset *keyset, const struct signing_key *key)
 {
-    char expires[CLOCK_DATE_SIZE] = "-";
+    const bool signs = key == keyset->signer;
+    char expires[CLOCK_DATE_SIZE];
+    snprintf(expires, sizeof expires, "%s", signs ? "-" : "never, or not known");
     if (key->expires != CLOCK_NEVER)
         clock_format_date(key->expires, expires);
-    const char *use = key == keyset->signer ? "signs" : "verifies";
-    printf("%-43s  %-5s  %-8s  %-20s\n", key->kid, jws_algorithm_name(key->algorithm), use, expires);
+    printf("%-43s  %-5s  %-8s  %s\n", key->kid, jws_algorithm_name(key->algorithm),
+           signs ? "signs" : "verifies", expires);
 }
 
 static int run_list(const struct invocation *invocation)

@@ -90,6 +90,20 @@ static const struct command *find_command(int count, char **words, int *used)
     return NULL;
 }
 
+/* Says what begins with the first word, if anything does. */
+static int refuse_words(int count, char **words)
+{
+    if (count == 0)
+        return complain(EXIT_USAGE, "no command was given; tokenctl --help lists them");
+    const size_t length = strlen(words[0]);
+    for (const struct command *command = key_commands; command->name != NULL; command++) {
+        if (strncmp(command->name, words[0], length) == 0 && command->name[length] == ' ')
+            fprintf(stderr, "usage: tokenctl [-c FILE] %s\n", command->synopsis);
+    }
+    return complain(EXIT_USAGE, "there is no command %s%s%s; tokenctl --help lists them", words[0],
+                    count > 1 ? " " : "", count > 1 ? words[1] : "");
+}
+
 static int refuse_usage(const struct command *command)
 {
     fprintf(stderr, "usage: tokenctl [-c FILE] %s\n", command->synopsis);
@@ -168,8 +182,6 @@ int main(int argc, char **argv)
     int used = 0;
     const struct command *command = find_command(argc - optind, argv + optind, &used);
     if (command == NULL)
-        return complain(EXIT_USAGE, "%s%s; tokenctl --help lists the commands",
-                        optind < argc ? "there is no such command: " : "which command?",
-                        optind < argc ? argv[optind] : "");
+        return refuse_words(argc - optind, argv + optind);
     return run_command(command, argc - optind - used + 1, argv + optind + used - 1, &invocation);
 }
