@@ -112,4 +112,6 @@ void token_endpoint(const struct service *service, struct http_request *request,
         decision->reason = reason;
     if (error == OAUTH_BAD_CREDENTIALS && request->authorization.data != NULL)
         response->realm = service->config->issuer;
+    if (error == OAUTH_BUSY)
+        response->retry_after = verifier_retry_after(service->verifier);
 }

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json_text.h"
+#include "base/secret.h"
+
 #define COMMON_HEADERS                                                                                       \
     "Content-Type: application/json;charset=UTF-8\r\n"                                                       \
     "Cache-Control: no-store\r\n"                                                                            \
@@ -53,29 +56,35 @@ bool http_media_type_is(struct text content_type, const char *media_type)
     return type.length == strlen(media_type) && strncasecmp(type.data, media_type, type.length) == 0;
 }
 
+/* The headers that only some answers have. */
+static bool write_headers(const struct http_response *response, FILE *out)
+{
+    if (response->allow != NULL)
+        fprintf(out, "Allow: %s\r\n", response->allow);
+    if (response->realm != NULL)
+        fprintf(out, "WWW-Authenticate: Basic realm=\"%s\"\r\n", response->realm);
+    if (response->retry_after > 0)
+        fprintf(out, "Retry-After: %ld\r\n", response->retry_after);
+    return ferror(out) == 0;
+}
+
 struct text http_response_render(const struct http_response *response, char **owned)
 {
     *owned = NULL;
-    size_t length = 0;
-    const char *json =
-        response->body == NULL
-            ? NULL
-            : json_object_to_json_string_length(
-                  response->body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
-    if (json == NULL)
+    size_t size = 0;
+    const struct text json =
+        response->body != NULL ? json_write(response->body, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
+    FILE *out = json.data != NULL ? open_memstream(owned, &size) : NULL;
+    if (out == NULL)
         return text_of(out_of_memory);
-
-    const char *const allow = response->allow;
-    const char *const realm = response->realm;
-    const int written =
-        asprintf(owned, "Status: %u %s\r\n" COMMON_HEADERS "Content-Length: %zu\r\n%s%s%s%s%s%s\r\n%.*s",
-                 response->status, phrase_of(response->status), length, allow != NULL ? "Allow: " : "",
-                 allow != NULL ? allow : "", allow != NULL ? "\r\n" : "",
-                 realm != NULL ? "WWW-Authenticate: Basic realm=\"" : "", realm != NULL ? realm : "",
-                 realm != NULL ? "\"\r\n" : "", (int)length, json);
-    if (written < 0) {
-        *owned = NULL;
-        return text_of(out_of_memory);
-    }
-    return (struct text){*owned, (size_t)written};
+    fprintf(out, "Status: %u %s\r\n" COMMON_HEADERS "Content-Length: %zu\r\n", response->status,
+            phrase_of(response->status), json.length);
+    bool whole = write_headers(response, out);
+    fprintf(out, "\r\n");
+    whole = fwrite(json.data, 1, json.length, out) == json.length && whole;
+    if (fclose(out) == 0 && whole)
+        return (struct text){*owned, size};
+    secret_free(*owned, size);
+    *owned = NULL;
+    return text_of(out_of_memory);
 }

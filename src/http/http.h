@@ -32,6 +32,7 @@ struct http_response {
     unsigned status;
     struct json_object *body; /* owned; NULL: the memory was out, and the answer is the 500 of the contract */
     const char *allow;        /* Allow, or NULL */
+    long retry_after;         /* Retry-After in seconds, or 0 */
     const char *realm;        /* WWW-Authenticate: Basic realm="…", or NULL; lives as long as the service */
 };
 

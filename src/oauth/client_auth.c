@@ -44,22 +44,31 @@ static bool decoy_of(const struct attempt *attempt, struct account_entry *decoy,
     return account_table_decoy(attempt->service->accounts, choice, decoy);
 }
 
-/* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the line's
- * own counts. */
+static enum password_result verify(const struct attempt *attempt, const struct account_entry *entry,
+                                   struct text secret)
+{
+    return verifier_verify(attempt->service->verifier, attempt->credentials.client_id, entry->account.method,
+                           entry->account.hash, secret);
+}
+
+/* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the
+ * line's own counts. */
 static bool secret_matches(const struct attempt *attempt, const struct account_entry *entry,
                            enum oauth_error *error)
 {
     const struct text secret = attempt->credentials.client_secret;
     enum password_result result = PASSWORD_UNUSABLE;
     if (entry != NULL && entry->account.method != NULL)
-        result = password_verify(entry->account.method, entry->account.hash, secret);
+        result = verify(attempt, entry, secret);
     const bool match = result == PASSWORD_MATCH;
 
     struct account_entry decoy;
     if (result == PASSWORD_UNUSABLE && decoy_of(attempt, &decoy, error))
-        result = password_verify(decoy.account.method, decoy.account.hash, secret);
+        result = verify(attempt, &decoy, secret);
     if (result == PASSWORD_NO_MEMORY)
         *error = OAUTH_SERVER_ERROR;
+    else if (result == PASSWORD_BUSY)
+        *error = OAUTH_BUSY;
     return match;
 }
 

@@ -9,7 +9,7 @@
 #include "service/service.h"
 
 struct client_auth {
-    enum oauth_error error;     /* OAUTH_NO_ERROR, OAUTH_BAD_CREDENTIALS or OAUTH_SERVER_ERROR */
+    enum oauth_error error;     /* OAUTH_NO_ERROR, OAUTH_BAD_CREDENTIALS, OAUTH_BUSY or OAUTH_SERVER_ERROR */
     const char *reason;         /* for the log: "unknown_client", "wrong_secret", "locked" … */
     struct text client_id;      /* as given; absent: none was */
     struct account_entry entry; /* the line that matched, or the last one that was tried; line 0: none */

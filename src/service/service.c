@@ -17,6 +17,7 @@ struct service *service_assemble(struct config *config, struct log *log, struct 
     refcount_init(&service->holders);
     service->config = config;
     service->log = log;
+    service->verifier = NULL;
     /* Both are loaded even if the first fails: the operator sees everything that is wrong at once. */
     service->accounts = account_table_load(config->accounts, config->allow_legacy_hashes, report);
     service->keys = keyset_load(config->keys, report);
@@ -79,5 +80,6 @@ void service_release(struct service *service)
     account_table_release(service->accounts);
     keyset_release(service->keys);
     log_release(service->log);
+    verifier_release(service->verifier);
     free(service);
 }

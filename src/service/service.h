@@ -4,6 +4,7 @@
 #define SERVICE_SERVICE_H
 
 #include "account/account_table.h"
+#include "account/verifier.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "token/keyset.h"
@@ -14,6 +15,7 @@ struct service {
     struct account_table *accounts;
     struct keyset *keys;
     struct log *log;
+    struct verifier *verifier; /* NULL: whoever asks hashes, as a plain CGI process does */
 };
 
 /* Loads everything that `config_file` names and opens the log; every problem goes to `report`. NULL: there

@@ -26,6 +26,18 @@ struct service_slot {
     struct watched_file keys;
 };
 
+/* A part of the threads is never let wait for a verification: it serves who is proven already. */
+static struct verifier_limits limits_of(const struct config *config)
+{
+    const long reserve = config->threads / 4 + 1;
+    return (struct verifier_limits){
+        .concurrency = config->verify_concurrency,
+        .queue = config->verify_queue,
+        .waiters = config->threads > reserve ? config->threads - reserve : 1,
+        .memory_ttl = config->verify_cache_ttl,
+    };
+}
+
 static void watch_from(struct service_slot *slot, const struct service *service)
 {
     slot->accounts = (struct watched_file){.taken = *account_table_stamp(service->accounts)};
@@ -37,10 +49,13 @@ struct service_slot *service_slot_new(struct service *first)
     struct service_slot *slot = malloc(sizeof *slot);
     if (slot == NULL)
         return NULL;
-    if (pthread_mutex_init(&slot->mutex, NULL) != 0) {
+    const struct verifier_limits limits = limits_of(first->config);
+    first->verifier = verifier_new(&limits);
+    if (first->verifier == NULL) {
         free(slot);
         return NULL;
     }
+    slot->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     slot->current = first;
     watch_from(slot, first);
     return slot;
@@ -87,6 +102,9 @@ void service_slot_reload(struct service_slot *slot)
         log_write(current->log, LOG_LEVEL_ERROR, "reload failed; what was loaded before stays in force");
         return;
     }
+    const struct verifier_limits limits = limits_of(next->config);
+    next->verifier = verifier_hold(current->verifier);
+    verifier_set_limits(next->verifier, &limits);
     watch_from(slot, next);
     log_loaded(next, "reloaded");
     put(slot, next);
@@ -125,6 +143,7 @@ static struct service *copy_of(struct service *service)
     copy->accounts = account_table_hold(service->accounts);
     copy->keys = keyset_hold(service->keys);
     copy->log = log_hold(service->log);
+    copy->verifier = verifier_hold(service->verifier);
     return copy;
 }
 

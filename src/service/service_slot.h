@@ -7,7 +7,8 @@
 
 struct service_slot;
 
-/* Takes over the caller's hold of `first`. NULL: out of memory, and the hold stays the caller's. */
+/* Takes over the caller's hold of `first`, and gives it a verifier, which later snapshots share. NULL: out of
+ * memory, and the hold stays the caller's. */
 struct service_slot *service_slot_new(struct service *first);
 void service_slot_free(struct service_slot *slot);
 

@@ -51,16 +51,24 @@ stop_load() {
 
 # --- In hand ---------------------------------------------------------------------------------------------------
 
-# Its secret takes about a second to verify, so that requests with it can be found in hand.
+# Accounts whose secret takes about a second to verify, so that requests with it can be found in hand: each has a
+# verification of its own, and none is remembered.
+SLOW_ACCOUNTS=3
+
 add_slow_account() {
-    # shellcheck disable=SC2016
-    printf 'slow:%s%s\n' '$6$rounds=3000000$slowslowslow1234$' \
-        'V9erDhk975bz7hdm.F1j6uccr38evU.Cqods4rXqRedmZ.HjU3e7xyTbpW10FuOd/im4RNc2iIHog7RmKuE9I1' >>"$DIR/etc/accounts"
+    local i
+    for ((i = 0; i < SLOW_ACCOUNTS; i++)); do
+        # shellcheck disable=SC2016
+        printf 'slow%d:%s%s\n' $i '$6$rounds=3000000$slowslowslow1234$' \
+            'V9erDhk975bz7hdm.F1j6uccr38evU.Cqods4rXqRedmZ.HjU3e7xyTbpW10FuOd/im4RNc2iIHog7RmKuE9I1'
+    done >>"$DIR/etc/accounts"
+    configure verify_concurrency $SLOW_ACCOUNTS
+    configure verify_cache_ttl 0
 }
 
 slow_request() {
     curl -s --max-time "$PATIENCE" -o /dev/null -w '%{http_code}\n' \
-        -d "$GRANT" -d client_id=slow -d "client_secret=slow" "$URL"
+        -d "$GRANT" -d client_id="slow$1" -d "client_secret=slow" "$URL"
 }
 
 # Threads of these processes that are computing, or would be if there were a processor to spare.
@@ -77,16 +85,16 @@ are_in_hand() {
     (($(computing $(responders "$1")) >= $2))
 }
 
-# hold_requests SERVER-NAME COUNT: returns while the program computes on that many.
+# hold_requests SERVER-NAME: returns while the program computes on one of each.
 hold_requests() {
     local i
     rm -f "$DIR"/held.*
     HELD=()
-    for ((i = 0; i < $2; i++)); do
-        slow_request >"$DIR/held.$i" 3>&- 4>&- &
+    for ((i = 0; i < SLOW_ACCOUNTS; i++)); do
+        slow_request $i >"$DIR/held.$i" 3>&- 4>&- &
         HELD+=($!)
     done
-    wait_until "$2 requests in hand" are_in_hand "$1" "$2"
+    wait_until 'requests in hand' are_in_hand "$1" $SLOW_ACCOUNTS
 }
 
 held_are_answered() {
@@ -100,7 +108,7 @@ held_are_answered() {
 check_terminate() {
     local pids
     row SIGTERM
-    hold_requests "$1" 3
+    hold_requests "$1"
     mapfile -t pids < <(responders "$1")
     kill -TERM "${pids[@]}"
     held_are_answered

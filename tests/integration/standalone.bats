@@ -61,7 +61,7 @@ load_request() {
 }
 
 slow_request() {
-    [[ $(fastcgi "$SOCKET" "$GRANT&client_id=slow&client_secret=slow") == *access_token* ]] && printf '200\n'
+    [[ $(fastcgi "$SOCKET" "$GRANT&client_id=slow$1&client_secret=slow") == *access_token* ]] && printf '200\n'
 }
 
 lifetime_is() {

@@ -1,0 +1,333 @@
+#include "account/verifier.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "account/key_memory.h"
+#include "base/clock.h"
+#include "base/hmac.h"
+#include "base/refcount.h"
+#include "base/secret.h"
+
+enum { BUCKETS = 256, STACK_SIZE = 256 * 1024, LONGEST_RETRY = 60 };
+
+/* What requests that are served at once lose to hashing, and hashing to them: see make bench, "flood". */
+enum { VERIFIER_NICE = 5 };
+
+/* One verification that somebody waits for. The texts are those of the caller that began it, who waits, too.
+ */
+struct job {
+    struct memory_key key;
+    const struct password_method *method;
+    struct text hash;
+    struct text secret;
+    enum password_result result;
+    bool done;
+    unsigned holders; /* callers that wait */
+    pthread_cond_t finished;
+    struct job *next_in_queue;
+    struct job *next_in_bucket;
+};
+
+struct verifier {
+    refcount holders;
+    struct hmac *hmac; /* under a key of this process, which is nowhere else */
+    struct key_memory *proven;
+    struct key_memory *refused;
+    pthread_mutex_t mutex; /* guards all below */
+    pthread_cond_t work;
+    struct verifier_limits limits;
+    struct job *buckets[BUCKETS]; /* all jobs that are not done, by key */
+    struct job *first;
+    struct job **last;
+    long pending; /* jobs that wait or run */
+    long waiting; /* callers */
+    long threads;
+    long idle;
+    bool ending;
+    pthread_cond_t ended;
+    double average_ms; /* of a verification, lately */
+};
+
+static uint32_t seconds(void)
+{
+    return (uint32_t)(clock_monotonic_ms() / 1000) + 1;
+}
+
+static struct text bytes_of(const size_t *length)
+{
+    return (struct text){(const char *)length, sizeof *length};
+}
+
+/* The lengths are in it, so that no two credentials run into one. */
+static bool derive_key(struct verifier *verifier, struct text client_id, struct text hash, struct text secret,
+                       struct memory_key *key)
+{
+    unsigned char digest[HMAC_SIZE];
+    const struct text pieces[] = {bytes_of(&client_id.length), client_id, bytes_of(&hash.length), hash,
+                                  bytes_of(&secret.length),    secret};
+    if (!hmac_compute(verifier->hmac, pieces, sizeof pieces / sizeof *pieces, digest))
+        return false;
+    memcpy(key, digest, sizeof *key);
+    return true;
+}
+
+/* --- What is remembered --- */
+
+static bool recall(struct verifier *verifier, struct memory_key key, enum password_result *result)
+{
+    const uint32_t now = seconds();
+    *result = PASSWORD_MATCH;
+    if (key_memory_holds(verifier->proven, key, now))
+        return true;
+    *result = PASSWORD_MISMATCH;
+    return key_memory_holds(verifier->refused, key, now);
+}
+
+static void remember(struct verifier *verifier, const struct job *job, long ttl)
+{
+    const uint32_t until = seconds() + (uint32_t)ttl;
+    if (ttl > 0 && job->result == PASSWORD_MATCH)
+        key_memory_add(verifier->proven, job->key, until);
+    else if (ttl > 0 && job->result == PASSWORD_MISMATCH)
+        key_memory_add(verifier->refused, job->key, until);
+}
+
+/* --- The threads that hash --- */
+
+static struct job **bucket_of(struct verifier *verifier, struct memory_key key)
+{
+    return &verifier->buckets[key.words[1] % BUCKETS];
+}
+
+static void leave_bucket(struct verifier *verifier, const struct job *job)
+{
+    struct job **place = bucket_of(verifier, job->key);
+    while (*place != job)
+        place = &(*place)->next_in_bucket;
+    *place = job->next_in_bucket;
+}
+
+static struct job *take_job(struct verifier *verifier)
+{
+    struct job *job = verifier->first;
+    verifier->first = job->next_in_queue;
+    if (verifier->first == NULL)
+        verifier->last = &verifier->first;
+    return job;
+}
+
+static void finish_job(struct verifier *verifier, struct job *job, double took_ms)
+{
+    static const double weight = 0.1;
+    verifier->average_ms += (took_ms - verifier->average_ms) * weight;
+    /* Remembered before it is taken away, so that whoever comes finds the one or the other. */
+    remember(verifier, job, verifier->limits.memory_ttl);
+    leave_bucket(verifier, job);
+    verifier->pending--;
+    job->done = true;
+    pthread_cond_broadcast(&job->finished);
+}
+
+static void *verify_jobs(void *context)
+{
+    struct verifier *verifier = context;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), VERIFIER_NICE);
+    pthread_mutex_lock(&verifier->mutex);
+    while (!verifier->ending && verifier->threads <= verifier->limits.concurrency) {
+        if (verifier->first == NULL) {
+            verifier->idle++;
+            pthread_cond_wait(&verifier->work, &verifier->mutex);
+            verifier->idle--;
+            continue;
+        }
+        struct job *job = take_job(verifier);
+        pthread_mutex_unlock(&verifier->mutex);
+        const double began_ms = clock_monotonic_ms();
+        job->result = password_verify(job->method, job->hash, job->secret);
+        const double took_ms = clock_monotonic_ms() - began_ms;
+        pthread_mutex_lock(&verifier->mutex);
+        finish_job(verifier, job, took_ms);
+    }
+    verifier->threads--;
+    pthread_cond_signal(&verifier->ended);
+    pthread_mutex_unlock(&verifier->mutex);
+    return NULL;
+}
+
+/* Under the mutex. False: there is no thread at all, nor can there be. */
+static bool see_to_threads(struct verifier *verifier)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (verifier->idle > 0 || verifier->threads >= verifier->limits.concurrency)
+        return true;
+    if (pthread_attr_init(&attributes) != 0)
+        return verifier->threads > 0;
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attributes, verify_jobs, verifier) == 0)
+        verifier->threads++;
+    pthread_attr_destroy(&attributes);
+    return verifier->threads > 0;
+}
+
+/* --- The callers --- */
+
+static struct job *find_job(struct verifier *verifier, struct memory_key key)
+{
+    struct job *job = *bucket_of(verifier, key);
+    while (job != NULL && memcmp(&job->key, &key, sizeof key) != 0)
+        job = job->next_in_bucket;
+    return job;
+}
+
+/* Puts a copy of `pattern` into the queue. NULL: no memory, or no thread. */
+static struct job *add_job(struct verifier *verifier, const struct job *pattern)
+{
+    struct job *job = malloc(sizeof *job);
+    if (job == NULL || !see_to_threads(verifier)) {
+        free(job);
+        return NULL;
+    }
+    *job = *pattern;
+    job->finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    struct job **bucket = bucket_of(verifier, job->key);
+    job->next_in_bucket = *bucket;
+    *bucket = job;
+    *verifier->last = job;
+    verifier->last = &job->next_in_queue;
+    verifier->pending++;
+    pthread_cond_signal(&verifier->work);
+    return job;
+}
+
+static enum password_result wait_for(struct verifier *verifier, struct job *job)
+{
+    job->holders++;
+    verifier->waiting++;
+    while (!job->done)
+        pthread_cond_wait(&job->finished, &verifier->mutex);
+    verifier->waiting--;
+    const enum password_result result = job->result;
+    if (--job->holders == 0) {
+        pthread_cond_destroy(&job->finished);
+        free(job);
+    }
+    return result;
+}
+
+/* Under the mutex. */
+static enum password_result have_verified(struct verifier *verifier, const struct job *pattern)
+{
+    enum password_result result;
+    const struct verifier_limits *limits = &verifier->limits;
+    struct job *job = find_job(verifier, pattern->key);
+    if (job == NULL && limits->memory_ttl > 0 && recall(verifier, pattern->key, &result))
+        return result;
+    if (verifier->waiting >= limits->waiters ||
+        (job == NULL && verifier->pending >= limits->concurrency + limits->queue))
+        return PASSWORD_BUSY;
+    if (job == NULL)
+        job = add_job(verifier, pattern);
+    return job != NULL ? wait_for(verifier, job) : PASSWORD_NO_MEMORY;
+}
+
+enum password_result verifier_verify(struct verifier *verifier, struct text client_id,
+                                     const struct password_method *method, struct text hash,
+                                     struct text secret)
+{
+    if (verifier == NULL)
+        return password_verify(method, hash, secret);
+    struct job pattern = {.method = method, .hash = hash, .secret = secret};
+    if (!derive_key(verifier, client_id, hash, secret, &pattern.key))
+        return PASSWORD_NO_MEMORY;
+    enum password_result result;
+    if (recall(verifier, pattern.key, &result))
+        return result;
+    pthread_mutex_lock(&verifier->mutex);
+    result = have_verified(verifier, &pattern);
+    pthread_mutex_unlock(&verifier->mutex);
+    return result;
+}
+
+long verifier_retry_after(struct verifier *verifier)
+{
+    pthread_mutex_lock(&verifier->mutex);
+    const double left_ms =
+        verifier->average_ms * (double)verifier->pending / (double)verifier->limits.concurrency;
+    pthread_mutex_unlock(&verifier->mutex);
+    const long whole = (long)(left_ms / 1000) + 1;
+    return whole < LONGEST_RETRY ? whole : LONGEST_RETRY;
+}
+
+/* --- Its life --- */
+
+static bool make_hmac(struct verifier *verifier)
+{
+    unsigned char key[HMAC_SIZE];
+    if (secret_random(key, sizeof key))
+        verifier->hmac = hmac_new(key, sizeof key);
+    secret_wipe(key, sizeof key);
+    return verifier->hmac != NULL;
+}
+
+static void free_verifier(struct verifier *verifier)
+{
+    hmac_free(verifier->hmac);
+    key_memory_free(verifier->proven);
+    key_memory_free(verifier->refused);
+    free(verifier);
+}
+
+struct verifier *verifier_new(const struct verifier_limits *limits)
+{
+    struct verifier *verifier = calloc(1, sizeof *verifier);
+    if (verifier == NULL)
+        return NULL;
+    refcount_init(&verifier->holders);
+    verifier->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    verifier->work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    verifier->ended = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    verifier->limits = *limits;
+    verifier->last = &verifier->first;
+    verifier->proven = key_memory_new();
+    verifier->refused = key_memory_new();
+    if (verifier->proven != NULL && verifier->refused != NULL && make_hmac(verifier))
+        return verifier;
+    free_verifier(verifier);
+    errno = ENOMEM;
+    return NULL;
+}
+
+struct verifier *verifier_hold(struct verifier *verifier)
+{
+    if (verifier != NULL)
+        refcount_hold(&verifier->holders);
+    return verifier;
+}
+
+void verifier_release(struct verifier *verifier)
+{
+    if (verifier == NULL || !refcount_release(&verifier->holders))
+        return;
+    pthread_mutex_lock(&verifier->mutex);
+    verifier->ending = true;
+    pthread_cond_broadcast(&verifier->work);
+    while (verifier->threads > 0)
+        pthread_cond_wait(&verifier->ended, &verifier->mutex);
+    pthread_mutex_unlock(&verifier->mutex);
+    free_verifier(verifier);
+}
+
+void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits)
+{
+    pthread_mutex_lock(&verifier->mutex);
+    verifier->limits = *limits;
+    pthread_cond_broadcast(&verifier->work);
+    pthread_mutex_unlock(&verifier->mutex);
+}

@@ -1,0 +1,212 @@
+#include "account/verifier.h"
+
+#include "fixture.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "failing_malloc.h"
+
+/* "secret" under sha512crypt with 1,000 rounds, and with so many that a thread is found at it. */
+static const char quick_hash[] =
+    "$6$rounds=1000$saltsaltsalt$eX3bxJXT3.ujpABOqZ7ph4r9D9Fn0.qoDqJgZU6cTq8xPfk2."
+    "Fmq2bf1GgjAlb6X1QXE7sMOtwZRTxjI1OZvT1";
+static const char slow_hash[] = "$6$rounds=100000$saltsaltsalt$VaqTwA8/oKXX9qsOGZKgXiviNokNoNS29hYZz1xyt08xoV"
+                                "CEgWgI7TqgdvBGQMA2uMznMyAvy.xQM/pSLf34j.";
+
+static const struct verifier_limits wide = {.concurrency = 2, .queue = 100, .waiters = 100, .memory_ttl = 60};
+
+static enum password_result ask(struct verifier *verifier, const char *id, const char *hash,
+                                const char *secret)
+{
+    const char *why = NULL;
+    const struct password_method *method = password_method_of(text_of(hash), false, &why);
+    assert_non_null(method);
+    return verifier_verify(verifier, text_of(id), method, text_of(hash), text_of(secret));
+}
+
+/* Of all threads, so that it says what was computed however busy the machine is. */
+static double cpu_ms(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (double)time.tv_sec * 1000 + (double)time.tv_nsec / 1e6;
+}
+
+static double cost(struct verifier *verifier, const char *secret)
+{
+    const double began = cpu_ms();
+    ask(verifier, "a", slow_hash, secret);
+    return cpu_ms() - began;
+}
+
+static void test_results(void **state)
+{
+    (void)state;
+    static const struct verifier_limits limits[] = {
+        {.concurrency = 2, .queue = 8, .waiters = 8, .memory_ttl = 60},
+        {.concurrency = 1, .queue = 0, .waiters = 1, .memory_ttl = 0},
+    };
+    for (size_t i = 0; i <= ROWS(limits); i++) {
+        struct verifier *verifier = i < ROWS(limits) ? verifier_new(&limits[i]) : NULL;
+        for (int again = 0; again < 3; again++) {
+            assert_int_equal(ask(verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
+            assert_int_equal(ask(verifier, "a", quick_hash, "Secret"), PASSWORD_MISMATCH);
+            assert_int_equal(ask(verifier, "b", quick_hash, "secret"), PASSWORD_MATCH);
+            assert_int_equal(ask(verifier, "a", slow_hash, "secret"), PASSWORD_MATCH);
+        }
+        verifier_release(verifier);
+    }
+}
+
+static void test_remembers(void **state)
+{
+    (void)state;
+    struct verifier *verifier = verifier_new(&wide);
+    const double right = cost(verifier, "secret");
+    const double wrong = cost(verifier, "wrong");
+    double again = 0;
+    for (int i = 0; i < 10; i++)
+        again += cost(verifier, "secret") + cost(verifier, "wrong");
+    assert_true(again < (right + wrong) / 2);
+    verifier_release(verifier);
+}
+
+/* --- Many callers --- */
+
+struct caller {
+    pthread_t thread;
+    struct verifier *verifier;
+    const char *id;
+    const char *secret;
+    enum password_result result;
+};
+
+static void *call(void *context)
+{
+    struct caller *caller = context;
+    caller->result = ask(caller->verifier, caller->id, slow_hash, caller->secret);
+    return NULL;
+}
+
+static void start(struct caller *caller)
+{
+    assert_int_equal(pthread_create(&caller->thread, NULL, call, caller), 0);
+}
+
+/* The same credential many times at once is computed once, by the CPU time that it took. */
+static void test_single_flight(void **state)
+{
+    (void)state;
+    enum { CALLERS = 20 };
+    struct verifier_limits limits = wide;
+    limits.memory_ttl = 0;
+    struct verifier *verifier = verifier_new(&limits);
+    const double one = cost(verifier, "secret");
+
+    struct caller callers[CALLERS];
+    const double began = cpu_ms();
+    for (size_t i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = "secret"};
+        start(&callers[i]);
+    }
+    for (size_t i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_int_equal(callers[i].result, PASSWORD_MATCH);
+    }
+    /* A caller that comes late begins a second one. */
+    assert_true(cpu_ms() - began < one * CALLERS / 2);
+    verifier_release(verifier);
+}
+
+/* As many as run and wait get an answer of their own, all others are told at once that there is no room. */
+static void test_full_queue(void **state)
+{
+    (void)state;
+    enum { CALLERS = 12 };
+    static const struct {
+        struct verifier_limits limits;
+        size_t least; /* that are verified */
+    } rows[] = {
+        {{.concurrency = 1, .queue = 2, .waiters = 100}, 3},
+        {{.concurrency = 2, .queue = 0, .waiters = 100}, 2},
+        {{.concurrency = 4, .queue = 8, .waiters = 1}, 1},
+    };
+    for (size_t row = 0; row < ROWS(rows); row++) {
+        struct verifier *verifier = verifier_new(&rows[row].limits);
+        struct caller callers[CALLERS];
+        char secrets[CALLERS][16];
+        size_t busy = 0;
+        for (size_t i = 0; i < CALLERS; i++) {
+            snprintf(secrets[i], sizeof secrets[i], "guess %zu", i);
+            callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = secrets[i]};
+            start(&callers[i]);
+        }
+        for (size_t i = 0; i < CALLERS; i++) {
+            pthread_join(callers[i].thread, NULL);
+            busy += callers[i].result == PASSWORD_BUSY ? 1 : 0;
+            check_row(callers[i].result == PASSWORD_BUSY || callers[i].result == PASSWORD_MISMATCH, "result",
+                      row, secrets[i]);
+        }
+        check_row(busy > 0, "nobody was turned away", row, "");
+        check_row(CALLERS - busy >= rows[row].least, "too many were turned away", row, "");
+        const long retry = verifier_retry_after(verifier);
+        check_row(retry >= 1 && retry <= 60, "retry", row, "");
+        verifier_release(verifier);
+    }
+}
+
+/* Limits may change while callers wait; those who wait are served. */
+static void test_set_limits(void **state)
+{
+    (void)state;
+    enum { CALLERS = 6 };
+    static const char *const secrets[CALLERS] = {"1", "2", "3", "4", "5", "secret"};
+    struct verifier *verifier = verifier_new(&wide);
+    struct caller callers[CALLERS];
+    for (size_t i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.verifier = verifier_hold(verifier), .id = "a", .secret = secrets[i]};
+        start(&callers[i]);
+        const struct verifier_limits limits = {
+            .concurrency = i % 2 == 0 ? 1 : 4, .queue = 100, .waiters = 100, .memory_ttl = 60};
+        verifier_set_limits(verifier, &limits);
+    }
+    for (size_t i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_int_equal(callers[i].result,
+                         strcmp(secrets[i], "secret") == 0 ? PASSWORD_MATCH : PASSWORD_MISMATCH);
+        verifier_release(verifier);
+    }
+    verifier_release(verifier);
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    bool failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        struct verifier *verifier = verifier_new(&wide);
+        const enum password_result result =
+            verifier != NULL ? ask(verifier, "a", quick_hash, "secret") : PASSWORD_NO_MEMORY;
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        check_row(result == PASSWORD_MATCH || (failed && result == PASSWORD_NO_MEMORY), "result",
+                  (size_t)allowed, "");
+        if (verifier != NULL)
+            assert_int_equal(ask(verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
+        verifier_release(verifier);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_results),       cmocka_unit_test(test_remembers),
+        cmocka_unit_test(test_single_flight), cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_set_limits),    cmocka_unit_test(test_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
