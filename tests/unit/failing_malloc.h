@@ -21,8 +21,8 @@
 #define REAL(function) __libc_##function
 #endif
 
-/* How many allocations still succeed; negative: all. */
-static long allocations_left = -1;
+/* How many allocations of this thread still succeed; negative: all. */
+static _Thread_local long allocations_left = -1;
 
 /* Whether memory is there again after the one that failed; `allocations_left` is then negative. */
 __attribute__((unused)) static bool one_allocation_fails;
