@@ -119,12 +119,13 @@ static bool next_line(struct text *rest, struct text *line)
 static void report_unusable(struct report *report, const char *path, size_t number, struct text client_id,
                             const char *why)
 {
-    char quoted[128];
-    if (client_id.length > 0)
-        report_problem(report, SEVERITY_WARNING, path, number, "client %s: %s",
-                       log_quote(quoted, sizeof quoted, client_id.data, client_id.length), why);
-    else
+    if (client_id.length == 0) {
         report_problem(report, SEVERITY_WARNING, path, number, "%s", why);
+        return;
+    }
+    char quoted[128];
+    log_quote(quoted, sizeof quoted, client_id.data, client_id.length);
+    report_problem(report, SEVERITY_WARNING, path, number, "client %s: %s", quoted, why);
 }
 
 /* Parses every line once: counts, marks, and reports what is unusable. */

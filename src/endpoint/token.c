@@ -95,7 +95,7 @@ void token_endpoint(const struct service *service, struct http_request *request,
                     struct http_response *response, struct decision *decision)
 {
     const int64_t now = clock_now();
-    struct text values[PARAMETER_COUNT];
+    struct text values[PARAMETER_COUNT] = {{NULL, 0}};
     struct account account;
     const char *reason = NULL;
 

@@ -55,10 +55,10 @@ static bool drain(const struct gateway *gateway, size_t limit)
     char dropped[4096];
     while (limit > 0) {
         const size_t wanted = limit < sizeof dropped ? limit : sizeof dropped;
-        const size_t got = read_fully(gateway, dropped, wanted);
-        secret_wipe(dropped, got);
-        if (got < wanted)
+        const size_t got = gateway->read(gateway->context, dropped, wanted);
+        if (got == 0)
             return true;
+        secret_wipe(dropped, got);
         limit -= got;
     }
     return false;

@@ -129,7 +129,7 @@ static void pause_accepting(struct workers *workers, int error)
     struct service *service = service_slot_hold(workers->slot);
     log_write(service->log, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s", strerror(error));
     service_release(service);
-    nanosleep(&(struct timespec){.tv_nsec = 100 * 1000 * 1000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
 }
 
 static void handle_event(struct worker *worker, uint64_t event)

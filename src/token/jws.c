@@ -11,6 +11,7 @@ enum {
     SIGNATURE_SIZE = 2048, /* RS256 with the largest modulus that OpenSSL takes, 16384 bits */
     HMAC_SIZE = 32,
     NUMBER_SIZE = 32, /* of P-256 */
+    ECDSA_SIZE = 64,  /* two of them */
     ECDSA_DER_SIZE = 72,
 };
 
@@ -55,7 +56,7 @@ static bool ecdsa_from_der(unsigned char *signature, size_t *length)
     const bool good =
         BN_bn2binpad(ECDSA_SIG_get0_r(numbers), signature, NUMBER_SIZE) == NUMBER_SIZE &&
         BN_bn2binpad(ECDSA_SIG_get0_s(numbers), signature + NUMBER_SIZE, NUMBER_SIZE) == NUMBER_SIZE;
-    *length = 2 * NUMBER_SIZE;
+    *length = ECDSA_SIZE;
     ECDSA_SIG_free(numbers);
     return good;
 }
@@ -63,7 +64,7 @@ static bool ecdsa_from_der(unsigned char *signature, size_t *length)
 static bool ecdsa_to_der(const unsigned char *signature, size_t length, unsigned char der[ECDSA_DER_SIZE],
                          size_t *der_length)
 {
-    if (length != 2 * NUMBER_SIZE)
+    if (length != ECDSA_SIZE)
         return false;
     ECDSA_SIG *numbers = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(signature, NUMBER_SIZE, NULL);

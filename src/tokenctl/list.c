@@ -88,13 +88,11 @@ static struct json_object *scopes_of(const struct account *account)
 
 static bool add_limits(struct json_object *object, const struct account *account)
 {
-    char expires[CLOCK_DATE_SIZE];
-    if (account->expires != CLOCK_NEVER) {
+    char expires[CLOCK_DATE_SIZE] = "";
+    if (account->expires != CLOCK_NEVER)
         clock_format_date(account->expires, expires);
-        if (!json_add_string(object, "expires", expires))
-            return false;
-    }
-    return (account->lifetime < 0 || json_add_number(object, "lifetime", account->lifetime)) &&
+    return (expires[0] == '\0' || json_add_string(object, "expires", expires)) &&
+           (account->lifetime < 0 || json_add_number(object, "lifetime", account->lifetime)) &&
            (account->from.data == NULL || json_add_text(object, "from", account->from));
 }
 

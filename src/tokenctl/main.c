@@ -13,8 +13,8 @@
 
 enum { SHORT_OPTION = 256 }; /* long options are told as numbers from here on */
 
-static const struct command *const groups[] = {init_commands, account_commands, list_commands, key_commands,
-                                               token_commands};
+static const struct command *const groups[] = {init_commands, account_commands, list_commands,
+                                               key_commands,  token_commands,   NULL};
 
 static const struct option_form {
     const char *name;
@@ -52,8 +52,8 @@ static int print_help(void)
            "  -V       print the version\n"
            "  -h       print this; tokenctl COMMAND --help tells of a command\n\n",
            SYSCONFDIR "/token/token.conf");
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-        for (const struct command *command = groups[i]; command->name != NULL; command++)
+    for (const struct command *const *group = groups; *group != NULL; group++) {
+        for (const struct command *command = *group; command->name != NULL; command++)
             printf("  %s\n", command->synopsis);
     }
     puts("\nExit status: 0 done, 1 refused (standard error says why), 2 used wrongly. See tokenctl(8).");
@@ -80,8 +80,8 @@ static int words_matched(const char *name, int count, char **words)
 
 static const struct command *find_command(int count, char **words, int *used)
 {
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-        for (const struct command *command = groups[i]; command->name != NULL; command++) {
+    for (const struct command *const *group = groups; *group != NULL; group++) {
+        for (const struct command *command = *group; command->name != NULL; command++) {
             *used = words_matched(command->name, count, words);
             if (*used > 0)
                 return command;

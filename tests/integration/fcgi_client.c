@@ -119,11 +119,18 @@ static bool receive(int connection, void *out, size_t size)
     return size == 0 || recv(connection, out, size, MSG_WAITALL) == (ssize_t)size;
 }
 
+/* 0: there is none. */
+static long read_status(const char *content)
+{
+    static const char name[] = "Status: ";
+    return strncmp(content, name, sizeof name - 1) == 0 ? strtol(content + sizeof name - 1, NULL, 10) : 0;
+}
+
 /* Reads one answer and prints its status; "closed" where there is none. */
 static bool print_answer(int connection)
 {
     static char content[CONTENT_MAX + 256];
-    int status = 0;
+    long status = 0;
     FCGI_Header header;
     while (receive(connection, &header, sizeof header)) {
         const size_t length = (size_t)(header.contentLengthB1 << 8 | header.contentLengthB0);
@@ -131,9 +138,9 @@ static bool print_answer(int connection)
             break;
         content[length] = '\0';
         if (header.type == FCGI_STDOUT && status == 0)
-            sscanf(content, "Status: %d", &status);
+            status = read_status(content);
         if (header.type == FCGI_END_REQUEST) {
-            printf("%d\n", status);
+            printf("%ld\n", status);
             return true;
         }
     }
@@ -217,7 +224,7 @@ int main(int argc, char **argv)
         const char *name;
         void (*act)(int count, const char *form);
     } actions[] = {{"idle", idle}, {"at-once", at_once}, {"half", half}, {"forged", forged}};
-    const int count = argc == 5 ? atoi(argv[3]) : 0;
+    const int count = argc == 5 ? (int)strtol(argv[3], NULL, 10) : 0;
     if (count < 1 || count > MOST_CONNECTIONS)
         return 2;
     socket_path = argv[1];

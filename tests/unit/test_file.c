@@ -49,7 +49,7 @@ static void test_read_without_size(void **state)
 {
     (void)state;
     struct file_content content;
-    assert_true(file_read("/proc/self/smaps", 16 * 1024 * 1024, &content));
+    assert_true(file_read("/proc/self/smaps", (size_t)16 << 20, &content));
     assert_int_equal(content.status.st_size, 0);
     assert_true(content.size > 4096);
     assert_int_equal(strlen(content.data), content.size);

@@ -192,8 +192,9 @@ static void test_earlier_errors(void **state)
     (void)state;
     struct collected problems;
     write_text("keys.jwks", "{\"keys\":[" HS256("a", "") "]}");
-    collect(&problems)->errors = 2;
-    struct keyset *keyset = keyset_load("keys.jwks", &problems.report);
+    struct report *report = collect(&problems);
+    report->errors = 2;
+    struct keyset *keyset = keyset_load("keys.jwks", report);
     assert_non_null(keyset);
     keyset_release(keyset);
 }

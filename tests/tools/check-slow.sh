@@ -1,0 +1,63 @@
+#!/bin/bash
+# check-slow.sh [NAME…]: all tests again, against builds with other compilers and sanitizers and under valgrind, and what
+# is too slow for each change (tests/slow). Ends with a table, and fails if anything in it did.
+set -u
+here=$(dirname "$0")
+results=()
+failed=0
+
+# A sanitizer's report ends the program, wherever its output goes.
+export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+
+is_wanted() {
+    ((${#wanted[@]} == 0)) || [[ " ${wanted[*]} " == *" $1 "* ]]
+}
+
+# run NAME BUILD-VARIABLE… -- TEST-FILE…: builds, runs unit tests and these files, keeps the last line.
+run() {
+    local name=$1 variables=() build units status=0
+    shift
+    is_wanted "$name" || return 0
+    while [[ $1 != -- ]]; do
+        variables+=("$1")
+        shift
+    done
+    shift
+    build=build/slow/$name
+    printf '\n%s\n' "=== $name: ${variables[*]}"
+    # shellcheck disable=SC2086
+    if make --no-print-directory -j2 "${variables[@]}" BUILD="$build" FCGI="$build/token.fcgi" TOKENCTL="$build/tokenctl" \
+        WERROR=-Werror all unit >"$build.log" 2>&1; then
+        mapfile -t units < <(find "$build/unit" -type f -executable | sort)
+        FCGI=$PWD/$build/token.fcgi TOKENCTL=$PWD/$build/tokenctl \
+            "$here/check.sh" "$build/check" "${units[@]}" -- "$@" | tee "$build.out"
+        status=${PIPESTATUS[0]}
+    else
+        tail -n 20 "$build.log"
+        status=1
+        printf 'it was not built\n' >"$build.out"
+    fi
+    ((status == 0)) || failed=1
+    results+=("$(printf '%-10s %s' "$name" "$(tail -n 1 "$build.out")")")
+}
+
+wanted=("$@")
+mkdir -p build/slow
+suites=(tests/integration/*.bats)
+slow=(tests/slow/*.bats)
+[[ -e ${slow[0]} ]] || slow=()
+# How a copy of the tree is built, and what other programs make of a token, is the same for every build.
+programs=()
+for suite in "${suites[@]}"; do
+    [[ $suite == */@(make|clients|tokens).bats ]] || programs+=("$suite")
+done
+
+run gcc CC=gcc -- "${slow[@]}"
+run clang CC=clang -- "${programs[@]}"
+run asan CC=gcc SANITIZE=address,undefined -- "${programs[@]}"
+run tsan CC=gcc SANITIZE=thread -- "${programs[@]}"
+UNDER='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect' run valgrind CC=gcc --
+
+printf '\n'
+printf '%s\n' "${results[@]}"
+exit $failed
