@@ -50,14 +50,17 @@ static const struct {
 };
 
 /* Scopes are separated by spaces in OAuth, and by commas in the file. */
-static char *attribute_value(enum command_option option, const char *value)
+static void put_commas(char *scope)
 {
-    char *copy = strdup(value);
-    if (option == OPTION_SCOPE && copy != NULL) {
-        for (char *space = strchr(copy, ' '); space != NULL; space = strchr(space, ' '))
-            *space = ',';
+    char *to = scope;
+    for (struct text rest = text_of(scope); rest.data != NULL;) {
+        const struct text token = text_split(&rest, ' ');
+        if (token.length > 0 && to > scope)
+            *to++ = ',';
+        memmove(to, token.data, token.length);
+        to += token.length;
     }
-    return copy;
+    *to = '\0';
 }
 
 /* Appends " name=value" to `out`. */
@@ -65,7 +68,9 @@ static int put_attribute(FILE *out, enum command_option option, const char *name
 {
     int status = EXIT_SUCCESS;
     char *attribute = NULL;
-    char *filed = attribute_value(option, value);
+    char *filed = strdup(value);
+    if (filed != NULL && option == OPTION_SCOPE)
+        put_commas(filed);
     if (filed == NULL || asprintf(&attribute, "%s=%s", name, filed) < 0) {
         free(filed);
         return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));

@@ -1,0 +1,193 @@
+# tokenctl: accounts and their secrets.
+
+load helper
+load tokenctl
+
+@test "each command has its --help; what is used wrongly ends with 2" {
+    local command
+    exits 0 --help
+    for command in init add passwd retire lock unlock remove list check 'key list' 'key rotate' 'key prune' \
+        'key export' token inspect; do
+        [[ $OUT == *"  $command"* ]] || fail "--help has no $command"
+        # shellcheck disable=SC2086
+        tokenctl $command --help | grep -qF "usage: tokenctl [-c FILE] $command"
+    done
+    exits 0 -V
+    [[ $OUT == 'tokenctl '* ]]
+    says 2 'no command'
+    says 2 'no command frobnicate' frobnicate
+    says 2 'key rotate' key
+    says 2 'add what?' add
+    says 2 'more arguments' add one two
+    says 2 'more arguments' list one
+    says 2 'usage:' add one --json
+    says 2 'usage:' list --frobnicate
+    says 2 'usage:' add one --scope
+    says 2 'tokenctl --help' -x
+}
+
+@test "add: the options become attributes; a secret is one line of standard input" {
+    exits 0 add plain <<<'plain-secret'
+    exits 0 add full --scope 'read  write' --lifetime 600 --expires 2099-01-31T12:00:00Z --from 192.0.2.0/24,2001:db8::/32 \
+        <<<'full-secret'
+    # shellcheck disable=SC2016
+    grep -E '^plain:\$y\$[^:]+$' "$ACCOUNTS"
+    grep -E '^full:[^:]+:scope=read,write lifetime=600 expires=2099-01-31T12:00:00Z from=192.0.2.0/24,2001:db8::/32$' "$ACCOUNTS"
+    works plain plain-secret
+    works full full-secret
+    works_not plain full-secret
+    says 1 'exists' add plain <<<'another'
+    works plain plain-secret
+}
+
+@test "add: what is wrong is told, and the file stays" {
+    local before
+    exits 0 add there <<<'secret'
+    before=$(<"$ACCOUNTS")
+    says 2 'empty' add ''
+    says 2 "':'" add a:b
+    says 2 "'#'" add '#a'
+    says 2 'control character' add $'a\nb'
+    says 2 'UTF-8' add $'a\xff'
+    says 2 '--scope' add a --scope 'a"b'
+    says 2 '--scope' add a --scope ''
+    says 2 '--lifetime' add a --lifetime -1
+    says 2 '--lifetime' add a --lifetime 1h
+    says 2 '--expires' add a --expires 31.1.2027
+    says 2 '--expires' add a --expires 2027-02-29
+    says 2 '--from' add a --from 192.0.2.1/24
+    says 2 '--from' add a --from 'all introspect'
+    says 2 'a blank' add a --from '192.0.2.1 introspect'
+    [[ $(<"$ACCOUNTS") == "$before" ]]
+}
+
+@test "secrets: what is taken, and what is refused" {
+    local before
+    printf 'no newline at the end' | tokenctl add a
+    works a no+newline+at+the+end
+    printf '%s\n' ' +%&=:"\é漢 ' | tokenctl add b
+    works b '+%2B%25%26%3D%3A%22%5C%C3%A9%E6%BC%A2+'
+    head -c 511 /dev/zero | tr '\0' x | tokenctl add c
+    works c "$(head -c 511 /dev/zero | tr '\0' x)"
+    before=$(<"$ACCOUNTS")
+    says 1 'empty' add d <<<''
+    says 1 'empty' add d </dev/null
+    says 1 'longer than 511 bytes' add d < <(head -c 512 /dev/zero | tr '\0' x)
+    says 1 'longer than 511 bytes' add d < <(head -c 100000 /dev/zero | tr '\0' x)
+    says 1 'NUL' add d < <(printf 'a\0b\n')
+    says 1 'control character' add d < <(printf 'a\tb\n')
+    says 1 'control character' add d < <(printf 'secret\r\n')
+    says 1 'UTF-8' add d < <(printf 'caf\xe9\n')
+    says 1 'more than one line' add d < <(printf 'one\ntwo\n')
+    says 1 'standard input' add d <&-
+    [[ $(<"$ACCOUNTS") == "$before" ]]
+    # Never an argument, where everybody would see it.
+    says 2 'more arguments' add d secret
+}
+
+@test "--generate prints 256 bits once, which work; where they cannot be printed that is told" {
+    exits 0 add made --generate
+    [[ $OUT =~ ^[A-Za-z0-9_-]{43}$ && -z $ERR ]]
+    works made "$OUT"
+    # shellcheck disable=SC2016
+    grep '^made:\$6\$rounds=1000\$' "$ACCOUNTS"
+    ! grep -qF -- "$OUT" "$ACCOUNTS"
+    exits 0 passwd made --generate
+    works made "$OUT"
+    tokenctl add full2 --generate >/dev/full 2>"$DIR/err" && false
+    grep 'standard output' "$DIR/err"
+    tokenctl add full3 --generate >&- 2>"$DIR/err" && false
+    grep 'standard output' "$DIR/err"
+}
+
+@test "a secret is rotated without an outage: passwd --keep-old, retire" {
+    exits 0 add client --scope 'a b' --lifetime 60 <<<'old'
+    exits 0 add other <<<'other'
+    exits 0 passwd client --keep-old <<<'new'
+    works client old
+    works client new
+    [[ $(lines_of client) == 2 && $(grep -c ':scope=a,b lifetime=60$' "$ACCOUNTS") == 2 ]]
+    exits 0 retire client
+    works_not client old
+    works client new
+    says 1 'one line only' retire client
+    exits 0 passwd client --keep-old <<<'newer'
+    exits 0 passwd client <<<'newest'
+    [[ $(lines_of client) == 1 ]]
+    works client newest
+    works_not client new
+    works other other
+    says 1 'no account' passwd nobody <<<'x'
+    says 1 'no account' retire nobody
+}
+
+@test "lock, unlock, remove" {
+    exits 0 add client --lifetime 60 <<<'secret'
+    exits 0 passwd client --keep-old <<<'second'
+    exits 0 lock client
+    [[ $(grep -c '^client:!' "$ACCOUNTS") == 2 ]]
+    works_not client secret
+    says 1 'locked already' lock client
+    # A new secret does not unlock.
+    exits 0 passwd client <<<'third'
+    works_not client third
+    exits 0 unlock client
+    works client third
+    says 1 'not locked' unlock client
+    exits 0 remove client
+    works_not client third
+    says 1 'no account' remove client
+    says 1 'no account' lock client
+    says 1 'no account' unlock client
+    printf 'nohash:!\n' >>"$ACCOUNTS"
+    says 1 'no hash' unlock nohash
+}
+
+@test "list, and list --json: never a hash" {
+    local json
+    exits 0 add active --scope 'b a' --lifetime 5 --from ::1 <<<'secret'
+    exits 0 add gone --expires 2001-01-01 <<<'secret'
+    exits 0 add held <<<'secret'
+    exits 0 lock held
+    # shellcheck disable=SC2016
+    printf '%s\n' 'apr:$apr1$salt$hashhashhash' 'plain text without a colon' $'evil\x1b[2J:$6$x' >>"$ACCOUNTS"
+    exits 0 list
+    grep -E '^active +active +yescrypt +- +b,a$' <<<"$OUT"
+    grep -E '^gone +expired +yescrypt +2001-01-01T00:00:00Z +-$' <<<"$OUT"
+    grep -E '^held +locked +yescrypt ' <<<"$OUT"
+    grep -E '^apr +unusable +- .*\(line 5: ' <<<"$OUT"
+    grep -E '^- +unusable .*\(line 6: ' <<<"$OUT"
+    ! grep -E "\\\$y|\\\$apr1\\\$salt|without a colon"$'|\x1b' <<<"$OUT" || fail "$OUT"
+    json=$(tokenctl list --json)
+    [[ $(jq -c 'map(.state)' <<<"$json") == '["active","expired","locked","unusable","unusable","unusable"]' ]]
+    [[ $(jq -c '.[0]' <<<"$json") == '{"client_id":"active","line":2,"state":"active","method":"yescrypt","scope":["b","a"],"lifetime":5,"from":"::1"}' ]]
+    jq -e '.[3].reason | contains("htpasswd -B")' <<<"$json"
+    [[ $json != *'$y$'* && $json != *hashhashhash* ]]
+    : >"$ACCOUNTS"
+    [[ $(tokenctl list --json) == '[]' ]]
+}
+
+@test "comments, order, line ends, mode, owner and a link are kept" {
+    local before
+    exits 0 add one <<<'1'
+    exits 0 add two <<<'2'
+    mv "$ACCOUNTS" "$DIR/etc/real"
+    ln -s real "$ACCOUNTS"
+    { printf '# first\r\n\r\n'; sed 's/$/\r/' "$DIR/etc/real"; printf 'broken line\r\n# last, without a newline'; } >"$DIR/new"
+    cat "$DIR/new" >"$DIR/etc/real"
+    chmod 0640 "$DIR/etc/real"
+    own "$DIR/etc"
+    before=$(stat -c '%a %U %G' "$DIR/etc/real")
+    exits 0 lock one
+    exits 0 passwd two --keep-old <<<'22'
+    exits 0 add three <<<'3'
+    [[ -L $ACCOUNTS && $(stat -c '%a %U %G' "$DIR/etc/real") == "$before" ]]
+    sed -E 's/:.*\r$/\r/' "$ACCOUNTS" >"$DIR/after"
+    printf '# first\r\n\r\n# client_id\r\none\r\ntwo\r\ntwo\r\nbroken line\r\n# last, without a newline\r\nthree\r\n' >"$DIR/expected"
+    diff "$DIR/expected" "$DIR/after"
+    exits 0 unlock one
+    exits 0 remove three
+    exits 0 retire two
+    works one 1
+    works two 22
+}
