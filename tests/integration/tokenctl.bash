@@ -1,5 +1,6 @@
 # What the tests of tokenctl share: a folder with a configuration, and an answer of the program to a secret.
 
+# shellcheck disable=SC2034 # the tests use them
 setup() {
     make_folder
     ACCOUNTS=$DIR/etc/accounts
@@ -10,6 +11,7 @@ teardown() {
     remove_folder
 }
 
+# shellcheck disable=SC2034 # the tests use OUT
 # exits STATUS COMMAND…: tokenctl ends with it; what it says is in $OUT and $ERR. An error says something.
 exits() {
     local expected=$1 got=0

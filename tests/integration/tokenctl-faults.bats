@@ -1,0 +1,189 @@
+# tokenctl: a terminal, two writers at once, kill -9, a full disk, folders and files that refuse.
+#
+# Hashes have dollars in them, and each test, a subshell, gets variables of its own from setup().
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load helper
+load tokenctl
+
+# --- A terminal ------------------------------------------------------------------------------------------------
+
+# in_terminal COMMAND: on a terminal of its own; what is typed comes from standard input. All that the terminal shows
+# goes to $DIR/screen. Ends as the command does.
+in_terminal() {
+    timeout "$PATIENCE" script -qefc "$1" "$DIR/screen" >/dev/null
+}
+
+# type WORD…: each when there is one more prompt on the screen.
+prompts_are() {
+    (($(grep -o 'New secret for\|Again for' "$DIR/screen" | wc -l) >= $1))
+}
+
+type_at_prompts() {
+    local number=0 word
+    for word in "$@"; do
+        ((number += 1))
+        wait_until "prompt $number" prompts_are $number >&2
+        printf '%b' "$word"
+    done
+}
+
+@test "a terminal is asked twice, and shows nothing of the secret" {
+    : >"$DIR/screen"
+    type_at_prompts 'from the keyboard\n' 'from the keyboard\n' | in_terminal "'$TOKENCTL' -c '$CONF' add typed"
+    works typed from+the+keyboard
+    ! grep keyboard "$DIR/screen" || fail 'the secret was shown'
+    [[ $(grep -c 'for typed' "$DIR/screen") -ge 2 ]]
+}
+
+@test "two that differ, an empty one, and Ctrl-D: refused, and the file stays" {
+    local before typed
+    before=$(<"$ACCOUNTS")
+    for typed in 'one\n two\n' '\n' '\x04'; do
+        : >"$DIR/screen"
+        # shellcheck disable=SC2086
+        ! type_at_prompts $typed | in_terminal "'$TOKENCTL' -c '$CONF' add typed" || fail "taken: $typed"
+    done
+    [[ $(<"$ACCOUNTS") == "$before" ]]
+}
+
+@test "Ctrl-C while it asks gives the terminal its echo back" {
+    : >"$DIR/screen"
+    type_at_prompts '\x03' | in_terminal "bash -c 'trap : INT; \"$TOKENCTL\" -c \"$CONF\" add typed; stty -a'" || true
+    grep -E '(^|[ ;])echo( |;|$)' "$DIR/screen"
+    ! grep -E -- '-echo( |;|$)' "$DIR/screen" || fail 'no echo'
+    ! grep '^typed' "$ACCOUNTS" || fail 'added'
+}
+
+# --- Writers at once -------------------------------------------------------------------------------------------
+
+@test "eight writers at once lose nothing" {
+    local writer
+    write_some() {
+        local i
+        for ((i = 0; i < 8; i++)); do
+            tokenctl add "w$1-$i" --generate >/dev/null && tokenctl passwd "w$1-$i" --generate --keep-old >/dev/null
+        done
+    }
+    for ((writer = 0; writer < 8; writer++)); do
+        write_some $writer 3>&- &
+    done
+    wait
+    [[ $(grep -c '^w' "$ACCOUNTS") == 128 && $(cut -d: -f1 "$ACCOUNTS" | grep '^w' | sort -u | wc -l) == 64 ]]
+    exits 0 check
+    [[ $OUT == *'128 account lines'*' 0 warnings' ]]
+    [[ -z $(find "$DIR/etc" -name '*.new') ]]
+}
+
+@test "keys: rotations at once lose nothing" {
+    local i
+    for ((i = 0; i < 6; i++)); do
+        tokenctl key rotate >/dev/null 3>&- &
+    done
+    wait
+    [[ $(jq '.keys | length' "$KEYS") == 7 && $(jq '[.keys[] | select(has("exp") | not)] | length' "$KEYS") == 1 ]]
+    exits 0 check
+}
+
+# --- Killed ----------------------------------------------------------------------------------------------------
+
+@test "killed at any moment, the file is the old one or the new one" {
+    local round delay pid before after killed=0
+    for ((round = 0; round < 400; round++)); do printf 'filler%d:!\n' $round; done >>"$ACCOUNTS"
+    exits 0 add target --generate
+    for ((round = 0; round < 60; round++)); do
+        before=$(<"$ACCOUNTS")
+        if ((round % 2)); then set -- unlock; else set -- lock; fi
+        "$TOKENCTL" -c "$CONF" "$1" target 2>/dev/null 3>&- &
+        pid=$!
+        # From at once to about as long as it takes.
+        for ((delay = 0; delay < round * 40; delay++)); do :; done
+        kill -KILL $pid 2>/dev/null || true
+        if ! wait $pid 2>/dev/null; then ((killed += 1)); fi
+        after=$(<"$ACCOUNTS")
+        if [[ $after != "$before" ]]; then
+            [[ $(wc -l <<<"$after") == $(wc -l <<<"$before") ]]
+            diff <(grep -v '^target:' <<<"$before") <(grep -v '^target:' <<<"$after")
+            [[ $(grep -c '^target:!\?\$6\$[^:]*$' <<<"$after") == 1 ]]
+        fi
+        # What it left behind is in nobody's way.
+        tokenctl unlock target 2>/dev/null || true
+        ((round % 2 == 0)) || tokenctl lock target
+    done
+    ((killed > 0)) || fail 'none was killed in time'
+    tokenctl unlock target || true
+    exits 0 check
+    [[ -z $(find "$DIR/etc" -name '*.new') ]]
+}
+
+@test "a lock goes with whoever held it" {
+    local holder
+    exits 0 add client <<<'secret'
+    flock "$DIR/etc" -c 'exec sleep 1000' 3>&- &
+    holder=$!
+    wait_until 'the lock' lock_is_held
+    "$TOKENCTL" -c "$CONF" lock client 3>&- &
+    kill -KILL $!
+    pkill -KILL -P $holder
+    kill -KILL $holder 2>/dev/null || true
+    exits 0 lock client
+}
+
+lock_is_held() {
+    ! flock -n "$DIR/etc" true
+}
+
+# --- No room, no right -----------------------------------------------------------------------------------------
+
+# A small file system at $DIR/small, with the configuration and what it names.
+mount_small() {
+    [[ $EUID -eq 0 ]] || skip 'only root mounts'
+    mkdir "$DIR/small"
+    mount -t tmpfs -o size=64k tmpfs "$DIR/small" 2>/dev/null || skip 'mount is not allowed here'
+    cp -a "$DIR/etc/." "$DIR/small"
+    CONF=$DIR/small/token.conf ACCOUNTS=$DIR/small/accounts KEYS=$DIR/small/keys.jwks
+}
+
+@test "a full disk: the change is refused, the old file stays, and there is no rubbish" {
+    local accounts keys
+    mount_small
+    exits 0 add client <<<'secret'
+    for ((i = 0; i < 200; i++)); do printf 'filler%d:!%0100d\n' $i 0; done >>"$ACCOUNTS"
+    accounts=$(<"$ACCOUNTS") keys=$(<"$KEYS")
+    cat /dev/zero >"$DIR/small/filler" 2>/dev/null || true
+    says 1 "$ACCOUNTS: the file cannot be replaced, and is as it was: No space left on device" lock client
+    says 1 'No space left on device' add other --generate
+    [[ -z $OUT ]]
+    says 1 "$KEYS: the file cannot be replaced, and is as it was: No space left on device" key rotate
+    [[ $(<"$ACCOUNTS") == "$accounts" && $(<"$KEYS") == "$keys" ]]
+    [[ -z $(find "$DIR/small" -name '*.new') ]]
+    rm "$DIR/small/filler"
+    exits 0 lock client
+    umount "$DIR/small"
+}
+
+teardown() {
+    ! mountpoint -q "$DIR/small" || umount "$DIR/small"
+    remove_folder
+}
+
+# As somebody who is not root.
+as_nobody() {
+    [[ $EUID -eq 0 ]] || { "$@"; return; }
+    cp "$TOKENCTL" "$DIR/tokenctl"
+    setpriv --reuid=65534 --regid=65534 --clear-groups "${@/#$TOKENCTL/$DIR/tokenctl}"
+}
+
+@test "files and folders that refuse: told with the path" {
+    [[ $EUID -ne 0 ]] || chown -R nobody "$DIR/etc"
+    chmod 0500 "$DIR/etc"
+    run as_nobody "$TOKENCTL" -c "$CONF" add client --generate
+    [[ $status -eq 1 && $output == *"$ACCOUNTS: the file cannot be replaced, and is as it was: Permission denied"* ]]
+    chmod 0000 "$ACCOUNTS"
+    run as_nobody "$TOKENCTL" -c "$CONF" list
+    [[ $status -eq 1 && $output == *"$ACCOUNTS: the accounts file cannot be read: Permission denied"* ]]
+    chmod 0700 "$DIR/etc"
+    chmod 0666 "$ACCOUNTS"
+    run as_nobody "$TOKENCTL" -c "$CONF" check
+    [[ $status -eq 1 && $output == *"$ACCOUNTS"*chmod* ]]
+}

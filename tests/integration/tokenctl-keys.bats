@@ -1,0 +1,192 @@
+# tokenctl: init, check, keys, tokens.
+#
+# Hashes have dollars in them, and each test, a subshell, gets variables of its own from setup().
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load helper
+load tokenctl
+
+# Answers of `key list`, a row a key, without its head.
+keys() {
+    tokenctl key list | tail -n +2
+}
+
+@test "init makes what is missing, with safe modes, and never overwrites" {
+    local before
+    mkdir "$DIR/new"
+    CONF=$DIR/new/etc/token.conf
+    exits 0 init --issuer https://api.example.com/oauth --alg ES256
+    [[ $OUT == "made $CONF"$'\n'"made $DIR/new/etc/accounts"$'\n'"made $DIR/new/etc/keys.jwks"$'\n'"made $DIR/new/etc/state" ]]
+    [[ $(cd "$DIR/new/etc" && stat -c '%a %n' accounts keys.jwks state token.conf | tr '\n' ' ') == '640 accounts 600 keys.jwks 700 state 644 token.conf ' ]]
+    grep -x 'issuer = https://api.example.com/oauth' "$CONF"
+    [[ $(keys) == *' ES256 '*signs* ]]
+    exits 0 check
+
+    exits 0 add client <<<'secret'
+    before=$(cat "$DIR"/new/etc/*.* "$DIR/new/etc/accounts")
+    exits 0 init --issuer https://other.example.com --alg RS256
+    [[ $OUT != *made* && $(cat "$DIR"/new/etc/*.* "$DIR/new/etc/accounts") == "$before" ]]
+    rm "$DIR/new/etc/accounts"
+    exits 0 init
+    [[ $OUT == *"kept $CONF"*"made $DIR/new/etc/accounts"*"kept $DIR/new/etc/keys.jwks"* ]]
+}
+
+@test "init: the issuer is the demo's unless given; a wrong one, a wrong algorithm, no folder" {
+    mkdir "$DIR/new"
+    CONF=$DIR/new/token.conf
+    says 2 '--issuer api.example.com' init --issuer api.example.com
+    says 2 '--alg none: it is one of HS256' init --alg none
+    [[ -z $(ls "$DIR/new") ]]
+    exits 0 init
+    grep -x 'issuer = http://127.0.0.1:8080/apiops/auth' "$CONF"
+    CONF=$DIR/nowhere/at/all/token.conf
+    says 1 "$DIR/nowhere/at/all" init
+    : >"$DIR/a-file"
+    CONF=$DIR/a-file/token.conf
+    says 1 "$DIR/a-file" init
+}
+
+@test "init writes next to the configuration wherever it is named from" {
+    cd "$DIR" && mkdir here && cd here
+    CONF=token.conf
+    exits 0 init
+    [[ -e token.conf && -e accounts && -e keys.jwks && -d state ]]
+    exits 0 check
+}
+
+@test "check and token.fcgi -t say the same: file, line, remedy" {
+    local alike
+    printf 'ap:$apr1$x$y\n' >>"$ACCOUNTS"
+    exits 0 check
+    alike=$("$DIR/token.fcgi" -c "$CONF" -t 2>&1)
+    [[ $ERR$'\n'$OUT == "$alike" && $ERR == "warning: $ACCOUNTS:2: "*'htpasswd -B'* ]]
+    [[ $OUT == *'1 account lines, 1 keys, 1 warnings' ]]
+    printf 'token_livetime = 5\n' >>"$CONF"
+    says 1 "error: $CONF:" check
+    [[ $ERR == *"is 'token_lifetime' meant?"* ]]
+    run "$DIR/token.fcgi" -c "$CONF" -t
+    [[ $status -eq 1 && $output == "$ERR" ]]
+}
+
+@test "each command needs a configuration, and says so" {
+    local command
+    rm "$CONF"
+    for command in 'add x' 'passwd x' 'retire x' 'lock x' 'unlock x' 'remove x' list check 'key list' 'key rotate' \
+        'key prune' 'key export' 'token x' 'inspect x'; do
+        # shellcheck disable=SC2086
+        says 1 "error: $CONF: cannot be read: No such file or directory" $command <<<'secret'
+    done
+}
+
+@test "key rotate: the new key signs, tokens of the old one verify, prune takes it when they have expired" {
+    local algorithm old new before
+    exits 0 add client <<<'secret'
+    for algorithm in ES256 EdDSA RS256 HS256; do
+        old=$(tokenctl token client)
+        exits 0 key rotate --alg $algorithm
+        new=$(tokenctl token client)
+        [[ $(tokenctl inspect "$new" | jq -r '.header.alg') == "$algorithm" ]]
+        tokenctl inspect "$old" | jq -e .valid
+        tokenctl inspect "$new" | jq -e .valid
+    done
+    [[ $(keys | grep -c signs) == 1 && $(keys | grep -c verifies) == 4 ]]
+    # As the one that signs, unless told.
+    exits 0 key rotate
+    [[ $(keys | head -n 1) == *' HS256 '*signs* && $(stat -c %a "$KEYS") == 600 ]]
+    exits 0 key prune
+    [[ $OUT == '0 removed' ]]
+    # Half of them have had their time.
+    before=$(jq '(.keys[2].exp, .keys[4].exp) = 1000' "$KEYS")
+    printf '%s' "$before" >"$KEYS"
+    exits 0 key prune
+    [[ $OUT == '2 removed' && $(keys | wc -l) == 4 ]]
+    [[ $(jq -c '.keys | map(.alg)' "$KEYS") == '["HS256","HS256","EdDSA","HS256"]' ]]
+    says 2 '--alg' key rotate --alg RS512
+}
+
+@test "key rotate: a key whose tokens never expire is never pruned; a longer lifetime of an account counts" {
+    exits 0 add client --lifetime 864000 <<<'secret'
+    exits 0 key rotate
+    (($(jq '.keys[1].exp' "$KEYS") > $(date +%s) + 863000))
+    exits 0 add forever --lifetime 0 <<<'secret'
+    exits 0 key rotate
+    [[ $(jq '.keys[1].exp' "$KEYS") == null && $(keys | sed -n 2p) == *'verifies  never'* ]]
+}
+
+@test "key rotate makes a file that is missing, and mends a set in which none signs; it touches no broken one" {
+    local broken
+    rm "$KEYS"
+    says 1 'tokenctl key rotate' check
+    exits 0 key rotate --alg EdDSA
+    exits 0 check
+    broken=$(jq '.keys[0].exp = 1' "$KEYS")
+    printf '%s' "$broken" >"$KEYS"
+    says 1 'no key signs' check
+    says 1 'no key of it signs' key prune
+    exits 0 key rotate
+    exits 0 check
+    printf '{"keys":[' >"$KEYS"
+    says 1 "$KEYS:1: not a JWK Set" key rotate
+    says 1 "$KEYS:1: not a JWK Set" key list
+    [[ $(<"$KEYS") == '{"keys":[' ]]
+}
+
+@test "key export: the public parts, and of HS256 the key itself; --public, public parts only" {
+    says 1 'key rotate --alg ES256' key export --public
+    exits 0 key export
+    [[ $(jq -c . <<<"$OUT") == "$(jq -c . "$KEYS")" ]]
+    exits 0 key rotate --alg ES256
+    exits 0 key rotate --alg RS256
+    exits 0 key rotate --alg EdDSA
+    exits 0 key export --public
+    [[ $(jq -c '.keys | map(.kty)' <<<"$OUT") == '["OKP","RSA","EC"]' ]]
+    jq -e '[.keys[] | has("d") or has("p") or has("q") or has("dp") or has("dq") or has("qi") or has("k")] | any | not' <<<"$OUT"
+    exits 0 key export
+    [[ $(jq -c '.keys | map(.kty)' <<<"$OUT") == '["OKP","RSA","EC","oct"]' ]]
+    jq -e '[.keys[] | has("d")] | any | not' <<<"$OUT"
+    chmod 0644 "$KEYS"
+    says 1 "chmod" key export
+}
+
+@test "token: what the endpoint would give, without a password, unless it would not" {
+    local token
+    exits 0 add client --scope 'a b' --lifetime 77 <<<'secret'
+    token=$(tokenctl token client)
+    [[ $(tokenctl inspect "$token" | jq -c '[.claims | .sub, .client_id, .scope, .exp - .iat, .iss]') == \
+        '["client","client","a b",77,"https://api.example.com/apiops/auth"]' ]]
+    says 1 'no such account' token nobody
+    exits 0 lock client
+    says 1 'locked' token client
+    exits 0 add gone --expires 2001-01-01 <<<'secret'
+    says 1 'expired' token gone
+    printf 'plain:text\n' >>"$ACCOUNTS"
+    says 1 'unusable' token plain
+}
+
+@test "inspect: from the argument and from standard input; what is wrong with a token" {
+    local token head claims
+    exits 0 add client <<<'secret'
+    token=$(tokenctl token client)
+    tokenctl inspect <<<"  $token  " | jq -e .valid
+    exits 0 inspect "$token"
+    jq -e '.header.typ == "at+jwt" and .claims.sub == "client"' <<<"$OUT"
+
+    head=${token%%.*} claims=${token#*.} claims=${claims%.*}
+    says 1 'not valid: the signature' inspect "$head.$claims.AAAA"
+    jq -e '.valid == false' <<<"$OUT"
+    says 1 'not valid: the signature' inspect "$head.$(printf '{"sub":"root"}' | basenc --base64url | tr -d =).${token##*.}"
+    says 1 'not valid' inspect "$(printf '{"alg":"none"}' | basenc --base64url | tr -d =).$claims."
+    says 1 'not valid' inspect garbage
+    says 1 'not valid' inspect </dev/null
+    says 1 'too long' inspect < <(head -c 70000 /dev/zero | tr '\0' x)
+    configure audience somebody-else
+    says 1 'not valid: ' inspect "$token"
+    configure audience https://api.example.com/apiops/auth
+    exits 0 inspect "$token"
+    configure issuer https://other.example.com
+    says 1 'not valid: ' inspect "$token"
+    configure issuer https://api.example.com/apiops/auth
+    rm "$KEYS"
+    exits 0 key rotate
+    says 1 'not valid: ' inspect "$token"
+}
