@@ -1,6 +1,6 @@
 #!/bin/bash
 # curl. By Basic it sends what it is given, not encoded.
-set -eu
+set -euo pipefail
 
 while IFS= read -r case; do
     field() { jq -r --arg name "$1" '.[$name] // empty' <<<"$case"; }

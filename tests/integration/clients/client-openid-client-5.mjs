@@ -8,7 +8,9 @@ const issuer = new Issuer({ issuer: 'https://api.example.com/apiops/auth', token
 async function fetchToken({ method, client_id, client_secret, scope }) {
     const client = new issuer.Client({ client_id, client_secret, token_endpoint_auth_method: method });
     try {
-        return await client.grant({ grant_type: 'client_credentials', ...(scope ? { scope } : {}) });
+        const set = await client.grant({ grant_type: 'client_credentials', ...(scope ? { scope } : {}) });
+        // What is left of it: the library keeps the time of the end.
+        return { ...set, expires_in: set.expires_in };
     } catch (error) {
         if (error instanceof errors.OPError) {
             const { statusCode: status } = error.response ?? {};

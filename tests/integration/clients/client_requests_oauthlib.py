@@ -24,7 +24,8 @@ def fetch(case):
     try:
         return session.fetch_token(sys.argv[1], **how)
     except OAuth2Error as error:
-        return {"status": error.status_code, "error": error.error, "error_description": error.description}
+        # Its status_code is a constant of the error's class, not the answer's.
+        return {"error": error.error, "error_description": error.description}
 
 
 answer_lines(fetch, "answer")
