@@ -100,12 +100,8 @@ start_server() {
     wait_until "the start of $SERVER" is_serving
 }
 
-# Everything up to a server, $SERVER, that answers on $URL and $TLS_URL.
-setup_server() {
-    make_folder
-    add_request_accounts
-    add_load_account
-    add_slow_account
+# serve: the folder is there with its accounts; from here to a server, $SERVER, that answers on $URL and $TLS_URL.
+serve() {
     own "$DIR/etc"
     PORT=$(free_port)
     TLS_PORT=$(free_port)
@@ -117,6 +113,15 @@ setup_server() {
         nginx | apache-mod_proxy_fcgi) start_spawn_fcgi ;;
     esac
     start_server
+}
+
+# What the tests of a web server begin with.
+setup_server() {
+    make_folder
+    add_request_accounts
+    add_load_account
+    add_slow_account
+    serve
 }
 
 # The web server itself, gracefully: what its children, or its log, show when it is done.
