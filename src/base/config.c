@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-enum { SIZE_LIMIT = 1024 * 1024 };
+enum { SIZE_LIMIT = 1024 * 1024, VERIFY_QUEUE = 32 };
 
 /* What the reader, the handler and the setters share while one file is read. */
 struct loading {
@@ -112,6 +112,30 @@ static void set_computed_defaults(struct loading *loading)
         config->verify_concurrency = usable_cpus();
 }
 
+/* 0: it is not given. */
+static size_t line_of(const struct loading *loading, const char *key)
+{
+    return loading->given_at[config_key_find(key) - config_keys];
+}
+
+/* Credentials that are proven already are to find a thread, however many wait to be verified. What the
+ * operator says of it must not contradict itself; a default gives way. */
+static void set_verify_queue(struct loading *loading)
+{
+    struct config *config = loading->place.config;
+    const size_t queue_line = line_of(loading, "verify_queue");
+    const size_t line = queue_line > 0 ? queue_line : line_of(loading, "verify_concurrency");
+    const long room = config->threads - config->verify_concurrency - 1;
+    if (queue_line == 0)
+        config->verify_queue = room < 0 ? 0 : room < VERIFY_QUEUE ? room : VERIFY_QUEUE;
+    if (config->verify_queue > room && line > 0 && line_of(loading, "threads") > 0)
+        report_problem(
+            loading->place.report, SEVERITY_ERROR, loading->place.file, line,
+            "verify_concurrency (%ld) and verify_queue (%ld) together must be less than threads (%ld): "
+            "lower them, or raise threads",
+            config->verify_concurrency, config->verify_queue, config->threads);
+}
+
 static struct config *parse(const char *path, const struct file_content *content, struct report *report)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
@@ -130,6 +154,7 @@ static struct config *parse(const char *path, const struct file_content *content
     loading.place.line = 0;
     set_defaults(&loading);
     set_computed_defaults(&loading);
+    set_verify_queue(&loading);
     return config;
 }
 

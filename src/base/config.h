@@ -10,6 +10,9 @@
 #include "base/refcount.h"
 #include "base/report.h"
 
+/* The most that `threads` and `verify_concurrency` may be. */
+enum { CONFIG_THREADS = 4096, CONFIG_VERIFIERS = 256 };
+
 struct config {
     refcount holders;
     char *file; /* where it was read from */

@@ -1,9 +1,13 @@
 #include "endpoint/decision.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cidr.h"
 #include "base/clock.h"
+
+/* Of a number of 64 bits in decimal. */
+enum { NUMBER_SIZE = 21 };
 
 void decision_start(struct decision *decision)
 {
@@ -32,14 +36,23 @@ static const struct outcome {
     const char *name;
     enum log_level level;
 } issued = {"issued", LOG_LEVEL_INFO}, rejected = {"rejected", LOG_LEVEL_INFO},
-  refused = {"refused", LOG_LEVEL_WARN}, failed = {"failed", LOG_LEVEL_ERROR};
+  refused = {"refused", LOG_LEVEL_WARN}, deferred = {"deferred", LOG_LEVEL_WARN},
+  failed = {"failed", LOG_LEVEL_ERROR};
 
 static const struct outcome *outcome_of(enum oauth_error error)
 {
     if (error == OAUTH_NO_ERROR)
         return &issued;
-    const unsigned status = oauth_error_row(error)->status;
-    return status >= 500 ? &failed : status == 401 ? &refused : &rejected;
+    switch (oauth_error_row(error)->status) {
+    case 401:
+        return &refused;
+    case 500:
+        return &failed;
+    case 503:
+        return &deferred;
+    default:
+        return &rejected;
+    }
 }
 
 /* An address as it stands, so that fail2ban and awk find it; anything else in quotes. */
@@ -65,10 +78,13 @@ void decision_log(const struct decision *decision, const struct service *service
                                                                                 : sizeof decision->client_id;
     char client_id[LOG_QUOTED_SIZE(DECISION_CLIENT_ID_SIZE)];
     char source[LOG_QUOTED_SIZE(64)];
+    char line[NUMBER_SIZE] = "-";
+    if (decision->line > 0)
+        snprintf(line, sizeof line, "%zu", decision->line);
     log_quote(client_id, sizeof client_id, decision->client_id, kept);
     log_write(service->log, outcome->level,
-              "outcome=%s reason=%s client_id=%s%s source=%s line=%zu method=%s ms=%.3f", outcome->name,
+              "outcome=%s reason=%s client_id=%s%s source=%s line=%s method=%s ms=%.3f", outcome->name,
               decision->reason, client_id, kept < decision->client_id_length ? "…" : "",
-              source_text(source, sizeof source, request->source), decision->line,
+              source_text(source, sizeof source, request->source), line,
               decision->method != NULL ? decision->method : "-", clock_monotonic_ms() - decision->started_ms);
 }

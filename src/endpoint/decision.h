@@ -28,8 +28,9 @@ void decision_refuse(struct decision *decision, const struct service *service, e
 
 void decision_set_client_id(struct decision *decision, struct text client_id);
 
-/* outcome=issued|refused|rejected|failed reason=… client_id="…" source=… line=… method=… ms=…; issued and
- * rejected (a request that is not well made) at level info, refused (credentials) at warn, failed at error.
+/* outcome=issued|refused|rejected|deferred|failed reason=… client_id="…" source=… line=… method=… ms=…;
+ * issued and rejected (a request that is not well made) at level info, refused (credentials) at warn, failed
+ * at error.
  */
 void decision_log(const struct decision *decision, const struct service *service,
                   const struct http_request *request);

@@ -54,10 +54,12 @@ static void serve_until_stopped(struct workers *workers, struct service_slot *sl
     for (;;) {
         const int received = wait_for_signal(service_slot_watch(slot));
         workers_watch(workers);
-        if (received == SIGHUP)
-            service_slot_reload(slot);
-        else if (received != 0)
+        if (received != 0 && received != SIGHUP)
             return;
+        if (received == SIGHUP) {
+            service_slot_reload(slot);
+            workers_configure(workers);
+        }
     }
 }
 

@@ -38,15 +38,15 @@ struct workers {
     int listener;
     int epoll;
     int ended; /* an eventfd: readable when the threads are to end */
-    long most;
-    double timeout_ms;
+    atomic_long most;
+    atomic_long timeout_ms;
     atomic_bool stopping;
     double stopped_ms;
     atomic_long waiting;   /* threads in epoll_wait() */
     atomic_long fresh;     /* accepted connections without a request yet */
     pthread_mutex_t mutex; /* guards the two below */
     long count;
-    struct worker *worker; /* room for `most` */
+    struct worker *worker; /* room for CONFIG_THREADS */
 };
 
 static bool start_thread(struct workers *workers);
@@ -61,7 +61,7 @@ static void watch_begins(struct worker *worker, int descriptor)
 {
     pthread_mutex_lock(&worker->mutex);
     worker->descriptor = descriptor;
-    worker->deadline_ms = clock_monotonic_ms() + worker->all->timeout_ms;
+    worker->deadline_ms = clock_monotonic_ms() + (double)atomic_load(&worker->all->timeout_ms);
     pthread_mutex_unlock(&worker->mutex);
 }
 
@@ -98,9 +98,9 @@ static void serve_connection(struct worker *worker, uint64_t event)
         close(descriptor);
 }
 
-static bool set_time_limits(int descriptor, double timeout_ms)
+static bool set_time_limits(int descriptor, long timeout_ms)
 {
-    const struct timeval limit = {.tv_sec = (time_t)(timeout_ms / 1000)};
+    const struct timeval limit = {.tv_sec = timeout_ms / 1000};
     return setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
            setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0;
 }
@@ -113,7 +113,7 @@ static bool accept_connection(struct workers *workers)
     if (descriptor < 0)
         return false;
     atomic_fetch_add(&workers->fresh, 1);
-    if (set_time_limits(descriptor, workers->timeout_ms) &&
+    if (set_time_limits(descriptor, atomic_load(&workers->timeout_ms)) &&
         set_event(workers, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT,
                   (uint64_t)descriptor | EVENT_FRESH))
         return true;
@@ -172,7 +172,7 @@ static bool start_thread(struct workers *workers)
     if (pthread_attr_init(&attributes) != 0)
         return false;
     pthread_mutex_lock(&workers->mutex);
-    if (workers->count < workers->most) {
+    if (workers->count < atomic_load(&workers->most)) {
         struct worker *worker = &workers->worker[workers->count];
         *worker = (struct worker){.all = workers, .descriptor = -1, .mutex = PTHREAD_MUTEX_INITIALIZER};
         atomic_fetch_add(&workers->waiting, 1);
@@ -200,20 +200,24 @@ static void free_workers(struct workers *workers)
     free(workers);
 }
 
+void workers_configure(struct workers *workers)
+{
+    struct service *service = service_slot_hold(workers->slot);
+    atomic_store(&workers->most, service->config->threads);
+    atomic_store(&workers->timeout_ms, service->config->request_timeout * 1000);
+    service_release(service);
+}
+
 struct workers *workers_start(int listener, struct service_slot *slot)
 {
     struct workers *workers = calloc(1, sizeof *workers);
     if (workers == NULL)
         return NULL;
-    struct service *service = service_slot_hold(slot);
-    workers->most = service->config->threads;
-    workers->timeout_ms = (double)service->config->request_timeout * 1000;
-    service_release(service);
-
     workers->slot = slot;
+    workers_configure(workers);
     workers->listener = listener;
     workers->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    workers->worker = calloc((size_t)workers->most, sizeof *workers->worker);
+    workers->worker = calloc(CONFIG_THREADS, sizeof *workers->worker);
     workers->epoll = epoll_create1(EPOLL_CLOEXEC);
     workers->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const int flags = fcntl(listener, F_GETFL);

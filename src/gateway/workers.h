@@ -7,9 +7,11 @@
 
 struct workers;
 
-/* Starts serving on `listener`, which it takes over. `threads`, `request_timeout` are the first snapshot's.
- * NULL with errno set. */
+/* Starts serving on `listener`, which it takes over. NULL with errno set. */
 struct workers *workers_start(int listener, struct service_slot *slot);
+
+/* Takes `threads` and `request_timeout` from the current snapshot. Threads that are there already stay. */
+void workers_configure(struct workers *workers);
 
 /* Drops the connections whose request has been in hand for longer than request_timeout. Call it a few times a
  * second. */

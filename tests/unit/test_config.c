@@ -164,6 +164,17 @@ static void test_one_problem(void **state)
         {ISSUER "threads = x\nthreads = 5\n",
          PROBLEM(2, "threads must be a whole number from 1 to 4096")
              PROBLEM(3, "threads is given a second time, after line 2: take one of them out")},
+        {ISSUER "threads = 4\nverify_concurrency = 2\nverify_queue = 2\n",
+         PROBLEM(4,
+                 "verify_concurrency (2) and verify_queue (2) together must be less than threads (4): lower "
+                 "them, or raise threads")},
+        {ISSUER "threads = 4\nverify_concurrency = 4\n",
+         PROBLEM(3,
+                 "verify_concurrency (4) and verify_queue (0) together must be less than threads (4): lower "
+                 "them, or raise threads")},
+        {ISSUER "threads = 4\nverify_concurrency = 2\nverify_queue = 1\n", ""},
+        {ISSUER "threads = 1\n", ""},
+        {ISSUER "verify_queue = 65536\n", ""},
         {ISSUER "threads = 0x10\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
         {ISSUER "threads = 5 s\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
         {ISSUER "sandbox = true\n", PROBLEM(2, "sandbox must be yes or no")},
