@@ -75,8 +75,10 @@ $(BUILD)/unit/%: tests/unit/%.c $(ARCHIVE)
 	$(SAY) TEST $@
 	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka -lfcgi $(LIBS)
 
-.PHONY: unit
+.PHONY: unit-programs unit
+unit-programs: $(UNIT)
 unit: $(UNIT)
+	@tests/tools/check.sh $(BUILD)/check $(UNIT) --
 
 # What the machine lacks is installed first; tests/tools/packages is the list.
 NEED  := tests/tools/need.sh
@@ -93,7 +95,7 @@ run:
 .PHONY: check
 check:
 	@$(NEED) build run check
-	@$(MAKE) $(JOBS) WERROR=-Werror all unit
+	@$(MAKE) $(JOBS) WERROR=-Werror all unit-programs
 	@FCGI=$(abspath $(FCGI)) TOKENCTL=$(abspath $(TOKENCTL)) \
 	    tests/tools/check.sh $(BUILD)/check $(UNIT) -- $(TESTS)
 

@@ -27,7 +27,7 @@ run() {
     printf '\n%s\n' "=== $name: ${variables[*]}"
     # shellcheck disable=SC2086
     if make --no-print-directory -j2 "${variables[@]}" BUILD="$build" FCGI="$build/token.fcgi" TOKENCTL="$build/tokenctl" \
-        WERROR=-Werror all unit >"$build.log" 2>&1; then
+        WERROR=-Werror all unit-programs >"$build.log" 2>&1; then
         mapfile -t units < <(find "$build/unit" -type f -executable | sort)
         FCGI=$PWD/$build/token.fcgi TOKENCTL=$PWD/$build/tokenctl \
             "$here/check.sh" "$build/check" "${units[@]}" -- "$@" | tee "$build.out"
