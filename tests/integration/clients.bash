@@ -12,20 +12,20 @@ npm_ci() {
         fail "npm ci could not install the client libraries: $(<"$DIR/log/npm.log")"
 }
 
+# install_packages SOURCE FOLDER: the folder is there when all is in it.
+install_packages() {
+    rm -rf "$2.new"
+    mkdir "$2.new" && cp "$1"/package*.json "$2.new" && (cd "$2.new" && npm_ci) && mv "$2.new" "$2"
+}
+
 # Prints the folder with node_modules for this lock file. Files of tests run at once: the first one installs.
 node_packages() {
     local source=$REPOSITORY/tests/integration/clients folder
     folder=$CACHE/node-$(cat "$source"/package*.json | sha256sum | cut -c -16)
-    (
+    {
         flock 9
-        [[ ! -e $folder ]] || exit 0
-        rm -rf "$folder.new"
-        mkdir "$folder.new"
-        cp "$source"/package*.json "$folder.new"
-        cd "$folder.new"
-        npm_ci 9>&-
-        mv "$folder.new" "$folder"
-    ) 9>"$CACHE/lock" || return
+        [[ -e $folder ]] || install_packages "$source" "$folder" 9>&-
+    } 9>"$CACHE/lock" || return
     printf '%s\n' "$folder"
 }
 
