@@ -1,0 +1,221 @@
+#include "account/password.h"
+
+#include "fixture.h"
+
+#include "failing_malloc.h"
+
+/* All of "secret", at low cost. */
+#define SHA512                                                                                               \
+    "$6$rounds=1000$XhQU4f325YT8tbdQ$ThqPpmjY3PJKa08t02ITMopgf7XUMkE6Su2ByBLI0/"                             \
+    "MGvClDqVPydii2yNzqT00Qv2dfXZTijtDbaFdTHDkMi1"
+#define BCRYPT "$2b$04$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
+
+static const struct {
+    const char *name;
+    const char *hash;
+    bool legacy;
+} methods[] = {
+    {"yescrypt", "$y$j75$CY55zim/v2uy9ExAF0azS0$opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA", false},
+    {"gost-yescrypt", "$gy$j75$oDeWKM98c1.Y0HmEkVMCT0$h3RgP7q7b5BrXQzbZl/NGladDCDMbJ84db.o5N2bWQ2", false},
+    {"scrypt", "$7$BU..../....7mu6FlbBjG6oJp2/pLw7S.$3xziGkjWNcf22iPFnobJOzAWFyevnW8Rc1A8Xn8CCK.", false},
+    {"bcrypt", "$2a$04$g.CNbLt31oPLDq6Za4LfdekSaPBf1Oaj4joUWWEDgv5VhIS8fIc9.", false},
+    {"bcrypt", BCRYPT, false},
+    {"bcrypt", "$2y$04$gRGZ1veTwmMC3rO1KXjo2uef/8nDpyG3m6FODmI6egkWhsr/IhrYq", false},
+    {"sha512crypt", SHA512, false},
+    {"sha256crypt", "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642", false},
+    {"md5crypt", "$1$oXWXtWY8$dIkvDJkDbZMOD.mKav8za1", true},
+    {"sha1crypt", "$sha1$85$XhJ2PUfZAPTBGzCmOCad$ZATx86olHf7GUwYmX2yBPBQFpHiy", true},
+    {"sunmd5", "$md5,rounds=84647$LKawoOyB$$ijQGw.U8DQGljTtFJLQEE0", true},
+    {"descrypt", "y0g2eFQ2cQ8fM", true},
+    {"bsdicrypt", "_/...vC/NiU.EvoXfYlw", true},
+};
+
+static enum password_result verify(const char *hash, const char *secret, size_t length)
+{
+    const char *why = NULL;
+    const struct password_method *method = password_method_of(text_of(hash), true, &why);
+    assert_non_null(method);
+    return password_verify(method, text_of(hash), (struct text){secret, length});
+}
+
+static void test_methods(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(methods); i++) {
+        const char *why = NULL;
+        const char *hash = methods[i].hash;
+        const struct password_method *strict = password_method_of(text_of(hash), false, &why);
+        check_row((strict == NULL) == methods[i].legacy, "legacy", i, hash);
+        check_row(strict != NULL || strstr(why, "allow_legacy_hashes") != NULL, "remedy", i, hash);
+        const struct password_method *method = password_method_of(text_of(hash), true, &why);
+        check_row(method != NULL && why == NULL, "not admitted", i, hash);
+        check_row(strcmp(method->name, methods[i].name) == 0, method->name, i, hash);
+        check_row(verify(hash, "secret", 6) == PASSWORD_MATCH, "no match", i, hash);
+        check_row(verify(hash, "Secret", 6) == PASSWORD_MISMATCH, "match", i, hash);
+        check_row(verify(hash, "", 0) == PASSWORD_MISMATCH, "match of nothing", i, hash);
+    }
+}
+
+/* A hash with a character less, or another in a place that matters, is never admitted. */
+static void test_cut_short(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(methods); i++) {
+        const char *why = NULL;
+        const char *hash = methods[i].hash;
+        const size_t length = strlen(hash);
+        for (size_t cut = 0; cut < length; cut++) {
+            /* Thirteen characters without a '$' are DES. */
+            const bool is_des = cut == 13 && memchr(hash, '$', cut) == NULL && hash[0] != '_';
+            check_row(is_des || password_method_of((struct text){hash, cut}, true, &why) == NULL, "cut", i,
+                      hash);
+            check_row(is_des || why != NULL, "no reason", i, hash);
+        }
+        char longer[256];
+        snprintf(longer, sizeof longer, "%sx", hash);
+        check_row(password_method_of(text_of(longer), true, &why) == NULL, "longer", i, longer);
+        snprintf(longer, sizeof longer, "%s", hash);
+        longer[length - 1] = ' ';
+        check_row(password_method_of(text_of(longer), true, &why) == NULL, "blank", i, longer);
+    }
+}
+
+static void test_foreign(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *hash;
+        const char *remedy;
+    } rows[] = {
+        {"", "tokenctl passwd"},
+        {"secret", "plain text"},
+        {"$apr1$abcdefgh$vsQfRGmGM1dY9fUMRXTCm1", "htpasswd -B"},
+        {"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "htpasswd -B"},
+        {"{SSHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "htpasswd -B"},
+        {"$2x$04$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi", "$2x$"},
+        {"$3$$8846f7eaee8fb117ad06bdd830b7586c", "NT hash"},
+        {"$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$abc", "Argon2"},
+        {"$6$", "cut short"},
+        {"$6$salt", "cut short"},
+        {"$y$j9T$", "cut short"},
+        {"$unknown$abc$def", "cut short or malformed"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const char *why = NULL;
+        check_row(password_method_of(text_of(rows[i].hash), true, &why) == NULL, "admitted", i, rows[i].hash);
+        check_row(strstr(why, rows[i].remedy) != NULL, why, i, rows[i].remedy);
+    }
+}
+
+/* bcrypt reads 72 bytes, everything else 511. What is longer never matches, and takes as long. */
+static void test_long_secrets(void **state)
+{
+    (void)state;
+    char secret[600];
+    memset(secret, 'x', sizeof secret);
+    static const char *const prefixes[] = {"$2b$", "$6$"};
+    static const size_t longest[] = {72, 511};
+    for (size_t i = 0; i < ROWS(prefixes); i++) {
+        const size_t counted = longest[i];
+        const size_t lengths[] = {counted, counted + 1, 512, 600};
+        /* The hash of as much as counts; a longer secret has it, too, where it is cut. */
+        static const char *const hashes[] = {"$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i",
+                                             NULL};
+        char *made = i == 1 ? password_hash((struct text){secret, counted}, true) : NULL;
+        const char *hash = made != NULL ? made : hashes[i];
+        for (size_t j = 0; j < ROWS(lengths); j++)
+            check_row(verify(hash, secret, lengths[j]) ==
+                          (lengths[j] == counted ? PASSWORD_MATCH : PASSWORD_MISMATCH),
+                      "result", lengths[j], prefixes[i]);
+        free(made);
+    }
+}
+
+static void test_hash(void **state)
+{
+    (void)state;
+    for (int random = 0; random < 2; random++) {
+        const char *secret = "a b+c%d\xc3\xa9";
+        char *one = password_hash(text_of(secret), random);
+        char *two = password_hash(text_of(secret), random);
+        assert_non_null(one);
+        assert_non_null(two);
+        assert_string_not_equal(one, two);
+        assert_int_equal(strncmp(one, random ? "$6$rounds=1000$" : "$y$", random ? 15 : 3), 0);
+        assert_int_equal(verify(one, secret, strlen(secret)), PASSWORD_MATCH);
+        assert_int_equal(verify(one, secret, strlen(secret) - 1), PASSWORD_MISMATCH);
+        free(one);
+        free(two);
+    }
+}
+
+static void test_hash_refuses(void **state)
+{
+    (void)state;
+    char secret[512];
+    memset(secret, 'x', sizeof secret);
+    const struct text rows[] = {BYTES(""), BYTES("a\0b"), {secret, 512}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        errno = 0;
+        char *hash = password_hash(rows[i], true);
+        check_row(hash == NULL && errno == EINVAL, "hashed", i, rows[i].data);
+    }
+    char *hash = password_hash((struct text){secret, 511}, true);
+    assert_non_null(hash);
+    free(hash);
+}
+
+/* The form is right, but what it says is not computed. */
+static void test_unusable(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "$2b$03$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi",
+        "$2b$xx$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi",
+        "$y$!!$CY55zim/v2uy9ExAF0azS0$opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA",
+        "$y$zzzzzz$CY55zim/v2uy9ExAF0azS0$opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA",
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const char *why = NULL;
+        const struct password_method *method = password_method_of(text_of(rows[i]), false, &why);
+        if (method != NULL)
+            check_row(password_verify(method, text_of(rows[i]), text_of("secret")) == PASSWORD_UNUSABLE,
+                      "computed", i, rows[i]);
+    }
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    bool failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        const enum password_result result = verify(SHA512, "secret", 6);
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        check_row(result == (failed ? PASSWORD_NO_MEMORY : PASSWORD_MATCH), "result", (size_t)allowed, "");
+    }
+    failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        char *hash = password_hash(text_of("secret"), true);
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        check_row((hash == NULL) == failed, "hash", (size_t)allowed, "");
+        free(hash);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_methods),  cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_foreign),  cmocka_unit_test(test_long_secrets),
+        cmocka_unit_test(test_hash),     cmocka_unit_test(test_hash_refuses),
+        cmocka_unit_test(test_unusable), cmocka_unit_test(test_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
