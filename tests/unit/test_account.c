@@ -1,0 +1,223 @@
+#include "account/account.h"
+
+#include "fixture.h"
+
+#include "base/clock.h"
+
+#define HASH "$2b$04$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
+#define LEGACY "$1$oXWXtWY8$dIkvDJkDbZMOD.mKav8za1"
+
+static bool text_equals(struct text text, const char *expected)
+{
+    return expected == NULL ? text.data == NULL : text.data != NULL && text_is(text, expected);
+}
+
+static void test_good(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        struct {
+            const char *client_id;
+            const char *hash;
+            const char *scope; /* NULL: absent */
+            const char *from;
+            int64_t lifetime;
+            int64_t expires;
+            bool locked;
+            bool introspect;
+        } account;
+    } rows[] = {
+        {"a:" HASH, {"a", HASH, NULL, NULL, -1, CLOCK_NEVER, false, false}},
+        {"a:" HASH "\r", {"a", HASH, NULL, NULL, -1, CLOCK_NEVER, false, false}},
+        {"a:" HASH ":", {"a", HASH, NULL, NULL, -1, CLOCK_NEVER, false, false}},
+        {"a:" HASH ":   ", {"a", HASH, NULL, NULL, -1, CLOCK_NEVER, false, false}},
+        {"a b \xc3\xa9:" HASH, {"a b \xc3\xa9", HASH, NULL, NULL, -1, CLOCK_NEVER, false, false}},
+        {" a:" HASH, {" a", HASH, NULL, NULL, -1, CLOCK_NEVER, false, false}},
+        {"a:" HASH ":scope=read", {"a", HASH, "read", NULL, -1, CLOCK_NEVER, false, false}},
+        {"a:" HASH ":scope=read,write:x,https://a/b",
+         {"a", HASH, "read,write:x,https://a/b", NULL, -1, CLOCK_NEVER, false, false}},
+        {"a:" HASH ":lifetime=0", {"a", HASH, NULL, NULL, 0, CLOCK_NEVER, false, false}},
+        {"a:" HASH ":lifetime=315360000", {"a", HASH, NULL, NULL, 315360000, CLOCK_NEVER, false, false}},
+        {"a:" HASH ":expires=2027-01-31", {"a", HASH, NULL, NULL, -1, 1801353600, false, false}},
+        {"a:" HASH ":expires=2027-01-31T12:00:00Z", {"a", HASH, NULL, NULL, -1, 1801396800, false, false}},
+        {"a:" HASH ":from=192.0.2.0/24,2001:db8::/32",
+         {"a", HASH, NULL, "192.0.2.0/24,2001:db8::/32", -1, CLOCK_NEVER, false, false}},
+        {"a:" HASH ":introspect", {"a", HASH, NULL, NULL, -1, CLOCK_NEVER, false, true}},
+        {"a:" HASH ":  introspect  lifetime=5 scope=x from=::1 expires=1970-01-01 ",
+         {"a", HASH, "x", "::1", 5, 0, false, true}},
+        {"a:!" HASH, {"a", HASH, NULL, NULL, -1, CLOCK_NEVER, true, false}},
+        {"a:*" HASH ":scope=x", {"a", HASH, "x", NULL, -1, CLOCK_NEVER, true, false}},
+        {"a:!!" HASH, {"a", HASH, NULL, NULL, -1, CLOCK_NEVER, true, false}},
+        {"a:!", {"a", "", NULL, NULL, -1, CLOCK_NEVER, true, false}},
+        {"a:*", {"a", "", NULL, NULL, -1, CLOCK_NEVER, true, false}},
+        {"a:!not a hash", {"a", "not a hash", NULL, NULL, -1, CLOCK_NEVER, true, false}},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct account account;
+        const char *why = NULL;
+        const enum account_line kind = account_parse(text_of(rows[i].line), false, &account, &why);
+        check_row(kind == ACCOUNT_LINE_USABLE && why == NULL, why != NULL ? why : "kind", i, rows[i].line);
+        check_row(text_equals(account.client_id, rows[i].account.client_id), "client_id", i, rows[i].line);
+        check_row(text_equals(account.hash, rows[i].account.hash), "hash", i, rows[i].line);
+        check_row(text_equals(account.scope, rows[i].account.scope), "scope", i, rows[i].line);
+        check_row(text_equals(account.from, rows[i].account.from), "from", i, rows[i].line);
+        check_row(account.lifetime == rows[i].account.lifetime, "lifetime", i, rows[i].line);
+        check_row(account.expires == rows[i].account.expires, "expires", i, rows[i].line);
+        check_row(account.locked == rows[i].account.locked, "locked", i, rows[i].line);
+        check_row(account.introspect == rows[i].account.introspect, "introspect", i, rows[i].line);
+    }
+}
+
+static void test_ignored(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"", "\r", " ", "\t \t", "#", "# a:b", "#a:" HASH "\r"};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct account account;
+        const char *why = NULL;
+        check_row(account_parse(text_of(rows[i]), false, &account, &why) == ACCOUNT_LINE_IGNORED, "kind", i,
+                  rows[i]);
+    }
+}
+
+static void test_unusable(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text line;
+        const char *why;       /* a part of it */
+        const char *client_id; /* NULL: none is told */
+    } rows[] = {
+        {BYTES("a"), "no ':'", NULL},
+        {BYTES("just some words"), "no ':'", NULL},
+        {BYTES(":" HASH), "empty", NULL},
+        {BYTES("a\x7f:" HASH), "control character", NULL},
+        {BYTES("a\xff:" HASH), "UTF-8", NULL},
+        {BYTES("a:"), "no hash", "a"},
+        {BYTES("a:secret"), "plain text", "a"},
+        {BYTES("a:" LEGACY), "allow_legacy_hashes", "a"},
+        {BYTES("a:$apr1$x$y"), "htpasswd -B", "a"},
+        {BYTES("a: " HASH), "no hash of a known method", "a"},
+        {BYTES("a:" HASH " "), "cut short or malformed", "a"},
+        {BYTES("a:" HASH ":scope"), "scope=", "a"},
+        {BYTES("a:" HASH ":scope="), "scope=", "a"},
+        {BYTES("a:" HASH ":scope=a,,b"), "scope=", "a"},
+        {BYTES("a:" HASH ":scope=a,b,a"), "scope=", "a"},
+        {BYTES("a:" HASH ":scope=a\"b"), "scope=", "a"},
+        {BYTES("a:" HASH ":scope=\xc3\xa9"), "scope=", "a"},
+        {BYTES("a:" HASH ":lifetime=-1"), "lifetime=", "a"},
+        {BYTES("a:" HASH ":lifetime=315360001"), "lifetime=", "a"},
+        {BYTES("a:" HASH ":lifetime=1h"), "lifetime=", "a"},
+        {BYTES("a:" HASH ":lifetime=99999999999999999999"), "lifetime=", "a"},
+        {BYTES("a:" HASH ":lifetime"), "lifetime=", "a"},
+        {BYTES("a:" HASH ":expires=2027-02-29"), "expires=", "a"},
+        {BYTES("a:" HASH ":expires=2027-01-31T12:00:00"), "expires=", "a"},
+        {BYTES("a:" HASH ":expires=2027-01-31T12:00:00+01:00"), "expires=", "a"},
+        {BYTES("a:" HASH ":expires=tomorrow"), "expires=", "a"},
+        {BYTES("a:" HASH ":from=192.0.2.1/24"), "from=", "a"},
+        {BYTES("a:" HASH ":from=192.0.2.0/33"), "from=", "a"},
+        {BYTES("a:" HASH ":from=example.com"), "from=", "a"},
+        {BYTES("a:" HASH ":from=192.0.2.1,"), "from=", "a"},
+        {BYTES("a:" HASH ":introspect=yes"), "introspect", "a"},
+        {BYTES("a:" HASH ":comment"), "unknown attribute", "a"},
+        {BYTES("a:" HASH ":Scope=a"), "unknown attribute", "a"},
+        {BYTES("a:" HASH ":scope=a scope=b"), "twice", "a"},
+        {BYTES("a:" HASH ":introspect introspect"), "twice", "a"},
+        {BYTES("a:" HASH ":scope=a\tlifetime=5"), "control character", "a"},
+        {BYTES("a:" HASH "\0:scope=a"), "malformed", "a"},
+        {BYTES("a:!\0"), "control character", "a"},
+        {BYTES("a:!" HASH ":from=nowhere"), "from=", "a"},
+        {BYTES("a:!" HASH ":\xff"), "UTF-8", "a"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct account account;
+        const char *why = NULL;
+        const enum account_line kind = account_parse(rows[i].line, false, &account, &why);
+        check_row(kind == ACCOUNT_LINE_UNUSABLE, "kind", i, rows[i].line.data);
+        check_row(strstr(why, rows[i].why) != NULL, why, i, rows[i].line.data);
+        if (rows[i].client_id != NULL)
+            check_row(text_equals(account.client_id, rows[i].client_id), "client_id", i, rows[i].line.data);
+    }
+}
+
+static void test_legacy_allowed(void **state)
+{
+    (void)state;
+    struct account account;
+    const char *why = NULL;
+    assert_int_equal(account_parse(text_of("a:" LEGACY), true, &account, &why), ACCOUNT_LINE_USABLE);
+    assert_int_equal(account_parse(text_of("a:$apr1$x$y"), true, &account, &why), ACCOUNT_LINE_UNUSABLE);
+}
+
+static void test_source(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from;
+        const char *source; /* NULL: not known */
+        bool admitted;
+    } rows[] = {
+        {NULL, "192.0.2.1", true},
+        {NULL, NULL, true},
+        {"192.0.2.0/24", NULL, false},
+        {"192.0.2.0/24", "192.0.2.255", true},
+        {"192.0.2.0/24", "192.0.3.0", false},
+        {"192.0.2.0/24", "::ffff:192.0.2.1", true},
+        {"::ffff:192.0.2.0/120", "192.0.2.1", true},
+        {"192.0.2.1", "192.0.2.1", true},
+        {"192.0.2.1", "192.0.2.2", false},
+        {"192.0.2.1,2001:db8::/32", "2001:db8:1::2", true},
+        {"192.0.2.1,2001:db8::/32", "2001:db9::2", false},
+        {"0.0.0.0/0", "203.0.113.9", true},
+        {"0.0.0.0/0", "2001:db8::1", false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct address address;
+        const char *source = rows[i].source;
+        const struct account account = {.from = text_of(rows[i].from)};
+        if (source != NULL)
+            assert_true(address_parse(source, strlen(source), &address));
+        check_row(account_admits_source(&account, source != NULL ? &address : NULL) == rows[i].admitted,
+                  "admitted", i, source != NULL ? source : "");
+    }
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text;
+        bool client_id;
+        bool attributes;
+    } rows[] = {
+        {BYTES("a"), true, false},
+        {BYTES("#a"), false, false},
+        {BYTES("a#"), true, false},
+        {BYTES("a:b"), false, false},
+        {BYTES("a\nb"), false, false},
+        {BYTES("a\0b"), false, false},
+        {BYTES("\xc3\xa9"), true, false},
+        {BYTES("\xc3"), false, false},
+        {BYTES("scope=a lifetime=5"), true, true},
+        {BYTES("scope=a\nb:c"), false, false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        check_row((account_client_id_fault(rows[i].text) == NULL) == rows[i].client_id, "client_id", i,
+                  rows[i].text.data);
+        check_row((account_attributes_fault(rows[i].text) == NULL) == rows[i].attributes, "attributes", i,
+                  rows[i].text.data);
+    }
+    assert_non_null(account_client_id_fault(text_of("")));
+    assert_null(account_attributes_fault(text_of("")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),     cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_unusable), cmocka_unit_test(test_legacy_allowed),
+        cmocka_unit_test(test_source),   cmocka_unit_test(test_parts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
