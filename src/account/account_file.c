@@ -1,14 +1,12 @@
 #include "account/account_file.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "account/account.h"
+#include "base/buffer.h"
 #include "base/file.h"
-#include "base/secret.h"
 
 #define LARGEST_FILE (((size_t)1 << 31) - 1)
 
@@ -27,7 +25,7 @@ struct edit {
     const struct command *command;
     size_t matches; /* lines of client_id in the file */
     bool changed;
-    FILE *out;
+    struct buffer out;
     struct text newline; /* the file's convention */
 };
 
@@ -40,8 +38,7 @@ struct command {
 
 static void put(struct edit *edit, struct text text)
 {
-    if (text.length > 0)
-        fwrite(text.data, 1, text.length, edit->out);
+    buffer_add(&edit->out, text);
 }
 
 static void put_account(struct edit *edit, bool locked, struct text hash, struct text attributes,
@@ -218,23 +215,18 @@ static enum account_change fail(struct report *report, const char *path, const c
 static enum account_change rewrite(const char *path, struct edit *edit, const struct file_content *content,
                                    struct report *report)
 {
-    char *data = NULL;
-    size_t size = 0;
-    edit->out = open_memstream(&data, &size);
-    if (edit->out == NULL)
-        return fail(report, path, "the change cannot be made");
     const struct text whole = {content->data, content->size};
     const struct text behind_mark = skip_byte_order_mark(whole);
     put(edit, (struct text){whole.data, whole.length - behind_mark.length});
     write_edited(edit, behind_mark);
 
     enum account_change change = edit->changed ? ACCOUNT_CHANGED : ACCOUNT_AS_IT_WAS;
-    const bool lost = ferror(edit->out) != 0;
-    if (fclose(edit->out) != 0 || lost)
+    errno = ENOMEM;
+    if (edit->out.lost)
         change = fail(report, path, "the change cannot be made");
-    else if (edit->changed && !file_replace(path, data, size, 0600))
+    else if (edit->changed && !file_replace(path, edit->out.data, edit->out.length, 0600))
         change = fail(report, path, "the file cannot be replaced, and is as it was");
-    secret_free(data, data != NULL ? size : 0);
+    buffer_free(&edit->out);
     return change;
 }
 

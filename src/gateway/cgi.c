@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/secret.h"
 #include "endpoint/route.h"
 #include "gateway/cgi_env.h"
 
@@ -85,10 +84,9 @@ int cgi_serve(const char *config_file)
     else
         route_failed(&response);
 
-    char *owned = NULL;
-    const struct text answer = http_response_render(&response, &owned);
-    const bool written = write_standard_output(answer);
-    secret_free(owned, owned != NULL ? answer.length : 0);
+    struct buffer out = {0};
+    const bool written = write_standard_output(http_response_render(&response, &out));
+    buffer_free(&out);
     json_object_put(response.body);
     gateway_request_clear(&request);
     service_release(service);

@@ -4,7 +4,6 @@
 #include <fcgiapp.h>
 #include <stdlib.h>
 
-#include "base/secret.h"
 #include "endpoint/route.h"
 #include "gateway/cgi_env.h"
 
@@ -31,10 +30,10 @@ static size_t read_input(void *context, char *out, size_t size)
 
 static void write_answer(FCGX_Request *request, const struct http_response *response)
 {
-    char *owned = NULL;
-    const struct text answer = http_response_render(response, &owned);
+    struct buffer out = {0};
+    const struct text answer = http_response_render(response, &out);
     FCGX_PutStr(answer.data, (int)answer.length, request->out);
-    secret_free(owned, owned != NULL ? answer.length : 0);
+    buffer_free(&out);
 }
 
 /* Any role but responder is a slip in the web server's configuration, and an authorizer's input must never be

@@ -1,11 +1,9 @@
 #include "http/http.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/json_text.h"
-#include "base/secret.h"
 
 #define COMMON_HEADERS                                                                                       \
     "Content-Type: application/json;charset=UTF-8\r\n"                                                       \
@@ -56,35 +54,21 @@ bool http_media_type_is(struct text content_type, const char *media_type)
     return type.length == strlen(media_type) && strncasecmp(type.data, media_type, type.length) == 0;
 }
 
-/* The headers that only some answers have. */
-static bool write_headers(const struct http_response *response, FILE *out)
+struct text http_response_render(const struct http_response *response, struct buffer *out)
 {
-    if (response->allow != NULL)
-        fprintf(out, "Allow: %s\r\n", response->allow);
-    if (response->realm != NULL)
-        fprintf(out, "WWW-Authenticate: Basic realm=\"%s\"\r\n", response->realm);
-    if (response->retry_after > 0)
-        fprintf(out, "Retry-After: %ld\r\n", response->retry_after);
-    return ferror(out) == 0;
-}
-
-struct text http_response_render(const struct http_response *response, char **owned)
-{
-    *owned = NULL;
-    size_t size = 0;
     const struct text json =
         response->body != NULL ? json_write(response->body, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-    FILE *out = json.data != NULL ? open_memstream(owned, &size) : NULL;
-    if (out == NULL)
+    if (json.data == NULL)
         return text_of(out_of_memory);
-    fprintf(out, "Status: %u %s\r\n" COMMON_HEADERS "Content-Length: %zu\r\n", response->status,
-            phrase_of(response->status), json.length);
-    bool whole = write_headers(response, out);
-    fprintf(out, "\r\n");
-    whole = fwrite(json.data, 1, json.length, out) == json.length && whole;
-    if (fclose(out) == 0 && whole)
-        return (struct text){*owned, size};
-    secret_free(*owned, size);
-    *owned = NULL;
-    return text_of(out_of_memory);
+    buffer_print(out, "Status: %u %s\r\n" COMMON_HEADERS "Content-Length: %zu\r\n", response->status,
+                 phrase_of(response->status), json.length);
+    if (response->allow != NULL)
+        buffer_print(out, "Allow: %s\r\n", response->allow);
+    if (response->realm != NULL)
+        buffer_print(out, "WWW-Authenticate: Basic realm=\"%s\"\r\n", response->realm);
+    if (response->retry_after > 0)
+        buffer_print(out, "Retry-After: %ld\r\n", response->retry_after);
+    buffer_add(out, text_of("\r\n"));
+    buffer_add(out, json);
+    return out->lost ? text_of(out_of_memory) : (struct text){out->data, out->length};
 }

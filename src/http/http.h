@@ -5,6 +5,7 @@
 
 #include <json-c/json_object.h>
 
+#include "base/buffer.h"
 #include "base/text.h"
 
 enum http_body_state {
@@ -40,7 +41,8 @@ struct http_response {
 bool http_media_type_is(struct text content_type, const char *media_type);
 
 /* The answer as CGI has it (RFC 3875 §6): header lines, a blank line, JSON. Never fails: without memory it is
- * the 500 of the contract. `*owned` is what the caller wipes and frees afterwards, or NULL. */
-struct text http_response_render(const struct http_response *response, char **owned);
+ * the 500 of the contract. The text is in `out`, which begins as {0} and which the caller frees, or a
+ * constant. */
+struct text http_response_render(const struct http_response *response, struct buffer *out);
 
 #endif

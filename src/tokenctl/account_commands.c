@@ -8,6 +8,7 @@
 #include "account/account.h"
 #include "account/account_file.h"
 #include "account/password.h"
+#include "base/buffer.h"
 #include "base/config.h"
 #include "base/secret.h"
 #include "tokenctl/command.h"
@@ -63,50 +64,38 @@ static void put_commas(char *scope)
     *to = '\0';
 }
 
-/* Appends " name=value" to `out`. */
-static int put_attribute(FILE *out, enum command_option option, const char *name, const char *value)
+/* Puts "name=value" behind what is there. */
+static int put_attribute(struct buffer *out, enum command_option option, const char *name, const char *value)
 {
-    int status = EXIT_SUCCESS;
-    char *attribute = NULL;
     char *filed = strdup(value);
     if (filed != NULL && option == OPTION_SCOPE)
         put_commas(filed);
-    if (filed == NULL || asprintf(&attribute, "%s=%s", name, filed) < 0) {
-        free(filed);
-        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
-    }
-    const char *fault = account_attributes_fault(text_of(attribute));
+    struct buffer attribute = {.lost = filed == NULL};
+    buffer_print(&attribute, "%s=%s", name, filed);
+    const char *fault = attribute.lost ? strerror(ENOMEM) : account_attributes_fault(text_of(attribute.data));
     /* A blank would begin another attribute. */
     if (fault == NULL && strchr(filed, ' ') != NULL)
         fault = "there is a blank in it";
-    if (fault != NULL)
-        status = complain(EXIT_USAGE, "--%s %s: %s", name, value, fault);
-    fprintf(out, " %s", attribute);
-    free(attribute);
+    const int status = attribute.lost ? EXIT_FAILURE : EXIT_USAGE;
+    if (fault == NULL)
+        buffer_print(out, "%s%s", out->length > 0 ? " " : "", attribute.data);
+    else
+        complain(0, "--%s %s: %s", name, value, fault);
+    buffer_free(&attribute);
     free(filed);
-    return status;
+    return fault == NULL ? EXIT_SUCCESS : status;
 }
 
-/* The attributes' field, absent where there is none; the caller frees `*owned`. */
-static int gather_attributes(const struct invocation *invocation, char **owned, struct text *attributes)
+/* The attributes' field. */
+static int gather_attributes(const struct invocation *invocation, struct buffer *out)
 {
-    size_t length = 0;
     int status = EXIT_SUCCESS;
-    *owned = NULL;
-    *attributes = (struct text){NULL, 0};
-    FILE *out = open_memstream(owned, &length);
-    if (out == NULL)
-        return complain(EXIT_FAILURE, "%s", strerror(errno));
     for (size_t i = 0; i < sizeof attribute_options / sizeof *attribute_options; i++) {
         const char *value = invocation->values[attribute_options[i].option];
         if (value != NULL && status == EXIT_SUCCESS)
             status = put_attribute(out, attribute_options[i].option, attribute_options[i].name, value);
     }
-    if (fclose(out) != 0)
-        return complain(EXIT_FAILURE, "%s", strerror(errno));
-    if (length > 0)
-        *attributes = (struct text){*owned + 1, length - 1};
-    return status;
+    return out->lost ? complain(EXIT_FAILURE, "%s", strerror(ENOMEM)) : status;
 }
 
 static int check_client_id(const struct invocation *invocation)
@@ -157,19 +146,19 @@ static enum account_change add_account(const struct invocation *invocation, cons
 static int run_add(const struct invocation *invocation)
 {
     static const struct answers answers = {.exists = "exists (tokenctl passwd sets its secret)"};
-    char *owned = NULL;
-    struct text attributes;
+    struct buffer attributes = {0};
     struct config *config = NULL;
     int status = check_client_id(invocation);
     if (status == EXIT_SUCCESS)
-        status = gather_attributes(invocation, &owned, &attributes);
+        status = gather_attributes(invocation, &attributes);
     if (status == EXIT_SUCCESS) {
         config = config_load(invocation->config_file, invocation->report);
-        status =
-            config != NULL ? set_secret(invocation, config, attributes, add_account, &answers) : EXIT_FAILURE;
+        status = config != NULL
+                     ? set_secret(invocation, config, text_of(attributes.data), add_account, &answers)
+                     : EXIT_FAILURE;
     }
     config_release(config);
-    free(owned);
+    buffer_free(&attributes);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/config_key.h"
@@ -64,34 +65,25 @@ static enum result make_keys(const char *path, enum jws_algorithm algorithm, str
 }
 
 /* Every key with its default, so that the file tells what there is. */
-static char *write_config(const char *issuer)
+static void write_config(struct buffer *out, const char *issuer)
 {
-    char *data = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&data, &size);
-    if (out == NULL)
-        return NULL;
-    fprintf(out,
-            "# token.conf(5) tells of each key. A key behind a '#' has the value that it shows.\n\n"
-            "issuer = %s\n\n",
-            issuer);
+    buffer_print(out,
+                 "# token.conf(5) tells of each key. A key behind a '#' has the value that it shows.\n\n"
+                 "issuer = %s\n\n",
+                 issuer);
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
         if (config_keys[i].fallback != NULL)
-            fprintf(out, "#%s = %s\n", config_keys[i].name, config_keys[i].fallback);
+            buffer_print(out, "#%s = %s\n", config_keys[i].name, config_keys[i].fallback);
     }
-    if (fclose(out) == 0)
-        return data;
-    free(data);
-    return NULL;
 }
 
 static enum result make_config(const char *path, const char *issuer)
 {
-    char *data = write_config(issuer);
-    if (data == NULL)
-        return fail(path);
-    const enum result result = make_file(path, data, CONFIG_MODE);
-    free(data);
+    struct buffer out = {0};
+    write_config(&out, issuer);
+    errno = ENOMEM;
+    const enum result result = out.lost ? fail(path) : make_file(path, out.data, CONFIG_MODE);
+    buffer_free(&out);
     return result;
 }
 

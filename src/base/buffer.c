@@ -1,0 +1,61 @@
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+
+enum { SMALLEST = 512 };
+
+/* Makes room for `more` bytes and a NUL. */
+static bool make_room(struct buffer *buffer, size_t more)
+{
+    if (buffer->lost || more < buffer->room - buffer->length)
+        return !buffer->lost;
+    const size_t needed = buffer->length + more + 1;
+    const size_t room = needed + needed / 2 < SMALLEST ? SMALLEST : needed + needed / 2;
+    char *data = malloc(room);
+    buffer->lost = data == NULL;
+    if (data == NULL)
+        return false;
+    if (buffer->length > 0)
+        memcpy(data, buffer->data, buffer->length);
+    secret_free(buffer->data, buffer->room);
+    buffer->data = data;
+    buffer->room = room;
+    return true;
+}
+
+void buffer_add(struct buffer *buffer, struct text piece)
+{
+    if (!make_room(buffer, piece.length))
+        return;
+    if (piece.length > 0)
+        memcpy(buffer->data + buffer->length, piece.data, piece.length);
+    buffer->length += piece.length;
+    buffer->data[buffer->length] = '\0';
+}
+
+void buffer_print(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0 || !make_room(buffer, (size_t)length)) {
+        buffer->lost = true;
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    buffer->length += (size_t)length;
+}
+
+void buffer_free(struct buffer *buffer)
+{
+    secret_free(buffer->data, buffer->room);
+    *buffer = (struct buffer){0};
+}

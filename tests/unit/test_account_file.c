@@ -1,0 +1,186 @@
+#include "account/account_file.h"
+
+#include "fixture.h"
+
+#include <sys/wait.h>
+
+#include "failing_malloc.h"
+
+#define OLD "$2b$04$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
+#define NEW "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
+
+enum command { ADD, REPLACE, ADD_HASH, RETIRE, LOCK, UNLOCK, REMOVE };
+
+static enum account_change run(enum command command, const char *client_id, const char *attributes,
+                               struct report *report)
+{
+    const struct text id = text_of(client_id);
+    switch (command) {
+    case ADD:
+        return account_file_add("accounts", id, text_of(NEW), text_of(attributes), report);
+    case REPLACE:
+        return account_file_replace_hash("accounts", id, text_of(NEW), report);
+    case ADD_HASH:
+        return account_file_add_hash("accounts", id, text_of(NEW), report);
+    case RETIRE:
+        return account_file_retire("accounts", id, report);
+    case LOCK:
+        return account_file_lock("accounts", id, report);
+    case UNLOCK:
+        return account_file_unlock("accounts", id, report);
+    case REMOVE:
+        return account_file_remove("accounts", id, report);
+    }
+    return ACCOUNT_FAILED;
+}
+
+static const struct {
+    enum command command;
+    const char *client_id;
+    const char *attributes;
+    const char *before;
+    enum account_change change;
+    const char *after; /* NULL: as before */
+} rows[] = {
+    {ADD, "a", NULL, "", ACCOUNT_CHANGED, "a:" NEW "\n"},
+    {ADD, "a", "scope=x lifetime=5", "# c\n", ACCOUNT_CHANGED, "# c\na:" NEW ":scope=x lifetime=5\n"},
+    {ADD, "b", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\nb:" NEW "\n"},
+    {ADD, "b", NULL, "a:" OLD "\r\n", ACCOUNT_CHANGED, "a:" OLD "\r\nb:" NEW "\r\n"},
+    {ADD, "b", NULL, "a:" OLD "\r\n#x", ACCOUNT_CHANGED, "a:" OLD "\r\n#x\r\nb:" NEW "\r\n"},
+    {ADD, "b", NULL,
+     "\xef\xbb\xbf"
+     "a:" OLD "\n",
+     ACCOUNT_CHANGED,
+     "\xef\xbb\xbf"
+     "a:" OLD "\nb:" NEW "\n"},
+    {ADD, "a", NULL, "a:" OLD "\n", ACCOUNT_EXISTS, NULL},
+    {ADD, "a", NULL, "a:plain\n", ACCOUNT_EXISTS, NULL},
+    {ADD, "a", NULL, "#a:" OLD "\naa:" OLD "\n", ACCOUNT_CHANGED, "#a:" OLD "\naa:" OLD "\na:" NEW "\n"},
+    {REPLACE, "a", NULL, "x\na:" OLD ":scope=x \r\n\nb:" OLD, ACCOUNT_CHANGED,
+     "x\na:" NEW ":scope=x \r\n\nb:" OLD},
+    {REPLACE, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\na:" OLD ":lifetime=1\n", ACCOUNT_CHANGED,
+     "b:" OLD "\na:" NEW ":lifetime=1\n"},
+    {REPLACE, "a", NULL, "a:!" OLD, ACCOUNT_CHANGED, "a:!" NEW},
+    {REPLACE, "a", NULL, "a:plain:nonsense\n", ACCOUNT_CHANGED, "a:" NEW ":nonsense\n"},
+    {REPLACE, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
+    {ADD_HASH, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\n", ACCOUNT_CHANGED,
+     "a:" OLD ":scope=x\na:" NEW ":scope=x\nb:" OLD "\n"},
+    {ADD_HASH, "a", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\na:" NEW},
+    {ADD_HASH, "a", NULL, "a:!" OLD "\r\n", ACCOUNT_CHANGED, "a:!" OLD "\r\na:!" NEW "\r\n"},
+    {ADD_HASH, "c", NULL, "", ACCOUNT_UNKNOWN, NULL},
+    {RETIRE, "a", NULL, "a:1\n#\na:2\nb:3\na:" OLD "\n", ACCOUNT_CHANGED, "#\nb:3\na:" OLD "\n"},
+    {RETIRE, "a", NULL, "a:" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
+    {RETIRE, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
+    {LOCK, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\na:" OLD, ACCOUNT_CHANGED,
+     "a:!" OLD ":scope=x\nb:" OLD "\na:!" OLD},
+    {LOCK, "a", NULL, "a:*" OLD "\na:" OLD "\n", ACCOUNT_CHANGED, "a:*" OLD "\na:!" OLD "\n"},
+    {LOCK, "a", NULL, "a:!" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
+    {LOCK, "c", NULL, "a:!" OLD "\n", ACCOUNT_UNKNOWN, NULL},
+    {UNLOCK, "a", NULL, "a:!" OLD ":scope=x\na:*" OLD "\n", ACCOUNT_CHANGED,
+     "a:" OLD ":scope=x\na:" OLD "\n"},
+    {UNLOCK, "a", NULL, "a:!!" OLD "\n", ACCOUNT_CHANGED, "a:" OLD "\n"},
+    {UNLOCK, "a", NULL, "a:" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
+    {UNLOCK, "a", NULL, "a:!\n", ACCOUNT_AS_IT_WAS, NULL},
+    {REMOVE, "a", NULL, "#\na:" OLD "\nb:" OLD "\na:plain", ACCOUNT_CHANGED, "#\nb:" OLD "\n"},
+    {REMOVE, "c", NULL, "#\n", ACCOUNT_UNKNOWN, NULL},
+};
+
+static void test_commands(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        char after[2048];
+        write_bytes("accounts", rows[i].before, strlen(rows[i].before), 0640);
+        const enum account_change change =
+            run(rows[i].command, rows[i].client_id, rows[i].attributes, collect(&problems));
+        read_text("accounts", after, sizeof after);
+        const char *expected = rows[i].after != NULL ? rows[i].after : rows[i].before;
+        check_row(change == rows[i].change, "change", i, rows[i].before);
+        check_row(strcmp(after, expected) == 0, after, i, expected);
+        struct stat status;
+        assert_int_equal(stat("accounts", &status), 0);
+        check_row((status.st_mode & 07777) == 0640, "mode", i, rows[i].before);
+    }
+}
+
+static void test_missing(void **state)
+{
+    (void)state;
+    struct collected problems;
+    remove("accounts");
+    assert_int_equal(run(LOCK, "a", NULL, collect(&problems)), ACCOUNT_FAILED);
+    assert_non_null(strstr(problems.text, "error: accounts: the accounts file cannot be read"));
+    assert_int_equal(account_file_lock("nowhere/accounts", text_of("a"), collect(&problems)), ACCOUNT_FAILED);
+    assert_non_null(strstr(problems.text, "error: nowhere/accounts: the accounts file cannot be locked"));
+}
+
+/* Whichever allocation fails, the file is whole, and the new one only where that was said. */
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        bool failed = rows[i].change == ACCOUNT_CHANGED;
+        for (long allowed = 0; failed; allowed++) {
+            struct collected problems;
+            char after[2048];
+            write_text("accounts", rows[i].before);
+            collect(&problems);
+            one_allocation_fails = true;
+            allocations_left = allowed;
+            const enum account_change change =
+                run(rows[i].command, rows[i].client_id, rows[i].attributes, &problems.report);
+            failed = allocations_left < 0;
+            allocations_left = -1;
+            read_text("accounts", after, sizeof after);
+            check_row(change == ACCOUNT_CHANGED || (failed && change == ACCOUNT_FAILED), "change", i, "");
+            check_row((change == ACCOUNT_FAILED) == (problems.report.errors > 0), "told", (size_t)allowed, problems.text);
+            check_row(strcmp(after, change == ACCOUNT_CHANGED ? rows[i].after : rows[i].before) == 0, "file",
+                      i, rows[i].before);
+        }
+    }
+}
+
+/* Processes that add at the same time: every account is there in the end. */
+static void test_writers_at_once(void **state)
+{
+    (void)state;
+    enum { WRITERS = 4, EACH = 20 };
+    write_text("accounts", "");
+    for (int writer = 0; writer < WRITERS; writer++) {
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child > 0)
+            continue;
+        for (int i = 0; i < EACH; i++) {
+            struct collected problems;
+            char client_id[32];
+            snprintf(client_id, sizeof client_id, "w%d-%d", writer, i);
+            if (run(ADD, client_id, NULL, collect(&problems)) != ACCOUNT_CHANGED)
+                _exit(1);
+        }
+        _exit(0);
+    }
+    for (int writer = 0; writer < WRITERS; writer++) {
+        int status = 0;
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    char after[16384];
+    size_t lines = 0;
+    for (const char *at = read_text("accounts", after, sizeof after); (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    assert_int_equal(lines, WRITERS * EACH);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_writers_at_once),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
