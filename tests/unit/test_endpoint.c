@@ -1,0 +1,405 @@
+/* The whole of an endpoint's answer to a request, without a gateway: every row of CONTRACT "POST …/token",
+ * the order of its checks, and memory that runs out. */
+#include "endpoint/route.h"
+
+#include "fixture.h"
+
+#include "base/json_text.h"
+#include "token/keyset_file.h"
+
+#define STRDUP_NEVER_FAILS
+#include "failing_malloc.h"
+
+/* "secret" and "second" */
+#define SECRET "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
+#define SECOND "$5$rounds=1000$TndJGIaZytTBQZ0f$GaHwybIoCnR6RrwFA1j9BM.XfBs3WmgFlChB6Fs5LrC"
+#define GRANT "grant_type=client_credentials"
+#define GOOD GRANT "&client_id=demo&client_secret=secret"
+#define FORM "application/x-www-form-urlencoded"
+#define ISSUER "https://api.example.com/apiops/auth"
+
+static const char accounts[] = "demo:" SECRET ":scope=read,write\n"
+                               "two:" SECRET ":lifetime=60\n"
+                               "two:" SECOND ":lifetime=0 scope=x\n"
+                               "locked:!" SECRET "\n"
+                               "expired:" SECRET ":expires=2001-01-01\n"
+                               "elsewhere:" SECRET ":from=192.0.2.0/24\n"
+                               "here:" SECRET ":from=198.51.100.7\n"
+                               "plain:secret\n"
+                               "attribute:" SECRET ":nonsense\n"
+                               "nohash:!\n"
+                               "a%41 b:" SECRET "\n"
+                               "\xc3\xa9:" SECRET "\n";
+
+static struct service *load_service(const char *more)
+{
+    struct collected problems;
+    char config[512];
+    snprintf(config, sizeof config, "issuer = " ISSUER "\nlog = %s\n%s", "log", more);
+    write_text("token.conf", config);
+    write_text("accounts", accounts);
+    struct service *service = service_load("token.conf", collect(&problems));
+    if (service == NULL)
+        fail_msg("%s", problems.text);
+    return service;
+}
+
+static int make_files(void **state)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 1};
+    return enter_folder(state) == 0 && keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) ? 0
+                                                                                                      : -1;
+}
+
+/* What a test says of a request; NULL or 0 takes the usual. */
+struct example {
+    const char *body;
+    const char *authorization;
+    const char *content_type;
+    const char *query;
+    const char *path;
+    const char *method;
+    const char *source;
+    enum http_body_state body_state;
+};
+
+static struct text usual(const char *value, const char *otherwise)
+{
+    return text_of(value != NULL ? value : otherwise);
+}
+
+/* Writes the answer as CGI has it to `out`. */
+static const char *answer_to(const struct service *service, const struct example *example, char *out,
+                             size_t size)
+{
+    char body[2048];
+    const struct text text = usual(example->body, GOOD);
+    memcpy(body, text.data, text.length);
+    struct http_request request = {
+        .method = usual(example->method, "POST"),
+        .path = usual(example->path, "/apiops/auth/token"),
+        .query = text_of(example->query),
+        .content_type = usual(example->content_type, FORM),
+        .authorization = text_of(example->authorization),
+        .source = usual(example->source, "198.51.100.7"),
+        .body_state = example->body_state,
+        .body = body,
+        .body_length = text.length,
+    };
+    struct http_response response;
+    struct buffer buffer = {0};
+    route_request(service, &request, &response);
+    const struct text answer = http_response_render(&response, &buffer);
+    snprintf(out, size, "%.*s", (int)answer.length, answer.data);
+    json_object_put(response.body);
+    buffer_free(&buffer);
+    return out;
+}
+
+#define HEAD(status, length)                                                                                 \
+    "Status: " status "\r\nContent-Type: application/json;charset=UTF-8\r\nCache-Control: no-store\r\n"      \
+    "Pragma: no-cache\r\nContent-Length: " length "\r\n"
+#define ERROR(code, description) "{\"error\":\"" code "\",\"error_description\":\"" description "\"}"
+#define BAD HEAD("401 Unauthorized", "69") "\r\n" ERROR("unauthorized_client", "Bad credentials")
+#define GRANT_TYPE                                                                                           \
+    HEAD("400 Bad Request", "100")                                                                           \
+    "\r\n" ERROR("unsupported_grant_type", "GrantType value must be client_credentials!")
+
+/* Byte for byte. */
+static void test_words(void **state)
+{
+    (void)state;
+    static const struct {
+        struct example example;
+        const char *answer;
+    } rows[] = {
+        {{.body = "grant_type="}, GRANT_TYPE},
+        {{.body = "client_id=demo"}, GRANT_TYPE},
+        {{.body = ""}, GRANT_TYPE},
+        {{.body = "grant_type=password&client_id=demo&client_secret=secret"}, GRANT_TYPE},
+        {{.body = GRANT "&client_id=demo&client_secret=wrong"}, BAD},
+        {{.body = GRANT "&client_id=nobody&client_secret=secret"}, BAD},
+        {{.body = GRANT "&client_id=locked&client_secret=secret"}, BAD},
+        {{.body = GRANT "&client_id=expired&client_secret=secret"}, BAD},
+        {{.body = GRANT "&client_id=elsewhere&client_secret=secret"}, BAD},
+        {{.body = GRANT "&client_id=plain&client_secret=secret"}, BAD},
+        {{.body = GRANT "&client_id=attribute&client_secret=secret"}, BAD},
+        {{.body = GRANT "&client_id=nohash&client_secret=secret"}, BAD},
+        {{.body = GRANT "&client_id=demo"}, BAD},
+        {{.body = GRANT "&client_id=&client_secret=secret"}, BAD},
+        {{.body = GRANT}, BAD},
+        {{.body = GRANT "&client_id=DEMO&client_secret=secret"}, BAD},
+        {{.body = GRANT, .authorization = "Basic ZGVtbzp3cm9uZw=="},
+         HEAD("401 Unauthorized", "69") "WWW-Authenticate: Basic realm=\"" ISSUER
+                                        "\"\r\n\r\n" ERROR("unauthorized_client", "Bad credentials")},
+        {{.method = "GET"},
+         HEAD("405 Method Not Allowed", "73") "Allow: POST\r\n\r\n" ERROR("invalid_request",
+                                                                          "The method must be POST")},
+        {{.body_state = HTTP_BODY_LOST},
+         HEAD("500 Internal Server Error", "75") "\r\n" ERROR("server_error",
+                                                              "An unexpected error occurred")},
+    };
+    struct service *service = load_service("");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char answer[4096];
+        answer_to(service, &rows[i].example, answer, sizeof answer);
+        check_row(strcmp(answer, rows[i].answer) == 0, answer, i, rows[i].answer);
+    }
+    service_release(service);
+}
+
+/* "STATUS error: description", or "200" and the answer without its token. */
+static const char *summary_of(const char *answer, char *out, size_t size)
+{
+    const char *json = strstr(answer, "\r\n\r\n") + 4;
+    struct json_object *object = json_read(text_of(json), NULL);
+    assert_non_null(object);
+    const char *error = json_object_get_string(json_object_object_get(object, "error"));
+    json_object_object_del(object, "access_token");
+    if (error != NULL)
+        snprintf(out, size, "%.3s %s: %s", answer + strlen("Status: "), error,
+                 json_object_get_string(json_object_object_get(object, "error_description")));
+    else
+        snprintf(out, size, "200 %s", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+    json_object_put(object);
+    return out;
+}
+
+struct row {
+    struct example example;
+    const char *summary; /* how it begins */
+};
+
+static void check_rows(const char *configuration, const struct row *rows, size_t count)
+{
+    struct service *service = load_service(configuration);
+    for (size_t i = 0; i < count; i++) {
+        char answer[4096];
+        char summary[512];
+        answer_to(service, &rows[i].example, answer, sizeof answer);
+        summary_of(answer, summary, sizeof summary);
+        check_row(strncmp(summary, rows[i].summary, strlen(rows[i].summary)) == 0, summary, i,
+                  rows[i].summary);
+    }
+    service_release(service);
+}
+
+static const struct row granted[] = {
+    {{.body = GOOD}, "200 {\"token_type\":\"Bearer\",\"expires_in\":3600,\"scope\":\"read write\"}"},
+    {{.body = GOOD, .content_type = FORM "; charset=UTF-8"}, "200 "},
+    {{.body = GOOD, .content_type = "Application/X-WWW-Form-Urlencoded ;x"}, "200 "},
+    {{.body = GOOD "&scope=write"},
+     "200 {\"token_type\":\"Bearer\",\"expires_in\":3600,\"scope\":\"write\"}"},
+    {{.body = GOOD "&scope="},
+     "200 {\"token_type\":\"Bearer\",\"expires_in\":3600,\"scope\":\"read write\"}"},
+    {{.body = GOOD "&scope=write+read+write"},
+     "200 {\"token_type\":\"Bearer\",\"expires_in\":3600,\"scope\":\"write read\"}"},
+    {{.body = GOOD "&x=1&x=2&="}, "200 "},
+    {{.body = "client%5Fid=demo&%63lient_secret=s%65cret&&" GRANT}, "200 "},
+    {{.body = GRANT "&client_id=&client_id=demo&client_secret=secret"}, "200 "},
+    {{.body = GRANT "&client_id=two&client_secret=secret"},
+     "200 {\"token_type\":\"Bearer\",\"expires_in\":60}"},
+    {{.body = GRANT "&client_id=two&client_secret=second"},
+     "200 {\"token_type\":\"Bearer\",\"scope\":\"x\"}"},
+    {{.body = GRANT "&client_id=here&client_secret=secret"}, "200 "},
+    {{.body = GRANT "&client_id=here&client_secret=secret", .source = "::ffff:198.51.100.7"}, "200 "},
+    {{.body = GRANT "&client_id=a%2541+b&client_secret=secret"}, "200 "},
+    /* demo:secret, demo:s%65cret, a%2541+b:secret, a%41 b:secret, é:secret in UTF-8, in Latin-1, é as %C3%A9
+     */
+    {{.body = GRANT, .authorization = "Basic ZGVtbzpzZWNyZXQ="}, "200 "},
+    {{.body = GRANT, .authorization = "bAsIc  ZGVtbzpzZWNyZXQ"}, "200 "},
+    {{.body = GRANT, .authorization = "Basic ZGVtbzpzJTY1Y3JldA=="}, "200 "},
+    {{.body = GRANT, .authorization = "Basic YSUyNTQxK2I6c2VjcmV0"}, "200 "},
+    {{.body = GRANT, .authorization = "Basic YSU0MSBiOnNlY3JldA=="}, "200 "},
+    {{.body = GRANT, .authorization = "Basic w6k6c2VjcmV0"}, "200 "},
+    {{.body = GRANT, .authorization = "Basic 6TpzZWNyZXQ="}, "200 "},
+    {{.body = GRANT, .authorization = "Basic JUMzJUE5OnNlY3JldA=="}, "200 "},
+    {{.body = GRANT "&client_id=demo", .authorization = "Basic ZGVtbzpzZWNyZXQ="}, "200 "},
+    {{.body = GOOD, .authorization = "Bearer abc"}, "200 "},
+    {{.body = GOOD, .query = "client_id=&x=1"}, "200 "},
+};
+
+static const struct row refused[] = {
+    {{.path = "/apiops/auth/tokens"}, "404 not_found"},
+    {{.path = "/apiops/auth/token/"}, "404 not_found"},
+    {{.path = "/token"}, "404 not_found"},
+    {{.path = ""}, "404 not_found"},
+    {{.content_type = ""}, "400 invalid_request: Content-Type must be"},
+    {{.content_type = "application/json"}, "400 invalid_request: Content-Type must be"},
+    {{.content_type = FORM "x"}, "400 invalid_request: Content-Type must be"},
+    {{.body_state = HTTP_BODY_TOO_LARGE}, "413 invalid_request: The request body is too large"},
+    {{.body_state = HTTP_BODY_CUT_SHORT}, "400 invalid_request: The request body is shorter"},
+    {{.body_state = HTTP_BODY_BAD_LENGTH}, "400 invalid_request: Content-Length"},
+    {{.body = GOOD "&x=%"}, "400 invalid_request: The request body holds a malformed"},
+    {{.body = GOOD "&x=%4"}, "400 invalid_request: The request body holds a malformed"},
+    {{.body = GOOD "&%zz=x"}, "400 invalid_request: The request body holds a malformed"},
+    {{.body = GOOD "&" GRANT}, "400 invalid_request: The parameter grant_type is given more"},
+    {{.body = GOOD "&client_id=demo"}, "400 invalid_request: The parameter client_id is given more"},
+    {{.body = GOOD "&client_secret=x"}, "400 invalid_request: The parameter client_secret is given more"},
+    {{.body = GOOD "&scope=read&scope=read"}, "400 invalid_request: The parameter scope is given more"},
+    {{.body = GOOD, .query = "client_secret=x"}, "400 invalid_request: Credentials must not be in the URL"},
+    {{.body = GOOD, .query = "a=b&client%5fid=x"}, "400 invalid_request: Credentials must not be in the URL"},
+    {{.body = GRANT, .authorization = "Basic"}, "400 invalid_request: The Authorization header"},
+    {{.body = GRANT, .authorization = "Basic !!!"}, "400 invalid_request: The Authorization header"},
+    {{.body = GRANT, .authorization = "Basic ZGVtbw=="}, "400 invalid_request: The Authorization header"},
+    {{.body = GOOD, .authorization = "Basic ZGVtbzpzZWNyZXQ="},
+     "400 invalid_request: Credentials must be in"},
+    {{.body = GRANT "&client_secret=x", .authorization = "Basic ZGVtbzpzZWNyZXQ="},
+     "400 invalid_request: Credentials must be in"},
+    {{.body = GRANT "&client_id=two", .authorization = "Basic ZGVtbzpzZWNyZXQ="},
+     "400 invalid_request: The client_id in the body is not"},
+    {{.body = GRANT "&client_id=de%00mo&client_secret=secret"}, "400 invalid_request: A control character"},
+    {{.body = GRANT "&client_id=demo&client_secret=secret%7F"}, "400 invalid_request: A control character"},
+    {{.body = GRANT "&client_id=demo%0a&client_secret=secret"}, "400 invalid_request: A control character"},
+    {{.body = GOOD "&scope=admin"}, "400 invalid_scope"},
+    {{.body = GOOD "&scope=read,write"}, "400 invalid_scope"},
+    {{.body = GOOD "&scope=read++write"}, "400 invalid_scope: The scope is malformed"},
+    {{.body = GOOD "&scope=%22"}, "400 invalid_scope: The scope is malformed"},
+    {{.body = GRANT "&client_id=locked&client_secret=secret&scope=x"}, "401 unauthorized_client"},
+};
+
+static void test_granted(void **state)
+{
+    (void)state;
+    check_rows("", granted, ROWS(granted));
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    check_rows("", refused, ROWS(refused));
+}
+
+/* Each of these has everything wrong that comes behind what it is refused for. */
+static void test_order(void **state)
+{
+    (void)state;
+#define DUPLICATE "grant_type=x&grant_type=y&client_id=%00"
+    static const struct row rows[] = {
+        {{.path = "/", .method = "GET", .content_type = "x"}, "404 "},
+        {{.method = "GET", .content_type = "x", .body_state = HTTP_BODY_TOO_LARGE}, "405 "},
+        {{.content_type = "x", .body_state = HTTP_BODY_TOO_LARGE, .body = "%"},
+         "400 invalid_request: Content-Type"},
+        {{.body_state = HTTP_BODY_TOO_LARGE, .body = "%"}, "413 "},
+        {{.body = DUPLICATE "&%", .query = "client_id=x"},
+         "400 invalid_request: The request body holds a malformed"},
+        {{.body = DUPLICATE, .query = "client_id=x"}, "400 invalid_request: The parameter grant_type"},
+        {{.body = "grant_type=x&client_id=%00", .query = "client_id=x"}, "400 unsupported_grant_type"},
+        {{.body = GRANT "&client_id=%00", .query = "client_id=x", .authorization = "Basic !"},
+         "400 invalid_request: Credentials must not be in the URL"},
+        {{.body = GRANT "&client_id=%00&client_secret=x", .authorization = "Basic ZGVtbzpzZWNyZXQ="},
+         "400 invalid_request: Credentials must be in"},
+        {{.body = GRANT "&client_id=%00&scope=%22"}, "400 invalid_request: A control character"},
+        {{.body = GRANT "&client_id=demo&client_secret=wrong&scope=%22"}, "401 "},
+        {{.body = GOOD "&scope=%22"}, "400 invalid_scope"},
+    };
+    check_rows("", rows, ROWS(rows));
+}
+
+static void test_strict(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {{.body = GRANT "&client_id=demo&client_secret=wrong"}, "401 invalid_client: Bad credentials"},
+        {{.body = ""}, "400 invalid_request: GrantType value must be client_credentials!"},
+        {{.body = "grant_type=x"}, "400 unsupported_grant_type: GrantType value must be client_credentials!"},
+    };
+    check_rows("strict_rfc6749 = yes\n", rows, ROWS(rows));
+}
+
+static void test_never_expires(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {{.body = GOOD}, "200 {\"token_type\":\"Bearer\",\"scope\":\"read write\"}"},
+        {{.body = GRANT "&client_id=two&client_secret=secret"},
+         "200 {\"token_type\":\"Bearer\",\"expires_in\":60}"},
+    };
+    check_rows("token_lifetime = 0\n", rows, ROWS(rows));
+}
+
+/* One line a decision, that nobody can forge, and no secret in it. */
+static void test_log(void **state)
+{
+    (void)state;
+    static const struct {
+        struct example example;
+        const char *line; /* a part of it */
+    } rows[] = {
+        {{.body = GOOD},
+         "info outcome=issued reason=granted client_id=\"demo\" source=198.51.100.7 line=1 "
+         "method=sha256crypt ms="},
+        {{.body = GRANT "&client_id=two&client_secret=second"},
+         "client_id=\"two\" source=198.51.100.7 line=3 "},
+        {{.body = GRANT "&client_id=demo&client_secret=wrong"},
+         "warn outcome=refused reason=wrong_secret client_id=\"demo\""},
+        {{.body = GRANT "&client_id=nobody&client_secret=wrong"},
+         "reason=unknown_client client_id=\"nobody\" source=198.51.100.7 line=- method=- ms="},
+        {{.body = GRANT "&client_id=locked&client_secret=secret"}, "reason=locked "},
+        {{.body = GRANT "&client_id=expired&client_secret=secret"}, "reason=expired "},
+        {{.body = GRANT "&client_id=elsewhere&client_secret=secret"}, "reason=source "},
+        {{.body = GRANT "&client_id=plain&client_secret=secret"}, "reason=unusable_line "},
+        {{.body = GRANT}, "reason=no_credentials "},
+        {{.body = GRANT "&client_id=x%22+outcome=issued%5c%c3%a9&client_secret=wrong"},
+         "client_id=\"x\\x22 outcome=issued\\x5c\\xc3\\xa9\" "},
+        {{.path = "/"}, "info outcome=rejected reason=path "},
+        {{.body = "%"}, "info outcome=rejected reason=encoding "},
+        {{.body = GOOD, .source = "not an\naddress"}, "source=\"not an\\x0aaddress\" "},
+        {{.body_state = HTTP_BODY_LOST}, "error outcome=failed reason=fault "},
+    };
+    struct service *service = load_service("");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char answer[4096];
+        char log[4096];
+        assert_int_equal(truncate("log", 0), 0);
+        answer_to(service, &rows[i].example, answer, sizeof answer);
+        read_text("log", log, sizeof log);
+        check_row(strstr(log, rows[i].line) != NULL, log, i, rows[i].line);
+        check_row(strchr(log, '\n') == log + strlen(log) - 1, "more than one line", i, log);
+        check_row(strstr(log, "secret=") == NULL && strstr(log, "eyJ") == NULL, "a secret", i, log);
+    }
+    service_release(service);
+}
+
+/* Every allocation of a request fails once: the 500, or an answer that is right. */
+static void check_without_memory(const struct service *service, const struct row *row)
+{
+    bool failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        char answer[4096];
+        char summary[512];
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        answer_to(service, &row->example, answer, sizeof answer);
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        summary_of(answer, summary, sizeof summary);
+        const bool right = strncmp(summary, row->summary, strlen(row->summary)) == 0;
+        const bool fault = strcmp(summary, "500 server_error: An unexpected error occurred") == 0;
+        check_row(right || (failed && fault), summary, (size_t)allowed, row->summary);
+    }
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    struct service *service = load_service("");
+    for (size_t i = 0; i < ROWS(granted); i++)
+        check_without_memory(service, &granted[i]);
+    for (size_t i = 0; i < ROWS(refused); i++)
+        check_without_memory(service, &refused[i]);
+    service_release(service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words),   cmocka_unit_test(test_granted),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_strict),  cmocka_unit_test(test_never_expires),
+        cmocka_unit_test(test_log),     cmocka_unit_test(test_without_memory),
+    };
+    return cmocka_run_group_tests(tests, make_files, leave_folder);
+}
