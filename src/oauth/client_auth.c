@@ -102,6 +102,12 @@ static bool is_given(struct text part)
     return part.data != NULL && part.length > 0;
 }
 
+/* A reading that names no account does not hide one that does. */
+static bool says_more(const struct client_auth *later, const struct client_auth *earlier)
+{
+    return later->error != OAUTH_BAD_CREDENTIALS || later->entry.line > 0 || earlier->entry.line == 0;
+}
+
 struct client_auth client_authenticate(const struct service *service,
                                        const struct client_credentials *credentials, struct text source,
                                        int64_t now)
@@ -113,10 +119,13 @@ struct client_auth client_authenticate(const struct service *service,
     for (size_t i = 0; i < credentials->count && auth.error == OAUTH_BAD_CREDENTIALS; i++) {
         const struct attempt attempt = {service, credentials->readings[i], known_source ? &address : NULL,
                                         now};
-        if (is_given(attempt.credentials.client_id) && is_given(attempt.credentials.client_secret))
-            auth = try_lines(&attempt);
-        else if (i == 0)
+        if (is_given(attempt.credentials.client_id) && is_given(attempt.credentials.client_secret)) {
+            const struct client_auth tried = try_lines(&attempt);
+            if (says_more(&tried, &auth))
+                auth = tried;
+        } else if (i == 0) {
             auth.client_id = attempt.credentials.client_id;
+        }
     }
     return auth;
 }

@@ -51,39 +51,45 @@ static const struct {
 };
 
 /* Scopes are separated by spaces in OAuth, and by commas in the file. */
-static void put_commas(char *scope)
+static void put_scopes(struct buffer *out, const char *value)
 {
-    char *to = scope;
-    for (struct text rest = text_of(scope); rest.data != NULL;) {
-        const struct text token = text_split(&rest, ' ');
-        if (token.length > 0 && to > scope)
-            *to++ = ',';
-        memmove(to, token.data, token.length);
-        to += token.length;
+    const char *separator = "";
+    for (struct text rest = text_of(value); rest.data != NULL;) {
+        const struct text scope = text_split(&rest, ' ');
+        if (scope.length == 0)
+            continue;
+        buffer_print(out, "%s", separator);
+        buffer_add(out, scope);
+        separator = ",";
     }
-    *to = '\0';
+}
+
+/* What is wrong with "name=value"; NULL: nothing. A blank would begin another attribute. */
+static const char *attribute_fault(const struct buffer *attribute)
+{
+    if (attribute->lost)
+        return strerror(ENOMEM);
+    return strchr(attribute->data, ' ') != NULL ? "there is a blank in it"
+                                                : account_attributes_fault(text_of(attribute->data));
 }
 
 /* Puts "name=value" behind what is there. */
 static int put_attribute(struct buffer *out, enum command_option option, const char *name, const char *value)
 {
-    char *filed = strdup(value);
-    if (filed != NULL && option == OPTION_SCOPE)
-        put_commas(filed);
-    struct buffer attribute = {.lost = filed == NULL};
-    buffer_print(&attribute, "%s=%s", name, filed);
-    const char *fault = attribute.lost ? strerror(ENOMEM) : account_attributes_fault(text_of(attribute.data));
-    /* A blank would begin another attribute. */
-    if (fault == NULL && strchr(filed, ' ') != NULL)
-        fault = "there is a blank in it";
-    const int status = attribute.lost ? EXIT_FAILURE : EXIT_USAGE;
+    struct buffer attribute = {0};
+    buffer_print(&attribute, "%s=", name);
+    if (option == OPTION_SCOPE)
+        put_scopes(&attribute, value);
+    else
+        buffer_add(&attribute, text_of(value));
+    int status = EXIT_SUCCESS;
+    const char *fault = attribute_fault(&attribute);
     if (fault == NULL)
         buffer_print(out, "%s%s", out->length > 0 ? " " : "", attribute.data);
     else
-        complain(0, "--%s %s: %s", name, value, fault);
+        status = complain(attribute.lost ? EXIT_FAILURE : EXIT_USAGE, "--%s %s: %s", name, value, fault);
     buffer_free(&attribute);
-    free(filed);
-    return fault == NULL ? EXIT_SUCCESS : status;
+    return status;
 }
 
 /* The attributes' field. */

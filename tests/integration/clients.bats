@@ -172,3 +172,10 @@ BASIC=client_secret_basic POST=client_secret_post
 @test "Go: x/oauth2, by Basic, by body, and finding out which" {
     check client_oauth2 "$STATUS_AND_ERROR" $BASIC $POST auto
 }
+
+# Whichever reading of Basic was tried last.
+@test "the log names the account that a wrong secret was for" {
+    grep -qF 'reason=wrong_secret client_id="id %41+&=\x22\x5c"' "$DIR/log/token.log"
+    ! grep -F reason=unknown_client "$DIR/log/token.log" | grep -vF 'client_id="nobody"' ||
+        fail 'unknown under an encoded name'
+}

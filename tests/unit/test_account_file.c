@@ -135,7 +135,8 @@ static void test_without_memory(void **state)
             allocations_left = -1;
             read_text("accounts", after, sizeof after);
             check_row(change == ACCOUNT_CHANGED || (failed && change == ACCOUNT_FAILED), "change", i, "");
-            check_row((change == ACCOUNT_FAILED) == (problems.report.errors > 0), "told", (size_t)allowed, problems.text);
+            check_row((change == ACCOUNT_FAILED) == (problems.report.errors > 0), "told", (size_t)allowed,
+                      problems.text);
             check_row(strcmp(after, change == ACCOUNT_CHANGED ? rows[i].after : rows[i].before) == 0, "file",
                       i, rows[i].before);
         }

@@ -148,73 +148,71 @@ static void test_ranges(void **state)
 
 #define PROBLEM(line, text) "error: token.conf:" #line ": " text "\n"
 
+static const struct {
+    const char *text;
+    const char *problem; /* "": none */
+} one_problem[] = {
+    {ISSUER "isuer = x\n", PROBLEM(2, "unknown key 'isuer': is 'issuer' meant?")},
+    {ISSUER "Threads = 5\n", PROBLEM(2, "unknown key 'Threads': is 'threads' meant?")},
+    {ISSUER "lifetime = 5\n", PROBLEM(2, "unknown key 'lifetime': token.conf(5) has those that are known")},
+    {ISSUER "threads = 5\n\nthreads = 5\n",
+     PROBLEM(4, "threads is given a second time, after line 2: take one of them out")},
+    {ISSUER "threads = x\nthreads = 5\n",
+     PROBLEM(2, "threads must be a whole number from 1 to 4096")
+         PROBLEM(3, "threads is given a second time, after line 2: take one of them out")},
+    {ISSUER "threads = 4\nverify_concurrency = 2\nverify_queue = 2\n",
+     PROBLEM(4, "verify_concurrency (2) and verify_queue (2) together must be less than threads (4): lower "
+                "them, or raise threads")},
+    {ISSUER "threads = 4\nverify_concurrency = 4\n",
+     PROBLEM(3, "verify_concurrency (4) and verify_queue (0) together must be less than threads (4): lower "
+                "them, or raise threads")},
+    {ISSUER "threads = 4\nverify_concurrency = 2\nverify_queue = 1\n", ""},
+    {ISSUER "threads = 1\n", ""},
+    {ISSUER "verify_queue = 65536\n", ""},
+    {ISSUER "threads = 0x10\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
+    {ISSUER "threads = 5 s\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
+    {ISSUER "sandbox = true\n", PROBLEM(2, "sandbox must be yes or no")},
+    {ISSUER "sandbox = Yes\n", PROBLEM(2, "sandbox must be yes or no")},
+    {ISSUER "log_level = trace\n", PROBLEM(2, "log_level must be error, warn, info or debug")},
+    {ISSUER "token_typ = a\"b\n", PROBLEM(2, "token_typ is not a media type's name: write at+jwt or JWT")},
+    {ISSUER "user =\n", PROBLEM(2, "user has no value: write one, or take the line out")},
+    {ISSUER "user = \t \n", PROBLEM(2, "user has no value: write one, or take the line out")},
+    {ISSUER "[server]\n", PROBLEM(2, "sections are not known here: take the line out")},
+    {ISSUER "; old\n", PROBLEM(2, "a comment starts with '#': write that in place of the ';'")},
+    {ISSUER "threads\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
+    {ISSUER "threads: 5\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
+    {ISSUER "log: a=b\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
+    {ISSUER "= 5\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
+    {ISSUER "threads = 5 # few\n",
+     PROBLEM(2, "a comment behind a value: give it a line of its own that starts with '#'")},
+    {ISSUER "log = /a\t;b\n",
+     PROBLEM(2, "a comment behind a value: give it a line of its own that starts with '#'")},
+    {ISSUER "log = a\x01\n", PROBLEM(2, "a control character in the line: take it out")},
+    {ISSUER "log = a\rthreads = 5\n", PROBLEM(2, "a control character in the line: take it out")},
+    {ISSUER "log = caf\xe9\n", PROBLEM(2, "the line is not UTF-8: save the file as UTF-8")},
+    {"", "error: token.conf: issuer is missing: add a line as "
+         "'issuer = https://api.example.com/apiops/auth'\n"},
+    {"issuer = api.example.com\n",
+     PROBLEM(1, "issuer must be a whole URL that starts with https:// or http://, as "
+                "https://api.example.com/apiops/auth")},
+    {"# comment = 5\n\n  # ; [x] \x01\n" ISSUER, ""},
+    {"\xef\xbb\xbf" ISSUER, ""},
+    {"\xef\xbb\xbf# comment\n" ISSUER, ""},
+    {"  \tissuer\t=\thttps://example.com/a  \r\n   threads=5\r\n\r\n", ""},
+    {"issuer=https://example.com/a", ""},
+    {"issuer=https://example.com/a\r", ""},
+    {ISSUER "log = a;b=c:d#e\n", ""},
+};
+
 static void test_one_problem(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        const char *problem; /* "": none */
-    } rows[] = {
-        {ISSUER "isuer = x\n", PROBLEM(2, "unknown key 'isuer': is 'issuer' meant?")},
-        {ISSUER "Threads = 5\n", PROBLEM(2, "unknown key 'Threads': is 'threads' meant?")},
-        {ISSUER "lifetime = 5\n",
-         PROBLEM(2, "unknown key 'lifetime': token.conf(5) has those that are known")},
-        {ISSUER "threads = 5\n\nthreads = 5\n",
-         PROBLEM(4, "threads is given a second time, after line 2: take one of them out")},
-        {ISSUER "threads = x\nthreads = 5\n",
-         PROBLEM(2, "threads must be a whole number from 1 to 4096")
-             PROBLEM(3, "threads is given a second time, after line 2: take one of them out")},
-        {ISSUER "threads = 4\nverify_concurrency = 2\nverify_queue = 2\n",
-         PROBLEM(4,
-                 "verify_concurrency (2) and verify_queue (2) together must be less than threads (4): lower "
-                 "them, or raise threads")},
-        {ISSUER "threads = 4\nverify_concurrency = 4\n",
-         PROBLEM(3,
-                 "verify_concurrency (4) and verify_queue (0) together must be less than threads (4): lower "
-                 "them, or raise threads")},
-        {ISSUER "threads = 4\nverify_concurrency = 2\nverify_queue = 1\n", ""},
-        {ISSUER "threads = 1\n", ""},
-        {ISSUER "verify_queue = 65536\n", ""},
-        {ISSUER "threads = 0x10\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
-        {ISSUER "threads = 5 s\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
-        {ISSUER "sandbox = true\n", PROBLEM(2, "sandbox must be yes or no")},
-        {ISSUER "sandbox = Yes\n", PROBLEM(2, "sandbox must be yes or no")},
-        {ISSUER "log_level = trace\n", PROBLEM(2, "log_level must be error, warn, info or debug")},
-        {ISSUER "token_typ = a\"b\n",
-         PROBLEM(2, "token_typ is not a media type's name: write at+jwt or JWT")},
-        {ISSUER "user =\n", PROBLEM(2, "user has no value: write one, or take the line out")},
-        {ISSUER "user = \t \n", PROBLEM(2, "user has no value: write one, or take the line out")},
-        {ISSUER "[server]\n", PROBLEM(2, "sections are not known here: take the line out")},
-        {ISSUER "; old\n", PROBLEM(2, "a comment starts with '#': write that in place of the ';'")},
-        {ISSUER "threads\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
-        {ISSUER "threads: 5\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
-        {ISSUER "log: a=b\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
-        {ISSUER "= 5\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
-        {ISSUER "threads = 5 # few\n",
-         PROBLEM(2, "a comment behind a value: give it a line of its own that starts with '#'")},
-        {ISSUER "log = /a\t;b\n",
-         PROBLEM(2, "a comment behind a value: give it a line of its own that starts with '#'")},
-        {ISSUER "log = a\x01\n", PROBLEM(2, "a control character in the line: take it out")},
-        {ISSUER "log = a\rthreads = 5\n", PROBLEM(2, "a control character in the line: take it out")},
-        {ISSUER "log = caf\xe9\n", PROBLEM(2, "the line is not UTF-8: save the file as UTF-8")},
-        {"", "error: token.conf: issuer is missing: add a line as "
-             "'issuer = https://api.example.com/apiops/auth'\n"},
-        {"issuer = api.example.com\n",
-         PROBLEM(1, "issuer must be a whole URL that starts with https:// or http://, as "
-                    "https://api.example.com/apiops/auth")},
-        {"# comment = 5\n\n  # ; [x] \x01\n" ISSUER, ""},
-        {"\xef\xbb\xbf" ISSUER, ""},
-        {"\xef\xbb\xbf# comment\n" ISSUER, ""},
-        {"  \tissuer\t=\thttps://example.com/a  \r\n   threads=5\r\n\r\n", ""},
-        {"issuer=https://example.com/a", ""},
-        {"issuer=https://example.com/a\r", ""},
-        {ISSUER "log = a;b=c:d#e\n", ""},
-    };
-    for (size_t i = 0; i < ROWS(rows); i++) {
+    for (size_t i = 0; i < ROWS(one_problem); i++) {
         struct collected collected;
-        struct config *config = load_text(rows[i].text, &collected);
-        check_row(strcmp(collected.text, rows[i].problem) == 0, collected.text, i, rows[i].text);
-        check_row((config != NULL) == (rows[i].problem[0] == '\0'), "loaded", i, rows[i].text);
+        struct config *config = load_text(one_problem[i].text, &collected);
+        check_row(strcmp(collected.text, one_problem[i].problem) == 0, collected.text, i,
+                  one_problem[i].text);
+        check_row((config != NULL) == (one_problem[i].problem[0] == '\0'), "loaded", i, one_problem[i].text);
         config_release(config);
     }
 }
