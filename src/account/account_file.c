@@ -13,7 +13,7 @@
 /* One line of the file, taken apart so far as a rewrite needs it. */
 struct line {
     struct text whole;  /* with its newline */
-    struct text ending; /* "\n", "\r\n", or empty at the end of the file */
+    struct text ending; /* "\n", "\r\n"; at the end of the file it may be empty or "\r" */
     struct account account;
     size_t index; /* among the lines of the client_id, from 0 */
 };
@@ -85,13 +85,21 @@ static void replace_line(struct edit *edit, const struct line *line)
         put_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
 }
 
+/* What the end of the file left of a line's ending is completed. */
+static void complete_line(struct edit *edit, struct text ending)
+{
+    if (ending.length == 0)
+        put(edit, edit->newline);
+    else if (ending.data[ending.length - 1] != '\n')
+        put(edit, text_of("\n"));
+}
+
 static void add_line_behind(struct edit *edit, const struct line *line)
 {
     put(edit, line->whole);
     if (!is_newest(edit, line))
         return;
-    if (line->ending.length == 0)
-        put(edit, edit->newline);
+    complete_line(edit, line->ending);
     put_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
 }
 
@@ -200,8 +208,7 @@ static void write_edited(struct edit *edit, struct text content)
     }
     if (edit->command->append == NULL)
         return;
-    if (last_ending.length == 0)
-        put(edit, edit->newline);
+    complete_line(edit, last_ending);
     edit->command->append(edit);
 }
 

@@ -2,6 +2,9 @@
 
 #include "fixture.h"
 
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "failing_malloc.h"
@@ -53,6 +56,8 @@ static const struct {
      ACCOUNT_CHANGED,
      "\xef\xbb\xbf"
      "a:" OLD "\nb:" NEW "\n"},
+    {ADD, "b", NULL, "a:" OLD "\r", ACCOUNT_CHANGED, "a:" OLD "\r\nb:" NEW "\n"},
+    {ADD, "b", NULL, "#\r\na:" OLD "\r", ACCOUNT_CHANGED, "#\r\na:" OLD "\r\nb:" NEW "\r\n"},
     {ADD, "a", NULL, "a:" OLD "\n", ACCOUNT_EXISTS, NULL},
     {ADD, "a", NULL, "a:plain\n", ACCOUNT_EXISTS, NULL},
     {ADD, "a", NULL, "#a:" OLD "\naa:" OLD "\n", ACCOUNT_CHANGED, "#a:" OLD "\naa:" OLD "\na:" NEW "\n"},
@@ -67,6 +72,7 @@ static const struct {
      "a:" OLD ":scope=x\na:" NEW ":scope=x\nb:" OLD "\n"},
     {ADD_HASH, "a", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\na:" NEW},
     {ADD_HASH, "a", NULL, "a:!" OLD "\r\n", ACCOUNT_CHANGED, "a:!" OLD "\r\na:!" NEW "\r\n"},
+    {ADD_HASH, "a", NULL, "a:" OLD ":scope=x\r", ACCOUNT_CHANGED, "a:" OLD ":scope=x\r\na:" NEW ":scope=x\r"},
     {ADD_HASH, "c", NULL, "", ACCOUNT_UNKNOWN, NULL},
     {RETIRE, "a", NULL, "a:1\n#\na:2\nb:3\na:" OLD "\n", ACCOUNT_CHANGED, "#\nb:3\na:" OLD "\n"},
     {RETIRE, "a", NULL, "a:" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
@@ -75,6 +81,8 @@ static const struct {
      "a:!" OLD ":scope=x\nb:" OLD "\na:!" OLD},
     {LOCK, "a", NULL, "a:*" OLD "\na:" OLD "\n", ACCOUNT_CHANGED, "a:*" OLD "\na:!" OLD "\n"},
     {LOCK, "a", NULL, "a:!" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
+    {LOCK, "a", NULL, "a:" OLD ":nonsense\r\na::scope=x\r", ACCOUNT_CHANGED,
+     "a:!" OLD ":nonsense\r\na:!:scope=x\r"},
     {LOCK, "c", NULL, "a:!" OLD "\n", ACCOUNT_UNKNOWN, NULL},
     {UNLOCK, "a", NULL, "a:!" OLD ":scope=x\na:*" OLD "\n", ACCOUNT_CHANGED,
      "a:" OLD ":scope=x\na:" OLD "\n"},
@@ -82,6 +90,20 @@ static const struct {
     {UNLOCK, "a", NULL, "a:" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
     {UNLOCK, "a", NULL, "a:!\n", ACCOUNT_AS_IT_WAS, NULL},
     {REMOVE, "a", NULL, "#\na:" OLD "\nb:" OLD "\na:plain", ACCOUNT_CHANGED, "#\nb:" OLD "\n"},
+    {UNLOCK, "a", NULL, "a:!:x\na:!" OLD "\n", ACCOUNT_CHANGED, "a:!:x\na:" OLD "\n"},
+    {UNLOCK, "a", NULL, "a:!\r", ACCOUNT_AS_IT_WAS, NULL},
+    {REPLACE, "a", NULL,
+     "\xef\xbb\xbf"
+     "a:" OLD "\nb:" OLD,
+     ACCOUNT_CHANGED,
+     "\xef\xbb\xbf"
+     "a:" NEW "\nb:" OLD},
+    {REMOVE, "a", NULL,
+     "\xef\xbb\xbf"
+     "a:" OLD "\nb:" OLD,
+     ACCOUNT_CHANGED,
+     "\xef\xbb\xbf"
+     "b:" OLD},
     {REMOVE, "c", NULL, "#\n", ACCOUNT_UNKNOWN, NULL},
 };
 
@@ -101,6 +123,102 @@ static void test_commands(void **state)
         struct stat status;
         assert_int_equal(stat("accounts", &status), 0);
         check_row((status.st_mode & 07777) == 0640, "mode", i, rows[i].before);
+    }
+}
+
+/* What is no line of the client_id stays to the byte, whatever it is. */
+static void test_other_bytes(void **state)
+{
+    (void)state;
+    static const char head[] = "# a:" OLD " \t\r\n\r\n  \n\0\n:\n\xff\xfe:x\n a:" OLD "\nA:" OLD "\r\n";
+    static const char tail[] = "\n#\xc3\xa9\r\nab:\0\r:x\n\r\nb:$apr1$x$y:::\n\x1b[2J:!\nno end";
+    static const char line[] = "a:!" OLD "\n";
+    for (enum command command = REPLACE; command <= REMOVE; command++) {
+        struct collected problems;
+        char bytes[2048];
+        size_t size = 0;
+        const struct text pieces[] = {BYTES(head), BYTES(line), BYTES(line), BYTES(tail)};
+        for (size_t i = 0; i < ROWS(pieces); i++) {
+            memcpy(bytes + size, pieces[i].data, pieces[i].length);
+            size += pieces[i].length;
+        }
+        write_bytes("accounts", bytes, size, 0600);
+        const enum account_change change = run(command, "a", NULL, collect(&problems));
+        check_row(change == (command == LOCK ? ACCOUNT_AS_IT_WAS : ACCOUNT_CHANGED), "change", command, "");
+        struct stat status;
+        assert_int_equal(stat("accounts", &status), 0);
+        const size_t left = (size_t)status.st_size;
+        read_text("accounts", bytes, sizeof bytes);
+        check_row(left >= sizeof head + sizeof tail - 2, "cut", command, bytes);
+        check_row(memcmp(bytes, head, sizeof head - 1) == 0, "head", command, bytes);
+        check_row(memcmp(bytes + left - (sizeof tail - 1), tail, sizeof tail - 1) == 0, "tail", command, "");
+        check_row((left == size) == (command == LOCK), "between", command, bytes);
+    }
+}
+
+static size_t count_entries(const char *folder)
+{
+    size_t entries = 0;
+    DIR *open_folder = opendir(folder);
+    assert_non_null(open_folder);
+    while (readdir(open_folder) != NULL)
+        entries++;
+    closedir(open_folder);
+    return entries;
+}
+
+static bool let_no_file_grow(void)
+{
+    const struct rlimit limit = {.rlim_cur = 16, .rlim_max = 16};
+    return signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
+static bool lose_the_folder(void)
+{
+    return chmod(".", 0555) == 0 && (geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0));
+}
+
+/* In a process of its own: whether each command says that it failed, and why. */
+static int run_hindered(bool (*hinder)(void))
+{
+    if (!hinder())
+        return 100;
+    for (enum command command = ADD; command <= REMOVE; command++) {
+        struct collected problems;
+        const char *client_id = command == ADD ? "c" : command == LOCK ? "b" : "a";
+        if (run(command, client_id, NULL, collect(&problems)) != ACCOUNT_FAILED)
+            return 1 + (int)command;
+        if (strstr(problems.text, "the file cannot be replaced, and is as it was: ") == NULL)
+            return 50 + (int)command;
+    }
+    return 0;
+}
+
+static void test_write_fails(void **state)
+{
+    (void)state;
+    static bool (*const hindrances[])(void) = {let_no_file_grow, lose_the_folder};
+    static const char before[] = "a:!" OLD "\na:!" OLD "\nb:" OLD "\n";
+    /* Another user is to reach the file. */
+    assert_int_equal(chmod(".", 0755), 0);
+    for (size_t i = 0; i < ROWS(hindrances); i++) {
+        int status = 0;
+        char after[1024];
+        assert_int_equal(mkdir("closed", 0755), 0);
+        write_bytes("closed/accounts", before, sizeof before - 1, 0644);
+        const size_t entries = count_entries("closed");
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(chdir("closed") == 0 ? run_hindered(hindrances[i]) : 101);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        check_row(status == 0, "status", i, "");
+        read_text("closed/accounts", after, sizeof after);
+        check_row(strcmp(after, before) == 0, after, i, before);
+        check_row(count_entries("closed") == entries, "something is left behind", i, "");
+        assert_int_equal(chmod("closed", 0755), 0);
+        assert_int_equal(remove("closed/accounts"), 0);
+        assert_int_equal(rmdir("closed"), 0);
     }
 }
 
@@ -178,10 +296,9 @@ static void test_writers_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_writers_at_once),
+        cmocka_unit_test(test_commands),       cmocka_unit_test(test_other_bytes),
+        cmocka_unit_test(test_write_fails),    cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_writers_at_once),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
