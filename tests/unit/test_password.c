@@ -17,15 +17,21 @@ static const struct {
 } methods[] = {
     {"yescrypt", "$y$j75$CY55zim/v2uy9ExAF0azS0$opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA", false},
     {"gost-yescrypt", "$gy$j75$oDeWKM98c1.Y0HmEkVMCT0$h3RgP7q7b5BrXQzbZl/NGladDCDMbJ84db.o5N2bWQ2", false},
-    {"scrypt", "$7$BU..../....7mu6FlbBjG6oJp2/pLw7S.$3xziGkjWNcf22iPFnobJOzAWFyevnW8Rc1A8Xn8CCK.", false},
+    {"yescrypt", "$y$j/.$saltsalt$ib0w1YRP1VGtAHIZPBiUW4aWDIQNyaDi0myr/J.DBY.", false},
+    {"scrypt", "$7$4/..../....saltsalt$igPP2Af6tc/NuAUIkmqxXdyJJ3gP8gHGvlyEH4hRaZ8", false},
     {"bcrypt", "$2a$04$g.CNbLt31oPLDq6Za4LfdekSaPBf1Oaj4joUWWEDgv5VhIS8fIc9.", false},
     {"bcrypt", BCRYPT, false},
     {"bcrypt", "$2y$04$gRGZ1veTwmMC3rO1KXjo2uef/8nDpyG3m6FODmI6egkWhsr/IhrYq", false},
     {"sha512crypt", SHA512, false},
     {"sha256crypt", "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642", false},
+    {"sha512crypt",
+     "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
+     false},
+    {"sha256crypt", "$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA", false},
     {"md5crypt", "$1$oXWXtWY8$dIkvDJkDbZMOD.mKav8za1", true},
     {"sha1crypt", "$sha1$85$XhJ2PUfZAPTBGzCmOCad$ZATx86olHf7GUwYmX2yBPBQFpHiy", true},
-    {"sunmd5", "$md5,rounds=84647$LKawoOyB$$ijQGw.U8DQGljTtFJLQEE0", true},
+    {"sunmd5", "$md5,rounds=1$saltsalt$$ufSka8SUJ1L0LvZmeo5Ve0", true},
+    {"sunmd5", "$md5$saltsalt$$htFYkfcXgVn6XJq7JYvMH/", true},
     {"descrypt", "y0g2eFQ2cQ8fM", true},
     {"bsdicrypt", "_/...vC/NiU.EvoXfYlw", true},
 };
@@ -96,6 +102,11 @@ static void test_foreign(void **state)
         {"$3$$8846f7eaee8fb117ad06bdd830b7586c", "NT hash"},
         {"$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$abc", "Argon2"},
         {"$6$", "cut short"},
+        {"$y$!!$CY55zim/v2uy9ExAF0azS0$opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA", "malformed"},
+        {"$y$j\x7f$CY55zim/v2uy9ExAF0azS0$opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA", "malformed"},
+        {"$6$a$b$c$"
+         "XhQU4f325YT8tbdQXhQU4f325YT8tbdQXhQU4f325YT8tbdQXhQU4f325YT8tbdQXhQU4f325YT8tbdQXhQU4f",
+         "malformed"},
         {"$6$salt", "cut short"},
         {"$y$j9T$", "cut short"},
         {"$unknown$abc$def", "cut short or malformed"},
@@ -165,22 +176,47 @@ static void test_hash_refuses(void **state)
     free(hash);
 }
 
-/* The form is right, but what it says is not computed. */
+#define DIGEST "opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA"
+#define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A350 A50 A50 A50 A50 A50 A50 A50
+
+/* The form is right, but what it says is not computed: never a match, nor anything but an answer. */
 static void test_unusable(void **state)
 {
     (void)state;
     static const char *const rows[] = {
         "$2b$03$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi",
+        "$2b$32$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi",
         "$2b$xx$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi",
-        "$y$!!$CY55zim/v2uy9ExAF0azS0$opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA",
-        "$y$zzzzzz$CY55zim/v2uy9ExAF0azS0$opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA",
+        "$y$zzzzzz$CY55zim/v2uy9ExAF0azS0$" DIGEST,
+        "$y$$salt$" DIGEST,
+        "$gy$$salt$" DIGEST,
+        "$7$4$" DIGEST,
+        "$5$rounds=9$salt$" DIGEST,
+        "$sha1$x$salt$ZATx86olHf7GUwYmX2yBPBQFpHiy",
+        /* longer than any that libxcrypt makes */
+        "$5$rounds=1000$" A350 "$" DIGEST,
+        "$y$j75$" A350 "$" DIGEST,
+    };
+    for (size_t i = 0; i < ROWS(rows); i++)
+        check_row(verify(rows[i], "secret", 6) == PASSWORD_UNUSABLE, "computed", i, rows[i]);
+}
+
+/* What htpasswd -B and mkpasswd wrote. */
+static void test_written_by_others(void **state)
+{
+    (void)state;
+    static const char secret[] = "correct horse";
+    static const char *const rows[] = {
+        "$2y$04$3pDWkqz4XqPSz8.Ct5mCcekjXRC9Pg/ZjHV.Q2X5jGR4VZ7F8V02e",
+        "$y$j75$iAU6nU4GlH7Jkz5L22rQi.$4.BmvuQ1qVpkNlErpGsRWmGtwFdIg0ezTKCdW1ZOKJD",
+        "$6$rounds=1000$SRojiDyLmVgvc/H1$m5tv/z6U1Cc.w2ZbaKliUwf8aBxJEmP6VmwgEcKmW0xvUm6MlbJfBd.8./"
+        "iQZzsizi2NAf6gpFHIsYurOUxkl/",
+        "$5$rounds=1000$C0B1aqPgJNGjewmO$8yt3fOWHD9ChbzaDfr7zT24r6ug/3Da2Su0HkhKkSu0",
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
-        const char *why = NULL;
-        const struct password_method *method = password_method_of(text_of(rows[i]), false, &why);
-        if (method != NULL)
-            check_row(password_verify(method, text_of(rows[i]), text_of("secret")) == PASSWORD_UNUSABLE,
-                      "computed", i, rows[i]);
+        check_row(verify(rows[i], secret, sizeof secret - 1) == PASSWORD_MATCH, "no match", i, rows[i]);
+        check_row(verify(rows[i], secret, sizeof secret - 2) == PASSWORD_MISMATCH, "match", i, rows[i]);
     }
 }
 
@@ -212,10 +248,11 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_methods),  cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_foreign),  cmocka_unit_test(test_long_secrets),
-        cmocka_unit_test(test_hash),     cmocka_unit_test(test_hash_refuses),
-        cmocka_unit_test(test_unusable), cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_methods),        cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_foreign),        cmocka_unit_test(test_long_secrets),
+        cmocka_unit_test(test_hash),           cmocka_unit_test(test_hash_refuses),
+        cmocka_unit_test(test_unusable),       cmocka_unit_test(test_written_by_others),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
