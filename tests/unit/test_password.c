@@ -56,6 +56,7 @@ static void test_methods(void **state)
         const struct password_method *method = password_method_of(text_of(hash), true, &why);
         check_row(method != NULL && why == NULL, "not admitted", i, hash);
         check_row(strcmp(method->name, methods[i].name) == 0, method->name, i, hash);
+        check_row(method->longest == (strcmp(method->name, "bcrypt") == 0 ? 72 : 511), "longest", i, hash);
         check_row(verify(hash, "secret", 6) == PASSWORD_MATCH, "no match", i, hash);
         check_row(verify(hash, "Secret", 6) == PASSWORD_MISMATCH, "match", i, hash);
         check_row(verify(hash, "", 0) == PASSWORD_MISMATCH, "match of nothing", i, hash);
@@ -109,6 +110,10 @@ static void test_foreign(void **state)
          "malformed"},
         {"$6$salt", "cut short"},
         {"$y$j9T$", "cut short"},
+        {"$2b$hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi.123", "malformed"},
+        {"$y$CY55zim/v2uy9ExAF0azS0$opKDJkri7Z0uxXPbINovI1KRN/CDIjPkhjCjW6VDlaA", "malformed"},
+        {"$5$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA", "malformed"},
+        {"$5$saltsalt$0IyaXrmV7-sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA", "malformed"},
         {"$unknown$abc$def", "cut short or malformed"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
