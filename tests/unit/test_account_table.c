@@ -2,28 +2,7 @@
 
 #include "fixture.h"
 
-#include "failing_malloc.h"
-
-#define HASH "$2b$04$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
-
-static struct account_table *load(const char *text, struct collected *problems)
-{
-    write_text("accounts", text);
-    return account_table_load("accounts", false, collect(problems));
-}
-
-/* The numbers of the lines of a client_id, in their order, each with a '!' where it is unusable: "2 5!". */
-static const char *lines_of(const struct account_table *table, const char *client_id)
-{
-    static char text[256];
-    struct account_entry entry;
-    size_t length = 0;
-    text[0] = '\0';
-    for (size_t cursor = 0; account_table_find(table, text_of(client_id), &cursor, &entry);)
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s%zu%s", length > 0 ? " " : "",
-                                   entry.line, entry.usable ? "" : "!");
-    return text;
-}
+#include "account_fixture.h"
 
 static void test_find(void **state)
 {
@@ -57,6 +36,20 @@ static void test_find(void **state)
     assert_non_null(strstr(problems.text, "warning: accounts:6: client \"plain\": "));
     assert_non_null(strstr(problems.text, "warning: accounts:7: client \"a\": "));
     assert_non_null(strstr(problems.text, "warning: accounts:8: there is no ':'"));
+    account_table_release(table);
+}
+
+/* Two names whose hashes agree so far as the table keeps them; found by trying. */
+static void test_hashes_agree(void **state)
+{
+    (void)state;
+    struct collected problems;
+    struct account_table *table = load("c3272:" HASH "\nc6585:" HASH "\nc3272:!\n", &problems);
+    assert_string_equal(lines_of(table, "c3272"), "1 3");
+    assert_string_equal(lines_of(table, "c6585"), "2");
+    account_table_release(table);
+    table = load("c3272:" HASH "\n", &problems);
+    assert_string_equal(lines_of(table, "c6585"), "");
     account_table_release(table);
 }
 
@@ -111,17 +104,37 @@ static void test_decoy(void **state)
     assert_true(seen_a && seen_d);
     account_table_release(table);
 
+    /* Nor where nearly all lines are of no use, nor once the file is loaded again. */
+    char text[2000] = "";
+    size_t length = 0;
+    for (int i = 0; i < 100; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "x%d:plain\n", i);
+    snprintf(text + length, sizeof text - length, "a:" HASH ":expires=2000-01-01\nd:!" HASH);
+    table = load(text, &problems);
+    struct account_table *again = load(text, &problems);
+    for (uint64_t choice = 0; choice < 100; choice++) {
+        struct account_entry first;
+        struct account_entry second;
+        assert_true(account_table_decoy(table, choice << 57, &first));
+        assert_true(account_table_decoy(again, choice << 57, &second));
+        assert_true(first.usable && first.account.method != NULL);
+        assert_true(text_equal(first.account.client_id, second.account.client_id));
+    }
+    account_table_release(again);
+    account_table_release(table);
+
     struct account_entry entry;
     table = load("b:!\nc:plain\n", &problems);
     assert_false(account_table_decoy(table, 1, &entry));
     account_table_release(table);
 }
 
-static bool count_until_b(void *context, const struct account_entry *entry, const char *why)
+/* Writes "2 3! " of what it is called for. */
+static bool note_until_b(void *context, const struct account_entry *entry, const char *why)
 {
-    size_t *count = context;
+    char *noted = context;
     assert_true(entry->usable == (why == NULL));
-    ++*count;
+    sprintf(noted + strlen(noted), "%zu%s ", entry->line, entry->usable ? "" : "!");
     return !text_is(entry->account.client_id, "b");
 }
 
@@ -129,111 +142,71 @@ static void test_each(void **state)
 {
     (void)state;
     struct collected problems;
-    size_t count = 0;
+    char noted[64] = "";
     struct account_table *table = load("#\na:" HASH "\nx:plain\n\nb:" HASH "\nc:" HASH "\n", &problems);
-    account_table_each(table, count_until_b, &count);
-    assert_int_equal(count, 3);
+    account_table_each(table, note_until_b, noted);
+    assert_string_equal(noted, "2 3! 5 ");
     account_table_release(table);
 }
 
-/* Whatever bytes there are: the other lines work. */
-static void test_odd_files(void **state)
+/* So many that the look-up of one passes others, and that their numbers lie behind several marks. */
+static void test_many_lines_of_one(void **state)
 {
     (void)state;
-    static const char good[] = "a:" HASH "\n";
-    static const struct {
-        struct text text;
-        const char *lines; /* of "a" */
-        size_t warnings;
-    } rows[] = {
-        {BYTES(""), "", 0},
-        {BYTES("\n\n\n"), "", 0},
-        {BYTES("\xef\xbb\xbf"), "", 0},
-        {BYTES("a:" HASH), "1", 0},
-        {BYTES("\0\0\0\n"
-               "a:" HASH "\n"),
-         "2", 1},
-        {BYTES("b\0b:" HASH "\n"
-               "a:" HASH "\n"),
-         "2", 1},
-        {BYTES("\xff\xfe:x\n"
-               "a:" HASH "\n"),
-         "2", 1},
-        {BYTES("a:" HASH "\0\n"
-               "a:" HASH "\n"),
-         "1! 2", 1},
-        {BYTES("a:" HASH "\r"
-               "b:" HASH "\n"
-               "a:" HASH),
-         "1! 2", 1},
-    };
-    for (size_t i = 0; i < ROWS(rows); i++) {
-        struct collected problems;
-        write_bytes("accounts", rows[i].text.data, rows[i].text.length, 0600);
-        struct account_table *table = account_table_load("accounts", false, collect(&problems));
-        check_row(table != NULL, problems.text, i, "");
-        check_row(strcmp(lines_of(table, "a"), rows[i].lines) == 0, lines_of(table, "a"), i, rows[i].lines);
-        check_row(problems.report.warnings == rows[i].warnings, problems.text, i, rows[i].lines);
-        account_table_release(table);
-    }
-    /* One line of 10 MiB. */
-    const size_t size = (size_t)10 << 20;
-    char *text = malloc(size + sizeof good);
-    assert_non_null(text);
-    memset(text, 'x', size);
-    text[size - 1] = '\n';
-    memcpy(text + size, good, sizeof good);
+    enum { LINES = 1000 };
+    static char text[LINES * 70];
+    size_t length = 0;
+    for (int i = 0; i < LINES; i++)
+        length +=
+            (size_t)snprintf(text + length, sizeof text - length, "%s:!%d\n", i % 3 == 0 ? "a" : "b", i);
     struct collected problems;
     struct account_table *table = load(text, &problems);
-    free(text);
-    assert_string_equal(lines_of(table, "a"), "2");
-    assert_non_null(strstr(problems.text, "accounts:1: "));
+    for (int remainder = 0; remainder < 2; remainder++) {
+        struct account_entry entry;
+        size_t cursor = 0;
+        for (int i = 0; i < LINES; i++) {
+            char hash[16];
+            if ((i % 3 != 0) != (remainder != 0))
+                continue;
+            snprintf(hash, sizeof hash, "%d", i);
+            assert_true(account_table_find(table, text_of(remainder == 0 ? "a" : "b"), &cursor, &entry));
+            assert_true(text_is(entry.account.hash, hash));
+            assert_int_equal(entry.line, i + 1);
+        }
+        assert_false(account_table_find(table, text_of(remainder == 0 ? "a" : "b"), &cursor, &entry));
+    }
     account_table_release(table);
 }
 
-static void test_refused(void **state)
+static void test_stamp_and_holders(void **state)
 {
     (void)state;
     struct collected problems;
-    remove("accounts");
-    assert_null(account_table_load("accounts", false, collect(&problems)));
-    assert_non_null(strstr(problems.text, "tokenctl init"));
-    assert_int_equal(mkdir("accounts", 0700), 0);
-    assert_null(account_table_load("accounts", false, collect(&problems)));
-    assert_int_equal(rmdir("accounts"), 0);
-    write_bytes("accounts", "", 0, 0606);
-    assert_null(account_table_load("accounts", false, collect(&problems)));
-    assert_non_null(strstr(problems.text, "chmod"));
-    remove("accounts");
-}
-
-static void test_without_memory(void **state)
-{
-    (void)state;
-    skip_unless_malloc_fails();
-    struct collected problems;
-    account_table_release(load("a:" HASH "\nb:" HASH "\n", &problems));
-    bool failed = true;
-    for (long allowed = 0; failed; allowed++) {
-        collect(&problems);
-        one_allocation_fails = true;
-        allocations_left = allowed;
-        struct account_table *table = account_table_load("accounts", false, &problems.report);
-        failed = allocations_left < 0;
-        allocations_left = -1;
-        check_row((table == NULL) == failed, "table", (size_t)allowed, problems.text);
-        check_row((problems.report.errors > 0) == failed, "reason", (size_t)allowed, problems.text);
-        account_table_release(table);
-    }
+    struct file_stamp stamp;
+    struct account_table *table = load("a:" HASH "\n", &problems);
+    assert_true(file_stamp("accounts", &stamp));
+    assert_true(file_stamp_equal(&stamp, account_table_stamp(table)));
+    assert_ptr_equal(account_table_hold(table), table);
+    account_table_release(table);
+    /* One holder is left, and the file is not looked at again. */
+    write_text("accounts", "b:" HASH "\nc:" HASH "\n");
+    assert_true(file_stamp("accounts", &stamp));
+    assert_false(file_stamp_equal(&stamp, account_table_stamp(table)));
+    assert_string_equal(lines_of(table, "a"), "1");
+    account_table_release(table);
+    account_table_release(NULL);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),           cmocka_unit_test(test_many),
-        cmocka_unit_test(test_decoy),          cmocka_unit_test(test_each),
-        cmocka_unit_test(test_odd_files),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_hashes_agree),
+        cmocka_unit_test(test_decoy),
+        cmocka_unit_test(test_each),
+        cmocka_unit_test(test_many_lines_of_one),
+        cmocka_unit_test(test_stamp_and_holders),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
