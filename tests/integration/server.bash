@@ -150,7 +150,8 @@ check_graceful_restart() {
     start_load
     restart_gracefully
     load_goes_on
-    stop_load
+    # mod_cgid ends its daemon in the middle of whatever that does, and answers 503 then; nothing here can mend that.
+    stop_load 503 "$(grep -cs 'failed reading PID from cgi daemon' "$DIR/log/error.log" || true)"
 }
 
 # The program behind a socket ends with 0 when its requests are answered. It is started anew here, as only the shell
