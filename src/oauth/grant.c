@@ -23,7 +23,7 @@ enum oauth_error grant_access(const struct service *service, const struct accoun
         .issued = now,
         .lifetime = grant->lifetime,
     };
-    grant->token = jwt_issue(service->keys, config->token_typ, &claims);
+    grant->token = jwt_issue(service->signer, &claims);
     if (grant->token != NULL)
         return OAUTH_NO_ERROR;
     grant_clear(grant);

@@ -5,6 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool service_prepare_signer(struct service *service, struct report *report)
+{
+    jws_signer_free(service->signer);
+    service->signer = jwt_signer_new(service->keys, service->config->token_typ);
+    if (service->signer == NULL)
+        report_problem(report, SEVERITY_ERROR, service->config->keys, 0, "%s", strerror(ENOMEM));
+    return service->signer != NULL;
+}
+
 struct service *service_assemble(struct config *config, struct log *log, struct report *report)
 {
     struct service *service = malloc(sizeof *service);
@@ -18,10 +27,11 @@ struct service *service_assemble(struct config *config, struct log *log, struct 
     service->config = config;
     service->log = log;
     service->verifier = NULL;
+    service->signer = NULL;
     /* Both are loaded even if the first fails: the operator sees everything that is wrong at once. */
     service->accounts = account_table_load(config->accounts, config->allow_legacy_hashes, report);
     service->keys = keyset_load(config->keys, report);
-    if (service->accounts == NULL || service->keys == NULL) {
+    if (service->accounts == NULL || service->keys == NULL || !service_prepare_signer(service, report)) {
         service_release(service);
         return NULL;
     }
@@ -79,6 +89,7 @@ void service_release(struct service *service)
     config_release(service->config);
     account_table_release(service->accounts);
     keyset_release(service->keys);
+    jws_signer_free(service->signer);
     log_release(service->log);
     verifier_release(service->verifier);
     free(service);

@@ -7,13 +7,14 @@
 #include "account/verifier.h"
 #include "base/config.h"
 #include "base/log.h"
-#include "token/keyset.h"
+#include "token/jwt.h"
 
 struct service {
     refcount holders;
     struct config *config;
     struct account_table *accounts;
     struct keyset *keys;
+    struct jws_signer *signer; /* of access tokens, by the keys and the configuration */
     struct log *log;
     struct verifier *verifier; /* NULL: whoever asks hashes, as a plain CGI process does */
 };
@@ -21,6 +22,9 @@ struct service {
 /* Loads everything that `config_file` names and opens the log; every problem goes to `report`. NULL: there
  * was an error. */
 struct service *service_load(const char *config_file, struct report *report);
+
+/* Makes the signer anew, after the keys have changed. False: no memory; reported. */
+bool service_prepare_signer(struct service *service, struct report *report);
 
 /* The same with standard error in the place of the log. */
 struct service *service_load_quietly(const char *config_file, struct report *report);

@@ -142,6 +142,7 @@ static struct service *copy_of(struct service *service)
     copy->config = config_hold(service->config);
     copy->accounts = account_table_hold(service->accounts);
     copy->keys = keyset_hold(service->keys);
+    copy->signer = NULL;
     copy->log = log_hold(service->log);
     copy->verifier = verifier_hold(service->verifier);
     return copy;
@@ -174,7 +175,7 @@ static void take_over(struct service_slot *slot, bool (*replace)(struct service 
     struct service *current = slot->current;
     struct report report = {.problem = log_problem, .context = current->log};
     struct service *next = copy_of(current);
-    if (next == NULL || !replace(next, &report)) {
+    if (next == NULL || !replace(next, &report) || !service_prepare_signer(next, &report)) {
         log_write(current->log, LOG_LEVEL_ERROR,
                   "%s has changed but cannot be used; what was loaded before stays in force", path);
         service_release(next);

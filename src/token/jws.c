@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/hmac.h"
 #include "base/secret.h"
 
 enum {
     SIGNATURE_SIZE = 2048, /* RS256 with the largest modulus that OpenSSL takes, 16384 bits */
-    HMAC_SIZE = 32,
-    NUMBER_SIZE = 32, /* of P-256 */
-    ECDSA_SIZE = 64,  /* two of them */
+    NUMBER_SIZE = 32,      /* of P-256 */
+    ECDSA_SIZE = 64,       /* two of them */
     ECDSA_DER_SIZE = 72,
 };
 
@@ -81,8 +81,54 @@ static bool ecdsa_to_der(const unsigned char *signature, size_t length, unsigned
     return written > 0;
 }
 
-static bool sign(enum jws_algorithm algorithm, EVP_PKEY *key, struct text input,
-                 unsigned char signature[SIGNATURE_SIZE], size_t *length)
+struct jws_signer {
+    enum jws_algorithm algorithm;
+    EVP_PKEY *key;
+    struct hmac *hmac; /* of HS256, which costs several times as much by way of the EVP_PKEY */
+    size_t head_length;
+    char head[]; /* BASE64URL(header) "." */
+};
+
+static bool prepare_hmac(struct jws_signer *signer)
+{
+    size_t size = 0;
+    if (EVP_PKEY_get_raw_private_key(signer->key, NULL, &size) != 1)
+        return false;
+    const size_t room = size;
+    unsigned char *secret = malloc(room);
+    if (secret != NULL && EVP_PKEY_get_raw_private_key(signer->key, secret, &size) == 1)
+        signer->hmac = hmac_new(secret, size);
+    secret_free(secret, room);
+    return signer->hmac != NULL;
+}
+
+struct jws_signer *jws_signer_new(enum jws_algorithm algorithm, EVP_PKEY *key, struct text header)
+{
+    struct jws_signer *signer = calloc(1, sizeof *signer + BASE64URL_LENGTH(header.length) + 2);
+    if (signer == NULL)
+        return NULL;
+    signer->algorithm = algorithm;
+    signer->head_length = base64url_encode((const unsigned char *)header.data, header.length, signer->head);
+    signer->head[signer->head_length++] = '.';
+    if (EVP_PKEY_up_ref(key) == 1)
+        signer->key = key;
+    if (signer->key != NULL && (algorithm != JWS_HS256 || prepare_hmac(signer)))
+        return signer;
+    jws_signer_free(signer);
+    return NULL;
+}
+
+void jws_signer_free(struct jws_signer *signer)
+{
+    if (signer == NULL)
+        return;
+    hmac_free(signer->hmac);
+    EVP_PKEY_free(signer->key);
+    free(signer);
+}
+
+static bool sign_by_key(enum jws_algorithm algorithm, EVP_PKEY *key, struct text input,
+                        unsigned char signature[SIGNATURE_SIZE], size_t *length)
 {
     *length = SIGNATURE_SIZE;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -94,19 +140,27 @@ static bool sign(enum jws_algorithm algorithm, EVP_PKEY *key, struct text input,
     return good;
 }
 
-char *jws_sign(enum jws_algorithm algorithm, EVP_PKEY *key, struct text header, struct text payload)
+static bool sign(struct jws_signer *signer, struct text input, unsigned char signature[SIGNATURE_SIZE],
+                 size_t *length)
 {
-    char *token = malloc(BASE64URL_LENGTH(header.length) + 1 + BASE64URL_LENGTH(payload.length) + 1 +
+    *length = HMAC_SIZE;
+    return signer->hmac != NULL ? hmac_compute(signer->hmac, &input, 1, signature)
+                                : sign_by_key(signer->algorithm, signer->key, input, signature, length);
+}
+
+char *jws_sign(struct jws_signer *signer, struct text payload)
+{
+    char *token = malloc(signer->head_length + BASE64URL_LENGTH(payload.length) + 1 +
                          BASE64URL_LENGTH(SIGNATURE_SIZE) + 1);
     if (token == NULL)
         return NULL;
-    size_t length = base64url_encode((const unsigned char *)header.data, header.length, token);
-    token[length++] = '.';
+    memcpy(token, signer->head, signer->head_length);
+    size_t length = signer->head_length;
     length += base64url_encode((const unsigned char *)payload.data, payload.length, token + length);
 
     unsigned char signature[SIGNATURE_SIZE];
     size_t signature_length;
-    if (!sign(algorithm, key, (struct text){token, length}, signature, &signature_length)) {
+    if (!sign(signer, (struct text){token, length}, signature, &signature_length)) {
         free(token);
         return NULL;
     }
@@ -159,7 +213,7 @@ static bool verify_hmac(EVP_PKEY *key, const struct jws_parts *parts)
 {
     unsigned char expected[SIGNATURE_SIZE];
     size_t length;
-    return sign(JWS_HS256, key, parts->signing_input, expected, &length) && length == HMAC_SIZE &&
+    return sign_by_key(JWS_HS256, key, parts->signing_input, expected, &length) && length == HMAC_SIZE &&
            parts->signature_length == HMAC_SIZE && secret_equal(expected, parts->signature, HMAC_SIZE);
 }
 

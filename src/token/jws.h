@@ -15,9 +15,17 @@ enum jws_algorithm { JWS_HS256, JWS_ES256, JWS_EDDSA, JWS_RS256, JWS_ALGORITHM_C
 const char *jws_algorithm_name(enum jws_algorithm algorithm);
 bool jws_algorithm_of(struct text name, enum jws_algorithm *algorithm);
 
-/* Signs: BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature). The caller frees; NULL: out of
- * memory, or OpenSSL refused. Threads may share the key. */
-char *jws_sign(enum jws_algorithm algorithm, EVP_PKEY *key, struct text header, struct text payload);
+/* Signs under one header over and over: what does not change from one payload to the next is made once.
+ * Threads may share it. */
+struct jws_signer;
+
+/* Takes a hold of its own on `key`. NULL: out of memory, or OpenSSL refused. */
+struct jws_signer *jws_signer_new(enum jws_algorithm algorithm, EVP_PKEY *key, struct text header);
+void jws_signer_free(struct jws_signer *signer); /* NULL is allowed */
+
+/* BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature). The caller frees; NULL: out of memory,
+ * or OpenSSL refused. */
+char *jws_sign(struct jws_signer *signer, struct text payload);
 
 /* Takes a compact serialization apart without looking at its signature. The texts of `parts` are malloc'ed,
  * NUL terminated, and freed with jws_parts_free(). False: not three parts of base64url, or no memory. */

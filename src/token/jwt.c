@@ -54,19 +54,23 @@ static struct json_object *make_claims(const struct jwt_claims *claims)
     return NULL;
 }
 
-char *jwt_issue(const struct keyset *keyset, const char *type, const struct jwt_claims *claims)
+struct jws_signer *jwt_signer_new(const struct keyset *keyset, const char *type)
 {
     const struct signing_key *key = keyset->signer;
-    char *token = NULL;
     struct json_object *header = make_header(key, type);
-    struct json_object *payload = make_claims(claims);
-    if (header != NULL && payload != NULL) {
-        const struct text header_text = json_write(header, JSON_C_TO_STRING_PLAIN);
-        const struct text payload_text = json_write(payload, JSON_C_TO_STRING_PLAIN);
-        if (header_text.data != NULL && payload_text.data != NULL)
-            token = jws_sign(key->algorithm, key->key, header_text, payload_text);
-    }
+    const struct text text =
+        header != NULL ? json_write(header, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
+    struct jws_signer *signer = text.data != NULL ? jws_signer_new(key->algorithm, key->key, text) : NULL;
     json_object_put(header);
+    return signer;
+}
+
+char *jwt_issue(struct jws_signer *signer, const struct jwt_claims *claims)
+{
+    struct json_object *payload = make_claims(claims);
+    const struct text text =
+        payload != NULL ? json_write(payload, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
+    char *token = text.data != NULL ? jws_sign(signer, text) : NULL;
     json_object_put(payload);
     return token;
 }

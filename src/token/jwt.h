@@ -16,9 +16,13 @@ struct jwt_claims {
     int64_t lifetime; /* seconds; 0: never expires, no `exp` */
 };
 
-/* Signs an access token with the set's signer; `type` is the header's `typ`; `jti` is drawn here. The caller
- * frees; NULL: out of memory, no random bytes, or OpenSSL refused. */
-char *jwt_issue(const struct keyset *keyset, const char *type, const struct jwt_claims *claims);
+/* The set's signer under the header of an access token, whose `typ` is `type`. NULL: out of memory, or
+ * OpenSSL refused. */
+struct jws_signer *jwt_signer_new(const struct keyset *keyset, const char *type);
+
+/* Signs an access token; `jti` is drawn here. The caller frees; NULL: out of memory, no random bytes, or
+ * OpenSSL refused. */
+char *jwt_issue(struct jws_signer *signer, const struct jwt_claims *claims);
 
 enum jwt_status {
     JWT_VALID,

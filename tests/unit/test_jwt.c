@@ -1,6 +1,7 @@
 #include "token/jwt.h"
 
 #include "fixture.h"
+#include "sign_once.h"
 
 #include <openssl/x509.h>
 
@@ -85,8 +86,8 @@ static void test_each_algorithm(void **state)
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
         struct json_object *jwk = jwk_generate((enum jws_algorithm)i, NOW);
         struct keyset *keyset = load(jwk, "");
-        char *token = jwt_issue(keyset, "at+jwt", &claims);
-        char *another = jwt_issue(keyset, "at+jwt", &claims);
+        char *token = issue_once(keyset, "at+jwt", &claims);
+        char *another = issue_once(keyset, "at+jwt", &claims);
         assert_true(token != NULL && another != NULL);
         check_token(keyset, token);
         assert_string_not_equal(token, another); /* the jti */
@@ -121,7 +122,7 @@ static void test_lifetimes(void **state)
                                        .issued = rows[i].issued,
                                        .lifetime = rows[i].lifetime};
         struct jwt jwt;
-        char *token = jwt_issue(keyset, "JWT", &row);
+        char *token = issue_once(keyset, "JWT", &row);
         assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
         const char *exp = member(jwt.claims, "exp");
         check_row((exp == NULL) == (rows[i].exp == NULL), "there", i, token);
@@ -146,7 +147,7 @@ static void test_times(void **state)
         {NOW + LIFETIME + 100, JWT_EXPIRED},
     };
     struct keyset *keyset = load_zeros("");
-    char *token = jwt_issue(keyset, "at+jwt", &claims);
+    char *token = issue_once(keyset, "at+jwt", &claims);
     for (size_t i = 0; i < ROWS(rows); i++) {
         const enum jwt_status status = verify(keyset, token, rows[i].now);
         check_row(status == rows[i].status, jwt_status_text(status), i, token);
@@ -215,8 +216,8 @@ static void test_signed_rows(void **state)
     (void)state;
     struct keyset *keyset = load_zeros("");
     for (size_t i = 0; i < ROWS(signed_rows); i++) {
-        char *token = jws_sign(JWS_HS256, keyset->signer->key, text_of(signed_rows[i].header),
-                               text_of(signed_rows[i].claims));
+        char *token = sign_once(JWS_HS256, keyset->signer->key, text_of(signed_rows[i].header),
+                                text_of(signed_rows[i].claims));
         const enum jwt_status status = verify(keyset, token, NOW);
         check_row(status == signed_rows[i].status, jwt_status_text(status), i, token);
         free(token);
@@ -241,8 +242,8 @@ static void test_kid_among_keys(void **state)
         {"{\"alg\":\"HS256\",\"kid\":\"a\"}", 1, JWT_BAD_SIGNATURE},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
-        char *token =
-            jws_sign(JWS_HS256, keyset->keys[rows[i].key].key, text_of(rows[i].header), text_of(GOOD_CLAIMS));
+        char *token = sign_once(JWS_HS256, keyset->keys[rows[i].key].key, text_of(rows[i].header),
+                                text_of(GOOD_CLAIMS));
         const enum jwt_status status = verify(keyset, token, NOW);
         check_row(status == rows[i].status, jwt_status_text(status), i, rows[i].header);
         free(token);
@@ -275,7 +276,7 @@ static void test_tampering(void **state)
 {
     (void)state;
     struct keyset *keyset = load_zeros("");
-    char *token = jwt_issue(keyset, "at+jwt", &claims);
+    char *token = issue_once(keyset, "at+jwt", &claims);
     const size_t length = strlen(token);
     for (size_t at = 0; at < length; at++) {
         const char was = token[at];
@@ -307,7 +308,7 @@ static void test_algorithm_confusion(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         char header[200];
         snprintf(header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\"}", rows[i].alg, keyset->signer->kid);
-        char *token = jws_sign(JWS_HS256, secret, text_of(header), text_of(GOOD_CLAIMS));
+        char *token = sign_once(JWS_HS256, secret, text_of(header), text_of(GOOD_CLAIMS));
         check_row(verify(keyset, token, NOW) == rows[i].status, "status", i, rows[i].alg);
         strrchr(token, '.')[1] = '\0';
         check_row(verify(keyset, token, NOW) == rows[i].status, "no signature", i, rows[i].alg);
@@ -325,8 +326,8 @@ static void test_filled_as_far_as_it_went(void **state)
     (void)state;
     struct jwt jwt;
     struct keyset *keyset = load_zeros("");
-    char *token = jws_sign(JWS_HS256, keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"gone\"}"),
-                           text_of("{\"sub\":\"x\"}"));
+    char *token = sign_once(JWS_HS256, keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"gone\"}"),
+                            text_of("{\"sub\":\"x\"}"));
     assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_UNKNOWN_KEY);
     assert_null(jwt.key);
     assert_string_equal(member(jwt.header, "kid"), "gone");
@@ -352,12 +353,12 @@ static void issue_without_memory(enum jws_algorithm algorithm, bool once)
 {
     struct json_object *jwk = jwk_generate(algorithm, NOW);
     struct keyset *keyset = load(jwk, "");
-    free(jwt_issue(keyset, "at+jwt", &claims)); /* what OpenSSL makes at first use, it keeps */
+    free(issue_once(keyset, "at+jwt", &claims)); /* what OpenSSL makes at first use, it keeps */
     long allowed = 0;
     for (bool done = false; !done; allowed++) {
         one_allocation_fails = once;
         allocations_left = allowed;
-        char *token = jwt_issue(keyset, "at+jwt", &claims);
+        char *token = issue_once(keyset, "at+jwt", &claims);
         done = once ? allocations_left >= 0 : token != NULL;
         allocations_left = -1;
         if (token != NULL)
