@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,11 @@ struct log {
     enum log_level level;
     bool to_syslog;
     int descriptor;
+    pthread_mutex_t mutex;  /* guards all below */
+    pthread_cond_t written; /* `next` is empty again */
+    bool writing;           /* a thread is at it, and takes along what the others put into `next` */
+    size_t length;
+    char next[PIPE_BUF]; /* as much as a pipe takes in one piece */
 };
 
 static const struct {
@@ -65,6 +72,10 @@ struct log *log_open(const char *destination, enum log_level level)
         return NULL;
     refcount_init(&log->holders);
     log->level = level;
+    log->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    log->written = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    log->writing = false;
+    log->length = 0;
     log->to_syslog = strcmp(destination, "syslog") == 0;
     log->descriptor = STDERR_FILENO;
     if (log->to_syslog)
@@ -110,13 +121,43 @@ static size_t write_head(enum log_level level, char out[HEAD_SIZE])
     return seconds + (size_t)rest;
 }
 
-/* One write, so that the lines of threads and processes that share a file stay whole. */
-static void write_line(int descriptor, const char *line, size_t length)
+/* One write, so that the lines of processes that share a file stay whole. */
+static void write_lines(int descriptor, const char *lines, size_t length)
 {
     ssize_t written;
     do
-        written = write(descriptor, line, length);
+        written = write(descriptor, lines, length);
     while (written < 0 && errno == EINTR);
+}
+
+/* Writes what the threads have put there, until nothing is. Under the mutex, which it gives back while it writes. */
+static void write_all(struct log *log)
+{
+    char lines[sizeof log->next];
+    log->writing = true;
+    while (log->length > 0) {
+        const size_t length = log->length;
+        memcpy(lines, log->next, length);
+        log->length = 0;
+        pthread_cond_broadcast(&log->written);
+        pthread_mutex_unlock(&log->mutex);
+        write_lines(log->descriptor, lines, length);
+        pthread_mutex_lock(&log->mutex);
+    }
+    log->writing = false;
+}
+
+/* Threads that wrote each for itself would wait for one another in the kernel: one writes for all. */
+static void write_line(struct log *log, const char *line, size_t length)
+{
+    pthread_mutex_lock(&log->mutex);
+    while (log->length + length > sizeof log->next)
+        pthread_cond_wait(&log->written, &log->mutex);
+    memcpy(log->next + log->length, line, length);
+    log->length += length;
+    if (!log->writing)
+        write_all(log);
+    pthread_mutex_unlock(&log->mutex);
 }
 
 void log_write(struct log *log, enum log_level level, const char *format, ...)
@@ -139,7 +180,7 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
         syslog(levels[level].priority, "%s", text);
     } else {
         text[length] = '\n';
-        write_line(log->descriptor, line, head + length + 1);
+        write_line(log, line, head + length + 1);
     }
     errno = saved_errno;
 }
