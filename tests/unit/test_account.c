@@ -69,8 +69,11 @@ static void test_good(void **state)
         check_row(text_equals(account.scope, rows[i].account.scope), "scope", i, rows[i].line);
         check_row(text_equals(account.from, rows[i].account.from), "from", i, rows[i].line);
         const char *attributes = strchr(strchr(rows[i].line, ':') + 1, ':');
-        check_row(text_equals(account.attributes, attributes != NULL ? attributes + 1 : NULL), "attributes",
-                  i, rows[i].line);
+        const struct text behind = attributes != NULL
+                                       ? (struct text){attributes + 1, strcspn(attributes + 1, "\r")}
+                                       : (struct text){NULL, 0};
+        check_row((account.attributes.data == NULL) == (behind.data == NULL), "absent", i, rows[i].line);
+        check_row(text_equal(account.attributes, behind), "attributes", i, rows[i].line);
         check_row(account.lifetime == rows[i].account.lifetime, "lifetime", i, rows[i].line);
         check_row(account.expires == rows[i].account.expires, "expires", i, rows[i].line);
         check_row(account.locked == rows[i].account.locked, "locked", i, rows[i].line);
