@@ -111,8 +111,7 @@ static void test_warnings_are_tame(void **state)
     static const char *const rows[] = {
         "\x1b[2Jerror: forged:plain\n",
         "a\rerror: forged:plain\n",
-        "\xc2\x9b"
-        "2J:plain\n",
+        "\xc2\x9b[2J:plain\n",
         "\"quoted\" \\:plain\n",
     };
     for (size_t i = 0; i < ROWS(rows); i++) {

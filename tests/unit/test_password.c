@@ -207,6 +207,10 @@ static void test_unusable(void **state)
         check_row(verify(rows[i], "secret", 6) == PASSWORD_UNUSABLE, "computed", i, rows[i]);
 }
 
+#define MKPASSWD_SHA512                                                                                      \
+    "$6$rounds=1000$SRojiDyLmVgvc/H1$m5tv/z6U1Cc.w2ZbaKliUwf8aBxJEmP6VmwgEcKmW0xvUm6MlbJfBd.8./"             \
+    "iQZzsizi2NAf6gpFHIsYurOUxkl/"
+
 /* What htpasswd -B and mkpasswd wrote. */
 static void test_written_by_others(void **state)
 {
@@ -215,8 +219,7 @@ static void test_written_by_others(void **state)
     static const char *const rows[] = {
         "$2y$04$3pDWkqz4XqPSz8.Ct5mCcekjXRC9Pg/ZjHV.Q2X5jGR4VZ7F8V02e",
         "$y$j75$iAU6nU4GlH7Jkz5L22rQi.$4.BmvuQ1qVpkNlErpGsRWmGtwFdIg0ezTKCdW1ZOKJD",
-        "$6$rounds=1000$SRojiDyLmVgvc/H1$m5tv/z6U1Cc.w2ZbaKliUwf8aBxJEmP6VmwgEcKmW0xvUm6MlbJfBd.8./"
-        "iQZzsizi2NAf6gpFHIsYurOUxkl/",
+        MKPASSWD_SHA512,
         "$5$rounds=1000$C0B1aqPgJNGjewmO$8yt3fOWHD9ChbzaDfr7zT24r6ug/3Da2Su0HkhKkSu0",
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
