@@ -130,7 +130,8 @@ static void write_lines(int descriptor, const char *lines, size_t length)
     while (written < 0 && errno == EINTR);
 }
 
-/* Writes what the threads have put there, until nothing is. Under the mutex, which it gives back while it writes. */
+/* Writes what the threads have put there, until nothing is. Under the mutex, which it gives back while it
+ * writes. */
 static void write_all(struct log *log)
 {
     char lines[sizeof log->next];

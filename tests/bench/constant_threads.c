@@ -1,4 +1,5 @@
-/* An ordinary libfcgi program: a thread a connection, each accepting on descriptor 0; reads the body and answers a constant. */
+/* An ordinary libfcgi program: a thread a connection, each accepting on descriptor 0; reads the body and
+ * answers a constant. */
 #include <fcgiapp.h>
 #include <pthread.h>
 #include <stdlib.h>

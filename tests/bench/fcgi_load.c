@@ -1,6 +1,6 @@
-/* fcgi_load SOCKET SECONDS CONNECTIONS BODY [fresh]: sends BODY to the token endpoint over and over, on connections that are
- * kept, or on a fresh one each, and prints "name=value" for rate, latency and statuses. "############" in BODY is
- * another number in each request. */
+/* fcgi_load SOCKET SECONDS CONNECTIONS BODY [fresh]: sends BODY to the token endpoint over and over, on
+ * connections that are kept, or on a fresh one each, and prints "name=value" for rate, latency and statuses.
+ * "############" in BODY is another number in each request. */
 #include <errno.h>
 #include <fastcgi.h>
 #include <stdbool.h>
@@ -109,8 +109,7 @@ static void put_parameters(struct load *load, const char *content_length)
 
 static void make_request(struct load *load, const char *body)
 {
-    const FCGI_BeginRequestBody begin = {.roleB0 = FCGI_RESPONDER,
-                                         .flags = load->fresh ? 0 : FCGI_KEEP_CONN};
+    const FCGI_BeginRequestBody begin = {.roleB0 = FCGI_RESPONDER, .flags = load->fresh ? 0 : FCGI_KEEP_CONN};
     char content_length[32];
     snprintf(content_length, sizeof content_length, "%zu", strlen(body));
     put_header(load, FCGI_BEGIN_REQUEST, sizeof begin);
@@ -179,8 +178,8 @@ static void note(struct load *load, const struct connection *connection, unsigne
 
 static void receive(struct load *load, struct connection *connection)
 {
-    const ssize_t got = recv(connection->descriptor, connection->answer + connection->got,
-                             ANSWER_SIZE - connection->got, 0);
+    const ssize_t got =
+        recv(connection->descriptor, connection->answer + connection->got, ANSWER_SIZE - connection->got, 0);
     unsigned status = 0;
     connection->got += got > 0 ? (size_t)got : 0;
     const bool whole = got > 0 && is_whole(connection, &status);
