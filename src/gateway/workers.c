@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "gateway/crew.h"
 #include "gateway/fastcgi.h"
 
 /* libfcgi, json-c and libcrypt keep their large things on the heap. */
@@ -28,13 +29,14 @@
 struct worker {
     struct workers *all;
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards the two below against the watch */
-    int descriptor;        /* of the request in hand, or -1 */
-    double deadline_ms;
+    pthread_mutex_t mutex;   /* guards the descriptor against the watch */
+    int descriptor;          /* of the request in hand, or -1 */
+    _Atomic double began_ms; /* the request in hand; 0: none is */
 };
 
 struct workers {
     struct service_slot *slot;
+    struct crew *crew;
     int listener;
     int epoll;
     int ended; /* an eventfd: readable when the threads are to end */
@@ -42,14 +44,11 @@ struct workers {
     atomic_long timeout_ms;
     atomic_bool stopping;
     double stopped_ms;
-    atomic_long waiting;   /* threads in epoll_wait() */
     atomic_long fresh;     /* accepted connections without a request yet */
     pthread_mutex_t mutex; /* guards the two below */
     long count;
     struct worker *worker; /* room for CONFIG_THREADS */
 };
-
-static bool start_thread(struct workers *workers);
 
 static bool is_stopping(void *context)
 {
@@ -61,13 +60,14 @@ static void watch_begins(struct worker *worker, int descriptor)
 {
     pthread_mutex_lock(&worker->mutex);
     worker->descriptor = descriptor;
-    worker->deadline_ms = clock_monotonic_ms() + (double)atomic_load(&worker->all->timeout_ms);
     pthread_mutex_unlock(&worker->mutex);
+    atomic_store(&worker->began_ms, clock_monotonic_ms());
 }
 
 static void watch_ends(void *context)
 {
     struct worker *worker = context;
+    atomic_store(&worker->began_ms, 0);
     pthread_mutex_lock(&worker->mutex);
     worker->descriptor = -1;
     pthread_mutex_unlock(&worker->mutex);
@@ -149,24 +149,24 @@ static void *work(void *context)
 {
     struct worker *worker = context;
     struct workers *workers = worker->all;
-    for (;;) {
+    while (crew_await(workers->crew)) {
         struct epoll_event event;
-        const int ready = epoll_wait(workers->epoll, &event, 1, -1);
-        if (ready < 0 && errno == EINTR)
-            continue;
+        int ready;
+        do
+            ready = epoll_wait(workers->epoll, &event, 1, -1);
+        while (ready < 0 && errno == EINTR);
         if (ready < 0 || EVENT_DESCRIPTOR(event.data.u64) == workers->ended)
-            return NULL;
-        /* The last one that waited is busy now: another takes its place. */
-        if (atomic_fetch_sub(&workers->waiting, 1) == 1)
-            start_thread(workers);
+            break;
+        crew_busy(workers->crew);
         handle_event(worker, event.data.u64);
-        atomic_fetch_add(&workers->waiting, 1);
     }
+    return NULL;
 }
 
 /* False: as many as may be, or the system has no more. */
-static bool start_thread(struct workers *workers)
+static bool start_thread(void *context)
 {
+    struct workers *workers = context;
     bool started = false;
     pthread_attr_t attributes;
     if (pthread_attr_init(&attributes) != 0)
@@ -175,17 +175,28 @@ static bool start_thread(struct workers *workers)
     if (workers->count < atomic_load(&workers->most)) {
         struct worker *worker = &workers->worker[workers->count];
         *worker = (struct worker){.all = workers, .descriptor = -1, .mutex = PTHREAD_MUTEX_INITIALIZER};
-        atomic_fetch_add(&workers->waiting, 1);
         pthread_attr_setstacksize(&attributes, STACK_SIZE);
         started = pthread_create(&worker->thread, &attributes, work, worker) == 0;
         if (started)
             workers->count++;
-        else
-            atomic_fetch_sub(&workers->waiting, 1);
     }
     pthread_mutex_unlock(&workers->mutex);
     pthread_attr_destroy(&attributes);
     return started;
+}
+
+static long count_held_up(void *context, double ms)
+{
+    struct workers *workers = context;
+    const double since_ms = clock_monotonic_ms() - ms;
+    long held_up = 0;
+    pthread_mutex_lock(&workers->mutex);
+    for (long i = 0; i < workers->count; i++) {
+        const double began_ms = atomic_load(&workers->worker[i].began_ms);
+        held_up += began_ms > 0 && began_ms < since_ms ? 1 : 0;
+    }
+    pthread_mutex_unlock(&workers->mutex);
+    return held_up;
 }
 
 static void free_workers(struct workers *workers)
@@ -196,6 +207,7 @@ static void free_workers(struct workers *workers)
         close(workers->ended);
     if (workers->listener >= 0)
         close(workers->listener);
+    crew_free(workers->crew);
     free(workers->worker);
     free(workers);
 }
@@ -218,14 +230,17 @@ struct workers *workers_start(int listener, struct service_slot *slot)
     workers->listener = listener;
     workers->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     workers->worker = calloc(CONFIG_THREADS, sizeof *workers->worker);
+    const struct crew_calls calls = {
+        .start = start_thread, .count_held_up = count_held_up, .context = workers};
+    workers->crew = crew_new(&calls);
     workers->epoll = epoll_create1(EPOLL_CLOEXEC);
     workers->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const int flags = fcntl(listener, F_GETFL);
-    if (workers->worker != NULL && workers->epoll >= 0 && workers->ended >= 0 && flags >= 0 &&
-        fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
+    if (workers->worker != NULL && workers->crew != NULL && workers->epoll >= 0 && workers->ended >= 0 &&
+        flags >= 0 && fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
         set_event(workers, EPOLL_CTL_ADD, workers->ended, EPOLLIN, (uint64_t)workers->ended) &&
         set_event(workers, EPOLL_CTL_ADD, listener, EPOLLIN | EPOLLEXCLUSIVE, (uint64_t)listener) &&
-        start_thread(workers))
+        crew_begin(workers->crew))
         return workers;
 
     const int error = errno;
@@ -237,12 +252,13 @@ struct workers *workers_start(int listener, struct service_slot *slot)
 
 void workers_watch(struct workers *workers)
 {
-    const double now = clock_monotonic_ms();
+    const double since_ms = clock_monotonic_ms() - (double)atomic_load(&workers->timeout_ms);
     pthread_mutex_lock(&workers->mutex);
     for (long i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->worker[i];
         pthread_mutex_lock(&worker->mutex);
-        if (worker->descriptor >= 0 && now > worker->deadline_ms) {
+        const double began_ms = atomic_load(&worker->began_ms);
+        if (worker->descriptor >= 0 && began_ms > 0 && began_ms < since_ms) {
             shutdown(worker->descriptor, SHUT_RDWR);
             worker->descriptor = -1;
         }
@@ -267,12 +283,13 @@ bool workers_are_idle(struct workers *workers)
     pthread_mutex_unlock(&workers->mutex);
     const bool expected =
         atomic_load(&workers->fresh) > 0 && clock_monotonic_ms() - workers->stopped_ms < FRESH_GRACE_MS;
-    return !expected && atomic_load(&workers->waiting) == count;
+    return !expected && crew_idle(workers->crew) == count;
 }
 
 void workers_end(struct workers *workers)
 {
     const uint64_t one = 1;
+    crew_end(workers->crew);
     const ssize_t written = write(workers->ended, &one, sizeof one);
     for (long i = 0; written == sizeof one && i < workers->count; i++)
         pthread_join(workers->worker[i].thread, NULL);
