@@ -77,9 +77,7 @@ static size_t add_parameter(char *out, const char *name, const char *value)
 {
     out[0] = (char)strlen(name);
     out[1] = (char)strlen(value);
-    memcpy(out + 2, name, strlen(name));
-    memcpy(out + 2 + strlen(name), value, strlen(value));
-    return 2 + strlen(name) + strlen(value);
+    return (size_t)(stpcpy(stpcpy(out + 2, name), value) - out);
 }
 
 /* As nginx sends it. */
@@ -259,5 +257,7 @@ int main(int argc, char **argv)
     }
     run(&load);
     print_results(&load, (now_us() - began_us) / 1e6);
+    free(load.samples);
+    free(connections);
     return 0;
 }
