@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,21 +11,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_sink.h"
 #include "base/refcount.h"
-#include "base/text.h"
 
 enum { TEXT_SIZE = 2048 + 1, HEAD_SIZE = 40 };
 
 struct log {
     refcount holders;
     enum log_level level;
-    bool to_syslog;
-    int descriptor;
-    pthread_mutex_t mutex;  /* guards all below */
-    pthread_cond_t written; /* `next` is empty again */
-    bool writing;           /* a thread is at it, and takes along what the others put into `next` */
-    size_t length;
-    char next[PIPE_BUF]; /* as much as a pipe takes in one piece */
+    struct log_sink *sink; /* NULL: syslog */
 };
 
 static const struct {
@@ -65,28 +57,36 @@ static int open_log_file(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
+/* NULL with errno set. */
+static struct log_sink *open_sink(const char *destination)
+{
+    const bool is_stderr = strcmp(destination, "stderr") == 0;
+    const int descriptor = is_stderr ? STDERR_FILENO : open_log_file(destination);
+    struct log_sink *sink = descriptor >= 0 ? log_sink_new(descriptor) : NULL;
+    if (sink == NULL && descriptor >= 0 && !is_stderr) {
+        close(descriptor);
+        errno = ENOMEM;
+    }
+    return sink;
+}
+
 struct log *log_open(const char *destination, enum log_level level)
 {
+    const bool to_syslog = strcmp(destination, "syslog") == 0;
     struct log *log = malloc(sizeof *log);
     if (log == NULL)
         return NULL;
     refcount_init(&log->holders);
     log->level = level;
-    log->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    log->written = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    log->writing = false;
-    log->length = 0;
-    log->to_syslog = strcmp(destination, "syslog") == 0;
-    log->descriptor = STDERR_FILENO;
-    if (log->to_syslog)
+    log->sink = NULL;
+    if (to_syslog)
         open_syslog();
-    else if (strcmp(destination, "stderr") != 0)
-        log->descriptor = open_log_file(destination);
-    if (log->descriptor < 0) {
-        free(log);
-        return NULL;
-    }
-    return log;
+    else
+        log->sink = open_sink(destination);
+    if (to_syslog || log->sink != NULL)
+        return log;
+    free(log);
+    return NULL;
 }
 
 struct log *log_hold(struct log *log)
@@ -99,8 +99,8 @@ void log_release(struct log *log)
 {
     if (log == NULL || !refcount_release(&log->holders))
         return;
-    if (log->descriptor != STDERR_FILENO)
-        close(log->descriptor);
+    if (log->sink != NULL)
+        log_sink_free(log->sink);
     free(log);
 }
 
@@ -115,75 +115,46 @@ static size_t write_head(enum log_level level, char out[HEAD_SIZE])
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     clock_format_date(now.tv_sec, out);
-    const size_t seconds = strlen(out) - 1; /* without the Z */
-    const int rest = snprintf(out + seconds, HEAD_SIZE - seconds, ".%03ldZ %s ", now.tv_nsec / 1000000,
-                              levels[level].name);
-    return seconds + (size_t)rest;
+    const unsigned ms = (unsigned)(now.tv_nsec / 1000000);
+    char *to = out + strlen(out) - 1; /* over the Z */
+    *to++ = '.';
+    *to++ = (char)('0' + ms / 100);
+    *to++ = (char)('0' + ms / 10 % 10);
+    *to++ = (char)('0' + ms % 10);
+    to = stpcpy(stpcpy(stpcpy(to, "Z "), levels[level].name), " ");
+    return (size_t)(to - out);
 }
 
-/* One write, so that the lines of processes that share a file stay whole. */
-static void write_lines(int descriptor, const char *lines, size_t length)
+void log_line(struct log *log, enum log_level level, struct text text)
 {
-    ssize_t written;
-    do
-        written = write(descriptor, lines, length);
-    while (written < 0 && errno == EINTR);
-}
-
-/* Writes what the threads have put there, until nothing is. Under the mutex, which it gives back while it
- * writes. */
-static void write_all(struct log *log)
-{
-    char lines[sizeof log->next];
-    log->writing = true;
-    while (log->length > 0) {
-        const size_t length = log->length;
-        memcpy(lines, log->next, length);
-        log->length = 0;
-        pthread_cond_broadcast(&log->written);
-        pthread_mutex_unlock(&log->mutex);
-        write_lines(log->descriptor, lines, length);
-        pthread_mutex_lock(&log->mutex);
+    char line[HEAD_SIZE + TEXT_SIZE + 1];
+    const int saved_errno = errno;
+    const size_t length = text.length < TEXT_SIZE ? text.length : TEXT_SIZE - 1;
+    if (!log_wants(log, level))
+        return;
+    if (log->sink == NULL) {
+        syslog(levels[level].priority, "%.*s", (int)length, text.data);
+    } else {
+        const size_t head = write_head(level, line);
+        memcpy(line + head, text.data, length);
+        line[head + length] = '\n';
+        log_sink_put(log->sink, line, head + length + 1, level == LOG_LEVEL_ERROR);
     }
-    log->writing = false;
-}
-
-/* Threads that wrote each for itself would wait for one another in the kernel: one writes for all. */
-static void write_line(struct log *log, const char *line, size_t length)
-{
-    pthread_mutex_lock(&log->mutex);
-    while (log->length + length > sizeof log->next)
-        pthread_cond_wait(&log->written, &log->mutex);
-    memcpy(log->next + log->length, line, length);
-    log->length += length;
-    if (!log->writing)
-        write_all(log);
-    pthread_mutex_unlock(&log->mutex);
+    errno = saved_errno;
 }
 
 void log_write(struct log *log, enum log_level level, const char *format, ...)
 {
+    char text[TEXT_SIZE];
     if (!log_wants(log, level))
         return;
-    const int saved_errno = errno;
-    char line[HEAD_SIZE + TEXT_SIZE + 1];
-    const size_t head = log->to_syslog ? 0 : write_head(level, line);
-    char *text = line + head;
-
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, TEXT_SIZE, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     const size_t length = strlen(text);
     text_make_printable(text, length);
-
-    if (log->to_syslog) {
-        syslog(levels[level].priority, "%s", text);
-    } else {
-        text[length] = '\n';
-        write_line(log, line, head + length + 1);
-    }
-    errno = saved_errno;
+    log_line(log, level, (struct text){text, length});
 }
 
 void log_problem(void *context, enum severity severity, const char *message)

@@ -1,5 +1,6 @@
 /* The log: one line an event, to standard error, syslog or a file. Threads may share one. A line that cannot
- * be written is lost; the request goes on. */
+ * be written is lost; the request goes on. Where there are many, a line is written some milliseconds later,
+ * but for errors. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -7,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/report.h"
+#include "base/text.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -24,9 +26,13 @@ void log_release(struct log *log);
 
 bool log_wants(const struct log *log, enum log_level level);
 
-/* Writes "TIME LEVEL text\n" (RFC 3339 UTC, milliseconds) in one write. Text over 2 KiB is cut. */
+/* Writes "TIME LEVEL text\n" (RFC 3339 UTC, milliseconds) in one piece. Text over 2 KiB is cut; what is not
+ * printable becomes '?'. */
 void log_write(struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same for text that is known to be printable and in one line. */
+void log_line(struct log *log, enum log_level level, struct text text);
 
 /* A `problem` function of struct report; `context` is the struct log. */
 void log_problem(void *context, enum severity severity, const char *message);

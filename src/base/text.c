@@ -172,6 +172,18 @@ bool text_parse_number(struct text text, long low, long high, long *number)
     return true;
 }
 
+size_t text_format_number(uint64_t number, char out[TEXT_NUMBER_SIZE])
+{
+    char digits[TEXT_NUMBER_SIZE];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
 void text_make_printable(char *data, size_t length)
 {
     const bool utf8 = text_is_utf8((struct text){data, length});

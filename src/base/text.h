@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A piece of text that somebody else owns; it need not end in a NUL. data NULL: absent. */
 struct text {
@@ -42,6 +43,11 @@ bool text_percent_decode(struct text text, bool plus, char *out, size_t *length)
 /* How many characters are to be put in, taken out or replaced to make `b` of `a`, or a larger number where
  * one of them is long: for "is … meant?". */
 size_t text_distance(struct text a, struct text b);
+
+/* Writes `number` in decimal, without a NUL: what snprintf() does in five times the time. Returns its
+ * length. */
+#define TEXT_NUMBER_SIZE 20
+size_t text_format_number(uint64_t number, char out[TEXT_NUMBER_SIZE]);
 
 /* Reads a decimal number of digits only, within [low, high]. */
 bool text_parse_number(struct text text, long low, long high, long *number);

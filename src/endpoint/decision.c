@@ -6,8 +6,7 @@
 #include "base/cidr.h"
 #include "base/clock.h"
 
-/* Of a number of 64 bits in decimal. */
-enum { NUMBER_SIZE = 21 };
+enum { SOURCE_SIZE = LOG_QUOTED_SIZE(64), TEXT_SIZE = 1024 };
 
 void decision_start(struct decision *decision)
 {
@@ -68,23 +67,49 @@ static const char *source_text(char *out, size_t size, struct text source)
     return out;
 }
 
+static char *put_client_id(char *to, const struct decision *decision)
+{
+    const bool is_cut = decision->client_id_length > sizeof decision->client_id;
+    const size_t kept = is_cut ? sizeof decision->client_id : decision->client_id_length;
+    char client_id[LOG_QUOTED_SIZE(DECISION_CLIENT_ID_SIZE)];
+    to = stpcpy(to, log_quote(client_id, sizeof client_id, decision->client_id, kept));
+    return is_cut ? stpcpy(to, "…") : to;
+}
+
+static char *put_number(char *to, uint64_t number)
+{
+    return to + text_format_number(number, to);
+}
+
+/* In thousandths. */
+static char *put_ms(char *to, double ms)
+{
+    const uint64_t us = (uint64_t)(ms * 1000);
+    to = put_number(to, us / 1000);
+    *to++ = '.';
+    *to++ = (char)('0' + us / 100 % 10);
+    *to++ = (char)('0' + us / 10 % 10);
+    *to++ = (char)('0' + us % 10);
+    return to;
+}
+
+/* Piece by piece, as a line is written with every request. Nothing in it is longer than its own bound, and
+ * all of them together are below TEXT_SIZE. */
 void decision_log(const struct decision *decision, const struct service *service,
                   const struct http_request *request)
 {
     const struct outcome *outcome = outcome_of(decision->error);
+    char source[SOURCE_SIZE];
+    char text[TEXT_SIZE];
     if (!log_wants(service->log, outcome->level))
         return;
-    const size_t kept = decision->client_id_length < sizeof decision->client_id ? decision->client_id_length
-                                                                                : sizeof decision->client_id;
-    char client_id[LOG_QUOTED_SIZE(DECISION_CLIENT_ID_SIZE)];
-    char source[LOG_QUOTED_SIZE(64)];
-    char line[NUMBER_SIZE] = "-";
-    if (decision->line > 0)
-        snprintf(line, sizeof line, "%zu", decision->line);
-    log_quote(client_id, sizeof client_id, decision->client_id, kept);
-    log_write(service->log, outcome->level,
-              "outcome=%s reason=%s client_id=%s%s source=%s line=%s method=%s ms=%.3f", outcome->name,
-              decision->reason, client_id, kept < decision->client_id_length ? "…" : "",
-              source_text(source, sizeof source, request->source), line,
-              decision->method != NULL ? decision->method : "-", clock_monotonic_ms() - decision->started_ms);
+    char *to = stpcpy(stpcpy(text, "outcome="), outcome->name);
+    to = stpcpy(stpcpy(to, " reason="), decision->reason);
+    to = put_client_id(stpcpy(to, " client_id="), decision);
+    to = stpcpy(stpcpy(to, " source="), source_text(source, sizeof source, request->source));
+    to = stpcpy(to, " line=");
+    to = decision->line > 0 ? put_number(to, decision->line) : stpcpy(to, "-");
+    to = stpcpy(stpcpy(to, " method="), decision->method != NULL ? decision->method : "-");
+    to = put_ms(stpcpy(to, " ms="), clock_monotonic_ms() - decision->started_ms);
+    log_line(service->log, outcome->level, (struct text){text, (size_t)(to - text)});
 }

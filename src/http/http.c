@@ -54,14 +54,30 @@ bool http_media_type_is(struct text content_type, const char *media_type)
     return type.length == strlen(media_type) && strncasecmp(type.data, media_type, type.length) == 0;
 }
 
+static void add_number(struct buffer *out, uint64_t number)
+{
+    char digits[TEXT_NUMBER_SIZE];
+    buffer_add(out, (struct text){digits, text_format_number(number, digits)});
+}
+
+static void add_status(struct buffer *out, unsigned status)
+{
+    buffer_add(out, text_of("Status: "));
+    add_number(out, status);
+    buffer_add(out, text_of(" "));
+    buffer_add(out, text_of(phrase_of(status)));
+    buffer_add(out, text_of("\r\n" COMMON_HEADERS "Content-Length: "));
+}
+
 struct text http_response_render(const struct http_response *response, struct buffer *out)
 {
     const struct text json =
         response->body != NULL ? json_write(response->body, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
     if (json.data == NULL)
         return text_of(out_of_memory);
-    buffer_print(out, "Status: %u %s\r\n" COMMON_HEADERS "Content-Length: %zu\r\n", response->status,
-                 phrase_of(response->status), json.length);
+    add_status(out, response->status);
+    add_number(out, json.length);
+    buffer_add(out, text_of("\r\n"));
     if (response->allow != NULL)
         buffer_print(out, "Allow: %s\r\n", response->allow);
     if (response->realm != NULL)

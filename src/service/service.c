@@ -7,7 +7,7 @@
 
 bool service_prepare_signer(struct service *service, struct report *report)
 {
-    jws_signer_free(service->signer);
+    jwt_signer_free(service->signer);
     service->signer = jwt_signer_new(service->keys, service->config->token_typ);
     if (service->signer == NULL)
         report_problem(report, SEVERITY_ERROR, service->config->keys, 0, "%s", strerror(ENOMEM));
@@ -89,7 +89,7 @@ void service_release(struct service *service)
     config_release(service->config);
     account_table_release(service->accounts);
     keyset_release(service->keys);
-    jws_signer_free(service->signer);
+    jwt_signer_free(service->signer);
     log_release(service->log);
     verifier_release(service->verifier);
     free(service);

@@ -14,7 +14,7 @@ struct service {
     struct config *config;
     struct account_table *accounts;
     struct keyset *keys;
-    struct jws_signer *signer; /* of access tokens, by the keys and the configuration */
+    struct jwt_signer *signer; /* of access tokens, by the keys and the configuration */
     struct log *log;
     struct verifier *verifier; /* NULL: whoever asks hashes, as a plain CGI process does */
 };

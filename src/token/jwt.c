@@ -1,5 +1,6 @@
 #include "token/jwt.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/base64.h"
@@ -7,16 +8,34 @@
 #include "base/json_text.h"
 #include "base/secret.h"
 
-enum { JTI_SIZE = 16 };
+/* As many random bytes at a time as getentropy(3) gives: a system call a token is felt. */
+enum { JTI_SIZE = 16, RANDOM_SIZE = 256 };
 
-static bool add_jti(struct json_object *claims)
+struct jwt_signer {
+    struct jws_signer *jws;
+    pthread_mutex_t mutex; /* guards the two below */
+    size_t left;           /* bytes of `random` that are in no token yet; they are at its beginning */
+    unsigned char random[RANDOM_SIZE];
+};
+
+static bool draw_jti(struct jwt_signer *signer, char jti[BASE64URL_LENGTH(JTI_SIZE) + 1])
 {
-    unsigned char random[JTI_SIZE];
+    pthread_mutex_lock(&signer->mutex);
+    if (signer->left == 0 && secret_random(signer->random, sizeof signer->random))
+        signer->left = sizeof signer->random;
+    const bool drawn = signer->left > 0;
+    if (drawn) {
+        signer->left -= JTI_SIZE;
+        base64url_encode(signer->random + signer->left, JTI_SIZE, jti);
+    }
+    pthread_mutex_unlock(&signer->mutex);
+    return drawn;
+}
+
+static bool add_jti(struct json_object *claims, struct jwt_signer *signer)
+{
     char jti[BASE64URL_LENGTH(JTI_SIZE) + 1];
-    if (!secret_random(random, sizeof random))
-        return false;
-    base64url_encode(random, sizeof random, jti);
-    return json_add_string(claims, "jti", jti);
+    return draw_jti(signer, jti) && json_add_string(claims, "jti", jti);
 }
 
 static bool add_exp(struct json_object *object, const struct jwt_claims *claims)
@@ -41,22 +60,21 @@ static struct json_object *make_header(const struct signing_key *key, const char
 }
 
 /* RFC 9068 §2.2. NULL: no memory, or no random bytes. */
-static struct json_object *make_claims(const struct jwt_claims *claims)
+static struct json_object *make_claims(const struct jwt_claims *claims, struct jwt_signer *signer)
 {
     struct json_object *object = json_object_new_object();
     if (json_add_string(object, "iss", claims->issuer) && json_add_text(object, "sub", claims->client_id) &&
         json_add_text(object, "client_id", claims->client_id) &&
         json_add_string(object, "aud", claims->audience) && json_add_number(object, "iat", claims->issued) &&
-        add_exp(object, claims) && add_jti(object) &&
+        add_exp(object, claims) && add_jti(object, signer) &&
         (claims->scope.length == 0 || json_add_text(object, "scope", claims->scope)))
         return object;
     json_object_put(object);
     return NULL;
 }
 
-struct jws_signer *jwt_signer_new(const struct keyset *keyset, const char *type)
+static struct jws_signer *new_jws_signer(const struct signing_key *key, const char *type)
 {
-    const struct signing_key *key = keyset->signer;
     struct json_object *header = make_header(key, type);
     const struct text text =
         header != NULL ? json_write(header, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
@@ -65,12 +83,33 @@ struct jws_signer *jwt_signer_new(const struct keyset *keyset, const char *type)
     return signer;
 }
 
-char *jwt_issue(struct jws_signer *signer, const struct jwt_claims *claims)
+struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type)
 {
-    struct json_object *payload = make_claims(claims);
+    struct jwt_signer *signer = calloc(1, sizeof *signer);
+    if (signer == NULL)
+        return NULL;
+    signer->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    signer->jws = new_jws_signer(keyset->signer, type);
+    if (signer->jws != NULL)
+        return signer;
+    free(signer);
+    return NULL;
+}
+
+void jwt_signer_free(struct jwt_signer *signer)
+{
+    if (signer == NULL)
+        return;
+    jws_signer_free(signer->jws);
+    free(signer);
+}
+
+char *jwt_issue(struct jwt_signer *signer, const struct jwt_claims *claims)
+{
+    struct json_object *payload = make_claims(claims, signer);
     const struct text text =
         payload != NULL ? json_write(payload, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-    char *token = text.data != NULL ? jws_sign(signer, text) : NULL;
+    char *token = text.data != NULL ? jws_sign(signer->jws, text) : NULL;
     json_object_put(payload);
     return token;
 }

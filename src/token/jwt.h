@@ -16,13 +16,16 @@ struct jwt_claims {
     int64_t lifetime; /* seconds; 0: never expires, no `exp` */
 };
 
-/* The set's signer under the header of an access token, whose `typ` is `type`. NULL: out of memory, or
- * OpenSSL refused. */
-struct jws_signer *jwt_signer_new(const struct keyset *keyset, const char *type);
+/* Issues tokens by the key of a set that signs. Threads may share it. */
+struct jwt_signer;
+
+/* `type` is the header's `typ`. The set may go before it does. NULL: out of memory, or OpenSSL refused. */
+struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type);
+void jwt_signer_free(struct jwt_signer *signer); /* NULL is allowed */
 
 /* Signs an access token; `jti` is drawn here. The caller frees; NULL: out of memory, no random bytes, or
  * OpenSSL refused. */
-char *jwt_issue(struct jws_signer *signer, const struct jwt_claims *claims);
+char *jwt_issue(struct jwt_signer *signer, const struct jwt_claims *claims);
 
 enum jwt_status {
     JWT_VALID,

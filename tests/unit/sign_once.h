@@ -18,9 +18,9 @@ __attribute__((unused)) static char *sign_once(enum jws_algorithm algorithm, EVP
 __attribute__((unused)) static char *issue_once(const struct keyset *keyset, const char *type,
                                                 const struct jwt_claims *claims)
 {
-    struct jws_signer *signer = jwt_signer_new(keyset, type);
+    struct jwt_signer *signer = jwt_signer_new(keyset, type);
     char *token = signer != NULL ? jwt_issue(signer, claims) : NULL;
-    jws_signer_free(signer);
+    jwt_signer_free(signer);
     return token;
 }
 

@@ -241,6 +241,20 @@ static void test_number(void **state)
     assert_int_equal(number, 5);
 }
 
+static void test_format_number(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t number;
+        const char *expected;
+    } rows[] = {{0, "0"}, {7, "7"}, {10, "10"}, {3600, "3600"}, {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char out[TEXT_NUMBER_SIZE];
+        const struct text text = {out, text_format_number(rows[i].number, out)};
+        check_row(text_is(text, rows[i].expected), "text", i, rows[i].expected);
+    }
+}
+
 static void test_distance(void **state)
 {
     (void)state;
@@ -267,7 +281,7 @@ int main(void)
         cmocka_unit_test(test_equality), cmocka_unit_test(test_split),          cmocka_unit_test(test_copy),
         cmocka_unit_test(test_control),  cmocka_unit_test(test_printable),      cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_latin1),   cmocka_unit_test(test_percent_decode), cmocka_unit_test(test_number),
-        cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_distance), cmocka_unit_test(test_format_number),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

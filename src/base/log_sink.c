@@ -1,0 +1,177 @@
+#include "base/log_sink.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* So many writes in so many milliseconds are made by whoever has a line; the lines beyond those wait for the
+ * writer, a thread that comes by as often. */
+enum { BURST = 8, INTERVAL_MS = 4, STACK_SIZE = 128 * 1024 };
+
+struct log_sink {
+    int descriptor;
+    pthread_mutex_t mutex;  /* guards all below */
+    pthread_cond_t written; /* `lines` is empty again, or nobody writes */
+    bool writing;           /* a thread is at it, and takes along what the others put into `lines` */
+    int64_t interval;       /* the number of the one that `writes` counts for */
+    int writes;
+    pthread_t writer;
+    bool has_writer;
+    bool resting; /* the writer: nothing was left to it */
+    bool ended;
+    pthread_cond_t work; /* for the writer */
+    size_t length;
+    char lines[LOG_SINK_SIZE];
+};
+
+/* One write, so that the lines of processes that share a file stay whole. */
+static void write_lines(int descriptor, const char *lines, size_t length)
+{
+    ssize_t written;
+    do
+        written = write(descriptor, lines, length);
+    while (written < 0 && errno == EINTR);
+}
+
+/* Writes what the threads have put there, until nothing is. Under the mutex, which it gives back while it
+ * writes. */
+static void write_all(struct log_sink *sink)
+{
+    char lines[LOG_SINK_SIZE];
+    sink->writing = true;
+    while (sink->length > 0) {
+        const size_t length = sink->length;
+        memcpy(lines, sink->lines, length);
+        sink->length = 0;
+        pthread_cond_broadcast(&sink->written);
+        pthread_mutex_unlock(&sink->mutex);
+        write_lines(sink->descriptor, lines, length);
+        pthread_mutex_lock(&sink->mutex);
+    }
+    sink->writing = false;
+    pthread_cond_broadcast(&sink->written);
+}
+
+/* --- The writer --- */
+
+/* Under the mutex, which it gives back meanwhile. */
+static void wait_for_work(struct log_sink *sink)
+{
+    struct timespec until;
+    sink->resting = sink->length == 0;
+    if (sink->resting) {
+        pthread_cond_wait(&sink->work, &sink->mutex);
+        sink->resting = false;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += INTERVAL_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (!sink->ended)
+        pthread_cond_clockwait(&sink->work, &sink->mutex, CLOCK_MONOTONIC, &until);
+}
+
+static void *write_now_and_then(void *context)
+{
+    struct log_sink *sink = context;
+    pthread_mutex_lock(&sink->mutex);
+    while (!sink->ended) {
+        wait_for_work(sink);
+        if (!sink->writing)
+            write_all(sink);
+    }
+    pthread_mutex_unlock(&sink->mutex);
+    return NULL;
+}
+
+/* Under the mutex. False: there can be no writer. */
+static bool leave_to_writer(struct log_sink *sink)
+{
+    pthread_attr_t attributes;
+    if (sink->resting)
+        pthread_cond_signal(&sink->work);
+    if (sink->has_writer || pthread_attr_init(&attributes) != 0)
+        return sink->has_writer;
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    sink->has_writer = pthread_create(&sink->writer, &attributes, write_now_and_then, sink) == 0;
+    pthread_attr_destroy(&attributes);
+    return sink->has_writer;
+}
+
+/* --- Whoever has a line --- */
+
+static bool is_in_burst(struct log_sink *sink)
+{
+    const int64_t interval = (int64_t)clock_monotonic_ms() / INTERVAL_MS;
+    if (interval != sink->interval)
+        sink->writes = 0;
+    sink->interval = interval;
+    return sink->writes < BURST;
+}
+
+/* Whether the lines are to be written by this thread. An urgent one is not left to another's write either:
+ * that may be over its last line already. */
+static bool is_mine_to_write(struct log_sink *sink, bool urgent)
+{
+    while (urgent && sink->writing)
+        pthread_cond_wait(&sink->written, &sink->mutex);
+    return !sink->writing && (urgent || is_in_burst(sink) || !leave_to_writer(sink));
+}
+
+static void make_room(struct log_sink *sink, size_t length)
+{
+    while (sink->length + length > LOG_SINK_SIZE) {
+        if (sink->writing)
+            pthread_cond_wait(&sink->written, &sink->mutex);
+        else
+            write_all(sink);
+    }
+}
+
+void log_sink_put(struct log_sink *sink, const char *line, size_t length, bool urgent)
+{
+    pthread_mutex_lock(&sink->mutex);
+    make_room(sink, length);
+    memcpy(sink->lines + sink->length, line, length);
+    sink->length += length;
+    if (is_mine_to_write(sink, urgent)) {
+        sink->writes++;
+        write_all(sink);
+    }
+    pthread_mutex_unlock(&sink->mutex);
+}
+
+/* --- Its life --- */
+
+struct log_sink *log_sink_new(int descriptor)
+{
+    struct log_sink *sink = calloc(1, sizeof *sink);
+    if (sink == NULL)
+        return NULL;
+    sink->descriptor = descriptor;
+    sink->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    sink->written = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    sink->work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    return sink;
+}
+
+void log_sink_free(struct log_sink *sink)
+{
+    pthread_mutex_lock(&sink->mutex);
+    sink->ended = true;
+    pthread_cond_signal(&sink->work);
+    pthread_mutex_unlock(&sink->mutex);
+    if (sink->has_writer)
+        pthread_join(sink->writer, NULL);
+    if (sink->length > 0)
+        write_lines(sink->descriptor, sink->lines, sink->length);
+    if (sink->descriptor != STDERR_FILENO)
+        close(sink->descriptor);
+    free(sink);
+}

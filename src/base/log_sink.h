@@ -1,0 +1,26 @@
+/* Lines on their way into a descriptor. While there are few each is written at once; where there are many,
+ * one write takes many along, some milliseconds later, as a write costs more than the line itself. */
+#ifndef BASE_LOG_SINK_H
+#define BASE_LOG_SINK_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of a write, and so of a line: as many as a pipe takes in one piece. */
+enum { LOG_SINK_SIZE = PIPE_BUF };
+
+struct log_sink;
+
+/* Takes over `descriptor`, unless it is standard error. NULL: no memory, and it stays the caller's. */
+struct log_sink *log_sink_new(int descriptor);
+
+/* Writes what is left. No thread may use it any more. */
+void log_sink_free(struct log_sink *sink);
+
+/* Takes a whole line of LOG_SINK_SIZE bytes at most, with its newline. `urgent`: it is written when this
+ * returns. Threads may share a sink, and lines stay whole and in order, also among processes that share the
+ * file. A line that cannot be written is lost. */
+void log_sink_put(struct log_sink *sink, const char *line, size_t length, bool urgent);
+
+#endif

@@ -1,0 +1,152 @@
+#include "base/log_sink.h"
+
+#include <pthread.h>
+
+#include "failing_malloc.h"
+#include "fixture.h"
+
+enum { LINES = 500, LINE_LENGTH = 24 };
+
+/* A pipe that hands out each write by itself. It has room for a few only, so a thread puts the lines. */
+struct packets {
+    int reader;
+    struct log_sink *sink;
+    int first; /* number of the lines to put */
+    pthread_t thread;
+};
+
+static struct packets open_packets(void)
+{
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_DIRECT), 0);
+    struct packets packets = {.reader = ends[0], .sink = log_sink_new(ends[1])};
+    assert_non_null(packets.sink);
+    return packets;
+}
+
+static void put_line(struct log_sink *sink, int number, bool urgent)
+{
+    char line[LINE_LENGTH + 1];
+    snprintf(line, sizeof line, "line %*d\n", LINE_LENGTH - 6, number);
+    log_sink_put(sink, line, LINE_LENGTH, urgent);
+}
+
+/* Reads one write, waiting for it, and checks that the lines in it follow `*next`. False: no writer is left.
+ */
+static bool read_packet(const struct packets *packets, int *next)
+{
+    char data[LOG_SINK_SIZE];
+    const ssize_t got = read(packets->reader, data, sizeof data);
+    assert_true(got >= 0 && got % LINE_LENGTH == 0);
+    for (ssize_t at = 0; at < got; at += LINE_LENGTH) {
+        assert_int_equal(strtol(data + at + 5, NULL, 10), (*next)++);
+        assert_int_equal(data[at + LINE_LENGTH - 1], '\n');
+    }
+    return got > 0;
+}
+
+static void test_few(void **state)
+{
+    (void)state;
+    const struct packets packets = open_packets();
+    int next = 0;
+    for (int i = 0; i < 3; i++) {
+        put_line(packets.sink, i, false);
+        assert_true(read_packet(&packets, &next));
+        assert_int_equal(next, i + 1);
+    }
+    log_sink_free(packets.sink);
+    assert_false(read_packet(&packets, &next));
+    close(packets.reader);
+}
+
+static void *put_lines(void *context)
+{
+    const struct packets *packets = context;
+    for (int i = 0; i < LINES; i++)
+        put_line(packets->sink, packets->first + i, false);
+    return NULL;
+}
+
+static void start_lines(struct packets *packets, int first)
+{
+    packets->first = first;
+    assert_int_equal(pthread_create(&packets->thread, NULL, put_lines, packets), 0);
+}
+
+/* Fewer writes than lines, and none waits for another line to come. */
+static void test_many(void **state)
+{
+    (void)state;
+    struct packets packets = open_packets();
+    int next = 0;
+    int writes = 0;
+    for (int round = 0; round < 3; round++) {
+        start_lines(&packets, round * LINES);
+        for (; next < (round + 1) * LINES; writes++)
+            assert_true(read_packet(&packets, &next));
+        assert_int_equal(next, (round + 1) * LINES);
+        pthread_join(packets.thread, NULL);
+    }
+    assert_true(writes < 3 * LINES / 2);
+    log_sink_free(packets.sink);
+    close(packets.reader);
+}
+
+/* Whoever puts an urgent line finds it written. */
+static void test_urgent(void **state)
+{
+    (void)state;
+    struct packets packets = open_packets();
+    int next = 0;
+    start_lines(&packets, 0);
+    while (next < LINES)
+        assert_true(read_packet(&packets, &next));
+    pthread_join(packets.thread, NULL);
+    assert_int_equal(fcntl(packets.reader, F_SETFL, O_NONBLOCK | O_DIRECT), 0);
+    put_line(packets.sink, LINES, true);
+    assert_true(read_packet(&packets, &next));
+    assert_int_equal(next, LINES + 1);
+    log_sink_free(packets.sink);
+    close(packets.reader);
+}
+
+static void *free_sink(void *context)
+{
+    const struct packets *packets = context;
+    put_lines(context);
+    log_sink_free(packets->sink);
+    return NULL;
+}
+
+static void test_end(void **state)
+{
+    (void)state;
+    struct packets packets = open_packets();
+    int next = 0;
+    assert_int_equal(pthread_create(&packets.thread, NULL, free_sink, &packets), 0);
+    while (read_packet(&packets, &next))
+        ;
+    assert_int_equal(next, LINES);
+    pthread_join(packets.thread, NULL);
+    close(packets.reader);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    allocations_left = 0;
+    struct log_sink *sink = log_sink_new(STDERR_FILENO);
+    allocations_left = -1;
+    assert_null(sink);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_few), cmocka_unit_test(test_many),      cmocka_unit_test(test_urgent),
+        cmocka_unit_test(test_end), cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
