@@ -143,6 +143,8 @@ const char *account_client_id_fault(struct text client_id)
         return "a client_id must not begin with '#', which begins a comment";
     if (memchr(client_id.data, ':', client_id.length) != NULL)
         return "a client_id must not hold ':', which ends it";
+    if (text_is_printable_ascii(client_id))
+        return NULL;
     if (text_has_control(client_id))
         return "a client_id must not hold a control character";
     if (!text_is_utf8(client_id))
@@ -186,7 +188,7 @@ static const char *parse_line(struct text line, bool allow_legacy, struct accoun
     if (account->method == NULL && !account->locked)
         return why;
     account->attributes = rest;
-    if (!text_is_utf8(line) || text_has_control(line))
+    if (!text_is_printable_ascii(line) && (!text_is_utf8(line) || text_has_control(line)))
         return "there is a control character, or a byte that is not UTF-8, in the line; take it out";
     return parse_attributes(rest, account);
 }

@@ -75,15 +75,39 @@ static size_t next_slot(const struct account_table *table, size_t slot)
     return slot + 1 < table->capacity ? slot + 1 : 0;
 }
 
+/* Lines on their way into the slots. A slot is mostly in no cache: each is fetched while others are parsed.
+ */
+struct insertions {
+    size_t count;
+    struct {
+        uint64_t hash;
+        size_t offset;
+    } of[16];
+};
+
 /* Probing goes forward and nothing is ever taken out, so that the lines of one client_id, put in in the order
  * of the file, come out in it. */
-static void insert(struct account_table *table, const struct account *account, struct text line)
+static void insert_all(struct account_table *table, struct insertions *insertions)
+{
+    for (size_t i = 0; i < insertions->count; i++) {
+        const uint64_t hash = insertions->of[i].hash;
+        size_t slot = slot_of(table, hash);
+        while (table->slots[slot] != 0)
+            slot = next_slot(table, slot);
+        table->slots[slot] = tag_of(hash) | (insertions->of[i].offset + 1);
+    }
+    insertions->count = 0;
+}
+
+static void insert(struct account_table *table, const struct account *account, struct text line,
+                   struct insertions *insertions)
 {
     const uint64_t hash = hash_of(account->client_id);
-    size_t slot = slot_of(table, hash);
-    while (table->slots[slot] != 0)
-        slot = next_slot(table, slot);
-    table->slots[slot] = tag_of(hash) | (offset_of(table, line) + 1);
+    __builtin_prefetch(&table->slots[slot_of(table, hash)], 1);
+    insertions->of[insertions->count].hash = hash;
+    insertions->of[insertions->count].offset = offset_of(table, line);
+    if (++insertions->count == sizeof insertions->of / sizeof *insertions->of)
+        insert_all(table, insertions);
 }
 
 /* The number of the line that begins at `offset`. */
@@ -133,6 +157,7 @@ static void scan(struct account_table *table, const char *path, struct report *r
 {
     struct text rest = rest_of(table, table->start);
     struct text line;
+    struct insertions insertions = {.count = 0};
     for (size_t number = 1; next_line(&rest, &line); number++) {
         struct account account;
         const char *why = NULL;
@@ -143,11 +168,12 @@ static void scan(struct account_table *table, const char *path, struct report *r
             report_unusable(report, path, number, account.client_id, why);
         if (kind == ACCOUNT_LINE_IGNORED || account.client_id.length == 0)
             continue;
-        insert(table, &account, line);
+        insert(table, &account, line, &insertions);
         table->accounts++;
         if (kind == ACCOUNT_LINE_USABLE && account.method != NULL)
             table->decoys++;
     }
+    insert_all(table, &insertions);
 }
 
 static size_t count_lines(struct text rest)

@@ -60,6 +60,23 @@ bool text_has_control(struct text text)
     return false;
 }
 
+/* Eight bytes at a time: the high bit of a byte comes out set where the byte is over 0x7e or under 0x20.
+ * Carries and borrows from one byte to the next come only from such. */
+bool text_is_printable_ascii(struct text text)
+{
+    static const uint64_t ones = 0x0101010101010101;
+    uint64_t odd = 0;
+    size_t i = 0;
+    for (; i + sizeof odd <= text.length; i += sizeof odd) {
+        uint64_t bytes;
+        memcpy(&bytes, text.data + i, sizeof bytes);
+        odd |= bytes | (bytes + ones) | (bytes - ones * 0x20);
+    }
+    for (; i < text.length; i++)
+        odd |= is_control(text.data[i]) ? ones * 0x80 : (unsigned char)text.data[i];
+    return (odd & ones * 0x80) == 0;
+}
+
 /* The byte sequences of RFC 3629 §4: the lead byte decides the length and, alone, the range of the second
  * byte. */
 struct sequence {

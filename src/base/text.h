@@ -26,6 +26,9 @@ char *text_copy(struct text text);
 /* Whether a byte under 0x20 or a DEL is in it. */
 bool text_has_control(struct text text);
 
+/* Whether all of it is printable ASCII, blanks among it: no control character, and UTF-8. */
+bool text_is_printable_ascii(struct text text);
+
 /* Puts '?' in the place of what could forge a line or move a terminal's cursor: control characters, C1 among
  * them, and everything beyond ASCII where the whole is not UTF-8. */
 void text_make_printable(char *data, size_t length);

@@ -241,6 +241,24 @@ static void test_number(void **state)
     assert_int_equal(number, 5);
 }
 
+/* Every byte at every place of a text of every length up to two words. */
+static void test_printable_ascii(void **state)
+{
+    (void)state;
+    char data[17];
+    assert_true(text_is_printable_ascii(absent));
+    for (size_t length = 1; length <= sizeof data; length++) {
+        for (size_t at = 0; at < length; at++) {
+            for (int byte = 0; byte <= UCHAR_MAX; byte++) {
+                memset(data, at % 2 == 0 ? ' ' : '~', sizeof data);
+                data[at] = (char)byte;
+                const bool good = text_is_printable_ascii((struct text){data, length});
+                assert_int_equal(good, byte >= 0x20 && byte < 0x7f);
+            }
+        }
+    }
+}
+
 static void test_format_number(void **state)
 {
     (void)state;
@@ -278,10 +296,18 @@ static void test_distance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equality), cmocka_unit_test(test_split),          cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_control),  cmocka_unit_test(test_printable),      cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_latin1),   cmocka_unit_test(test_percent_decode), cmocka_unit_test(test_number),
-        cmocka_unit_test(test_distance), cmocka_unit_test(test_format_number),
+        cmocka_unit_test(test_equality),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_control),
+        cmocka_unit_test(test_printable),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_latin1),
+        cmocka_unit_test(test_percent_decode),
+        cmocka_unit_test(test_number),
+        cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_printable_ascii),
+        cmocka_unit_test(test_format_number),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
