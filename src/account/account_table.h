@@ -1,12 +1,13 @@
 /* The accounts file in memory: an immutable snapshot, its text as it stands plus an index of 8 bytes a slot,
- * so that a million accounts cost little more than the file. A line is parsed when it is looked up. */
+ * so that a million accounts cost little more than the file. A line is parsed when it is looked up. The texts
+ * of an entry live as long as the table. */
 #ifndef ACCOUNT_ACCOUNT_TABLE_H
 #define ACCOUNT_ACCOUNT_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "account/account.h"
+#include "account/account_entry.h"
 #include "base/file.h"
 #include "base/report.h"
 
@@ -21,12 +22,6 @@ void account_table_release(struct account_table *table); /* NULL is allowed */
 /* Lines with an account on them, usable or not. */
 size_t account_table_count(const struct account_table *table);
 const struct file_stamp *account_table_stamp(const struct account_table *table);
-
-struct account_entry {
-    struct account account; /* its texts live as long as the table */
-    bool usable;
-    size_t line; /* counted from 1 */
-};
 
 /* The lines of one client_id, in the order of the file: start with `*cursor` 0; false: no more. */
 bool account_table_find(const struct account_table *table, struct text client_id, size_t *cursor,

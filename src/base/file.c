@@ -60,12 +60,6 @@ static bool read_all(int descriptor, size_t limit, size_t room, struct file_cont
 
 static bool read_descriptor(int descriptor, size_t limit, struct file_content *content)
 {
-    if (fstat(descriptor, &content->status) != 0)
-        return false;
-    if (!S_ISREG(content->status.st_mode)) {
-        errno = EINVAL;
-        return false;
-    }
     content->stamp = stamp_of(&content->status);
     const size_t size = (size_t)content->status.st_size;
     if (size > limit) {
@@ -76,11 +70,27 @@ static bool read_descriptor(int descriptor, size_t limit, struct file_content *c
     return read_all(descriptor, limit, size == 0 ? FIRST_ROOM : size + 2, content);
 }
 
+int file_open(const char *path, struct stat *status)
+{
+    /* O_NONBLOCK: a FIFO by that name is an error, and not a wait for its writer. */
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor < 0)
+        return -1;
+    if (fstat(descriptor, status) == 0) {
+        if (S_ISREG(status->st_mode))
+            return descriptor;
+        errno = EINVAL;
+    }
+    const int error = errno;
+    close(descriptor);
+    errno = error;
+    return -1;
+}
+
 bool file_read(const char *path, size_t limit, struct file_content *content)
 {
     *content = (struct file_content){.data = NULL};
-    /* O_NONBLOCK: a FIFO by that name is an error, and not a wait for its writer. */
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    const int descriptor = file_open(path, &content->status);
     if (descriptor < 0)
         return false;
     const bool good = read_descriptor(descriptor, limit, content);

@@ -24,6 +24,11 @@ struct file_content {
     struct stat status;
 };
 
+/* Opens the regular file at `path` for reading. -1 with errno set (EINVAL: not a regular file). The caller
+ * closes.
+ */
+int file_open(const char *path, struct stat *status);
+
 /* Reads the regular file at `path`, of at most `limit` bytes. False with errno set (EFBIG: over the limit,
  * EINVAL: not a regular file, ENOMEM, or open/read's own); `content` is then empty. Free with
  * file_content_free(). */

@@ -59,7 +59,7 @@ static struct service *load_service(const char *config_file)
         log = log_open("stderr", config->log_level);
     }
     report = (struct report){.problem = log_problem, .context = log_hold(log), .errors_only = true};
-    struct service *service = service_assemble(config, log, &report);
+    struct service *service = service_for_one_request(config, log, &report);
     log_release(report.context);
     return service;
 }

@@ -41,7 +41,10 @@ static bool decoy_of(const struct attempt *attempt, struct account_entry *decoy,
     }
     uint64_t choice = 0;
     memcpy(&choice, digest, sizeof choice);
-    return account_table_decoy(attempt->service->accounts, choice, decoy);
+    const enum account_found found = service_decoy_account(attempt->service, choice, decoy);
+    if (found == ACCOUNT_NOT_READ)
+        *error = OAUTH_SERVER_ERROR;
+    return found == ACCOUNT_FOUND;
 }
 
 static enum password_result verify(const struct attempt *attempt, const struct account_entry *entry,
@@ -79,7 +82,9 @@ static struct client_auth try_lines(const struct attempt *attempt)
                                .client_id = attempt->credentials.client_id};
     struct account_entry entry;
     size_t cursor = 0;
-    while (account_table_find(attempt->service->accounts, auth.client_id, &cursor, &entry)) {
+    enum account_found found;
+    while ((found = service_find_account(attempt->service, auth.client_id, &cursor, &entry)) ==
+           ACCOUNT_FOUND) {
         const char *refusal = refusal_of(attempt, &entry);
         const bool match = secret_matches(attempt, &entry, &auth.error);
         auth.entry = entry;
@@ -92,7 +97,9 @@ static struct client_auth try_lines(const struct attempt *attempt)
             return auth;
         }
     }
-    if (auth.entry.line == 0)
+    if (found == ACCOUNT_NOT_READ)
+        auth.error = OAUTH_SERVER_ERROR;
+    else if (auth.entry.line == 0)
         secret_matches(attempt, NULL, &auth.error);
     return auth;
 }

@@ -14,9 +14,10 @@ bool service_prepare_signer(struct service *service, struct report *report)
     return service->signer != NULL;
 }
 
-struct service *service_assemble(struct config *config, struct log *log, struct report *report)
+/* Takes over both holds, whatever the result. NULL: no memory; reported. */
+static struct service *service_new(struct config *config, struct log *log, struct report *report)
 {
-    struct service *service = malloc(sizeof *service);
+    struct service *service = calloc(1, sizeof *service);
     if (service == NULL) {
         report_problem(report, SEVERITY_ERROR, config->file, 0, "%s", strerror(ENOMEM));
         config_release(config);
@@ -26,16 +27,54 @@ struct service *service_assemble(struct config *config, struct log *log, struct 
     refcount_init(&service->holders);
     service->config = config;
     service->log = log;
-    service->verifier = NULL;
-    service->signer = NULL;
-    /* Both are loaded even if the first fails: the operator sees everything that is wrong at once. */
-    service->accounts = account_table_load(config->accounts, config->allow_legacy_hashes, report);
-    service->keys = keyset_load(config->keys, report);
-    if (service->accounts == NULL || service->keys == NULL || !service_prepare_signer(service, report)) {
-        service_release(service);
-        return NULL;
-    }
     return service;
+}
+
+/* Loads the keys behind the accounts, even where those failed: the operator sees everything that is wrong at
+ * once. NULL: there was an error, and the service has been released. */
+static struct service *complete(struct service *service, struct report *report)
+{
+    service->keys = keyset_load(service->config->keys, report);
+    const bool has_accounts = service->accounts != NULL || service->scan != NULL;
+    if (has_accounts && service->keys != NULL && service_prepare_signer(service, report))
+        return service;
+    service_release(service);
+    return NULL;
+}
+
+static struct service *assemble(struct config *config, struct log *log, struct report *report)
+{
+    struct service *service = service_new(config, log, report);
+    if (service == NULL)
+        return NULL;
+    service->accounts = account_table_load(config->accounts, config->allow_legacy_hashes, report);
+    return complete(service, report);
+}
+
+struct service *service_for_one_request(struct config *config, struct log *log, struct report *report)
+{
+    struct service *service = service_new(config, log, report);
+    if (service == NULL)
+        return NULL;
+    service->scan = account_scan_open(config->accounts, config->allow_legacy_hashes, report);
+    return complete(service, report);
+}
+
+enum account_found service_find_account(const struct service *service, struct text client_id, size_t *cursor,
+                                        struct account_entry *entry)
+{
+    if (service->scan != NULL)
+        return account_scan_find(service->scan, client_id, cursor, entry);
+    return account_table_find(service->accounts, client_id, cursor, entry) ? ACCOUNT_FOUND
+                                                                           : ACCOUNT_NOT_FOUND;
+}
+
+enum account_found service_decoy_account(const struct service *service, uint64_t choice,
+                                         struct account_entry *entry)
+{
+    if (service->scan != NULL)
+        return account_scan_decoy(service->scan, choice, entry);
+    return account_table_decoy(service->accounts, choice, entry) ? ACCOUNT_FOUND : ACCOUNT_NOT_FOUND;
 }
 
 static struct service *load(const char *config_file, const char *log_destination, struct report *report)
@@ -51,7 +90,7 @@ static struct service *load(const char *config_file, const char *log_destination
         config_release(config);
         return NULL;
     }
-    return service_assemble(config, log, report);
+    return assemble(config, log, report);
 }
 
 struct service *service_load(const char *config_file, struct report *report)
@@ -88,6 +127,7 @@ void service_release(struct service *service)
         return;
     config_release(service->config);
     account_table_release(service->accounts);
+    account_scan_close(service->scan);
     keyset_release(service->keys);
     jwt_signer_free(service->signer);
     log_release(service->log);

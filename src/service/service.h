@@ -3,6 +3,7 @@
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
 
+#include "account/account_scan.h"
 #include "account/account_table.h"
 #include "account/verifier.h"
 #include "base/config.h"
@@ -12,7 +13,8 @@
 struct service {
     refcount holders;
     struct config *config;
-    struct account_table *accounts;
+    struct account_table *accounts; /* NULL where there is `scan` */
+    struct account_scan *scan;      /* of a service for one request */
     struct keyset *keys;
     struct jwt_signer *signer; /* of access tokens, by the keys and the configuration */
     struct log *log;
@@ -34,9 +36,18 @@ struct service *service_load_quietly(const char *config_file, struct report *rep
  * start. */
 bool service_check(const char *config_file);
 
-/* Puts a service together from a configuration and a log, whose holds it takes over, whatever the result, and
- * what the configuration names. NULL: there was an error. */
-struct service *service_assemble(struct config *config, struct log *log, struct report *report);
+/* Puts a service for one request, with nothing loaded that it may not need, together from a configuration and
+ * a log, whose holds it takes over, whatever the result. NULL: there was an error. */
+struct service *service_for_one_request(struct config *config, struct log *log, struct report *report);
+
+/* The lines of one client_id, in the order of the file: start with `*cursor` 0. The texts of an entry live
+ * until the next call. */
+enum account_found service_find_account(const struct service *service, struct text client_id, size_t *cursor,
+                                        struct account_entry *entry);
+
+/* A usable line that has a hash, always the same for the same choice and file. */
+enum account_found service_decoy_account(const struct service *service, uint64_t choice,
+                                         struct account_entry *entry);
 
 struct service *service_hold(struct service *service);
 void service_release(struct service *service); /* NULL is allowed */

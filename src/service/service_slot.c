@@ -135,14 +135,13 @@ static bool is_due(struct watched_file *file, const char *path)
 /* The current snapshot with its own hold on everything, for one part to be replaced. NULL: out of memory. */
 static struct service *copy_of(struct service *service)
 {
-    struct service *copy = malloc(sizeof *copy);
+    struct service *copy = calloc(1, sizeof *copy);
     if (copy == NULL)
         return NULL;
     refcount_init(&copy->holders);
     copy->config = config_hold(service->config);
     copy->accounts = account_table_hold(service->accounts);
     copy->keys = keyset_hold(service->keys);
-    copy->signer = NULL;
     copy->log = log_hold(service->log);
     copy->verifier = verifier_hold(service->verifier);
     return copy;

@@ -31,14 +31,33 @@ static const char accounts[] = "demo:" SECRET ":scope=read,write\n"
                                "a%41 b:" SECRET "\n"
                                "\xc3\xa9:" SECRET "\n";
 
-static struct service *load_service(const char *more)
+static void write_files(const char *more)
 {
-    struct collected problems;
     char config[512];
     snprintf(config, sizeof config, "issuer = " ISSUER "\nlog = %s\n%s", "log", more);
     write_text("token.conf", config);
     write_text("accounts", accounts);
+}
+
+static struct service *load_service(const char *more)
+{
+    struct collected problems;
+    write_files(more);
     struct service *service = service_load("token.conf", collect(&problems));
+    if (service == NULL)
+        fail_msg("%s", problems.text);
+    return service;
+}
+
+/* As a plain CGI process does. */
+static struct service *load_for_one_request(const char *more)
+{
+    struct collected problems;
+    write_files(more);
+    struct config *config = config_load("token.conf", collect(&problems));
+    assert_non_null(config);
+    struct service *service =
+        service_for_one_request(config, log_open("log", LOG_LEVEL_INFO), &problems.report);
     if (service == NULL)
         fail_msg("%s", problems.text);
     return service;
@@ -171,9 +190,8 @@ struct row {
     const char *summary; /* how it begins */
 };
 
-static void check_rows(const char *configuration, const struct row *rows, size_t count)
+static void check_rows_with(struct service *service, const struct row *rows, size_t count)
 {
-    struct service *service = load_service(configuration);
     for (size_t i = 0; i < count; i++) {
         char answer[4096];
         char summary[512];
@@ -183,6 +201,12 @@ static void check_rows(const char *configuration, const struct row *rows, size_t
                   rows[i].summary);
     }
     service_release(service);
+}
+
+static void check_rows(const char *configuration, const struct row *rows, size_t count)
+{
+    check_rows_with(load_service(configuration), rows, count);
+    check_rows_with(load_for_one_request(configuration), rows, count);
 }
 
 static const struct row granted[] = {
@@ -348,18 +372,18 @@ static void test_log(void **state)
         {{.body = GOOD, .source = "not an\naddress"}, "source=\"not an\\x0aaddress\" "},
         {{.body_state = HTTP_BODY_LOST}, "error outcome=failed reason=fault "},
     };
-    struct service *service = load_service("");
     for (size_t i = 0; i < ROWS(rows); i++) {
         char answer[4096];
         char log[4096];
+        struct service *service = load_service("");
         assert_int_equal(truncate("log", 0), 0);
         answer_to(service, &rows[i].example, answer, sizeof answer);
+        service_release(service); /* the line is written by then */
         read_text("log", log, sizeof log);
         check_row(strstr(log, rows[i].line) != NULL, log, i, rows[i].line);
         check_row(strchr(log, '\n') == log + strlen(log) - 1, "more than one line", i, log);
         check_row(strstr(log, "secret=") == NULL && strstr(log, "eyJ") == NULL, "a secret", i, log);
     }
-    service_release(service);
 }
 
 /* Every allocation of a request fails once: the 500, or an answer that is right. */
@@ -381,11 +405,8 @@ static void check_without_memory(const struct service *service, const struct row
     }
 }
 
-static void test_without_memory(void **state)
+static void check_all_without_memory(struct service *service)
 {
-    (void)state;
-    skip_unless_malloc_fails();
-    struct service *service = load_service("");
     for (size_t i = 0; i < ROWS(granted); i++)
         check_without_memory(service, &granted[i]);
     for (size_t i = 0; i < ROWS(refused); i++)
@@ -393,13 +414,34 @@ static void test_without_memory(void **state)
     service_release(service);
 }
 
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    check_all_without_memory(load_service(""));
+    check_all_without_memory(load_for_one_request(""));
+}
+
+/* The accounts can be opened, and not read: nobody is told to be unknown. */
+static void test_accounts_not_read(void **state)
+{
+    (void)state;
+    static const struct row row = {{.body = GOOD}, "500 server_error: An unexpected error occurred"};
+    check_rows_with(load_for_one_request("accounts = /proc/self/mem\n"), &row, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),   cmocka_unit_test(test_granted),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_strict),  cmocka_unit_test(test_never_expires),
-        cmocka_unit_test(test_log),     cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_granted),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_never_expires),
+        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_accounts_not_read),
     };
     return cmocka_run_group_tests(tests, make_files, leave_folder);
 }

@@ -1,0 +1,141 @@
+#include "account/account_scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "account/line_reader.h"
+#include "base/file.h"
+
+struct account_scan {
+    int descriptor;
+    bool allow_legacy;
+    off_t start; /* behind a byte order mark */
+    off_t size;
+    struct line_reader reader; /* stands behind the line that was found last */
+    char *found;               /* copies of lines, which the entries point into */
+    char *decoy;
+};
+
+static void fail(struct report *report, const char *path)
+{
+    report_problem(report, SEVERITY_ERROR, path, 0,
+                   "the accounts file cannot be read: %s; tokenctl init makes one", strerror(errno));
+}
+
+static bool starts_with_mark(int descriptor)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    char start[sizeof mark - 1];
+    return pread(descriptor, start, sizeof start, 0) == (ssize_t)sizeof start &&
+           memcmp(start, mark, sizeof start) == 0;
+}
+
+struct account_scan *account_scan_open(const char *path, bool allow_legacy, struct report *report)
+{
+    struct stat status;
+    const int descriptor = file_open(path, &status);
+    struct account_scan *scan = descriptor >= 0 ? calloc(1, sizeof *scan) : NULL;
+    if (scan == NULL) {
+        fail(report, path);
+        if (descriptor >= 0)
+            close(descriptor);
+        return NULL;
+    }
+    scan->descriptor = descriptor;
+    scan->allow_legacy = allow_legacy;
+    scan->start = starts_with_mark(descriptor) ? 3 : 0;
+    scan->size = status.st_size;
+    if (file_mode_is_safe(path, &status, false, report))
+        return scan;
+    account_scan_close(scan);
+    return NULL;
+}
+
+void account_scan_close(struct account_scan *scan)
+{
+    if (scan == NULL)
+        return;
+    line_reader_free(&scan->reader);
+    free(scan->found);
+    free(scan->decoy);
+    close(scan->descriptor);
+    free(scan);
+}
+
+/* Parses a copy of the line, which takes the place of `*copy`. */
+static enum account_found take_line(const struct account_scan *scan, struct text line, char **copy,
+                                    struct account_entry *entry)
+{
+    const char *why;
+    free(*copy);
+    *copy = text_copy(line);
+    if (*copy == NULL)
+        return ACCOUNT_NOT_READ;
+    const enum account_line kind =
+        account_parse((struct text){*copy, line.length}, scan->allow_legacy, &entry->account, &why);
+    entry->usable = kind == ACCOUNT_LINE_USABLE;
+    return kind == ACCOUNT_LINE_IGNORED ? ACCOUNT_NOT_FOUND : ACCOUNT_FOUND;
+}
+
+/* Where `client_id` holds a ':' the line is of another one all the same. */
+static bool begins_with(struct text line, struct text client_id)
+{
+    return line.length > client_id.length && line.data[client_id.length] == ':' &&
+           memcmp(line.data, client_id.data, client_id.length) == 0;
+}
+
+enum account_found account_scan_find(struct account_scan *scan, struct text client_id, size_t *cursor,
+                                     struct account_entry *entry)
+{
+    struct line_reader *reader = &scan->reader;
+    struct text line;
+    if (*cursor == 0) {
+        line_reader_free(reader);
+        *reader = (struct line_reader){.descriptor = scan->descriptor, .offset = scan->start};
+    }
+    *cursor = 1;
+    while (client_id.length > 0 && line_reader_next(reader, &line)) {
+        if (!begins_with(line, client_id))
+            continue;
+        const enum account_found found = take_line(scan, line, &scan->found, entry);
+        entry->line = reader->number;
+        if (found == ACCOUNT_NOT_READ ||
+            (found == ACCOUNT_FOUND && text_equal(entry->account.client_id, client_id)))
+            return found;
+    }
+    return reader->failed ? ACCOUNT_NOT_READ : ACCOUNT_NOT_FOUND;
+}
+
+/* From the first line that begins at `from` or behind it to the first that reaches `to`. */
+static enum account_found find_decoy(struct account_scan *scan, off_t from, off_t to,
+                                     struct account_entry *entry)
+{
+    struct line_reader reader = {.descriptor = scan->descriptor, .offset = from};
+    enum account_found found = ACCOUNT_NOT_FOUND;
+    struct text line;
+    if (from > scan->start) {
+        reader.offset--; /* the rest of the line before, or its newline */
+        line_reader_next(&reader, &line);
+    }
+    while (found == ACCOUNT_NOT_FOUND && line_reader_offset(&reader) <= to &&
+           line_reader_next(&reader, &line)) {
+        found = take_line(scan, line, &scan->decoy, entry);
+        if (found == ACCOUNT_FOUND && (!entry->usable || entry->account.method == NULL))
+            found = ACCOUNT_NOT_FOUND;
+    }
+    if (reader.failed)
+        found = ACCOUNT_NOT_READ;
+    line_reader_free(&reader);
+    return found;
+}
+
+enum account_found account_scan_decoy(struct account_scan *scan, uint64_t choice, struct account_entry *entry)
+{
+    const uint64_t size = scan->size > 0 ? (uint64_t)scan->size : 1;
+    const off_t from = (off_t)(choice % size) > scan->start ? (off_t)(choice % size) : scan->start;
+    entry->line = 0;
+    const enum account_found found = find_decoy(scan, from, scan->size, entry);
+    return found == ACCOUNT_NOT_FOUND ? find_decoy(scan, scan->start, from, entry) : found;
+}

@@ -1,0 +1,29 @@
+/* The accounts file read through for one look-up, as a plain CGI process does: an index would cost it more
+ * than it saves. Nothing is kept but the line that was found. */
+#ifndef ACCOUNT_ACCOUNT_SCAN_H
+#define ACCOUNT_ACCOUNT_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "account/account_entry.h"
+#include "base/report.h"
+
+struct account_scan;
+
+/* Opens the file; unusable lines are told to nobody. NULL: it cannot be read, its mode lets others write, or
+ * no memory (an error in `report`). */
+struct account_scan *account_scan_open(const char *path, bool allow_legacy, struct report *report);
+void account_scan_close(struct account_scan *scan); /* NULL is allowed */
+
+/* As account_table_find(), but that the texts live until the next call, and that reading may fail. */
+enum account_found account_scan_find(struct account_scan *scan, struct text client_id, size_t *cursor,
+                                     struct account_entry *entry);
+
+/* As account_table_decoy(), though another line for the same choice. The texts live until the next call,
+ * which may come between two calls of account_scan_find(). */
+enum account_found account_scan_decoy(struct account_scan *scan, uint64_t choice,
+                                      struct account_entry *entry);
+
+#endif

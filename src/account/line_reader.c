@@ -1,0 +1,84 @@
+#include "account/line_reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+
+/* What fits into a core's own cache. */
+enum { FIRST_ROOM = 128 * 1024 };
+
+/* Moves what is left to the beginning, of a larger buffer where a line fills this one. */
+static bool make_room(struct line_reader *reader)
+{
+    const size_t left = reader->end - reader->begin;
+    if (left < reader->room) {
+        memmove(reader->data, reader->data + reader->begin, left);
+    } else {
+        const size_t room = reader->room > 0 ? reader->room * 2 : FIRST_ROOM;
+        char *data = malloc(room);
+        if (data == NULL)
+            return false;
+        if (left > 0)
+            memcpy(data, reader->data + reader->begin, left);
+        secret_free(reader->data, reader->room);
+        reader->data = data;
+        reader->room = room;
+    }
+    reader->begin = 0;
+    reader->end = left;
+    return true;
+}
+
+static bool read_more(struct line_reader *reader)
+{
+    ssize_t got;
+    if (!make_room(reader))
+        return false;
+    do
+        got =
+            pread(reader->descriptor, reader->data + reader->end, reader->room - reader->end, reader->offset);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return false;
+    reader->offset += got;
+    reader->end += (size_t)got;
+    reader->ended = got == 0;
+    return true;
+}
+
+bool line_reader_next(struct line_reader *reader, struct text *line)
+{
+    size_t searched = 0;
+    const char *newline = NULL;
+    for (;;) {
+        const size_t left = reader->end - reader->begin;
+        if (left > searched)
+            newline = memchr(reader->data + reader->begin + searched, '\n', left - searched);
+        if (newline != NULL || reader->ended || reader->failed)
+            break;
+        searched = left;
+        reader->failed = !read_more(reader);
+    }
+    if (reader->failed || (newline == NULL && reader->begin == reader->end))
+        return false;
+    line->data = reader->data + reader->begin;
+    line->length = newline != NULL ? (size_t)(newline - line->data) : reader->end - reader->begin;
+    reader->begin += line->length + (newline != NULL ? 1 : 0);
+    reader->number++;
+    return true;
+}
+
+off_t line_reader_offset(const struct line_reader *reader)
+{
+    return reader->offset - (off_t)(reader->end - reader->begin);
+}
+
+void line_reader_free(struct line_reader *reader)
+{
+    secret_free(reader->data, reader->room);
+    reader->data = NULL;
+    reader->room = reader->begin = reader->end = 0;
+}
