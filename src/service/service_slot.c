@@ -22,6 +22,7 @@ struct watched_file {
 struct service_slot {
     pthread_mutex_t mutex; /* guards `current` */
     struct service *current;
+    struct service *previous; /* let go of a while after `current` took its place */
     struct watched_file accounts;
     struct watched_file keys;
 };
@@ -57,6 +58,7 @@ struct service_slot *service_slot_new(struct service *first)
     }
     slot->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     slot->current = first;
+    slot->previous = NULL;
     watch_from(slot, first);
     return slot;
 }
@@ -65,6 +67,7 @@ void service_slot_free(struct service_slot *slot)
 {
     if (slot == NULL)
         return;
+    service_release(slot->previous);
     service_release(slot->current);
     pthread_mutex_destroy(&slot->mutex);
     free(slot);
@@ -78,13 +81,21 @@ struct service *service_slot_hold(struct service_slot *slot)
     return service;
 }
 
+/* To free a million accounts takes long. No request is to do that as the last that held them, so they are
+ * held here until those that were in hand are over. */
+static void let_go_of_previous(struct service_slot *slot)
+{
+    service_release(slot->previous);
+    slot->previous = NULL;
+}
+
 static void put(struct service_slot *slot, struct service *next)
 {
+    let_go_of_previous(slot);
     pthread_mutex_lock(&slot->mutex);
-    struct service *previous = slot->current;
+    slot->previous = slot->current;
     slot->current = next;
     pthread_mutex_unlock(&slot->mutex);
-    service_release(previous);
 }
 
 static void log_loaded(const struct service *service, const char *what)
@@ -187,6 +198,7 @@ static void take_over(struct service_slot *slot, bool (*replace)(struct service 
 int service_slot_watch(struct service_slot *slot)
 {
     const struct config *config = slot->current->config;
+    let_go_of_previous(slot);
     if (is_due(&slot->accounts, config->accounts)) {
         take_over(slot, replace_accounts, config->accounts);
         config = slot->current->config;
