@@ -31,18 +31,9 @@ struct account_table {
     size_t capacity;
 };
 
-/* FNV-1a, then mixed: the upper bits choose the slot, and FNV's upper bits alone are poor for short names.
- * The names are the operator's own, so nobody chooses them to collide. */
-static uint64_t hash_of(struct text client_id)
-{
-    uint64_t hash = 0xcbf29ce484222325;
-    for (size_t i = 0; i < client_id.length; i++)
-        hash = (hash ^ (unsigned char)client_id.data[i]) * 0x100000001b3;
-    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15;
-    return hash ^ (hash >> 29);
-}
-
-/* Spreads the upper half of `hash` over [0, capacity) by multiplication instead of division. The tag is of
+/* The names are the operator's own, so nobody chooses them to collide.
+ *
+ * Spreads the upper half of `hash` over [0, capacity) by multiplication instead of division. The tag is of
  * the lower half. */
 static size_t slot_of(const struct account_table *table, uint64_t hash)
 {
@@ -102,7 +93,7 @@ static void insert_all(struct account_table *table, struct insertions *insertion
 static void insert(struct account_table *table, const struct account *account, struct text line,
                    struct insertions *insertions)
 {
-    const uint64_t hash = hash_of(account->client_id);
+    const uint64_t hash = text_hash(account->client_id);
     __builtin_prefetch(&table->slots[slot_of(table, hash)], 1);
     insertions->of[insertions->count].hash = hash;
     insertions->of[insertions->count].offset = offset_of(table, line);
@@ -269,7 +260,7 @@ static const char *read_entry(const struct account_table *table, size_t slot, st
 bool account_table_find(const struct account_table *table, struct text client_id, size_t *cursor,
                         struct account_entry *entry)
 {
-    const uint64_t hash = hash_of(client_id);
+    const uint64_t hash = text_hash(client_id);
     size_t slot = slot_of(table, hash);
     /* The cursor counts the slots that were passed already. */
     for (size_t passed = 0; table->slots[slot] != 0; slot = next_slot(table, slot), passed++) {

@@ -7,15 +7,20 @@ static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 size_t base64url_encode(const unsigned char *data, size_t size, char *out)
 {
     char *to = out;
-    uint32_t pending = 0;
-    unsigned bits = 0;
-    for (size_t i = 0; i < size; i++) {
-        pending = pending << 8 | data[i];
-        for (bits += 8; bits >= 6; bits -= 6)
-            *to++ = url_digits[pending >> (bits - 6) & 63];
+    for (; size >= 3; data += 3, size -= 3) {
+        const uint32_t group = (uint32_t)data[0] << 16 | (uint32_t)data[1] << 8 | data[2];
+        *to++ = url_digits[group >> 18];
+        *to++ = url_digits[group >> 12 & 63];
+        *to++ = url_digits[group >> 6 & 63];
+        *to++ = url_digits[group & 63];
     }
-    if (bits > 0)
-        *to++ = url_digits[pending << (6 - bits) & 63];
+    if (size > 0) {
+        const uint32_t group = (uint32_t)data[0] << 16 | (size > 1 ? (uint32_t)data[1] << 8 : 0);
+        *to++ = url_digits[group >> 18];
+        *to++ = url_digits[group >> 12 & 63];
+        if (size > 1)
+            *to++ = url_digits[group >> 6 & 63];
+    }
     *to = '\0';
     return (size_t)(to - out);
 }

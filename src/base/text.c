@@ -46,6 +46,16 @@ char *text_copy(struct text text)
     return copy;
 }
 
+/* FNV-1a, then mixed: FNV's upper bits alone are poor for short texts. */
+uint64_t text_hash(struct text text)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < text.length; i++)
+        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3;
+    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15;
+    return hash ^ (hash >> 29);
+}
+
 static bool is_control(char c)
 {
     return (unsigned char)c < 0x20 || c == 0x7f;

@@ -23,6 +23,9 @@ struct text text_split(struct text *rest, char separator);
 /* A copy that ends in a NUL. The caller frees; NULL: out of memory. */
 char *text_copy(struct text text);
 
+/* For tables; whoever knows it can make texts whose hashes are the same. */
+uint64_t text_hash(struct text text);
+
 /* Whether a byte under 0x20 or a DEL is in it. */
 bool text_has_control(struct text text);
 

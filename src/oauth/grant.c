@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "oauth/scope.h"
-#include "token/jwt.h"
 
 enum oauth_error grant_access(const struct service *service, const struct account *account,
                               struct text requested, int64_t now, struct grant *grant)
@@ -16,8 +15,6 @@ enum oauth_error grant_access(const struct service *service, const struct accoun
     const struct config *config = service->config;
     grant->lifetime = account->lifetime >= 0 ? account->lifetime : config->token_lifetime;
     const struct jwt_claims claims = {
-        .issuer = config->issuer,
-        .audience = config->audience,
         .client_id = account->client_id,
         .scope = text_of(grant->scope),
         .issued = now,

@@ -8,9 +8,10 @@
 bool service_prepare_signer(struct service *service, struct report *report)
 {
     jwt_signer_free(service->signer);
-    service->signer = jwt_signer_new(service->keys, service->config->token_typ);
+    const struct config *config = service->config;
+    service->signer = jwt_signer_new(service->keys, config->token_typ, config->issuer, config->audience);
     if (service->signer == NULL)
-        report_problem(report, SEVERITY_ERROR, service->config->keys, 0, "%s", strerror(ENOMEM));
+        report_problem(report, SEVERITY_ERROR, config->keys, 0, "%s", strerror(ENOMEM));
     return service->signer != NULL;
 }
 

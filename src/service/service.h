@@ -8,7 +8,7 @@
 #include "account/verifier.h"
 #include "base/config.h"
 #include "base/log.h"
-#include "token/jwt.h"
+#include "token/jwt_signer.h"
 
 struct service {
     refcount holders;

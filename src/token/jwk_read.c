@@ -96,7 +96,7 @@ static bool read_members(struct json_object *jwk, struct jwk_material *material,
 static bool signs_and_verifies(enum jws_algorithm algorithm, EVP_PKEY *key)
 {
     struct jws_signer *signer = jws_signer_new(algorithm, key, text_of("{}"));
-    char *token = signer != NULL ? jws_sign(signer, text_of("self-test")) : NULL;
+    char *token = signer != NULL ? jws_sign(signer, (struct text){NULL, 0}, text_of("self-test")) : NULL;
     jws_signer_free(signer);
     struct jws_parts parts;
     if (token == NULL)

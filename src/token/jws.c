@@ -148,15 +148,17 @@ static bool sign(struct jws_signer *signer, struct text input, unsigned char sig
                                 : sign_by_key(signer->algorithm, signer->key, input, signature, length);
 }
 
-char *jws_sign(struct jws_signer *signer, struct text payload)
+char *jws_sign(struct jws_signer *signer, struct text encoded, struct text rest)
 {
-    char *token = malloc(signer->head_length + BASE64URL_LENGTH(payload.length) + 1 +
+    char *token = malloc(signer->head_length + encoded.length + BASE64URL_LENGTH(rest.length) + 1 +
                          BASE64URL_LENGTH(SIGNATURE_SIZE) + 1);
     if (token == NULL)
         return NULL;
-    memcpy(token, signer->head, signer->head_length);
-    size_t length = signer->head_length;
-    length += base64url_encode((const unsigned char *)payload.data, payload.length, token + length);
+    char *to = mempcpy(token, signer->head, signer->head_length);
+    if (encoded.length > 0)
+        to = mempcpy(to, encoded.data, encoded.length);
+    to += base64url_encode((const unsigned char *)rest.data, rest.length, to);
+    size_t length = (size_t)(to - token);
 
     unsigned char signature[SIGNATURE_SIZE];
     size_t signature_length;

@@ -23,9 +23,10 @@ struct jws_signer;
 struct jws_signer *jws_signer_new(enum jws_algorithm algorithm, EVP_PKEY *key, struct text header);
 void jws_signer_free(struct jws_signer *signer); /* NULL is allowed */
 
-/* BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature). The caller frees; NULL: out of memory,
- * or OpenSSL refused. */
-char *jws_sign(struct jws_signer *signer, struct text payload);
+/* BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature). The payload may begin with `encoded`,
+ * whole groups of base64url, and goes on with `rest`. The caller frees; NULL: out of memory, or OpenSSL
+ * refused. */
+char *jws_sign(struct jws_signer *signer, struct text encoded, struct text rest);
 
 /* Takes a compact serialization apart without looking at its signature. The texts of `parts` are malloc'ed,
  * NUL terminated, and freed with jws_parts_free(). False: not three parts of base64url, or no memory. */

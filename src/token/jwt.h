@@ -1,4 +1,4 @@
-/* The access token: a JWT (RFC 7519) in the profile of RFC 9068. */
+/* What is made of a token that is shown: a JWT (RFC 7519) in the profile of RFC 9068. */
 #ifndef TOKEN_JWT_H
 #define TOKEN_JWT_H
 
@@ -6,26 +6,6 @@
 #include <stdint.h>
 
 #include "token/keyset.h"
-
-struct jwt_claims {
-    const char *issuer;
-    const char *audience;
-    struct text client_id; /* `sub` and `client_id`; UTF-8 */
-    struct text scope;     /* space-separated; absent or empty: no claim */
-    int64_t issued;
-    int64_t lifetime; /* seconds; 0: never expires, no `exp` */
-};
-
-/* Issues tokens by the key of a set that signs. Threads may share it. */
-struct jwt_signer;
-
-/* `type` is the header's `typ`. The set may go before it does. NULL: out of memory, or OpenSSL refused. */
-struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type);
-void jwt_signer_free(struct jwt_signer *signer); /* NULL is allowed */
-
-/* Signs an access token; `jti` is drawn here. The caller frees; NULL: out of memory, no random bytes, or
- * OpenSSL refused. */
-char *jwt_issue(struct jwt_signer *signer, const struct jwt_claims *claims);
 
 enum jwt_status {
     JWT_VALID,

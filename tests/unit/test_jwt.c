@@ -16,8 +16,6 @@
 enum { NOW = 1700000000, LIFETIME = 3600 };
 
 static const struct jwt_claims claims = {
-    .issuer = ISSUER,
-    .audience = AUDIENCE,
     .client_id = BYTES("caf\xc3\xa9 \"x\""),
     .scope = BYTES("read write"),
     .issued = NOW,
@@ -86,8 +84,8 @@ static void test_each_algorithm(void **state)
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
         struct json_object *jwk = jwk_generate((enum jws_algorithm)i, NOW);
         struct keyset *keyset = load(jwk, "");
-        char *token = issue_once(keyset, "at+jwt", &claims);
-        char *another = issue_once(keyset, "at+jwt", &claims);
+        char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
+        char *another = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
         assert_true(token != NULL && another != NULL);
         check_token(keyset, token);
         assert_string_not_equal(token, another); /* the jti */
@@ -115,14 +113,12 @@ static void test_lifetimes(void **state)
     };
     struct keyset *keyset = load_zeros("");
     for (size_t i = 0; i < ROWS(rows); i++) {
-        const struct jwt_claims row = {.issuer = ISSUER,
-                                       .audience = AUDIENCE,
-                                       .client_id = BYTES("a"),
+        const struct jwt_claims row = {.client_id = BYTES("a"),
                                        .scope = {"", 0},
                                        .issued = rows[i].issued,
                                        .lifetime = rows[i].lifetime};
         struct jwt jwt;
-        char *token = issue_once(keyset, "JWT", &row);
+        char *token = issue_once(keyset, "JWT", ISSUER, AUDIENCE, &row);
         assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
         const char *exp = member(jwt.claims, "exp");
         check_row((exp == NULL) == (rows[i].exp == NULL), "there", i, token);
@@ -147,7 +143,7 @@ static void test_times(void **state)
         {NOW + LIFETIME + 100, JWT_EXPIRED},
     };
     struct keyset *keyset = load_zeros("");
-    char *token = issue_once(keyset, "at+jwt", &claims);
+    char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
     for (size_t i = 0; i < ROWS(rows); i++) {
         const enum jwt_status status = verify(keyset, token, rows[i].now);
         check_row(status == rows[i].status, jwt_status_text(status), i, token);
@@ -276,7 +272,7 @@ static void test_tampering(void **state)
 {
     (void)state;
     struct keyset *keyset = load_zeros("");
-    char *token = issue_once(keyset, "at+jwt", &claims);
+    char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
     const size_t length = strlen(token);
     for (size_t at = 0; at < length; at++) {
         const char was = token[at];
@@ -353,12 +349,13 @@ static void issue_without_memory(enum jws_algorithm algorithm, bool once)
 {
     struct json_object *jwk = jwk_generate(algorithm, NOW);
     struct keyset *keyset = load(jwk, "");
-    free(issue_once(keyset, "at+jwt", &claims)); /* what OpenSSL makes at first use, it keeps */
+    free(issue_once(keyset, "at+jwt", ISSUER, AUDIENCE,
+                    &claims)); /* what OpenSSL makes at first use, it keeps */
     long allowed = 0;
     for (bool done = false; !done; allowed++) {
         one_allocation_fails = once;
         allocations_left = allowed;
-        char *token = issue_once(keyset, "at+jwt", &claims);
+        char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
         done = once ? allocations_left >= 0 : token != NULL;
         allocations_left = -1;
         if (token != NULL)
@@ -382,20 +379,45 @@ static void test_without_memory(void **state)
     }
 }
 
+/* One signer for many accounts, more than it keeps: every token is of its own account and scope, whatever the
+ * length of the claims that are kept. */
+static void test_many_subjects(void **state)
+{
+    (void)state;
+    struct keyset *keyset = load_zeros("");
+    struct jwt_signer *signer = jwt_signer_new(keyset, "at+jwt", ISSUER, AUDIENCE);
+    assert_non_null(signer);
+    for (int i = 0; i < 6000; i++) {
+        char client_id[32];
+        char scope[32];
+        snprintf(client_id, sizeof client_id, "%.*sclient\xc3\xa9-%d", i % 4, "---", i % 2000);
+        snprintf(scope, sizeof scope, "%.*s", i % 3, "ab");
+        const struct jwt_claims row = {
+            .client_id = text_of(client_id), .scope = text_of(scope), .issued = NOW, .lifetime = i % 2};
+        struct jwt jwt;
+        char *token = jwt_issue(signer, &row);
+        assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
+        check_row(strcmp(member(jwt.claims, "sub"), client_id) == 0, "sub", (size_t)i, client_id);
+        check_row(strcmp(member(jwt.claims, "client_id"), client_id) == 0, "client_id", (size_t)i, client_id);
+        const char *claim = member(jwt.claims, "scope");
+        check_row(i % 3 == 0 ? claim == NULL : strcmp(claim, scope) == 0, "scope", (size_t)i, client_id);
+        check_row((member(jwt.claims, "exp") != NULL) == (i % 2 == 1), "exp", (size_t)i, client_id);
+        jwt_clear(&jwt);
+        free(token);
+    }
+    jwt_signer_free(signer);
+    keyset_release(keyset);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_algorithm),
-        cmocka_unit_test(test_lifetimes),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_signed_rows),
-        cmocka_unit_test(test_kid_among_keys),
-        cmocka_unit_test(test_not_a_token),
-        cmocka_unit_test(test_tampering),
-        cmocka_unit_test(test_algorithm_confusion),
-        cmocka_unit_test(test_filled_as_far_as_it_went),
-        cmocka_unit_test(test_status_texts),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_each_algorithm),      cmocka_unit_test(test_many_subjects),
+        cmocka_unit_test(test_lifetimes),           cmocka_unit_test(test_times),
+        cmocka_unit_test(test_signed_rows),         cmocka_unit_test(test_kid_among_keys),
+        cmocka_unit_test(test_not_a_token),         cmocka_unit_test(test_tampering),
+        cmocka_unit_test(test_algorithm_confusion), cmocka_unit_test(test_filled_as_far_as_it_went),
+        cmocka_unit_test(test_status_texts),        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
