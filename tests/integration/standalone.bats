@@ -111,6 +111,17 @@ lifetime_is() {
     ends_with 0 token.fcgi
 }
 
+@test "started with descriptor 0 alone, nothing that it opens is taken for standard error" {
+    configure log stderr
+    # shellcheck disable=SC2016
+    start token.fcgi spawn-fcgi -n -s "$SOCKET" -M 0660 -b 1024 -- /bin/sh -c 'exec "$0" >&- 2>&-' "$DIR/token.fcgi"
+    wait_until 'answers' issues "$SOCKET"
+    [[ $(readlink "/proc/$(pid_of token.fcgi)/fd/"{1,2} | sort -u) == /dev/null ]]
+    issues "$SOCKET"
+    kill -TERM "$(pid_of token.fcgi)"
+    ends_with 0 token.fcgi
+}
+
 @test "a systemd socket with StandardInput=socket" {
     start token.fcgi systemd-socket-activate --inetd -E "TOKEN_CONF=$CONF" -l "$SOCKET" "$DIR/token.fcgi"
     wait_until 'answers' issues "$SOCKET"
