@@ -10,6 +10,9 @@
 #define WATCH_CHANGING_MS 50
 #define STILL_MS 100
 #define PATIENCE_MS 500
+/* A file may have been good and descriptors or memory out: a lock that was not seen then must not stay
+ * unseen. */
+#define RETRY_MS 10000
 
 struct watched_file {
     struct file_stamp taken; /* what was last loaded, or tried in vain */
@@ -17,6 +20,7 @@ struct watched_file {
     bool changing;
     double first_seen_ms;
     double last_change_ms;
+    double retry_ms; /* when what was tried in vain is tried again; 0: it was not in vain */
 };
 
 struct service_slot {
@@ -129,8 +133,8 @@ static bool is_due(struct watched_file *file, const char *path)
     file_stamp(path, &stamp); /* a file that is gone has the empty stamp: a change as well */
     if (!file->changing) {
         if (file_stamp_equal(&stamp, &file->taken))
-            return false;
-        *file = (struct watched_file){file->taken, stamp, true, now, now};
+            return file->retry_ms > 0 && now >= file->retry_ms;
+        *file = (struct watched_file){file->taken, stamp, true, now, now, 0};
     }
     if (!file_stamp_equal(&stamp, &file->seen)) {
         file->seen = stamp;
@@ -179,7 +183,9 @@ static bool replace_keys(struct service *service, struct report *report)
     return true;
 }
 
-static void take_over(struct service_slot *slot, bool (*replace)(struct service *, struct report *),
+typedef bool replace_function(struct service *service, struct report *report);
+
+static void take_over(struct service_slot *slot, struct watched_file *file, replace_function *replace,
                       const char *path)
 {
     struct service *current = slot->current;
@@ -188,9 +194,11 @@ static void take_over(struct service_slot *slot, bool (*replace)(struct service 
     if (next == NULL || !replace(next, &report) || !service_prepare_signer(next, &report)) {
         log_write(current->log, LOG_LEVEL_ERROR,
                   "%s has changed but cannot be used; what was loaded before stays in force", path);
+        file->retry_ms = clock_monotonic_ms() + RETRY_MS;
         service_release(next);
         return;
     }
+    file->retry_ms = 0;
     log_loaded(next, path);
     put(slot, next);
 }
@@ -200,10 +208,10 @@ int service_slot_watch(struct service_slot *slot)
     const struct config *config = slot->current->config;
     let_go_of_previous(slot);
     if (is_due(&slot->accounts, config->accounts)) {
-        take_over(slot, replace_accounts, config->accounts);
+        take_over(slot, &slot->accounts, replace_accounts, config->accounts);
         config = slot->current->config;
     }
     if (is_due(&slot->keys, config->keys))
-        take_over(slot, replace_keys, config->keys);
+        take_over(slot, &slot->keys, replace_keys, config->keys);
     return slot->accounts.changing || slot->keys.changing ? WATCH_CHANGING_MS : WATCH_IDLE_MS;
 }

@@ -20,8 +20,8 @@ struct service *service_slot_hold(struct service_slot *slot);
 void service_slot_reload(struct service_slot *slot);
 
 /* Looks at the accounts and key files, and takes a change over once the file has been still for a tenth of a
- * second, or half a second after the change was seen: so that a file is not read while it is written. Call it
- * again after the milliseconds it returns. */
+ * second, or half a second after the change was seen: so that a file is not read while it is written. One
+ * that cannot be used is tried again every ten seconds. Call it again after the milliseconds it returns. */
 int service_slot_watch(struct service_slot *slot);
 
 #endif

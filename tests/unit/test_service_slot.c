@@ -1,40 +1,46 @@
-/* Snapshots and what puts another one in their place: changes of the files, SIGHUP, and faults that keep the
- * old. */
+/* Files that change on disk, and when the change is in force: CONTRACT "Accounts" gives it a second. The
+ * clock is the test's own, so that nothing here waits. */
 #include "service/service_slot.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 
-#include "base/clock.h"
-#define STRDUP_NEVER_FAILS /* json-c does not look whether it did */
-#include "failing_malloc.h"
+#include "fixture.h"
 #include "token/keyset_file.h"
 
-#define HASH "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
+#define ONE "one:!\n"
+#define TWO "one:!\ntwo:!\n"
+#define THREE "one:!\ntwo:!\nthree:!\n"
 
-enum { PATIENCE_MS = 60000 };
+enum { IN_TIME_MS = 1000, RETRY_MS = 10000 };
+
+static long now_ms = 1000;
+
+/* In the place of the C library's. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    if (clock != CLOCK_MONOTONIC)
+        return (int)syscall(SYS_clock_gettime, clock, time);
+    *time = (struct timespec){.tv_sec = now_ms / 1000, .tv_nsec = now_ms % 1000 * 1000000};
+    return 0;
+}
 
 static int make_files(void **state)
 {
     struct collected problems;
     struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
-        return -1;
-    return 0;
+    return enter_folder(state) == 0 && keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) ? 0
+                                                                                                      : -1;
 }
 
-/* Replaces a file as an editor or tokenctl does. */
-static void replace(const char *path, const char *text)
-{
-    write_text("new", text);
-    assert_int_equal(rename("new", path), 0);
-}
-
-static struct service_slot *open_slot(void)
+static struct service_slot *new_slot(const char *accounts_file)
 {
     struct collected problems;
-    unlink("log");
-    replace("token.conf", "issuer = https://api.example.com\nlog = log\n");
-    replace("accounts", "a:" HASH "\n");
+    char config[256];
+    snprintf(config, sizeof config, "issuer = https://api.example.com\nlog = log\naccounts = %s\n",
+             accounts_file);
+    write_text("token.conf", config);
     struct service *service = service_load("token.conf", collect(&problems));
     if (service == NULL)
         fail_msg("%s", problems.text);
@@ -43,7 +49,7 @@ static struct service_slot *open_slot(void)
     return slot;
 }
 
-static size_t count_accounts(struct service_slot *slot)
+static size_t accounts_in_force(struct service_slot *slot)
 {
     struct service *service = service_slot_hold(slot);
     const size_t count = account_table_count(service->accounts);
@@ -51,144 +57,185 @@ static size_t count_accounts(struct service_slot *slot)
     return count;
 }
 
+static const char *kid_in_force(struct service_slot *slot, char out[JWK_THUMBPRINT_SIZE])
+{
+    struct service *service = service_slot_hold(slot);
+    snprintf(out, JWK_THUMBPRINT_SIZE, "%s", service->keys->signer->kid);
+    service_release(service);
+    return out;
+}
+
+/* The time that passes until `count` accounts are in force; more than `most`: they are not by then. */
+static long watch_until(struct service_slot *slot, size_t count, long most)
+{
+    const long began = now_ms;
+    while (accounts_in_force(slot) != count && now_ms - began <= most)
+        now_ms += service_slot_watch(slot);
+    return now_ms - began;
+}
+
+static void watch_for(struct service_slot *slot, long ms)
+{
+    const long end = now_ms + ms;
+    while (now_ms < end)
+        now_ms += service_slot_watch(slot);
+}
+
+/* Whether the log says so; it begins anew. */
 static bool log_says(const char *words)
 {
-    static char text[65536];
-    return strstr(read_text("log", text, sizeof text), words) != NULL;
+    char log[8192];
+    read_text("log", log, sizeof log);
+    assert_int_equal(truncate("log", 0), 0);
+    return strstr(log, words) != NULL;
 }
 
-/* As the responder's main thread does, until `words` are in the log. */
-static void watch_until(struct service_slot *slot, const char *words)
-{
-    const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
-    while (!log_says(words)) {
-        const long ms = service_slot_watch(slot);
-        assert_true(ms > 0 && ms < 1000);
-        if (clock_monotonic_ms() > end_ms)
-            fail_msg("waited in vain for: %s", words);
-        nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
-    }
-}
-
-static void test_accounts_change(void **state)
+static void test_in_place_and_renamed(void **state)
 {
     (void)state;
-    struct service_slot *slot = open_slot();
-    struct service *held = service_slot_hold(slot);
-    replace("accounts", "a:" HASH "\nb:" HASH "\n");
-    watch_until(slot, "accounts: 2 account lines, 1 keys");
-    assert_int_equal(count_accounts(slot), 2);
-    /* A request goes on with what it began with. */
-    assert_int_equal(account_table_count(held->accounts), 1);
-    service_release(held);
-
-    assert_int_equal(unlink("accounts"), 0);
-    watch_until(slot, "accounts has changed but cannot be used; what was loaded before stays in force");
-    assert_true(log_says("accounts: the accounts file cannot be read: No such file"));
-    assert_int_equal(count_accounts(slot), 2);
-
-    write_text("others", "a:" HASH "\nb:" HASH "\nc:" HASH "\n");
-    assert_int_equal(symlink("others", "accounts"), 0);
-    watch_until(slot, "accounts: 3 account lines, 1 keys");
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    assert_int_equal(accounts_in_force(slot), 1);
+    watch_for(slot, 2000);
+    write_text("accounts", TWO);
+    assert_in_range(watch_until(slot, 2, IN_TIME_MS), 1, IN_TIME_MS);
+    write_text("accounts.new", THREE);
+    assert_int_equal(rename("accounts.new", "accounts"), 0);
+    assert_in_range(watch_until(slot, 3, IN_TIME_MS), 1, IN_TIME_MS);
+    assert_true(log_says("accounts: 3 account lines, 1 keys"));
     service_slot_free(slot);
 }
 
-static void test_keys_change(void **state)
+/* As Kubernetes does it: accounts -> data/accounts, data -> one, and data is switched to two. */
+static void test_link(void **state)
 {
     (void)state;
+    assert_int_equal(mkdir("version1", 0700) + mkdir("version2", 0700), 0);
+    write_text("version1/accounts", ONE);
+    write_text("version2/accounts", TWO);
+    assert_int_equal(symlink("version1", "data"), 0);
+    assert_int_equal(symlink("data/accounts", "linked"), 0);
+    struct service_slot *slot = new_slot("linked");
+    watch_for(slot, 2000);
+    assert_int_equal(accounts_in_force(slot), 1);
+    assert_int_equal(symlink("version2", "data.new"), 0);
+    assert_int_equal(rename("data.new", "data"), 0);
+    assert_in_range(watch_until(slot, 2, IN_TIME_MS), 1, IN_TIME_MS);
+    service_slot_free(slot);
+}
+
+static void append_text(const char *path, const char *text)
+{
+    const int descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
+    close(descriptor);
+}
+
+/* What is being written is not read before it is whole. */
+static void test_while_written(void **state)
+{
+    (void)state;
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    write_text("accounts", "");
+    for (int i = 0; i < 3; i++) {
+        watch_for(slot, 60);
+        assert_int_equal(accounts_in_force(slot), 1);
+        append_text("accounts", ONE);
+    }
+    assert_in_range(watch_until(slot, 3, IN_TIME_MS), 1, IN_TIME_MS);
+    service_slot_free(slot);
+}
+
+/* One that is written on and on is read all the same. */
+static void test_never_still(void **state)
+{
+    (void)state;
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    const long began = now_ms;
+    while (accounts_in_force(slot) == 1 && now_ms - began <= IN_TIME_MS) {
+        append_text("accounts", ONE);
+        now_ms += service_slot_watch(slot);
+    }
+    assert_in_range(now_ms - began, 1, IN_TIME_MS);
+    service_slot_free(slot);
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    char before[JWK_THUMBPRINT_SIZE];
+    char after[JWK_THUMBPRINT_SIZE];
     struct collected problems;
-    struct service_slot *slot = open_slot();
-    struct keyset_rotation rotation = {.now = 1000, .last_expiry = CLOCK_NEVER - 1};
+    struct keyset_rotation rotation = {.now = 2, .last_expiry = 3};
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    kid_in_force(slot, before);
     assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
-    watch_until(slot, "keys.jwks: 1 account lines, 2 keys");
-    struct service *service = service_slot_hold(slot);
-    assert_string_equal(service->keys->signer->kid, rotation.kid);
-    service_release(service);
-    assert_int_equal(chmod("keys.jwks", 0604), 0);
-    watch_until(slot, "keys.jwks has changed but cannot be used");
-    assert_true(log_says("chmod o-rwx"));
-    assert_int_equal(chmod("keys.jwks", 0600), 0);
+    watch_for(slot, IN_TIME_MS);
+    assert_string_equal(kid_in_force(slot, after), rotation.kid);
+    assert_string_not_equal(before, after);
     service_slot_free(slot);
 }
 
-static void test_reload(void **state)
+static void test_unusable(void **state)
 {
     (void)state;
-    struct service_slot *slot = open_slot();
-    replace("token.conf", "issuer = https://api.example.com\nlog = log\ntoken_lifetime = 7\n");
-    service_slot_reload(slot);
-    watch_until(slot, "reloaded: 1 account lines, 2 keys");
-    struct service *first = service_slot_hold(slot);
-    assert_int_equal(first->config->token_lifetime, 7);
-
-    replace("token.conf", "issuer = nonsense\nlog = log\n");
-    service_slot_reload(slot);
-    watch_until(slot, "reload failed; what was loaded before stays in force");
-    struct service *second = service_slot_hold(slot);
-    assert_ptr_equal(first, second);
-    service_release(first);
-    service_release(second);
+    static const char stays[] = "has changed but cannot be used; what was loaded before stays in force";
+    write_text("accounts", TWO);
+    struct service_slot *slot = new_slot("accounts");
+    assert_int_equal(unlink("accounts"), 0);
+    watch_for(slot, IN_TIME_MS);
+    assert_int_equal(accounts_in_force(slot), 2);
+    assert_true(log_says(stays));
+    watch_for(slot, IN_TIME_MS);
+    assert_false(log_says(stays));
+    write_text("accounts", THREE);
+    assert_in_range(watch_until(slot, 3, IN_TIME_MS), 1, IN_TIME_MS);
+    write_bytes("accounts", ONE, strlen(ONE), 0666);
+    watch_for(slot, IN_TIME_MS);
+    assert_int_equal(accounts_in_force(slot), 3);
+    assert_true(log_says("chmod o-w"));
+    assert_int_equal(chmod("accounts", 0600), 0);
+    assert_in_range(watch_until(slot, 1, IN_TIME_MS), 1, IN_TIME_MS);
     service_slot_free(slot);
 }
 
-/* Whatever allocation fails, the old snapshot stays or the new one is there, whole. */
-static void reload_without_memory(struct service_slot *slot)
-{
-    bool failed = true;
-    for (long allowed = 0; failed; allowed++) {
-        one_allocation_fails = true;
-        allocations_left = allowed;
-        service_slot_reload(slot);
-        failed = allocations_left < 0;
-        allocations_left = -1;
-        assert_int_equal(count_accounts(slot), 2);
-    }
-}
-
-/* Some of them: each time takes as long as the file must have been still. */
-static void watch_without_memory(struct service_slot *slot)
-{
-    bool failed = true;
-    for (long allowed = 0; failed; allowed += allowed < 4 ? 1 : 20) {
-        struct service *before = service_slot_hold(slot);
-        replace("accounts", "a:" HASH "\nb:" HASH "\n");
-        bool taken = false;
-        while (!taken) {
-            one_allocation_fails = true;
-            allocations_left = allowed;
-            const int ms = service_slot_watch(slot);
-            failed = allocations_left < 0;
-            taken = failed || allocations_left < allowed;
-            allocations_left = -1;
-            nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
-        }
-        struct service *after = service_slot_hold(slot);
-        assert_true(failed || before != after);
-        assert_int_equal(count_accounts(slot), 2);
-        service_release(before);
-        service_release(after);
-    }
-}
-
-static void test_without_memory(void **state)
+/* The file is as it was when reading it failed: only another try can find that it is good. */
+static void test_no_descriptor_left(void **state)
 {
     (void)state;
-    skip_unless_malloc_fails();
-    struct service_slot *slot = open_slot();
-    replace("accounts", "a:" HASH "\nb:" HASH "\n");
-    service_slot_reload(slot);
-    reload_without_memory(slot);
-    watch_without_memory(slot);
+    struct rlimit limit;
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    watch_for(slot, IN_TIME_MS);
+    write_text("accounts", TWO);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max}), 0);
+    watch_for(slot, IN_TIME_MS);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(accounts_in_force(slot), 1);
+    assert_true(log_says("Too many open files"));
+    assert_in_range(watch_until(slot, 2, RETRY_MS + IN_TIME_MS), 1, RETRY_MS + IN_TIME_MS);
+    watch_for(slot, IN_TIME_MS);
+    assert_true(log_says("accounts: 2 account lines"));
+    watch_for(slot, RETRY_MS * 2);
+    assert_false(log_says("account"));
     service_slot_free(slot);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accounts_change),
-        cmocka_unit_test(test_keys_change),
-        cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_in_place_and_renamed),
+        cmocka_unit_test(test_link),
+        cmocka_unit_test(test_while_written),
+        cmocka_unit_test(test_never_still),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_unusable),
+        cmocka_unit_test(test_no_descriptor_left),
     };
     return cmocka_run_group_tests_name("service_slot", tests, make_files, leave_folder);
 }
