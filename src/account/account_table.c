@@ -189,8 +189,8 @@ static bool make_room(struct account_table *table)
 static bool read_accounts(struct account_table *table, const char *path, struct report *report)
 {
     if (!file_read(path, LARGEST_FILE, &table->content)) {
-        report_problem(report, SEVERITY_ERROR, path, 0,
-                       "the accounts file cannot be read: %s; tokenctl init makes one", strerror(errno));
+        report_problem(report, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
+                       file_read_reason(errno), file_read_remedy(errno, "tokenctl init makes one"));
         return false;
     }
     static const char mark[] = "\xEF\xBB\xBF";

@@ -160,10 +160,9 @@ static struct config *parse(const char *path, const struct file_content *content
 
 static void report_unreadable(const char *path, int error, struct report *report)
 {
-    const char *reason = error == EINVAL ? "it is not a regular file" : strerror(error);
-    report_problem(
-        report, SEVERITY_ERROR, path, 0,
-        "cannot be read: %s; 'tokenctl init' writes one where it is missing, -c FILE names another", reason);
+    static const char remedy[] = "'tokenctl init' writes one where it is missing, -c FILE names another";
+    report_problem(report, SEVERITY_ERROR, path, 0, "cannot be read: %s; %s", file_read_reason(error),
+                   file_read_remedy(error, remedy));
 }
 
 struct config *config_load(const char *path, struct report *report)

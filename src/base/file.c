@@ -102,6 +102,25 @@ bool file_read(const char *path, size_t limit, struct file_content *content)
     return good;
 }
 
+const char *file_read_reason(int error)
+{
+    return error == EINVAL ? "it is not a regular file" : strerror(error);
+}
+
+const char *file_read_remedy(int error, const char *otherwise)
+{
+    switch (error) {
+    case EACCES:
+        return "give this user's group the right to read it (mode 0640), and to enter its folder";
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return "the file may be good: raise the limits of this process or of the machine";
+    default:
+        return otherwise;
+    }
+}
+
 void file_content_free(struct file_content *content)
 {
     secret_free(content->data, content->size);

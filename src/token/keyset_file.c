@@ -23,11 +23,9 @@ static void report_unreadable(const char *path, int error, struct report *report
 {
     if (error == EFBIG)
         report_problem(report, SEVERITY_ERROR, path, 0, "over the 1 MiB that a key set may have; %s", remedy);
-    else if (error == EINVAL)
-        report_problem(report, SEVERITY_ERROR, path, 0, "not a file; %s", remedy);
     else
-        report_problem(report, SEVERITY_ERROR, path, 0, "cannot be read: %s; %s", strerror(error),
-                       error == EACCES ? "give this user's group the right to read it (mode 0640)" : remedy);
+        report_problem(report, SEVERITY_ERROR, path, 0, "cannot be read: %s; %s", file_read_reason(error),
+                       file_read_remedy(error, remedy));
 }
 
 static struct json_object *keys_of(struct json_object *document)

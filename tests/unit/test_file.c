@@ -85,6 +85,17 @@ static void test_read_refused(void **state)
     }
 }
 
+static void test_remedy(void **state)
+{
+    (void)state;
+    assert_string_equal(file_read_reason(EINVAL), "it is not a regular file");
+    assert_string_equal(file_read_reason(ENOENT), "No such file or directory");
+    assert_string_equal(file_read_remedy(ENOENT, "make one"), "make one");
+    assert_non_null(strstr(file_read_remedy(EACCES, "make one"), "right to read it"));
+    assert_non_null(strstr(file_read_remedy(EMFILE, "make one"), "limits"));
+    assert_non_null(strstr(file_read_remedy(ENOMEM, "make one"), "limits"));
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -199,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_read_large),
         cmocka_unit_test(test_read_without_size),
         cmocka_unit_test(test_read_refused),
+        cmocka_unit_test(test_remedy),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_stamp),
         cmocka_unit_test(test_resolve),

@@ -207,7 +207,7 @@ static void test_unreadable(void **state)
     assert_string_equal(problems.text,
                         "error: absent.jwks: cannot be read: No such file or directory; " REMEDY "\n");
     assert_null(keyset_load(".", collect(&problems)));
-    assert_string_equal(problems.text, "error: .: not a file; " REMEDY "\n");
+    assert_string_equal(problems.text, "error: .: cannot be read: it is not a regular file; " REMEDY "\n");
 
     write_text("large.jwks", "");
     assert_int_equal(truncate("large.jwks", (1 << 20) + 1), 0);
