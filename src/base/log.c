@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log_sink.h"
 #include "base/refcount.h"
 
@@ -52,9 +53,11 @@ static void open_syslog(void)
 }
 
 /* O_NONBLOCK matters to a FIFO only: one whose reader is slow or gone loses lines and holds no request up. */
+enum { LOG_FLAGS = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, LOG_MODE = 0640 };
+
 static int open_log_file(const char *path)
 {
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    return open(path, LOG_FLAGS | O_CREAT, LOG_MODE);
 }
 
 /* NULL with errno set. */
@@ -87,6 +90,28 @@ struct log *log_open(const char *destination, enum log_level level)
         return log;
     free(log);
     return NULL;
+}
+
+/* A file that is not there yet can be made where its folder can be written. */
+static bool can_be_made(const char *path)
+{
+    char *folder = file_resolve(path, ".");
+    const bool good = folder != NULL && faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+    const int error = errno;
+    free(folder);
+    errno = error;
+    return good;
+}
+
+bool log_can_be_opened(const char *destination)
+{
+    if (strcmp(destination, "syslog") == 0 || strcmp(destination, "stderr") == 0)
+        return true;
+    const int descriptor = open(destination, LOG_FLAGS);
+    if (descriptor < 0)
+        return errno == ENOENT && can_be_made(destination);
+    close(descriptor);
+    return true;
 }
 
 struct log *log_hold(struct log *log)

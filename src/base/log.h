@@ -20,6 +20,8 @@ struct log;
 /* `destination` is "stderr", "syslog" or a file's path, appended to and made with mode 0640. One holder.
  * NULL with errno set. */
 struct log *log_open(const char *destination, enum log_level level);
+/* Whether log_open() would open it, which it does not do, nor make a file. False with errno set. */
+bool log_can_be_opened(const char *destination);
 struct log *log_hold(struct log *log);
 /* NULL is allowed, as with free(). */
 void log_release(struct log *log);

@@ -78,6 +78,13 @@ enum account_found service_decoy_account(const struct service *service, uint64_t
     return account_table_decoy(service->accounts, choice, entry) ? ACCOUNT_FOUND : ACCOUNT_NOT_FOUND;
 }
 
+static void report_log(const struct config *config, const char *destination, struct report *report)
+{
+    report_problem(report, SEVERITY_ERROR, config->file, 0,
+                   "the log %s cannot be opened: %s; make its folder, and let this user write there",
+                   destination, strerror(errno));
+}
+
 static struct service *load(const char *config_file, const char *log_destination, struct report *report)
 {
     struct config *config = config_load(config_file, report);
@@ -86,8 +93,7 @@ static struct service *load(const char *config_file, const char *log_destination
     const char *destination = log_destination != NULL ? log_destination : config->log;
     struct log *log = log_open(destination, config->log_level);
     if (log == NULL) {
-        report_problem(report, SEVERITY_ERROR, config->file, 0, "the log %s cannot be opened: %s",
-                       destination, strerror(errno));
+        report_log(config, destination, report);
         config_release(config);
         return NULL;
     }
@@ -110,10 +116,13 @@ bool service_check(const char *config_file)
     struct service *service = service_load_quietly(config_file, &report);
     if (service == NULL)
         return false;
-    printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,
-           account_table_count(service->accounts), service->keys->count, report.warnings);
+    if (!log_can_be_opened(service->config->log))
+        report_log(service->config, service->config->log, &report);
+    else
+        printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,
+               account_table_count(service->accounts), service->keys->count, report.warnings);
     service_release(service);
-    return true;
+    return report.errors == 0;
 }
 
 struct service *service_hold(struct service *service)

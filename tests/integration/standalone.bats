@@ -192,6 +192,18 @@ lifetime_is() {
     [[ ! -e $SOCKET ]]
 }
 
+@test "a log that cannot be opened: it does not start, -t says so, and makes no file" {
+    configure log "$DIR/log/later"
+    "$DIR/token.fcgi" -t
+    [[ ! -e $DIR/log/later ]]
+    configure log /nowhere/token.log
+    refuses '/nowhere/token.log cannot be opened: No such file or directory; make its folder' -l "$SOCKET"
+    refuses '/nowhere/token.log cannot be opened: No such file or directory; make its folder' -t
+    configure log "$DIR/log"
+    refuses 'cannot be opened: Is a directory' -l "$SOCKET"
+    refuses 'cannot be opened: Is a directory' -t
+}
+
 @test "-c names the configuration before TOKEN_CONF does" {
     export TOKEN_CONF=/nowhere/token.conf
     refuses /nowhere/token.conf -t

@@ -141,7 +141,23 @@ static void test_cannot_open(void **state)
         errno = 0;
         check_row(log_open(rows[i].destination, LOG_LEVEL_INFO) == NULL, "opened", i, rows[i].destination);
         check_row(errno == rows[i].error, strerror(errno), i, rows[i].destination);
+        errno = 0;
+        check_row(!log_can_be_opened(rows[i].destination), "could be", i, rows[i].destination);
+        check_row(errno == rows[i].error, strerror(errno), i, rows[i].destination);
     }
+}
+
+static void test_can_be_opened(void **state)
+{
+    (void)state;
+    assert_true(log_can_be_opened("stderr"));
+    assert_true(log_can_be_opened("syslog"));
+    assert_true(log_can_be_opened("later"));
+    assert_int_equal(access("later", F_OK), -1);
+    write_text("there", "line\n");
+    assert_true(log_can_be_opened("there"));
+    char text[16];
+    assert_string_equal(read_text("there", text, sizeof text), "line\n");
 }
 
 static void test_no_memory(void **state)
@@ -276,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_one_line_an_event),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_cannot_open),
+        cmocka_unit_test(test_can_be_opened),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_stderr_and_syslog),
