@@ -1,7 +1,9 @@
 #include "service/service_slot.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -108,8 +110,43 @@ static void log_loaded(const struct service *service, const char *what)
               account_table_count(service->accounts), service->keys->count);
 }
 
+/* The current snapshot with its own hold on everything, for one part to be replaced. NULL: out of memory. */
+static struct service *copy_of(struct service *service)
+{
+    struct service *copy = calloc(1, sizeof *copy);
+    if (copy == NULL)
+        return NULL;
+    refcount_init(&copy->holders);
+    copy->config = config_hold(service->config);
+    copy->accounts = account_table_hold(service->accounts);
+    copy->keys = keyset_hold(service->keys);
+    copy->log = log_hold(service->log);
+    copy->verifier = verifier_hold(service->verifier);
+    return copy;
+}
+
+/* The log is opened again whatever becomes of the rest: its file may have been moved away. */
+static void reopen_log(struct service_slot *slot)
+{
+    const struct service *current = slot->current;
+    struct report report = {.problem = log_problem, .context = current->log};
+    struct service *next = copy_of(slot->current);
+    struct log *log = log_open(current->config->log, current->config->log_level);
+    if (next == NULL || log == NULL || !service_prepare_signer(next, &report)) {
+        log_write(current->log, LOG_LEVEL_ERROR, "the log %s cannot be opened again: %s",
+                  current->config->log, strerror(errno));
+        log_release(log);
+        service_release(next);
+        return;
+    }
+    log_release(next->log);
+    next->log = log;
+    put(slot, next);
+}
+
 void service_slot_reload(struct service_slot *slot)
 {
+    reopen_log(slot);
     struct service *current = slot->current;
     struct report report = {.problem = log_problem, .context = current->log};
     struct service *next = service_load(current->config->file, &report);
@@ -145,21 +182,6 @@ static bool is_due(struct watched_file *file, const char *path)
     file->changing = false;
     file->taken = stamp;
     return true;
-}
-
-/* The current snapshot with its own hold on everything, for one part to be replaced. NULL: out of memory. */
-static struct service *copy_of(struct service *service)
-{
-    struct service *copy = calloc(1, sizeof *copy);
-    if (copy == NULL)
-        return NULL;
-    refcount_init(&copy->holders);
-    copy->config = config_hold(service->config);
-    copy->accounts = account_table_hold(service->accounts);
-    copy->keys = keyset_hold(service->keys);
-    copy->log = log_hold(service->log);
-    copy->verifier = verifier_hold(service->verifier);
-    return copy;
 }
 
 static bool replace_accounts(struct service *service, struct report *report)

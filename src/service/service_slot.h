@@ -15,8 +15,8 @@ void service_slot_free(struct service_slot *slot);
 /* The current snapshot, never NULL: service_release() it. Any thread may call it at any time. */
 struct service *service_slot_hold(struct service_slot *slot);
 
-/* Loads everything anew from the configuration file. What is wrong is logged, and the old stays. One thread
- * calls this and the next. */
+/* Opens the log again, and loads everything anew from the configuration file. What is wrong is logged, and
+ * the old stays. One thread calls this and the next. */
 void service_slot_reload(struct service_slot *slot);
 
 /* Looks at the accounts and key files, and takes a change over once the file has been still for a tenth of a

@@ -170,6 +170,16 @@ lifetime_is() {
     grep -q outcome=issued "$DIR/log/token.log"
 }
 
+@test "SIGHUP opens the log file again even if the configuration is broken" {
+    start_listening "$SOCKET"
+    configure nonsense 1
+    mv "$DIR/log/token.log" "$DIR/log/token.log.1"
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reason in the new log' grep -qs 'token.conf:.*nonsense' "$DIR/log/token.log"
+    issues "$SOCKET"
+    grep -q outcome=issued "$DIR/log/token.log"
+}
+
 @test "a changed accounts file is in force without a signal" {
     start_listening "$SOCKET"
     tokenctl lock demo

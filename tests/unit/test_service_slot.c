@@ -226,6 +226,38 @@ static void test_no_descriptor_left(void **state)
     service_slot_free(slot);
 }
 
+static void test_reload(void **state)
+{
+    (void)state;
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    write_text("accounts", TWO);
+    service_slot_reload(slot);
+    assert_int_equal(accounts_in_force(slot), 2);
+    assert_true(log_says("reloaded: 2 account lines, "));
+    service_slot_free(slot);
+}
+
+/* The log was moved away, and the reason is to be found in the new one. */
+static void test_reload_fails(void **state)
+{
+    (void)state;
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    append_text("token.conf", "nonsense = 1\n");
+    assert_int_equal(rename("log", "log.1"), 0);
+    service_slot_reload(slot);
+    assert_true(log_says("nonsense"));
+    assert_int_equal(accounts_in_force(slot), 1);
+
+    assert_int_equal(unlink("log"), 0);
+    assert_int_equal(mkdir("log", 0700), 0);
+    service_slot_reload(slot);
+    assert_int_equal(accounts_in_force(slot), 1);
+    assert_int_equal(rmdir("log"), 0);
+    service_slot_free(slot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +268,8 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_unusable),
         cmocka_unit_test(test_no_descriptor_left),
+        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_reload_fails),
     };
     return cmocka_run_group_tests_name("service_slot", tests, make_files, leave_folder);
 }
