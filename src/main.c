@@ -31,7 +31,7 @@ static int serve_fastcgi(const struct options *options)
 {
     responder_block_signals();
     struct report report = {.problem = report_to_stream, .context = stderr};
-    struct service *service = service_load(options->config, &report);
+    struct service *service = service_start(options->config);
     if (service == NULL)
         return EXIT_FAILURE;
     if (listener_is_inherited())

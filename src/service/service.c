@@ -85,19 +85,47 @@ static void report_log(const struct config *config, const char *destination, str
                    destination, strerror(errno));
 }
 
+/* NULL: reported. */
+static struct log *open_log(const struct config *config, const char *destination, struct report *report)
+{
+    struct log *log = log_open(destination, config->log_level);
+    if (log == NULL)
+        report_log(config, destination, report);
+    return log;
+}
+
 static struct service *load(const char *config_file, const char *log_destination, struct report *report)
 {
     struct config *config = config_load(config_file, report);
     if (config == NULL)
         return NULL;
-    const char *destination = log_destination != NULL ? log_destination : config->log;
-    struct log *log = log_open(destination, config->log_level);
+    struct log *log = open_log(config, log_destination != NULL ? log_destination : config->log, report);
+    if (log != NULL)
+        return assemble(config, log, report);
+    config_release(config);
+    return NULL;
+}
+
+static void tell_stderr_and_log(void *context, enum severity severity, const char *message)
+{
+    report_to_stream(stderr, severity, message);
+    log_problem(context, severity, message);
+}
+
+struct service *service_start(const char *config_file)
+{
+    struct report report = {.problem = report_to_stream, .context = stderr};
+    struct config *config = config_load(config_file, &report);
+    struct log *log = config != NULL ? open_log(config, config->log, &report) : NULL;
     if (log == NULL) {
-        report_log(config, destination, report);
         config_release(config);
         return NULL;
     }
-    return assemble(config, log, report);
+    report.context = log_hold(log);
+    report.problem = strcmp(config->log, "stderr") == 0 ? log_problem : tell_stderr_and_log;
+    struct service *service = assemble(config, log, &report);
+    log_release(report.context);
+    return service;
 }
 
 struct service *service_load(const char *config_file, struct report *report)

@@ -25,6 +25,10 @@ struct service {
  * was an error. */
 struct service *service_load(const char *config_file, struct report *report);
 
+/* The same for a program that starts: problems go to standard error and, once it is open, to the log, as
+ * spawn-fcgi throws standard error away. */
+struct service *service_start(const char *config_file);
+
 /* Makes the signer anew, after the keys have changed. False: no memory; reported. */
 bool service_prepare_signer(struct service *service, struct report *report);
 

@@ -202,6 +202,20 @@ lifetime_is() {
     [[ ! -e $SOCKET ]]
 }
 
+@test "what is wrong at the start is on standard error and in the log, once where these are the same" {
+    # shellcheck disable=SC2016
+    printf 'ap:$apr1$x$y\n' >>"$DIR/etc/accounts"
+    start_listening "$SOCKET"
+    [[ $(grep -c 'htpasswd -B' "$DIR/log/token.log") == 1 && $(grep -c 'htpasswd -B' "$DIR/log/token.fcgi.log") == 1 ]]
+    stop token.fcgi
+    rm "$DIR/etc/keys.jwks"
+    refuses keys.jwks -l "$SOCKET"
+    grep 'error .*keys.jwks' "$DIR/log/token.log"
+    configure log stderr
+    refuses keys.jwks -l "$SOCKET"
+    [[ $(grep -c 'htpasswd -B' <<<"$output") == 1 ]] || fail "$output"
+}
+
 @test "a log that cannot be opened: it does not start, -t says so, and makes no file" {
     configure log "$DIR/log/later"
     "$DIR/token.fcgi" -t
