@@ -35,20 +35,19 @@ static int serve_fastcgi(const struct options *options)
     if (service == NULL)
         return EXIT_FAILURE;
     if (listener_is_inherited())
-        return responder_serve(STDIN_FILENO, service);
+        return responder_serve(STDIN_FILENO, NULL, service);
 
     const int listener = listener_open(options->address, (int)service->config->backlog, &report);
     if (listener < 0) {
         service_release(service);
         return EXIT_FAILURE;
     }
-    const int status = responder_serve(listener, service);
-    listener_remove(options->address);
-    return status;
+    return responder_serve(listener, options->address, service);
 }
 
-/* The FastCGI specification (§2.2) lets a web server start the program with descriptor 0 alone. What is opened
- * then would be taken for standard error, and the log be written into it. False: no /dev/null, errno set. */
+/* The FastCGI specification (§2.2) lets a web server start the program with descriptor 0 alone. What is
+ * opened then would be taken for standard error, and the log be written into it. False: no /dev/null, errno
+ * set. */
 static bool fill_standard_descriptors(void)
 {
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {

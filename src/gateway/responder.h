@@ -9,7 +9,8 @@
 void responder_block_signals(void);
 
 /* Serves on `listener`, which it takes over, with `service`, whose hold it takes over, until SIGTERM, SIGINT
- * or SIGUSR1; then finishes the requests in hand. SIGHUP loads everything anew. Returns the exit status. */
-int responder_serve(int listener, struct service *service);
+ * or SIGUSR1; then finishes the requests in hand. SIGHUP loads everything anew. `address` is what
+ * listener_open() was told, to be removed at the end, or NULL. Returns the exit status. */
+int responder_serve(int listener, const char *address, struct service *service);
 
 #endif

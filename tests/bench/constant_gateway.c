@@ -28,5 +28,5 @@ int main(void)
     responder_block_signals();
     struct report report = {.problem = report_to_stream, .context = NULL};
     struct service *service = service_load(config_path(NULL), &report);
-    return service != NULL ? responder_serve(STDIN_FILENO, service) : EXIT_FAILURE;
+    return service != NULL ? responder_serve(STDIN_FILENO, NULL, service) : EXIT_FAILURE;
 }

@@ -104,6 +104,22 @@ lifetime_is() {
     start_listening "$SOCKET"
 }
 
+@test "-l: the next process can start while the one before finishes its requests, and keeps its socket" {
+    start_listening "$SOCKET"
+    hold_requests token.fcgi
+    kill -TERM "$(pid_of token.fcgi)"
+    is_free() { [[ ! -e $SOCKET ]]; }
+    wait_until 'the socket to be removed' is_free
+    start next "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until "answers of the next one" issues "$SOCKET"
+    held_are_answered
+    ends_with 0 token.fcgi
+    issues "$SOCKET"
+    kill -TERM "$(pid_of next)"
+    ends_with 0 next
+    [[ ! -e $SOCKET ]]
+}
+
 @test "spawn-fcgi" {
     start token.fcgi spawn-fcgi -n -s "$SOCKET" -M 0660 -b 1024 -- "$DIR/token.fcgi"
     wait_until 'answers' issues "$SOCKET"
