@@ -250,9 +250,19 @@ struct workers *workers_start(int listener, struct service_slot *slot)
     return NULL;
 }
 
+static void log_dropped(struct workers *workers, long count)
+{
+    struct service *service = service_slot_hold(workers->slot);
+    log_write(service->log, LOG_LEVEL_WARN,
+              "dropped: %ld connections, whose requests were longer in hand than request_timeout, %ld s",
+              count, service->config->request_timeout);
+    service_release(service);
+}
+
 void workers_watch(struct workers *workers)
 {
     const double since_ms = clock_monotonic_ms() - (double)atomic_load(&workers->timeout_ms);
+    long dropped = 0;
     pthread_mutex_lock(&workers->mutex);
     for (long i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->worker[i];
@@ -261,10 +271,13 @@ void workers_watch(struct workers *workers)
         if (worker->descriptor >= 0 && began_ms > 0 && began_ms < since_ms) {
             shutdown(worker->descriptor, SHUT_RDWR);
             worker->descriptor = -1;
+            dropped++;
         }
         pthread_mutex_unlock(&worker->mutex);
     }
     pthread_mutex_unlock(&workers->mutex);
+    if (dropped > 0)
+        log_dropped(workers, dropped);
 }
 
 void workers_stop_accepting(struct workers *workers)

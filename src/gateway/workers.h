@@ -13,7 +13,7 @@ struct workers *workers_start(int listener, struct service_slot *slot);
 /* Takes `threads` and `request_timeout` from the current snapshot. Threads that are there already stay. */
 void workers_configure(struct workers *workers);
 
-/* Drops the connections whose request has been in hand for longer than request_timeout. Call it a few times a
+/* Drops the connections whose request has been in hand for longer than request_timeout, and logs it. Call it a few times a
  * second. */
 void workers_watch(struct workers *workers);
 

@@ -60,6 +60,23 @@ descriptors_are() {
     wait_until 'the descriptors to be closed' descriptors_are "$before"
 }
 
+@test "requests that arrive byte by byte are dropped after request_timeout, and the log says so" {
+    local before
+    configure request_timeout 3
+    start_listening
+    before=$(descriptors)
+    [[ $(client drip 20) == '20×closed ' ]]
+    wait_until 'the descriptors to be closed' descriptors_are "$before"
+    [[ $(sed -n 's/.* warn dropped: \([0-9]*\) connections, .* request_timeout, 3 s$/\1/p' "$DIR/log/token.log" |
+        awk '{ n += $1 } END { print n }') == 20 ]]
+}
+
+@test "another role than RESPONDER is answered 500, its connection closed, and the log says why" {
+    start_listening
+    [[ $(client authorizer 2) == $'1×500 1×closed 1×500 1×closed ' ]]
+    [[ $(grep -c 'error .* role AUTHORIZER' "$DIR/log/token.log") == 2 ]]
+}
+
 @test "a body that looks like FastCGI records is never taken for requests" {
     start_listening
     [[ $(client forged 200) == '1×413 1×400 1×closed ' ]]

@@ -5,6 +5,7 @@
  *     fcgi_client SOCKET ACTION COUNT FORM */
 #include <fastcgi.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +199,42 @@ static void half(int count, const char *form)
         print_answer(connections[i]);
 }
 
+/* COUNT requests whose bodies arrive byte by byte, none of them ever whole, until they are dropped. */
+static void drip(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static struct bytes request, drop;
+    append_head(&request, false, CONTENT_MAX);
+    append_record(&drop, FCGI_STDIN, form, 1);
+    for (int i = 0; i < count; i++) {
+        connections[i] = open_connection();
+        send_all(connections[i], &request);
+    }
+    for (int open = count; open > 0;) {
+        usleep(50000);
+        open = 0;
+        for (int i = 0; i < count; i++)
+            open += send(connections[i], drop.data, drop.length, MSG_NOSIGNAL) > 0;
+    }
+    for (int i = 0; i < count; i++)
+        print_answer(connections[i]);
+}
+
+/* COUNT requests in a role that is not the responder's, and what comes behind each on its connection. */
+static void authorizer(int count, const char *form)
+{
+    static struct bytes request;
+    append_head(&request, true, strlen(form));
+    request.data[sizeof(FCGI_Header) + offsetof(FCGI_BeginRequestBody, roleB0)] = FCGI_AUTHORIZER;
+    append_body(&request, form, strlen(form));
+    for (int i = 0; i < count; i++) {
+        const int connection = open_connection();
+        send_all(connection, &request);
+        print_answer(connection);
+        print_answer(connection);
+    }
+}
+
 /* A body over max_body, made of COUNT whole requests, on a kept connection; then a request of our own there,
  * or on a new one where that was closed. */
 static void forged(int count, const char *form)
@@ -223,7 +260,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*act)(int count, const char *form);
-    } actions[] = {{"idle", idle}, {"at-once", at_once}, {"half", half}, {"forged", forged}};
+    } actions[] = {{"idle", idle}, {"at-once", at_once},       {"half", half},
+                   {"drip", drip}, {"authorizer", authorizer}, {"forged", forged}};
     const int count = argc == 5 ? (int)strtol(argv[3], NULL, 10) : 0;
     if (count < 1 || count > MOST_CONNECTIONS)
         return 2;
