@@ -164,6 +164,29 @@ lifetime_is() {
     ends_with 0 token.fcgi
 }
 
+# All of the verifications that may run at once are, and nobody may wait: what is one more told?
+ask_when_busy() {
+    hold_requests token.fcgi
+    ANSWER=$(fastcgi "$SOCKET" "$GRANT&client_id=demo&client_secret=guess$RANDOM" | tr -d '\r')
+    wait "${HELD[@]}"
+    [[ $ANSWER == 'Status: 503 '* ]]
+}
+
+@test "a full verification queue is answered 503 with Retry-After, and logged as deferred" {
+    configure verify_queue 0
+    start_listening "$SOCKET"
+    wait_until '503' ask_when_busy
+    [[ $ANSWER =~ ^'Status: 503 Service Unavailable
+Content-Type: application/json;charset=UTF-8
+Cache-Control: no-store
+Pragma: no-cache
+Content-Length: '[0-9]+'
+Retry-After: '[1-9][0-9]?'
+
+{"error":"temporarily_unavailable","error_description":"'[^\"]+'"}'$ ]] || fail "$ANSWER"
+    grep -q ' warn outcome=deferred reason=busy client_id="demo" ' "$DIR/log/token.log"
+}
+
 @test "SIGHUP while requests go on" {
     start_listening "$SOCKET"
     check_reload token.fcgi
