@@ -10,8 +10,9 @@ exec_prefix ?= $(prefix)
 bindir     ?= $(exec_prefix)/bin
 libexecdir ?= $(exec_prefix)/libexec
 sysconfdir ?= $(prefix)/etc
-mandir     ?= $(prefix)/share/man
-docdir     ?= $(prefix)/share/doc/token.fcgi
+datarootdir ?= $(prefix)/share
+mandir     ?= $(datarootdir)/man
+docdir     ?= $(datarootdir)/doc/token.fcgi
 INSTALL    ?= install
 
 ifeq ($(origin CC),default)
@@ -114,6 +115,9 @@ CONF := $(wildcard conf/*)
 MAN  := $(wildcard src/man/*)
 INSTALL_PROGRAM ?= $(INSTALL) -m 0755
 INSTALL_DATA ?= $(INSTALL) -m 0644
+# Text that names the folders of the default PREFIX, or $(sysconfdir) itself, names those in force when it is installed.
+NAME_FOLDERS := sed -i -e 's|/usr/local/libexec|$(libexecdir)|g; s|/usr/local/etc|$(sysconfdir)|g' \
+    -e 's|/usr/local/share/doc/token.fcgi|$(docdir)|g; s|$$(sysconfdir)|$(sysconfdir)|g; s|$$(docdir)|$(docdir)|g'
 # The operator's own files, token.conf and all that it names, are made by `tokenctl init`, never by this.
 .PHONY: install
 install: all
@@ -125,6 +129,12 @@ install: all
 	$(INSTALL_DATA) $(filter %.8,$(MAN)) $(DESTDIR)$(mandir)/man8
 	$(INSTALL_DATA) $(CONF) $(DESTDIR)$(docdir)/conf
 	$(INSTALL_DATA) README.md $(DESTDIR)$(docdir)
+	$(NAME_FOLDERS) $(addprefix $(DESTDIR)$(docdir)/,$(CONF) README.md) $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,\
+	    $(patsubst src/man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(MAN)))
+
+.PHONY: install-strip
+install-strip:
+	$(MAKE) INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s' install
 
 .PHONY: uninstall
 uninstall:

@@ -155,6 +155,11 @@ installed() {
     "$DIR/root/opt/token/libexec/token.fcgi" -h | grep -F 'else /etc/token/token.conf'
     "$DIR/root/opt/token/bin/tokenctl" --help | grep -F 'else /etc/token/token.conf'
     [[ -d $DIR/root/etc/token ]]
+    # So do the configurations and the manual.
+    ! grep -rn -e '/usr/local/[les]' -e '\$(' "$DIR/root/opt/token/share" || fail 'folders of another prefix'
+    grep -F 'ExecStart=/opt/token/libexec/token.fcgi' "$DIR/root/opt/token/share/doc/token.fcgi/conf/token.service"
+    grep -F '"TOKEN_CONF" => "/etc/token/token.conf"' "$DIR/root/opt/token/share/doc/token.fcgi/conf/lighttpd-cgi.conf"
+    grep -F '/etc/token/token.conf' "$DIR/root/opt/token/share/man/man5/token.conf.5"
 
     : >"$DIR/root/etc/token/token.conf"
     in_copy uninstall DESTDIR="$DIR/root" PREFIX=/opt/token sysconfdir=/etc
