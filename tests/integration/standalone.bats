@@ -275,6 +275,13 @@ Retry-After: '[1-9][0-9]?'
 }
 
 @test "conf/token.conf is accepted as it stands, and its comments show the defaults" {
+    local default
+    # tokenctl init writes those of the program itself.
+    mkdir "$DIR/new"
+    "$TOKENCTL" -c "$DIR/new/token.conf" init
+    while IFS= read -r default; do
+        grep -xF -- "$default" "$REPOSITORY/conf/token.conf" || fail "not in conf/token.conf: $default"
+    done < <(grep '^#[a-z_0-9]* = ' "$DIR/new/token.conf")
     cp "$REPOSITORY/conf/token.conf" "$CONF"
     run "$DIR/token.fcgi" -t
     [[ $status -eq 0 ]] || fail "$output"
