@@ -103,11 +103,22 @@ static bool make_config_folder(const char *config_file)
 }
 
 /* What the configuration names, be it new or old. */
-static bool make_named(const struct config *config, enum jws_algorithm algorithm, struct report *report)
+static bool make_named(const struct config *config, enum jws_algorithm algorithm, bool algorithm_is_given,
+                       struct report *report)
 {
-    return tell(config->accounts, make_file(config->accounts, empty_accounts, ACCOUNTS_MODE)) &&
-           tell(config->keys, make_keys(config->keys, algorithm, report)) &&
-           tell(config->state, make_folder(config->state, STATE_MODE));
+    if (!tell(config->accounts, make_file(config->accounts, empty_accounts, ACCOUNTS_MODE)))
+        return false;
+    const enum result keys = make_keys(config->keys, algorithm, report);
+    if (keys == KEPT && algorithm_is_given)
+        complain(0, "--alg is not followed: %s is kept; tokenctl key rotate --alg %s makes another key",
+                 config->keys, jws_algorithm_name(algorithm));
+    return tell(config->keys, keys) && tell(config->state, make_folder(config->state, STATE_MODE));
+}
+
+static void tell_issuer(const struct config *config, const char *given)
+{
+    if (given != NULL && strcmp(given, config->issuer) != 0)
+        complain(0, "--issuer is not followed: %s is kept, with issuer = %s", config->file, config->issuer);
 }
 
 static int check_issuer(const char *issuer)
@@ -136,7 +147,9 @@ static int run_init(const struct invocation *invocation)
         return EXIT_FAILURE;
 
     struct config *config = config_load(invocation->config_file, invocation->report);
-    const bool good = config != NULL && make_named(config, algorithm, invocation->report);
+    if (config != NULL)
+        tell_issuer(config, option);
+    const bool good = config != NULL && make_named(config, algorithm, given, invocation->report);
     config_release(config);
     return finish_output() == EXIT_SUCCESS && good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

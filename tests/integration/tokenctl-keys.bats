@@ -26,9 +26,11 @@ keys() {
     before=$(cat "$DIR"/new/etc/*.* "$DIR/new/etc/accounts")
     exits 0 init --issuer https://other.example.com --alg RS256
     [[ $OUT != *made* && $(cat "$DIR"/new/etc/*.* "$DIR/new/etc/accounts") == "$before" ]]
+    [[ $ERR == *"--issuer is not followed: $CONF is kept, with issuer = https://api.example.com/oauth"* ]]
+    [[ $ERR == *"--alg is not followed: $DIR/new/etc/keys.jwks is kept; tokenctl key rotate --alg RS256"* ]]
     rm "$DIR/new/etc/accounts"
     exits 0 init
-    [[ $OUT == *"kept $CONF"*"made $DIR/new/etc/accounts"*"kept $DIR/new/etc/keys.jwks"* ]]
+    [[ -z $ERR && $OUT == *"kept $CONF"*"made $DIR/new/etc/accounts"*"kept $DIR/new/etc/keys.jwks"* ]]
 }
 
 @test "init: the issuer is the demo's unless given; a wrong one, a wrong algorithm, no folder" {
