@@ -1,0 +1,150 @@
+/* What the verification of credentials costs: CONTRACT "Nothing in the answer tells …, not its timing
+ * either". Each call of crypt_rn() is noted, and passed on. */
+#include "oauth/client_auth.h"
+
+#include <crypt.h>
+#include <dlfcn.h>
+
+#include "fixture.h"
+#include "token/keyset_file.h"
+
+/* "secret" and "second" */
+#define SETTING "$5$rounds=1000$TndJGIaZytTBQZ0f"
+#define SECRET SETTING "$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
+#define SECOND SETTING "$GaHwybIoCnR6RrwFA1j9BM.XfBs3WmgFlChB6Fs5LrC"
+
+static size_t computed; /* hashes, all of the cost of the file's accounts */
+
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    char *(*real)(const char *, const char *, void *, int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "crypt_rn");
+    memcpy(&real, &symbol, sizeof symbol);
+    if (strncmp(setting, SETTING, strlen(SETTING)) == 0)
+        computed++;
+    return real(phrase, setting, data, size);
+}
+
+static int make_files(void **state)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 1};
+    return enter_folder(state) == 0 && keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) ? 0
+                                                                                                      : -1;
+}
+
+static struct service *load_service(const char *accounts)
+{
+    struct collected problems;
+    write_text("token.conf", "issuer = https://api.example.com\nlog = log\n");
+    write_text("accounts", accounts);
+    struct service *service = service_load("token.conf", collect(&problems));
+    if (service == NULL)
+        fail_msg("%s", problems.text);
+    return service;
+}
+
+static struct client_auth authenticate(const struct service *service, const char *client_id,
+                                       const char *secret)
+{
+    const struct client_credentials credentials = {
+        .readings = {{text_of(client_id), text_of(secret)}},
+        .count = 1,
+    };
+    computed = 0;
+    return client_authenticate(service, &credentials, text_of("198.51.100.7"), 1000000000);
+}
+
+static void test_cost(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *client_id;
+        const char *secret;
+        const char *reason;
+        size_t hashes;
+    } rows[] = {
+        {"good", "secret", "granted", 1},
+        {"good", "wrong", "wrong_secret", 1},
+        {"nobody", "secret", "unknown_client", 1},
+        {"", "secret", "no_credentials", 0},
+        {"good", "", "no_credentials", 0},
+        {"good", NULL, "no_credentials", 0},
+        {"locked", "secret", "locked", 1},
+        {"locked", "wrong", "locked", 1},
+        {"nohash", "secret", "locked", 1},
+        {"star", "secret", "locked", 1},
+        {"expired", "secret", "expired", 1},
+        {"expired", "wrong", "expired", 1},
+        {"elsewhere", "secret", "source", 1},
+        {"elsewhere", "wrong", "source", 1},
+        {"plain", "secret", "unusable_line", 1},
+        {"short", "secret", "unusable_line", 1},
+        {"attribute", "secret", "unusable_line", 1},
+        {"two", "secret", "granted", 1},
+        {"two", "second", "granted", 2},
+        {"two", "wrong", "wrong_secret", 2},
+    };
+    struct service *service = load_service("good:" SECRET "\n"
+                                           "locked:!" SECRET "\n"
+                                           "nohash:!\n"
+                                           "star:*\n"
+                                           "expired:" SECRET ":expires=2001-01-01\n"
+                                           "elsewhere:" SECRET ":from=192.0.2.0/24\n"
+                                           "plain:secret\n"
+                                           "short:" SETTING "$VPTfh0\n"
+                                           "attribute:" SECRET ":nonsense\n"
+                                           "two:" SECRET "\n"
+                                           "two:" SECOND "\n");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const struct client_auth auth = authenticate(service, rows[i].client_id, rows[i].secret);
+        check_row(strcmp(auth.reason, rows[i].reason) == 0, auth.reason, i, rows[i].client_id);
+        check_row((auth.error == OAUTH_NO_ERROR) == (strcmp(rows[i].reason, "granted") == 0), "error", i,
+                  rows[i].client_id);
+        check_row(computed == rows[i].hashes, "hashes computed", i, rows[i].client_id);
+    }
+    service_release(service);
+}
+
+/* Where no line has a hash there is nothing to compute, and nothing to tell apart. */
+static void test_no_hash_at_all(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"nohash", "plain", "nobody"};
+    struct service *service = load_service("nohash:!\nplain:secret\n");
+    for (size_t i = 0; i < ROWS(names); i++) {
+        check_row(authenticate(service, names[i], "secret").error == OAUTH_BAD_CREDENTIALS, "error", i,
+                  names[i]);
+        check_row(computed == 0, "hashes computed", i, names[i]);
+    }
+    service_release(service);
+}
+
+/* Both readings of Basic are tried, and the one that names an account is told of. */
+static void test_two_readings(void **state)
+{
+    (void)state;
+    struct service *service = load_service("a%41:" SECRET "\n");
+    struct client_credentials credentials = {
+        .readings = {{text_of("aA"), text_of("secret")}, {text_of("a%41"), text_of("secret")}},
+        .count = 2,
+    };
+    struct client_auth auth = client_authenticate(service, &credentials, text_of("::1"), 0);
+    assert_int_equal(auth.error, OAUTH_NO_ERROR);
+    credentials.readings[1].client_secret = text_of("wrong");
+    auth = client_authenticate(service, &credentials, text_of("::1"), 0);
+    assert_int_equal(auth.error, OAUTH_BAD_CREDENTIALS);
+    assert_string_equal(auth.reason, "wrong_secret");
+    assert_true(text_is(auth.client_id, "a%41"));
+    service_release(service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_no_hash_at_all),
+        cmocka_unit_test(test_two_readings),
+    };
+    return cmocka_run_group_tests_name("client_auth", tests, make_files, leave_folder);
+}
