@@ -34,8 +34,8 @@ int file_open(const char *path, struct stat *status);
  * file_content_free(). */
 bool file_read(const char *path, size_t limit, struct file_content *content);
 
-/* Why file_read() failed, and what mends it, by its errno. `otherwise` is the remedy where it is neither the right
- * to read nor what the machine lacks. */
+/* Why file_read() failed, and what mends it, by its errno. `otherwise` is the remedy where it is neither the
+ * right to read nor what the machine lacks. */
 const char *file_read_reason(int error);
 const char *file_read_remedy(int error, const char *otherwise);
 

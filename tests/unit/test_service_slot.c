@@ -221,7 +221,7 @@ static void test_no_descriptor_left(void **state)
     assert_in_range(watch_until(slot, 2, RETRY_MS + IN_TIME_MS), 1, RETRY_MS + IN_TIME_MS);
     watch_for(slot, IN_TIME_MS);
     assert_true(log_says("accounts: 2 account lines"));
-    watch_for(slot, RETRY_MS * 2);
+    watch_for(slot, 2L * RETRY_MS);
     assert_false(log_says("account"));
     service_slot_free(slot);
 }
