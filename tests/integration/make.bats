@@ -156,6 +156,7 @@ installed() {
     "$DIR/root/opt/token/bin/tokenctl" --help | grep -F 'else /etc/token/token.conf'
     [[ -d $DIR/root/etc/token ]]
     # So do the configurations and the manual.
+    # shellcheck disable=SC2016 # as they stand in the manual's source
     ! grep -rn -e '/usr/local/[les]' -e '\$(' "$DIR/root/opt/token/share" || fail 'folders of another prefix'
     grep -F 'ExecStart=/opt/token/libexec/token.fcgi' "$DIR/root/opt/token/share/doc/token.fcgi/conf/token.service"
     grep -F '"TOKEN_CONF" => "/etc/token/token.conf"' "$DIR/root/opt/token/share/doc/token.fcgi/conf/lighttpd-cgi.conf"
