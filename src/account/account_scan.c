@@ -20,8 +20,8 @@ struct account_scan {
 
 static void fail(struct report *report, const char *path)
 {
-    report_problem(report, SEVERITY_ERROR, path, 0,
-                   "the accounts file cannot be read: %s; tokenctl init makes one", strerror(errno));
+    report_problem(report, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
+                   file_read_reason(errno), file_read_remedy(errno, "tokenctl init makes one"));
 }
 
 static bool starts_with_mark(int descriptor)
