@@ -51,9 +51,18 @@ enum password_result password_verify(const struct password_method *method, struc
 }
 
 /* A secret of 256 random bits cannot be guessed, so its hash need not be slow; what a person chose can. */
-static char *new_setting(bool random)
+char *password_setting(bool random)
 {
     return random ? crypt_gensalt_ra("$6$", 1000, NULL, 0) : crypt_gensalt_ra("$y$", 0, NULL, 0);
+}
+
+bool password_is_of_random(struct text hash)
+{
+    static const char setting[] = "$6$rounds=1000$";
+    enum { SALT = 16, DIGEST = 86 };
+    const size_t length = sizeof setting - 1;
+    return hash.length == length + SALT + 1 + DIGEST && memcmp(hash.data, setting, length) == 0 &&
+           hash.data[length + SALT] == '$';
 }
 
 char *password_hash(struct text secret, bool random)
@@ -63,7 +72,7 @@ char *password_hash(struct text secret, bool random)
         errno = EINVAL;
         return NULL;
     }
-    char *setting = new_setting(random);
+    char *setting = password_setting(random);
     struct workspace *workspace = calloc(1, sizeof *workspace);
     char *hash = NULL;
     if (setting != NULL && workspace != NULL) {

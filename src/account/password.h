@@ -21,6 +21,9 @@ struct password_method {
  */
 const struct password_method *password_method_of(struct text hash, bool allow_legacy, const char **why);
 
+/* The method of a name, as above; of bcrypt's three the present one, $2b$. NULL: there is none. */
+const struct password_method *password_method_named(struct text name);
+
 enum password_result {
     PASSWORD_MATCH,
     PASSWORD_MISMATCH,
@@ -35,9 +38,16 @@ enum password_result {
 enum password_result password_verify(const struct password_method *method, struct text hash,
                                      struct text secret);
 
-/* Hashes: yescrypt at libxcrypt's default cost for what a person chose, sha512crypt with 1,000 rounds for
- * `random` secrets of 256 bits. The caller frees; NULL with errno set (EINVAL: secret empty, of 512 bytes or
+/* What password_hash() begins with, a fresh salt in it: yescrypt at libxcrypt's default cost for what a
+ * person chose, sha512crypt with 1,000 rounds for `random` secrets of 256 bits. The caller frees; NULL with
+ * errno set. */
+char *password_setting(bool random);
+
+/* Hashes with such a setting. The caller frees; NULL with errno set (EINVAL: secret empty, of 512 bytes or
  * more, or with a NUL). */
 char *password_hash(struct text secret, bool random);
+
+/* Whether the hash has the form of one of a `random` secret. What it is of cannot be seen. */
+bool password_is_of_random(struct text hash);
 
 #endif

@@ -111,3 +111,14 @@ const struct password_method *password_method_of(struct text hash, bool allow_le
     }
     return NULL;
 }
+
+const struct password_method *password_method_named(struct text name)
+{
+    const struct password_method *method = NULL;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        const struct password_method *one = &forms[i].method;
+        if (text_is(name, one->name) && (method == NULL || strcmp(one->prefix, "$2b$") == 0))
+            method = one;
+    }
+    return method;
+}

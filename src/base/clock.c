@@ -14,11 +14,21 @@ int64_t clock_now(void)
     return now.tv_sec;
 }
 
-double clock_monotonic_ms(void)
+static double milliseconds(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+double clock_monotonic_ms(void)
+{
+    return milliseconds(CLOCK_MONOTONIC);
+}
+
+double clock_thread_ms(void)
+{
+    return milliseconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Days and dates are computed here and not by timegm() and gmtime_r(): those take the time zone's lock, and

@@ -14,6 +14,9 @@ int64_t clock_now(void);
 /* Milliseconds on a clock that only goes forward. */
 double clock_monotonic_ms(void);
 
+/* Milliseconds of CPU that the calling thread has had. */
+double clock_thread_ms(void);
+
 /* Parses "2027-01-31" (midnight UTC) or "2027-01-31T12:00:00Z" (RFC 3339 §5.6 in UTC, whole seconds). False:
  * anything else, or a day that is not in the calendar. Years 1970 to 9999. */
 bool clock_parse_date(const char *text, size_t length, int64_t *seconds);

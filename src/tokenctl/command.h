@@ -25,12 +25,13 @@ enum command_option {
 };
 #define TAKES(option) (1u << (option))
 
-enum arguments { NO_ARGUMENT, ONE_ARGUMENT, PERHAPS_AN_ARGUMENT };
+enum arguments { NO_ARGUMENT, ONE_ARGUMENT, PERHAPS_AN_ARGUMENT, ANY_ARGUMENTS };
 
 struct invocation {
     const char *config_file;
     const char *values[OPTION_COUNT]; /* NULL: not given; "" for an option without a value */
-    const char *argument;             /* NULL: none */
+    const char *argument;             /* the first; NULL: none */
+    char *const *arguments;           /* all, and NULL behind the last */
     struct report *report;            /* prints to standard error */
 };
 
@@ -44,6 +45,7 @@ struct command {
 };
 
 extern const struct command account_commands[];
+extern const struct command hash_commands[];
 extern const struct command init_commands[];
 extern const struct command key_commands[];
 extern const struct command list_commands[];

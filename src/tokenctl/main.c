@@ -13,7 +13,7 @@
 
 enum { SHORT_OPTION = 256 }; /* long options are told as numbers from here on */
 
-static const struct command *const groups[] = {init_commands, account_commands, list_commands,
+static const struct command *const groups[] = {init_commands, account_commands, list_commands, hash_commands,
                                                key_commands,  token_commands,   NULL};
 
 static const struct option_form {
@@ -113,7 +113,7 @@ static int refuse_usage(const struct command *command)
 static int take_argument(const struct command *command, int count, char **words,
                          struct invocation *invocation)
 {
-    const int most = command->arguments == NO_ARGUMENT ? 0 : 1;
+    const int most = command->arguments == ANY_ARGUMENTS ? count : command->arguments == NO_ARGUMENT ? 0 : 1;
     if (count > most) {
         complain(0, "more arguments than %s takes: %s", command->name, words[most]);
         return refuse_usage(command);
@@ -122,7 +122,8 @@ static int take_argument(const struct command *command, int count, char **words,
         complain(0, "%s what?", command->name);
         return refuse_usage(command);
     }
-    invocation->argument = count > 0 ? words[0] : NULL;
+    invocation->argument = words[0];
+    invocation->arguments = words;
     return EXIT_SUCCESS;
 }
 

@@ -10,7 +10,7 @@ load tokenctl
     local command
     exits 0 --help
     for command in init add passwd retire lock unlock remove list check 'key list' 'key rotate' 'key prune' \
-        'key export' token inspect; do
+        'key export' token inspect hash-cost; do
         [[ $OUT == *"  $command"* ]] || fail "--help has no $command"
         # shellcheck disable=SC2086
         tokenctl $command --help | grep -qF "usage: tokenctl [-c FILE] $command"

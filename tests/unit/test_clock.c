@@ -94,12 +94,28 @@ static void test_now(void **state)
     assert_true(clock_monotonic_ms() - earlier >= 1.9);
 }
 
+/* It stands still while the thread sleeps, and goes on while it does not. */
+static void test_thread(void **state)
+{
+    (void)state;
+    const double earlier = clock_monotonic_ms();
+    const double had = clock_thread_ms();
+    const struct timespec pause = {.tv_nsec = 2000000};
+    nanosleep(&pause, NULL);
+    double has = clock_thread_ms();
+    assert_true(has - had < clock_monotonic_ms() - earlier);
+    while (has == had)
+        has = clock_thread_ms();
+    assert_true(has > had);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_calendar),
         cmocka_unit_test(test_now),
+        cmocka_unit_test(test_thread),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

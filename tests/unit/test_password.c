@@ -165,6 +165,39 @@ static void test_hash(void **state)
     }
 }
 
+/* A hash of a generated secret is known by its form, and no other is. */
+static void test_random(void **state)
+{
+    (void)state;
+    for (int random = 0; random < 2; random++) {
+        char *hash = password_hash(text_of("secret"), random);
+        char *setting = password_setting(random);
+        assert_non_null(hash);
+        assert_non_null(setting);
+        assert_int_equal(strncmp(hash, setting, random ? 15 : 7), 0);
+        assert_int_equal(password_is_of_random(text_of(hash)), random);
+        assert_false(password_is_of_random((struct text){hash, strlen(hash) - 1}));
+        free(setting);
+        free(hash);
+    }
+    for (size_t i = 0; i < ROWS(methods); i++)
+        check_row(password_is_of_random(text_of(methods[i].hash)) == (strcmp(methods[i].hash, SHA512) == 0),
+                  "form", i, methods[i].hash);
+}
+
+static void test_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(methods); i++) {
+        const struct password_method *method = password_method_named(text_of(methods[i].name));
+        check_row(method != NULL && strcmp(method->name, methods[i].name) == 0, "name", i, methods[i].name);
+        check_row(method->legacy == methods[i].legacy, "legacy", i, methods[i].name);
+    }
+    assert_string_equal(password_method_named(text_of("bcrypt"))->prefix, "$2b$");
+    assert_null(password_method_named(text_of("bcryp")));
+    assert_null(password_method_named(text_of("")));
+}
+
 static void test_hash_refuses(void **state)
 {
     (void)state;
@@ -259,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_methods),        cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_foreign),        cmocka_unit_test(test_long_secrets),
         cmocka_unit_test(test_hash),           cmocka_unit_test(test_hash_refuses),
+        cmocka_unit_test(test_random),         cmocka_unit_test(test_named),
         cmocka_unit_test(test_unusable),       cmocka_unit_test(test_written_by_others),
         cmocka_unit_test(test_without_memory),
     };

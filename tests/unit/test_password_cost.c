@@ -1,0 +1,176 @@
+#include "account/password_cost.h"
+
+#include "fixture.h"
+
+#define D22 "aaaaaaaaaaaaaaaaaaaaaa"
+#define D43 D22 "aaaaaaaaaaaaaaaaaaaaa"
+#define D53 D43 "aaaaaaaaaa"
+#define D86 D43 D43
+
+static const struct {
+    const char *hash;
+    const char *setting;
+    double work;
+    double memory;
+} readable[] = {
+    {"$y$j9T$salt$" D43, "$y$j9T$", 4096 * 32, 16 << 20},
+    {"$y$j75$salt$" D43, "$y$j75$", 1024 * 8, 1 << 20},
+    {"$y$/9T$salt$" D43, "$y$/9T$", 4096 * 32, 16 << 20},
+    /* p of 4, shared among threads, and not; t of 3 */
+    {"$y$j9T.0$salt$" D43, "$y$j9T.0$", 4096 * 32, 16 << 20},
+    {"$y$/9T.0$salt$" D43, "$y$/9T.0$", 4096 * 32 * 4, 16 << 20},
+    {"$y$j9T/0$salt$" D43, "$y$j9T/0$", 4096 * 32 * 4, 16 << 20},
+    {"$y$j9T000$salt$" D43, "$y$j9T000$", 4096 * 32 * 4, 16 << 20},
+    /* r of 48, 49 and 561: of one digit, of two, of three */
+    {"$y$j9j$salt$" D43, "$y$j9j$", 4096 * 48, 4096 * 48 * 128},
+    {"$y$j9k.$salt$" D43, "$y$j9k.$", 4096 * 49, 4096 * 49 * 128},
+    {"$y$j9s..$salt$" D43, "$y$j9s..$", 4096 * 561, 4096.0 * 561 * 128},
+    {"$gy$j9T$salt$" D43, "$gy$j9T$", 4096 * 32, 16 << 20},
+    {"$7$CU..../....salt$" D43, "$7$CU..../....", 16384 * 32, 64 << 20},
+    {"$7$CU....0....salt$" D43, "$7$CU....0....", 16384 * 64, 64 << 20},
+    {"$7$C.0.../....salt$" D43, "$7$C.0.../....", 16384 * 128, 256 << 20},
+    {"$2a$04$" D53, "$2a$04$", 16, 4096},
+    {"$2b$10$" D53, "$2b$10$", 1024, 4096},
+    {"$2y$31$" D53, "$2y$31$", 2147483648.0, 4096},
+    {"$6$rounds=1000$salt$" D86, "$6$rounds=1000$", 1000, 0},
+    {"$6$salt$" D86, "$6$", 5000, 0},
+    {"$6$rounds=999999999$salt$" D86, "$6$rounds=999999999$", 999999999, 0},
+    {"$5$salt$" D43, "$5$", 5000, 0},
+    {"$5$rounds=123456$salt$" D43, "$5$rounds=123456$", 123456, 0},
+    {"$1$salt$" D22, "$1$", 1, 0},
+    {"$sha1$4294967295$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "$sha1$4294967295$", 4294967296, 0},
+    {"$sha1$0$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "$sha1$0$", 1, 0},
+    {"$md5,rounds=904$salt$$" D22, "$md5,rounds=904$", 5000, 0},
+    {"$md5$salt$$" D22, "$md5$", 4096, 0},
+    {"_J9..saltaaaaaaaaaaa", "_J9..", 725, 0},
+    {"_....saltaaaaaaaaaaa", "_....", 1, 0},
+    {"_zzzzsaltaaaaaaaaaaa", "_zzzz", 16777215, 0},
+    {"aaaaaaaaaaaaa", "", 1, 0},
+};
+
+static const struct password_method *method_of(const char *hash)
+{
+    const char *why = NULL;
+    const struct password_method *method = password_method_of(text_of(hash), true, &why);
+    assert_non_null(method);
+    return method;
+}
+
+static void test_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(readable); i++) {
+        struct password_cost cost;
+        const char *hash = readable[i].hash;
+        check_row(password_cost_read(method_of(hash), text_of(hash), &cost), "not read", i, hash);
+        check_row(text_is(cost.setting, readable[i].setting), "setting", i, hash);
+        check_row(cost.work == readable[i].work, "work", i, hash);
+        check_row(cost.memory == readable[i].memory, "memory", i, hash);
+    }
+}
+
+/* As many as there can be, nothing overflows. */
+static void test_hostile(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "$y$jzzzzzz$salt$" D43,        "$y$j9zzzzzzzzzzzzzzzzzzzz$salt$" D43,
+        "$y$jxzzzzzz$salt$" D43,       "$gy$zzzzzzzzzzzz$salt$" D43,
+        "$7$zzzzzzzzzzzsalt$" D43,     "$y$jgzzzzzzIzzzzzzzzzzzzzzzzzz$salt$" D43,
+        "$y$zzzzzzj9T$salt$" D43,      "$7$yzzzzzzzzzzsalt$" D43,
+        "$7$uzzzzzzzzzzzzzzsalt$" D43,
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct password_cost cost;
+        const bool read = password_cost_read(method_of(rows[i]), text_of(rows[i]), &cost);
+        check_row(!read || cost.work >= 1e6, "work", i, rows[i]);
+    }
+}
+
+static void test_unreadable(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "$y$$salt$" D43,
+        "$y$j$salt$" D43,
+        "$y$j9$salt$" D43,
+        "$y$j9k$salt$" D43,
+        "$y$j9T.$salt$" D43,
+        "$y$j9T/$salt$" D43,
+        "$y$j-T$salt$" D43,
+        "$7$$" D43,
+        "$7$CU....$" D43,
+        "$7$C$" D43,
+        "$2b$03$" D53,
+        "$2b$32$" D53,
+        "$2b$xx$" D53,
+        "$6$rounds=999$salt$" D86,
+        "$6$rounds=1000000000$salt$" D86,
+        "$6$rounds=$salt$" D86,
+        "$5$rounds=1e9$salt$" D43,
+        "$sha1$x$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "$md5,rounds=0$salt$" D22,
+        "$md5,rounds=x$salt$" D22,
+        "$md5x$" D22,
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct password_cost cost;
+        const bool read = password_cost_read(method_of(rows[i]), text_of(rows[i]), &cost);
+        const enum password_result result =
+            password_verify(method_of(rows[i]), text_of(rows[i]), text_of("secret"));
+        check_row(!read, "read", i, rows[i]);
+        check_row(result == PASSWORD_UNUSABLE, "computed", i, rows[i]);
+    }
+}
+
+/* What libxcrypt writes is read, and grows with what it was asked for. */
+static void test_scales(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PASSWORD_SCALES; i++) {
+        const struct password_scale *scale = &password_scales[i];
+        const struct password_method *method = password_method_named(text_of(scale->method));
+        assert_non_null(method);
+        assert_ptr_equal(password_scale_of(method), scale);
+        check_row(method->legacy == (scale->advice == NULL), "legacy", i, scale->method);
+        double before = 0;
+        for (size_t j = 0; j < PASSWORD_COUNTS && (j == 0 || scale->counts[j] > 0); j++) {
+            struct password_cost cost;
+            char *setting = password_scale_setting(scale, scale->counts[j]);
+            assert_non_null(setting);
+            check_row(password_cost_read(method, text_of(setting), &cost), "not read", i, setting);
+            check_row(cost.work > before, "work", i, setting);
+            before = cost.work;
+            free(setting);
+        }
+    }
+}
+
+/* The default cost of each method that is one is what is advised, or less for what has a poor default. */
+static void test_advice(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PASSWORD_SCALES; i++) {
+        const struct password_scale *scale = &password_scales[i];
+        if (scale->advice == NULL)
+            continue;
+        struct password_cost cost;
+        char *setting = password_scale_setting(scale, 0);
+        assert_non_null(setting);
+        assert_true(
+            password_cost_read(password_method_named(text_of(scale->method)), text_of(setting), &cost));
+        check_row(strcmp(scale->method, "bcrypt") == 0 ? cost.work < scale->advised
+                                                       : cost.work == scale->advised,
+                  "default", i, setting);
+        free(setting);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),   cmocka_unit_test(test_hostile), cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_scales), cmocka_unit_test(test_advice),
+    };
+    return cmocka_run_group_tests_name("password_cost", tests, NULL, NULL);
+}
