@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/account_advice.h"
+
 bool service_prepare_signer(struct service *service, struct report *report)
 {
     jwt_signer_free(service->signer);
@@ -144,6 +146,7 @@ bool service_check(const char *config_file)
     struct service *service = service_load_quietly(config_file, &report);
     if (service == NULL)
         return false;
+    account_advise(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, &report);
     if (!log_can_be_opened(service->config->log))
         report_log(service->config, service->config->log, &report);
     else

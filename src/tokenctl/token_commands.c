@@ -150,7 +150,8 @@ static int run_inspect(const struct invocation *invocation)
 const struct command token_commands[] = {
     {"check", "check",
      "Checks configuration, accounts and keys as token.fcgi -t does: prints what is wrong with\n"
-     "file and line, and fails where the program would not start.\n",
+     "file and line, and fails where the program would not start. Warns of hashes that are too\n"
+     "slow on this machine, or too weak.\n",
      0, NO_ARGUMENT, run_check},
     {"token", "token ID",
      "Issues a token to ID without a password, for tests and emergencies: with all of its\n"

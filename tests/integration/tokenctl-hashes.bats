@@ -1,10 +1,19 @@
-# tokenctl: what hashes cost. How long they take is not looked at: a machine may be busy.
+# tokenctl: what hashes cost, and what check says of them. How long they take is not looked at: a machine may be busy.
 #
 # Hashes have dollars in them, and each test, a subshell, gets variables of its own from setup().
 # shellcheck disable=SC2016,SC2030,SC2031
 
 load helper
 load tokenctl
+
+BCRYPT=yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi
+SHA256=0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA
+SHA512=$SHA256$SHA256
+
+# warns TEXT: a line of $ERR begins with it, behind the file's name.
+warns() {
+    grep -qF -- "warning: $ACCOUNTS:$1" <<<"$ERR" || fail "no warning $1 in: $ERR"
+}
 
 @test "hash-cost: a row a method and cost, what tokenctl hashes with marked, and no configuration" {
     CONF=/nowhere
@@ -46,4 +55,52 @@ load tokenctl
 @test "hash-cost: what cannot be printed is told" {
     ! tokenctl hash-cost descrypt >/dev/full 2>"$DIR/err" || fail 'exit status 0'
     grep 'standard output' "$DIR/err"
+}
+
+@test "check: nothing is said of what --generate wrote" {
+    exits 0 add made --generate
+    exits 0 check
+    [[ -z $ERR && $OUT == *'1 account lines, 1 keys, 0 warnings' ]]
+}
+
+@test "check and token.fcgi -t warn of weak hashes, once for all lines of a method" {
+    local alike
+    configure allow_legacy_hashes yes
+    exits 0 add made --generate
+    printf '%s\n' "b1:\$2y\$05\$$BCRYPT" "b2:\$2b\$04\$$BCRYPT" "b3:!\$2a\$09\$$BCRYPT" \
+        "s6:\$6\$rounds=1000\$salt\$$SHA512" "s5:\$5\$rounds=4999\$salt\$$SHA256" 'm:$1$oXWXtWY8$dIkvDJkDbZMOD.mKav8za1' \
+        "none:\$2b\$32\$$BCRYPT" >>"$ACCOUNTS"
+    exits 0 check
+    warns '3: client "b1" and 2 lines more: the hash is bcrypt: it is quicker to guess than'
+    warns '6: client "s6": the hash is sha512crypt: it is quicker to guess than'
+    warns '7: client "s5": the hash is sha256crypt: it is quicker to guess than'
+    warns '8: client "m": the hash is md5crypt: it is a legacy method'
+    warns '9: client "none": the hash is bcrypt: its parameters are none'
+    [[ $(grep -c 'tokenctl passwd' <<<"$ERR") == 5 && $OUT == *'8 account lines, 1 keys, 5 warnings' ]]
+    alike=$("$DIR/token.fcgi" -c "$CONF" -t 2>&1)
+    [[ $ERR$'\n'$OUT == "$alike" ]]
+}
+
+@test "check warns of hashes that are too slow, and does not wait for them" {
+    printf '%s\n' "b:\$2b\$31\$$BCRYPT" "r:\$6\$rounds=999999999\$salt\$$SHA512" \
+        "y:\$y\$jT/5\$salt\$$SHA256" "c:\$7\$XU..../....salt\$$SHA256" >>"$ACCOUNTS"
+    exits 0 check
+    warns '2: client "b": the hash is bcrypt: $2b$31$ allows 0.0 tokens a second and core'
+    warns '3: client "r": the hash is sha512crypt: $6$rounds=999999999$ allows 0.0 tokens'
+    warns '4: client "y": the hash is yescrypt: $y$jT/5$ allows 0.0 tokens'
+    warns '5: client "c": the hash is scrypt: $7$XU..../.... allows 0.0 tokens'
+    [[ $(grep -c 'tokenctl hash-cost' <<<"$ERR") == 4 ]]
+}
+
+@test "check: a hundred thousand lines of many costs" {
+    seq 1 100000 | awk -v digest="$SHA512" '{ printf "c%d:$6$rounds=%d$salt$%s\n", $1, 5000 + $1, digest }' >"$ACCOUNTS"
+    exits 0 check
+    [[ $OUT == *'100000 account lines'* ]]
+    (($(wc -l <<<"$ERR") <= 1)) || fail "$ERR"
+}
+
+@test "the start of token.fcgi measures nothing and says nothing of hashes" {
+    printf '%s\n' "c:\$2b\$04\$$BCRYPT" >>"$ACCOUNTS"
+    works_not nobody secret
+    ! grep -E 'hash' "$DIR/log/token.log" || fail 'it speaks of hashes'
 }
