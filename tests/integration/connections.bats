@@ -45,8 +45,10 @@ descriptors_are() {
 }
 
 @test "1,000 connections at once are all answered" {
+    local answers
     start_listening
-    [[ $(client at-once 1000) == '1000×200 ' ]]
+    answers=$(client at-once 1000)
+    [[ $answers == '1000×200 ' ]] || fail "$answers"
 }
 
 @test "requests that stop half-way hold nobody up, are dropped in the end, and leave nothing behind" {
