@@ -1,6 +1,7 @@
 # make            token.fcgi and tokenctl            make run        a demo behind lighttpd on 127.0.0.1:8080
 # make check      all tests, counted                 make lint       format, static analysis, direction of includes
 # make install    PREFIX, DESTDIR, sysconfdir        make check-slow the tests again under sanitizers and valgrind
+# make fuzz       each parser of foreign bytes for FUZZ_SECONDS (60), or the one that FUZZ names
 #
 # SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own under build/.
 
@@ -41,6 +42,13 @@ CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
+# A fuzz target is built twice: with libFuzzer, and with a main() that runs it on its corpus.
+TARGETS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY   := $(TARGETS:%=$(BUILD)/replay/%)
+FUZZERS  := $(TARGETS:%=$(BUILD)/fuzzer/%)
+FUZZ_OBJ := $(patsubst tests/fuzz/%.c,$(BUILD)/obj/fuzz/%.o,$(wildcard tests/fuzz/*.c))
+FUZZ_COMMON := $(filter-out $(BUILD)/obj/fuzz/fuzz_% $(BUILD)/obj/fuzz/replay.o,$(FUZZ_OBJ))
+
 # V=1 shows the commands.
 Q   := $(if $(V),,@)
 SAY := $(if $(V),@:,@printf '%-4s %s\n')
@@ -76,10 +84,28 @@ $(BUILD)/unit/%: tests/unit/%.c $(ARCHIVE)
 	$(SAY) TEST $@
 	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka -lfcgi $(LIBS)
 
-.PHONY: unit-programs unit
+.SECONDARY: $(FUZZ_OBJ)
+$(BUILD)/obj/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/replay/%: $(BUILD)/obj/fuzz/fuzz_%.o $(BUILD)/obj/fuzz/replay.o $(FUZZ_COMMON) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(SAY) TEST $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
+
+$(BUILD)/fuzzer/%: $(BUILD)/obj/fuzz/fuzz_%.o $(FUZZ_COMMON) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(SAY) FUZZ $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lfcgi $(LIBS)
+
+.PHONY: unit-programs replay-programs fuzzers unit
 unit-programs: $(UNIT)
-unit: $(UNIT)
-	@tests/tools/check.sh $(BUILD)/check $(UNIT) --
+replay-programs: $(REPLAY)
+fuzzers: $(FUZZERS)
+unit: $(UNIT) $(REPLAY)
+	@tests/tools/check.sh $(BUILD)/check $(UNIT) $(REPLAY) --
 
 # What the machine lacks is installed first; tests/tools/packages is the list.
 NEED  := tests/tools/need.sh
@@ -96,15 +122,23 @@ run:
 .PHONY: check
 check:
 	@$(NEED) build run check
-	@$(MAKE) $(JOBS) WERROR=-Werror all unit-programs
+	@$(MAKE) $(JOBS) WERROR=-Werror all unit-programs replay-programs
 	@FCGI=$(abspath $(FCGI)) TOKENCTL=$(abspath $(TOKENCTL)) \
-	    tests/tools/check.sh $(BUILD)/check $(UNIT) -- $(TESTS)
+	    tests/tools/check.sh $(BUILD)/check $(UNIT) $(REPLAY) -- $(TESTS)
 
 # Each of these builds and counts on its own.
 .PHONY: check-slow
 check-slow:
 	@$(NEED) build run check slow
 	@tests/tools/check-slow.sh
+
+FUZZ_SECONDS = 60
+FUZZ = $(TARGETS)
+.PHONY: fuzz
+fuzz:
+	@$(NEED) build fuzz
+	@$(MAKE) $(JOBS) CC=clang SANITIZE=fuzzer-no-link,address,undefined BUILD=build/fuzz fuzzers
+	@tests/tools/fuzz.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
 .PHONY: lint
 lint:

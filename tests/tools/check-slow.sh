@@ -13,7 +13,7 @@ is_wanted() {
     ((${#wanted[@]} == 0)) || [[ " ${wanted[*]} " == *" $1 "* ]]
 }
 
-# run NAME BUILD-VARIABLE… -- TEST-FILE…: builds, runs unit tests and these files, keeps the last line.
+# run NAME BUILD-VARIABLE… -- TEST-FILE…: builds, runs unit tests, corpora and these files, keeps the last line.
 run() {
     local name=$1 variables=() build units status=0
     shift
@@ -27,8 +27,8 @@ run() {
     printf '\n%s\n' "=== $name: ${variables[*]}"
     # shellcheck disable=SC2086
     if make --no-print-directory -j2 "${variables[@]}" BUILD="$build" FCGI="$build/token.fcgi" TOKENCTL="$build/tokenctl" \
-        WERROR=-Werror all unit-programs >"$build.log" 2>&1; then
-        mapfile -t units < <(find "$build/unit" -type f -executable | sort)
+        WERROR=-Werror all unit-programs replay-programs >"$build.log" 2>&1; then
+        mapfile -t units < <(find "$build/unit" "$build/replay" -type f -executable | sort)
         FCGI=$PWD/$build/token.fcgi TOKENCTL=$PWD/$build/tokenctl \
             "$here/check.sh" "$build/check" "${units[@]}" -- "$@" | tee "$build.out"
         status=${PIPESTATUS[0]}

@@ -1,7 +1,8 @@
 #!/bin/bash
-# check.sh FOLDER UNIT-TEST… -- BATS-FILE…: runs the tests and counts them from their own output, which is kept in
-# FOLDER. The last line is the count. FCGI and TOKENCTL name the programs for the bats files; UNDER is put in front of
-# each unit test, as UNDER='valgrind -q'.
+# check.sh FOLDER PROGRAM… -- BATS-FILE…: runs the tests and counts them from their own output, which is kept in FOLDER.
+# A program is a unit test or, in a folder named replay, a fuzz target, which is one test, on all of its corpus. The last
+# line is the count. FCGI and TOKENCTL name the programs for the bats files; UNDER is put in front of each program, as
+# UNDER='valgrind -q'.
 set -u
 folder=$1
 shift
@@ -34,6 +35,16 @@ run_unit_test() {
     count "$name" "$good" "$bad" "$left_out"
 }
 
+# It fails where a file of the corpus ends it, or where there is none.
+replay_corpus() {
+    local name=${1##*/} status=0 output
+    output=$folder/replay-$name
+    # shellcheck disable=SC2086
+    timeout 600 ${UNDER:-} "$1" "tests/fuzz/corpus/$name" </dev/null >"$output.out" 2>"$output.err" || status=$?
+    ((status == 0)) || { tail -n 2 "$output.out"; cat "$output.err"; printf '%s: exit status %d\n' "$1" $status; }
+    count "corpus of $name" $((status == 0)) $((status != 0)) 0
+}
+
 # What the plan promised and nobody reported has failed.
 run_bats() {
     local output=$folder/bats.tap status good bad left_out planned jobs=()
@@ -51,7 +62,10 @@ run_bats() {
 }
 
 while (($# > 0)) && [[ $1 != -- ]]; do
-    run_unit_test "$1"
+    case $1 in
+        */replay/*) replay_corpus "$1" ;;
+        *) run_unit_test "$1" ;;
+    esac
     shift
 done
 shift

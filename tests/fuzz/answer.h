@@ -1,0 +1,20 @@
+/* Answers of the program, held against CONTRACT "POST …/token". */
+#ifndef ANSWER_H
+#define ANSWER_H
+
+#include <json-c/json_object.h>
+
+#include "base/text.h"
+
+struct answer {
+    unsigned status;
+    struct json_object *body;
+    bool has_realm;
+};
+
+/* Requires of an answer as CGI has it that its status is one of the contract, that the headers are those of
+ * the status, and that the body is JSON of exactly the members that the status has. Clear it. */
+struct answer answer_require(struct text text);
+void answer_clear(struct answer *answer);
+
+#endif

@@ -1,0 +1,90 @@
+/* The whole endpoint from a request on. The lines of the input are the method, the path with its query behind
+ * a '?', the content type, the authorization, the source, a digit for the state of the body, and the rest is
+ * the body. What is empty is absent. */
+#include "endpoint/route.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "demo.h"
+#include "fuzz.h"
+
+static const struct service *the_service(void)
+{
+    static const struct service *service;
+    if (service == NULL)
+        service = demo_service();
+    return service;
+}
+
+static struct text take(struct text *rest, char separator)
+{
+    const struct text part = rest->data != NULL ? text_split(rest, separator) : *rest;
+    return part.length > 0 ? part : (struct text){NULL, 0};
+}
+
+static enum http_body_state take_state(struct text *rest)
+{
+    const struct text digit = take(rest, '\n');
+    long state = HTTP_BODY_WHOLE;
+    text_parse_number(digit, HTTP_BODY_WHOLE, HTTP_BODY_LOST, &state);
+    return (enum http_body_state)state;
+}
+
+/* The body is the caller's to free. */
+static struct http_request read_request(struct text input)
+{
+    struct http_request request = {.body = NULL};
+    request.method = take(&input, '\n');
+    struct text url = take(&input, '\n');
+    request.path = url.data != NULL ? text_split(&url, '?') : text_of("");
+    request.query = url;
+    request.content_type = take(&input, '\n');
+    request.authorization = take(&input, '\n');
+    request.source = take(&input, '\n');
+    request.body_state = take_state(&input);
+    if (request.body_state != HTTP_BODY_LOST) {
+        request.body = fuzz_copy(input);
+        request.body_length = input.length;
+    }
+    return request;
+}
+
+/* The first checks of the contract, from the request alone; the others give one of the rest. */
+static void require_order(const struct http_request *request, const struct answer *answer)
+{
+    const bool found = text_is(request->path, DEMO_PATH);
+    const bool allowed = text_is(request->method, "POST");
+    REQUIRE((answer->status == 404) == !found);
+    REQUIRE((answer->status == 405) == (found && !allowed));
+    REQUIRE(answer->status != 413 || request->body_state == HTTP_BODY_TOO_LARGE);
+    REQUIRE(answer->status != 500 || request->body_state == HTTP_BODY_LOST);
+    REQUIRE(answer->status != 200 || request->body_state == HTTP_BODY_WHOLE);
+    REQUIRE(answer->status != 401 || request->body_state == HTTP_BODY_WHOLE);
+    REQUIRE(answer->status != 429 && answer->status != 503);
+    REQUIRE(answer->has_realm == (answer->status == 401 && request->authorization.data != NULL));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct service *service = the_service();
+    struct http_request request = read_request(fuzz_text(data, size));
+    struct text body = {request.body, request.body_length};
+    const unsigned spoken = demo_secrets_in(body) | demo_secrets_in(request.authorization);
+    struct http_response response;
+    struct buffer out = {0};
+
+    route_request(service, &request, &response);
+    struct answer answer = answer_require(http_response_render(&response, &out));
+    require_order(&request, &answer);
+    if (answer.status == 200)
+        demo_require_grant(service, answer.body, request.source, spoken);
+    demo_require_log(service, 1);
+
+    answer_clear(&answer);
+    buffer_free(&out);
+    json_object_put(response.body);
+    free(request.body);
+    return 0;
+}

@@ -1,0 +1,89 @@
+/* A JWK Set: as JSON it is the same when it is written and read again; it loads where nothing is reported and
+ * only there, and the key that signs verifies its tokens. */
+#include "token/keyset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_text.h"
+#include "fuzz.h"
+#include "token/jwt.h"
+#include "token/jwt_signer.h"
+
+enum { NOW = 1700000000 };
+
+static void check_json(struct text text)
+{
+    struct json_fault fault = {NULL, 0};
+    struct json_object *object = json_read(text, &fault);
+    if (object == NULL) {
+        REQUIRE(fault.text != NULL && fault.line > 0);
+        return;
+    }
+    const struct text written = json_write(object, JSON_C_TO_STRING_PLAIN);
+    struct json_object *again = json_read(written, NULL);
+    REQUIRE(again != NULL);
+    REQUIRE(text_equal(written, json_write(again, JSON_C_TO_STRING_PLAIN)));
+    json_object_put(again);
+    json_put_wiped(object);
+}
+
+static void check_signer(const struct keyset *keyset)
+{
+    const struct jwt_claims claims = {.client_id = {"c", 1}, .issued = NOW, .lifetime = 1};
+    struct jwt_signer *signer = jwt_signer_new(keyset, "at+jwt", "https://a/", "b");
+    char *token = jwt_issue(signer, &claims);
+    struct jwt jwt;
+    REQUIRE(token != NULL);
+    REQUIRE(jwt_verify(keyset, text_of(token), "https://a/", "b", NOW, &jwt) == JWT_VALID);
+    REQUIRE(jwt.key == keyset->signer);
+    jwt_clear(&jwt);
+    free(token);
+    jwt_signer_free(signer);
+}
+
+/* RFC 7518 §3.2, §3.3. */
+static void check_strength(const struct signing_key *key)
+{
+    size_t size = 0;
+    if (key->algorithm == JWS_HS256)
+        REQUIRE(EVP_PKEY_get_raw_private_key(key->key, NULL, &size) == 1 && size >= 32);
+    if (key->algorithm == JWS_RS256)
+        REQUIRE(EVP_PKEY_get_bits(key->key) >= 2048);
+}
+
+static void check_key(const struct keyset *keyset, const struct signing_key *key)
+{
+    const struct text kid = text_of(key->kid);
+    REQUIRE(kid.length > 0 && !text_has_control(kid));
+    REQUIRE(keyset_find(keyset, kid) == key);
+    REQUIRE(key->algorithm < JWS_ALGORITHM_COUNT);
+    check_strength(key);
+    REQUIRE(key->expires >= 0);
+}
+
+static void check_keyset(const struct keyset *keyset)
+{
+    const struct signing_key *signer = keyset->signer;
+    REQUIRE(keyset->count > 0);
+    REQUIRE(signer >= keyset->keys && signer < keyset->keys + keyset->count);
+    REQUIRE(signer->can_sign && !signer->retired);
+    for (const struct signing_key *key = keyset->keys; key < signer; key++)
+        REQUIRE(!key->can_sign || key->retired);
+    for (size_t i = 0; i < keyset->count; i++)
+        check_key(keyset, &keyset->keys[i]);
+    check_signer(keyset);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct text text = fuzz_text(data, size);
+    struct report report = fuzz_report();
+    check_json(text);
+    struct keyset *keyset = keyset_load(fuzz_file(text), &report);
+    REQUIRE((keyset != NULL) == (report.errors == 0));
+    if (keyset != NULL)
+        check_keyset(keyset);
+    keyset_release(keyset);
+    return 0;
+}
