@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "account/account_scan.h"
 #include "fuzz.h"
 
 /* Each costs a reading of the whole. */
@@ -24,24 +25,48 @@ static struct text without_mark(struct text content)
     return content;
 }
 
-/* Requires that the table has all lines of `client_id`, and no other. */
-static void check_find(const struct account_table *table, struct text content, struct text client_id)
+/* The same file, in the two ways of looking something up. */
+struct lookup {
+    const struct account_table *table;
+    struct account_scan *scan;
+    size_t table_cursor;
+    size_t scan_cursor;
+};
+
+/* The next line of `client_id`, on which both agree. */
+static bool find(struct lookup *lookup, struct text client_id, struct account_entry *entry)
+{
+    struct account_entry scanned;
+    const bool found = account_table_find(lookup->table, client_id, &lookup->table_cursor, entry);
+    const enum account_found also =
+        account_scan_find(lookup->scan, client_id, &lookup->scan_cursor, &scanned);
+    REQUIRE(also == (found ? ACCOUNT_FOUND : ACCOUNT_NOT_FOUND));
+    if (!found)
+        return false;
+    REQUIRE(entry->line == scanned.line && entry->usable == scanned.usable);
+    REQUIRE(text_equal(entry->account.client_id, scanned.account.client_id));
+    REQUIRE(text_equal(entry->account.hash, scanned.account.hash));
+    REQUIRE(text_equal(entry->account.attributes, scanned.account.attributes));
+    return true;
+}
+
+/* Requires that all lines of `client_id` are found, and no other. */
+static void check_find(struct lookup lookup, struct text content, struct text client_id)
 {
     struct account_entry entry;
     struct account account;
     const char *why;
-    size_t cursor = 0;
     for (size_t line = 1; content.data != NULL; line++) {
         const enum account_line kind = account_parse(text_split(&content, '\n'), true, &account, &why);
         if (kind == ACCOUNT_LINE_IGNORED || account.client_id.length == 0 ||
             !text_equal(account.client_id, client_id))
             continue;
-        REQUIRE(account_table_find(table, client_id, &cursor, &entry));
+        REQUIRE(find(&lookup, client_id, &entry));
         REQUIRE(entry.line == line && entry.usable == (kind == ACCOUNT_LINE_USABLE));
         REQUIRE(text_equal(entry.account.client_id, client_id));
         REQUIRE(text_equal(entry.account.attributes, account.attributes));
     }
-    REQUIRE(!account_table_find(table, client_id, &cursor, &entry));
+    REQUIRE(!find(&lookup, client_id, &entry));
 }
 
 static bool visit(void *context, const struct account_entry *entry, const char *why)
@@ -55,35 +80,49 @@ static bool visit(void *context, const struct account_entry *entry, const char *
     return true;
 }
 
-static void check_decoy(const struct account_table *table, size_t usable)
+static void require_decoy(const struct account_entry *entry)
+{
+    REQUIRE(entry->usable && entry->account.method != NULL && entry->account.hash.length > 0);
+}
+
+static void check_decoys(const struct lookup *lookup, bool is_there)
 {
     struct account_entry entry;
     struct account_entry again;
-    for (uint64_t choice = 0; choice < 8; choice++) {
-        const bool found = account_table_decoy(table, choice << 61 | choice, &entry);
-        REQUIRE(found == (usable > 0));
-        if (!found)
-            continue;
-        REQUIRE(entry.usable && entry.account.method != NULL && entry.account.hash.length > 0);
-        REQUIRE(account_table_decoy(table, choice << 61 | choice, &again) && again.line == entry.line);
+    for (uint64_t i = 0; i < 8; i++) {
+        const uint64_t choice = i << 61 | i;
+        REQUIRE(account_table_decoy(lookup->table, choice, &entry) == is_there);
+        if (is_there) {
+            require_decoy(&entry);
+            REQUIRE(account_table_decoy(lookup->table, choice, &again));
+            REQUIRE(again.account.client_id.data == entry.account.client_id.data);
+        }
+        REQUIRE(account_scan_decoy(lookup->scan, choice, &entry) ==
+                (is_there ? ACCOUNT_FOUND : ACCOUNT_NOT_FOUND));
+        if (is_there)
+            require_decoy(&entry);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct text content = without_mark(fuzz_text(data, size));
+    const char *path = fuzz_file(fuzz_text(data, size));
     struct report report = fuzz_report();
-    struct account_table *table = account_table_load(fuzz_file(fuzz_text(data, size)), true, &report);
-    REQUIRE(table != NULL && report.errors == 0);
+    struct account_table *table = account_table_load(path, true, &report);
+    const struct lookup lookup = {.table = table, .scan = account_scan_open(path, true, &report)};
     struct count count = {.accounts = 0};
+    REQUIRE(table != NULL && lookup.scan != NULL && report.errors == 0);
+
     account_table_each(table, visit, &count);
     REQUIRE(count.accounts == account_table_count(table));
-    check_decoy(table, count.usable);
+    check_decoys(&lookup, count.usable > 0);
     struct text rest = content;
     for (size_t i = 0; i < CLIENT_IDS && rest.data != NULL; i++) {
         struct text line = text_split(&rest, '\n');
-        check_find(table, content, text_split(&line, ':'));
+        check_find(lookup, content, text_split(&line, ':'));
     }
+    account_scan_close(lookup.scan);
     account_table_release(table);
     return 0;
 }
