@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -159,10 +161,26 @@ char *file_resolve(const char *relative_to, const char *path)
     return resolved;
 }
 
+/* Where others may make files they may put another in the place of this one, unless the folder is sticky. */
+static void warn_of_folder(const char *path, struct report *report)
+{
+    struct stat status;
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const int length = slash == NULL ? 0 : (int)(slash + 1 - path);
+    if (snprintf(folder, sizeof folder, "%.*s.", length, path) >= PATH_MAX || stat(folder, &status) != 0)
+        return;
+    if ((status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH)
+        report_problem(report, SEVERITY_WARNING, path, 0,
+                       "its folder, mode %04o, lets everybody replace it; run: chmod o-w '%s'",
+                       (unsigned)(status.st_mode & 07777), folder);
+}
+
 bool file_mode_is_safe(const char *path, const struct stat *status, bool secret, struct report *report)
 {
     static const char *const rights[] = {
         [S_IROTH] = "read", [S_IWOTH] = "write", [S_IROTH | S_IWOTH] = "read and write"};
+    warn_of_folder(path, report);
     const mode_t excess = status->st_mode & (secret ? S_IROTH | S_IWOTH : S_IWOTH);
     if (excess == 0)
         return true;

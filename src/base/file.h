@@ -51,7 +51,8 @@ bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 char *file_resolve(const char *relative_to, const char *path);
 
 /* Reports an error, with the chmod that mends it, if the mode lets others write (`secret`: or read) the file.
- * The group may do both: 0640 with the web server's group is the usual way. */
+ * The group may do both: 0640 with the web server's group is the usual way. Warns if the mode of its folder
+ * lets others replace it. */
 bool file_mode_is_safe(const char *path, const struct stat *status, bool secret, struct report *report);
 
 /* An exclusive lock among programs that rewrite files beside `path` (links followed): held until the

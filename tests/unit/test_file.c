@@ -203,6 +203,32 @@ static void test_mode(void **state)
     }
 }
 
+static void test_folder_mode(void **state)
+{
+    (void)state;
+    static const struct {
+        mode_t mode;
+        const char *problem; /* NULL: safe */
+    } rows[] = {
+        {0755, NULL},
+        {0775, NULL},
+        {01777, NULL},
+        {0777,
+         "warning: open/f: its folder, mode 0777, lets everybody replace it; run: chmod o-w 'open/.'\n"},
+        {0702,
+         "warning: open/f: its folder, mode 0702, lets everybody replace it; run: chmod o-w 'open/.'\n"},
+    };
+    const struct stat status = {.st_mode = S_IFREG | 0600};
+    assert_int_equal(mkdir("open", 0700), 0);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected collected;
+        assert_int_equal(chmod("open", rows[i].mode), 0);
+        check_row(file_mode_is_safe("open/f", &status, true, collect(&collected)), "safe", i, "folder");
+        check_row(strcmp(collected.text, rows[i].problem == NULL ? "" : rows[i].problem) == 0, collected.text,
+                  i, "folder");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_stamp),
         cmocka_unit_test(test_resolve),
         cmocka_unit_test(test_mode),
+        cmocka_unit_test(test_folder_mode),
     };
     return cmocka_run_group_tests_name("file", tests, enter_folder, leave_folder);
 }
