@@ -158,6 +158,12 @@ lifetime_is() {
     [[ $output != *token* ]] || fail "$output"
 }
 
+@test "systemd counts next to nothing that the service could do harm by" {
+    run systemd-analyze security --offline=yes --threshold=15 --no-pager "$REPOSITORY/conf/token.service"
+    [[ $status -eq 0 ]] || fail "$output"
+    [[ $output == *'Overall exposure level for token.service'* ]] || fail "$output"
+}
+
 @test "SIGTERM with requests in hand: all are answered, exit status 0" {
     start_listening "$SOCKET"
     check_terminate token.fcgi
