@@ -36,7 +36,7 @@ ALL_LDFLAGS := -pthread -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl
 LIBS     := -linih -ljson-c -lcrypt -lcrypto
 
 # Every room is in one archive, so that each program links only what it uses.
-ROOMS    := gateway endpoint oauth http service account token base
+ROOMS    := gateway endpoint oauth http service account token process base
 ROOM_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(ROOMS:%=src/%/*.c)))
 CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a

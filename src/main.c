@@ -1,13 +1,17 @@
 /* token.fcgi: options, and which way the web server speaks. */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "gateway/cgi.h"
 #include "gateway/listener.h"
 #include "gateway/responder.h"
+#include "process/dump.h"
+#include "process/privilege.h"
 #include "version.h"
 
 #define EXIT_USAGE 2
@@ -27,22 +31,46 @@ struct options {
     bool check;
 };
 
+/* From here on without root's rights: everything is loaded as it will be loaded again, so that what the user
+ * may not read is told now. NULL: reported. */
+static struct service *prepare(const struct config *config, struct report *report)
+{
+    struct service *service = privilege_drop(config, report) ? service_start(config->file) : NULL;
+    if (service == NULL)
+        return NULL;
+    struct report to_log = {.problem = log_problem, .context = service->log};
+    privilege_warn(service->config, &to_log);
+    return service;
+}
+
+static int serve(const struct config *config, const char *address, struct report *report)
+{
+    const char *socket = address != NULL && listener_has_path(address) ? address : NULL;
+    const struct identity owner = privilege_owner(config);
+    const int listener =
+        address != NULL ? listener_open(address, (int)config->backlog, &owner, report) : STDIN_FILENO;
+    if (listener < 0)
+        return EXIT_FAILURE;
+    struct service *service = prepare(config, report);
+    if (service != NULL)
+        return responder_serve(listener, address, service);
+    if (socket != NULL)
+        listener_remove(socket);
+    return EXIT_FAILURE;
+}
+
 static int serve_fastcgi(const struct options *options)
 {
     responder_block_signals();
+    /* It is loaded twice, and its warnings are told the second time. */
+    struct report first = {.problem = report_to_stream, .context = stderr, .errors_only = true};
     struct report report = {.problem = report_to_stream, .context = stderr};
-    struct service *service = service_start(options->config);
-    if (service == NULL)
+    struct config *config = config_load(options->config, &first);
+    if (config == NULL)
         return EXIT_FAILURE;
-    if (listener_is_inherited())
-        return responder_serve(STDIN_FILENO, NULL, service);
-
-    const int listener = listener_open(options->address, (int)service->config->backlog, &report);
-    if (listener < 0) {
-        service_release(service);
-        return EXIT_FAILURE;
-    }
-    return responder_serve(listener, options->address, service);
+    const int status = serve(config, listener_is_inherited() ? NULL : options->address, &report);
+    config_release(config);
+    return status;
 }
 
 /* The FastCGI specification (§2.2) lets a web server start the program with descriptor 0 alone. What is
@@ -101,6 +129,10 @@ int main(int argc, char **argv)
     if (!read_options(argc, argv, &options, &status))
         return status;
     options.config = config_path(options.config);
+    if (!dump_forbid()) {
+        fprintf(stderr, "token.fcgi: core dumps cannot be forbidden: %s\n", strerror(errno));
+        return EXIT_FAILURE;
+    }
 
     if (options.check)
         return service_check(options.config) ? EXIT_SUCCESS : EXIT_FAILURE;

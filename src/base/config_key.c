@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/identity.h"
 #include "base/issuer.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -86,6 +87,36 @@ static void set_number(struct config_place *place, const struct config_key *key,
                        "%s must be a whole number from %ld to %ld", key->name, key->low, key->high);
 }
 
+/* The key is "user" or "group", and so ends the name of the program that makes one. */
+static void complain_of_name(struct config_place *place, const struct config_key *key, const char *name)
+{
+    if (errno != 0)
+        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
+                       "%s %s cannot be looked up: %s", key->name, name, strerror(errno));
+    else
+        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
+                       "there is no %s %s: make it with 'add%s --system %s', or name another", key->name,
+                       name, key->name, name);
+}
+
+static void set_user(struct config_place *place, const struct config_key *key, const char *value)
+{
+    struct identity found;
+    if (identity_find_user(value, &found))
+        set_string(place, key, value);
+    else
+        complain_of_name(place, key, value);
+}
+
+static void set_group(struct config_place *place, const struct config_key *key, const char *value)
+{
+    gid_t found;
+    if (identity_find_group(value, &found))
+        set_string(place, key, value);
+    else
+        complain_of_name(place, key, value);
+}
+
 static void set_log_level(struct config_place *place, const struct config_key *key, const char *value)
 {
     if (!log_level_parse(value, field_of(place, key)))
@@ -114,8 +145,8 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"strict_rfc6749", set_yes_no, offsetof(struct config, strict_rfc6749), "no", 0, 0},
     {"token_typ", set_media_type, offsetof(struct config, token_typ), "at+jwt", 0, 0},
     {"allow_legacy_hashes", set_yes_no, offsetof(struct config, allow_legacy_hashes), "no", 0, 0},
-    {"user", set_string, offsetof(struct config, user), NULL, 0, 0},
-    {"group", set_string, offsetof(struct config, group), NULL, 0, 0},
+    {"user", set_user, offsetof(struct config, user), NULL, 0, 0},
+    {"group", set_group, offsetof(struct config, group), NULL, 0, 0},
     {"sandbox", set_yes_no, offsetof(struct config, sandbox), "yes", 0, 0},
     {"log", set_log, offsetof(struct config, log), "stderr", 0, 0},
     {"log_level", set_log_level, offsetof(struct config, log_level), "info", 0, 0},

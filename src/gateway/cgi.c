@@ -8,6 +8,7 @@
 
 #include "endpoint/route.h"
 #include "gateway/cgi_env.h"
+#include "process/privilege.h"
 
 bool cgi_is_requested(void)
 {
@@ -50,8 +51,10 @@ static struct service *load_service(const char *config_file)
 {
     struct report report = {.problem = report_to_stream, .context = stderr};
     struct config *config = config_load(config_file, &report);
-    if (config == NULL)
+    if (config == NULL || !privilege_drop(config, &report)) {
+        config_release(config);
         return NULL;
+    }
     struct log *log = log_open(config->log, config->log_level);
     if (log == NULL) {
         report_problem(&report, SEVERITY_ERROR, config->log, 0, "the log cannot be opened: %s",

@@ -58,7 +58,14 @@ static int bind_unix(int listener, const struct sockaddr_un *name)
     return result;
 }
 
-static int open_unix(const char *path, int backlog, struct report *report)
+/* Before it listens, so that there is no moment in which a wrong group may connect. */
+static bool give_to(const char *path, const struct identity *owner)
+{
+    return (owner->user == IDENTITY_NO_USER && owner->group == IDENTITY_NO_GROUP) ||
+           lchown(path, owner->user, owner->group) == 0;
+}
+
+static int open_unix(const char *path, int backlog, const struct identity *owner, struct report *report)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof name.sun_path)
@@ -68,7 +75,7 @@ static int open_unix(const char *path, int backlog, struct report *report)
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0)
         return fail(report, path, "a socket cannot be made");
-    if (bind_unix(listener, &name) == 0 && listen(listener, backlog) == 0)
+    if (bind_unix(listener, &name) == 0 && give_to(path, owner) && listen(listener, backlog) == 0)
         return listener;
     fail(report, path, "cannot listen here");
     close(listener);
@@ -132,13 +139,19 @@ static int open_internet(const char *address, int backlog, struct report *report
     return listener;
 }
 
-int listener_open(const char *address, int backlog, struct report *report)
+int listener_open(const char *address, int backlog, const struct identity *owner, struct report *report)
 {
-    return address[0] == '/' ? open_unix(address, backlog, report) : open_internet(address, backlog, report);
+    return listener_has_path(address) ? open_unix(address, backlog, owner, report)
+                                      : open_internet(address, backlog, report);
+}
+
+bool listener_has_path(const char *address)
+{
+    return address[0] == '/';
 }
 
 void listener_remove(const char *address)
 {
-    if (address[0] == '/')
+    if (listener_has_path(address))
         unlink(address);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "account/account_advice.h"
+#include "process/privilege.h"
 
 bool service_prepare_signer(struct service *service, struct report *report)
 {
@@ -140,12 +141,27 @@ struct service *service_load_quietly(const char *config_file, struct report *rep
     return load(config_file, "stderr", report);
 }
 
+/* What is wrong is told with the rights that the program will have; the configuration is loaded again then.
+ */
+static bool become_user(const char *config_file, struct report *report)
+{
+    report->errors_only = true;
+    struct config *config = config_load(config_file, report);
+    const bool good = config != NULL && privilege_become(config, report);
+    config_release(config);
+    report->errors_only = false;
+    report->warnings = 0;
+    return good;
+}
+
 bool service_check(const char *config_file)
 {
     struct report report = {.problem = report_to_stream, .context = stderr};
-    struct service *service = service_load_quietly(config_file, &report);
+    struct service *service =
+        become_user(config_file, &report) ? service_load_quietly(config_file, &report) : NULL;
     if (service == NULL)
         return false;
+    privilege_warn(service->config, &report);
     account_advise(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, &report);
     if (!log_can_be_opened(service->config->log))
         report_log(service->config, service->config->log, &report);

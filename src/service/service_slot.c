@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "process/privilege.h"
 
 /* Together well under the second that the contract gives: 250 to see it, 500 to wait for stillness. */
 #define WATCH_IDLE_MS 250
@@ -159,6 +160,7 @@ void service_slot_reload(struct service_slot *slot)
     verifier_set_limits(next->verifier, &limits);
     watch_from(slot, next);
     log_loaded(next, "reloaded");
+    privilege_warn(next->config, &report);
     put(slot, next);
 }
 

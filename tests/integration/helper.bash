@@ -32,7 +32,8 @@ own() {
     [[ $EUID -ne 0 ]] || chown -R www-data:www-data "$@"
 }
 
-# Makes DIR with a copy of the program (a web server's user may not reach the repository) and a token.conf.
+# Makes DIR with a copy of the program (a web server's user may not reach the repository) and a token.conf. What root
+# starts becomes www-data.
 make_folder() {
     DIR=$(mktemp -d "${TMPDIR:-/tmp}/token-test.XXXXXX")
     export DIR CONF=$DIR/etc/token.conf
@@ -43,6 +44,7 @@ make_folder() {
     mkdir "$DIR/etc"
     tokenctl init --issuer https://api.example.com/apiops/auth
     configure log "$DIR/log/token.log"
+    [[ $EUID -ne 0 ]] || configure user www-data
     own "$DIR/etc" "$DIR/log" "$DIR/run"
 }
 
@@ -55,6 +57,12 @@ configure() {
     { grep -v "^$1 *=" "$CONF"; printf '%s = %s\n' "$1" "$2"; } >"$CONF.new"
     own "$CONF.new"
     mv "$CONF.new" "$CONF"
+}
+
+# unconfigure KEY
+unconfigure() {
+    sed -i "/^$1 *=/d" "$CONF"
+    own "$CONF"
 }
 
 # add_account ID SECRET [OPTION…]

@@ -120,6 +120,7 @@ keys() {
     rm "$KEYS"
     says 1 'tokenctl key rotate' check
     exits 0 key rotate --alg EdDSA
+    own "$DIR/etc"
     exits 0 check
     broken=$(jq '.keys[0].exp = 1' "$KEYS")
     printf '%s' "$broken" >"$KEYS"

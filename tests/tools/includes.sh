@@ -1,7 +1,7 @@
 #!/bin/bash
 # includes.sh: the direction of the arrows. A file includes from its own folder and from folders below it.
 set -u
-folders=(main tokenctl gateway endpoint oauth http service account token state base)
+folders=(main tokenctl gateway endpoint oauth http service account token state process base)
 declare -A height
 for i in "${!folders[@]}"; do
     height[${folders[i]}]=$((${#folders[@]} - i))

@@ -152,6 +152,12 @@ static const struct {
     const char *text;
     const char *problem; /* "": none */
 } one_problem[] = {
+    {ISSUER "user = nobody-knows\n", "error: token.conf:2: there is no user nobody-knows: make it with "
+                                     "'adduser --system nobody-knows', or name "
+                                     "another\n"},
+    {ISSUER "\ngroup = nobody-knows\n",
+     "error: token.conf:3: there is no group nobody-knows: make it with 'addgroup --system nobody-knows', or "
+     "name another\n"},
     {ISSUER "isuer = x\n", PROBLEM(2, "unknown key 'isuer': is 'issuer' meant?")},
     {ISSUER "Threads = 5\n", PROBLEM(2, "unknown key 'Threads': is 'threads' meant?")},
     {ISSUER "lifetime = 5\n", PROBLEM(2, "unknown key 'lifetime': token.conf(5) has those that are known")},
@@ -326,7 +332,7 @@ static void test_no_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    write_text("token.conf", ISSUER "user = u\ngroup = g\nlog = l\n");
+    write_text("token.conf", ISSUER "audience = a\ntoken_typ = JWT\nlog = l\n");
     struct config *config = NULL;
     long allocations = 0;
     for (; config == NULL && allocations < 1000; allocations++) {

@@ -1,0 +1,89 @@
+#include "process/own_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+enum { LOG_MODE = 0640 };
+
+static bool log_is_file(const struct config *config)
+{
+    return strcmp(config->log, "stderr") != 0 && strcmp(config->log, "syslog") != 0;
+}
+
+void own_files_make_log(const struct config *config, const struct identity *owner)
+{
+    if (!log_is_file(config))
+        return;
+    /* O_EXCL, so that a link which somebody put there is not followed with root's rights. */
+    const int log = open(config->log, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, LOG_MODE);
+    if (log < 0)
+        return;
+    if (fchown(log, owner->user, owner->group) != 0)
+        unlink(config->log);
+    close(log);
+}
+
+/* The outermost folder on the way to `path` that may not be entered; the caller frees. NULL: none is. */
+static char *find_closed_folder(const char *path)
+{
+    char *folder = text_copy(text_of(path));
+    if (folder == NULL)
+        return NULL;
+    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (access(folder, X_OK) != 0)
+            return folder;
+        *slash = '/';
+    }
+    free(folder);
+    return NULL;
+}
+
+/* With the commands that mend it. */
+static void report_denied(const struct config *config, const char *path, int mode, struct report *report)
+{
+    char group[24];
+    snprintf(group, sizeof group, "%lu", (unsigned long)getegid());
+    const char *name = config->group != NULL ? config->group : group;
+    char *closed = find_closed_folder(path);
+    if (closed != NULL)
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "user %s may not enter its folder; run: chgrp %s '%s' && chmod g+x '%s'", config->user,
+                       name, closed, closed);
+    else if (mode == R_OK)
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "user %s may not read it; run: chgrp %s '%s' && chmod g+r '%s'", config->user, name,
+                       path, path);
+    else
+        report_problem(report, SEVERITY_ERROR, path, 0, "user %s may not write it; run: chown -R %s '%s'",
+                       config->user, config->user, path);
+    free(closed);
+}
+
+bool own_files_check(const struct config *config, struct report *report)
+{
+    const struct {
+        const char *path;
+        int mode; /* of access() */
+    } needs[] = {
+        {config->file, R_OK}, {config->accounts, R_OK},
+        {config->keys, R_OK}, {config->state, R_OK | W_OK | X_OK},
+        {config->log, W_OK},
+    };
+    bool good = true;
+    const size_t count = sizeof needs / sizeof *needs - (log_is_file(config) ? 0 : 1);
+    for (size_t i = 0; i < count; i++) {
+        /* What is missing, or wrong in another way, is told where it is loaded. */
+        if (access(needs[i].path, needs[i].mode) == 0 || errno != EACCES)
+            continue;
+        report_denied(config, needs[i].path, needs[i].mode, report);
+        good = false;
+    }
+    return good;
+}

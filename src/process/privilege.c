@@ -1,0 +1,116 @@
+#include "process/privilege.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "process/dump.h"
+#include "process/own_files.h"
+
+static bool fail(const struct config *config, const char *what, const char *why, struct report *report)
+{
+    const bool is_user = config->user != NULL;
+    report_problem(report, SEVERITY_ERROR, config->file, 0, "%s %s: %s%s", is_user ? "user" : "group",
+                   is_user ? config->user : config->group, what, why);
+    return false;
+}
+
+/* Whom the configuration names; what it does not name stays as it is. */
+static bool find_target(const struct config *config, struct identity *target)
+{
+    *target = (struct identity){geteuid(), getegid()};
+    if (config->user != NULL && !identity_find_user(config->user, target))
+        return false;
+    return config->group == NULL || identity_find_group(config->group, &target->group);
+}
+
+/* --- What is to belong to whom --- */
+
+static bool is_member(gid_t group)
+{
+    return group == getegid() || group_member(group);
+}
+
+struct identity privilege_owner(const struct config *config)
+{
+    struct identity target;
+    struct identity owner = {IDENTITY_NO_USER, IDENTITY_NO_GROUP};
+    if ((config->user == NULL && config->group == NULL) || !find_target(config, &target))
+        return owner;
+    if (geteuid() == 0)
+        owner.user = target.user;
+    if (geteuid() == 0 || (config->group != NULL && is_member(target.group)))
+        owner.group = target.group;
+    return owner;
+}
+
+/* --- The change --- */
+
+static bool become(const struct config *config, const struct identity *target)
+{
+    const int result =
+        config->user != NULL ? initgroups(config->user, target->group) : setgroups(1, &target->group);
+    return result == 0 && setresgid(target->group, target->group, target->group) == 0 &&
+           setresuid(target->user, target->user, target->user) == 0;
+}
+
+/* Trusts no return value: a kernel, or what stands before it, may have left something behind. */
+static bool is_for_good(const struct identity *target)
+{
+    uid_t user[3];
+    gid_t group[3];
+    if (getresuid(&user[0], &user[1], &user[2]) != 0 || getresgid(&group[0], &group[1], &group[2]) != 0)
+        return false;
+    for (int i = 0; i < 3; i++) {
+        if (user[i] != target->user || group[i] != target->group)
+            return false;
+    }
+    return target->user == 0 || (setresuid(0, 0, 0) != 0 && setresgid(0, 0, 0) != 0);
+}
+
+bool privilege_become(const struct config *config, struct report *report)
+{
+    struct identity target;
+    if (geteuid() != 0 || (config->user == NULL && config->group == NULL))
+        return true;
+    if (!find_target(config, &target))
+        return fail(config, "the user or the group is there no more", "", report);
+    if (!become(config, &target))
+        return fail(config, "cannot become it: ", strerror(errno), report);
+    if (!is_for_good(&target))
+        return fail(config, "became it, but could go back to root; so it does not start", "", report);
+    if (!dump_forbid())
+        return fail(config, "core dumps cannot be forbidden: ", strerror(errno), report);
+    return own_files_check(config, report);
+}
+
+bool privilege_drop(const struct config *config, struct report *report)
+{
+    const struct identity owner = privilege_owner(config);
+    if (geteuid() == 0 && owner.group != IDENTITY_NO_GROUP)
+        own_files_make_log(config, &owner);
+    return privilege_become(config, report);
+}
+
+/* --- What is told --- */
+
+void privilege_warn(const struct config *config, struct report *report)
+{
+    struct identity target;
+    if (!find_target(config, &target))
+        return;
+    if (target.user != geteuid())
+        report_problem(report, SEVERITY_WARNING, config->file, 0,
+                       "user = %s is without effect: only root can become another; start it anew, as root or "
+                       "as %s",
+                       config->user, config->user);
+    else if (target.user == 0)
+        report_problem(report, SEVERITY_WARNING, config->file, 0,
+                       "it runs as root, and so would whoever breaks into it: add a line as 'user = token'");
+    if (config->group != NULL && !is_member(target.group))
+        report_problem(report, SEVERITY_WARNING, config->file, 0,
+                       "group = %s is without effect: only root can join one; start it anew, as root or in "
+                       "that group",
+                       config->group);
+}

@@ -1,0 +1,224 @@
+# Whom the program runs as, what the kernel still does for it, and what it says of that. Most of it can only be tried by
+# root.
+
+load helper
+load requests
+
+setup() {
+    make_folder
+    add_account demo demo-secret
+    SOCKET=$DIR/run/token.sock
+    export TOKEN_CONF=$CONF
+}
+
+teardown() {
+    show_logs
+    remove_folder
+}
+
+only_as_root() {
+    [[ $EUID -eq 0 ]] || skip 'only root can become another user'
+}
+
+# The folder as `tokenctl init` leaves it to root, and what the README has root do then.
+belongs_to_root() {
+    chown -R root:root "$DIR/etc" "$DIR/log"
+    chmod 0755 "$DIR/run"
+    chown root:root "$DIR/run"
+}
+
+let_in() {
+    chgrp "$1" "$DIR/etc/accounts" "$DIR/etc/keys.jwks"
+    chmod 0640 "$DIR/etc/accounts" "$DIR/etc/keys.jwks"
+    chown -R www-data "$DIR/etc/state"
+}
+
+fastcgi() {
+    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token QUERY_STRING= \
+        CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#2} REMOTE_ADDR=127.0.0.1 \
+        timeout "$PATIENCE" cgi-fcgi -bind -connect "$1" <<<"$2"
+}
+
+issues() {
+    [[ $(fastcgi "$SOCKET" "$GRANT&client_id=demo&client_secret=${1:-demo-secret}") == *access_token* ]]
+}
+
+start_listening() {
+    start token.fcgi "$@" "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until "answers on $SOCKET" issues
+}
+
+# status FIELD: of the running program, as /proc/PID/status has it.
+status() {
+    sed -n "s/^$1:[[:space:]]*//p" "/proc/$(pid_of token.fcgi)/status" | tr '\t' ' ' | sed 's/ *$//'
+}
+
+# is FIELD VALUE
+is() {
+    [[ $(status "$1") == "$2" ]] || fail "$1 is '$(status "$1")' instead of '$2'"
+}
+
+# refuses STATUS WORDS COMMAND…
+refuses() {
+    local expected=$1 words=$2
+    shift 2
+    run timeout "$PATIENCE" "$@"
+    [[ $status -eq $expected ]] || fail "exit status $status instead of $expected: $output"
+    [[ $output == *"$words"* ]] || fail "'$words' is not in: $output"
+}
+
+is_in_log() {
+    grep -q -- "$1" "$DIR/log/token.log"
+}
+
+@test "user: everything of root is gone before the first request" {
+    only_as_root
+    belongs_to_root
+    let_in www-data
+    local user group
+    user=$(id -u www-data) group=$(id -g www-data)
+    start_listening
+    is Uid "$user $user $user $user"
+    is Gid "$group $group $group $group"
+    is Groups "$(id -G www-data)"
+    is CapEff 0000000000000000
+    is CapPrm 0000000000000000
+    [[ $(stat -c '%U %G %a' "$SOCKET") == 'www-data www-data 660' ]]
+    [[ $(stat -c '%U %G %a' "$DIR/log/token.log") == 'www-data www-data 640' ]]
+    ! is_in_log 'runs as root' || fail 'it says that it runs as root'
+}
+
+@test "user and group: the group is that of the socket, too" {
+    only_as_root
+    belongs_to_root
+    let_in daemon
+    configure group daemon
+    start_listening
+    is Gid "$(id -g daemon | awk '{ print $1, $1, $1, $1 }' )"
+    [[ $(stat -c '%U %G %a' "$SOCKET") == 'www-data daemon 660' ]]
+}
+
+@test "group alone: root stays, and it says so" {
+    only_as_root
+    unconfigure user
+    configure group daemon
+    start_listening
+    is Uid '0 0 0 0'
+    is Groups "$(getent group daemon | cut -d : -f 3)"
+    [[ $(stat -c '%U %G %a' "$SOCKET") == 'root daemon 660' ]]
+    is_in_log 'warn .*runs as root'
+}
+
+@test "reloading works when root is gone: SIGHUP, accounts, keys, and the log opened again" {
+    only_as_root
+    belongs_to_root
+    let_in www-data
+    chown www-data "$DIR/log"
+    start_listening
+    configure token_lifetime 77
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reload' is_in_log reloaded
+    tokenctl passwd demo <<<another-secret
+    wait_until 'the new secret' issues another-secret
+    tokenctl key rotate
+    wait_until 'the new keys' is_in_log 'keys.jwks: 1 account lines, 2 keys'
+    mv "$DIR/log/token.log" "$DIR/log/token.log.1"
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the new log' test -s "$DIR/log/token.log"
+    issues another-secret
+    is_in_log outcome=issued
+}
+
+@test "what the user may not read or write is told at the start and by -t, with what mends it" {
+    only_as_root
+    belongs_to_root
+    let_in www-data
+    chmod 0600 "$DIR/etc/keys.jwks"
+    refuses 1 "keys.jwks: user www-data may not read it; run: chgrp " "$DIR/token.fcgi" -l "$SOCKET"
+    refuses 1 "keys.jwks: user www-data may not read it; run: chgrp " "$DIR/token.fcgi" -t
+    refuses 1 "keys.jwks: user www-data may not read it; run: chgrp " "$TOKENCTL" -c "$CONF" check
+    let_in www-data
+    chown root "$DIR/etc/state"
+    refuses 1 "run: chown -R www-data '$DIR/etc/state'" "$DIR/token.fcgi" -l "$SOCKET"
+    let_in www-data
+    rm -f "$DIR/log/token.log"
+    : >"$DIR/log/token.log"
+    refuses 1 "run: chown -R www-data '$DIR/log/token.log'" "$DIR/token.fcgi" -l "$SOCKET"
+    rm "$DIR/log/token.log"
+    chmod 0700 "$DIR/etc"
+    refuses 1 "may not enter its folder; run: chgrp $(id -g www-data) '$DIR/etc' && chmod g+x" "$DIR/token.fcgi" -l "$SOCKET"
+    chmod 0755 "$DIR/etc"
+    start_listening
+}
+
+@test "root without a user: a warning at the start, and by -t" {
+    only_as_root
+    unconfigure user
+    start_listening
+    is_in_log 'warn .*token.conf: it runs as root'
+    run "$DIR/token.fcgi" -t
+    [[ $status -eq 0 && $output == *"warning: $CONF: it runs as root"* ]] || fail "$output"
+}
+
+@test "a user that cannot be taken on is a warning, one's own is none" {
+    only_as_root
+    own "$DIR"
+    configure user daemon
+    start_listening setpriv --reuid www-data --regid www-data --init-groups
+    is_in_log 'warn .*token.conf: user = daemon is without effect'
+    configure user www-data
+    configure group www-data
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reload' is_in_log reloaded
+    run setpriv --reuid www-data --regid www-data --init-groups "$DIR/token.fcgi" -t
+    [[ $status -eq 0 && $output != *warning:* ]] || fail "$output"
+    [[ $(grep -c 'without effect' "$DIR/log/token.log") -eq 1 ]]
+}
+
+@test "a user or group that there is not is an error, with its line" {
+    configure user nobody-knows
+    refuses 1 'token.conf:' "$DIR/token.fcgi" -t
+    refuses 1 'there is no user nobody-knows' "$DIR/token.fcgi" -l "$SOCKET"
+    unconfigure user
+    configure group nobody-knows
+    refuses 1 'there is no group nobody-knows' "$DIR/token.fcgi" -t
+    [[ ! -e $SOCKET ]]
+}
+
+# cgi BODY: one request of plain CGI.
+cgi() {
+    env -i "PATH=$PATH" "TOKEN_CONF=$CONF" GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth \
+        PATH_INFO=/token CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#1} REMOTE_ADDR=127.0.0.1 \
+        "$DIR/token.fcgi" <<<"$1"
+}
+
+@test "plain CGI: root becomes the user as well" {
+    only_as_root
+    belongs_to_root
+    let_in www-data
+    [[ $(cgi "$GRANT&client_id=demo&client_secret=demo-secret") == *access_token* ]]
+    [[ $(stat -c '%U %G %a' "$DIR/log/token.log") == 'www-data www-data 640' ]]
+    chmod 0600 "$DIR/etc/keys.jwks"
+    run cgi "$GRANT&client_id=demo&client_secret=demo-secret"
+    [[ $output == *'Status: 500'* && $output == *'keys.jwks: user www-data may not read it'* ]] || fail "$output"
+}
+
+@test "it cannot be dumped: no core file, no debugger but root's" {
+    local pid
+    start_listening
+    pid=$(pid_of token.fcgi)
+    # What cannot be dumped is root's in /proc.
+    [[ $(stat -c %u "/proc/$pid/mem") -eq 0 ]]
+    grep -qE '^Max core file size +0 +0 ' "/proc/$pid/limits"
+    if [[ $EUID -eq 0 ]]; then
+        is Uid "$(id -u www-data | awk '{ print $1, $1, $1, $1 }')"
+        ! setpriv --reuid www-data --regid www-data --clear-groups head -c 1 "/proc/$pid/environ" || fail "it can be read"
+    fi
+}
+
+@test "a folder that everybody can write is a warning" {
+    chmod 0777 "$DIR/etc"
+    run "$DIR/token.fcgi" -t
+    [[ $status -eq 0 && $output == *"keys.jwks: its folder, mode 0777, lets everybody replace it; run: chmod o-w "* ]] ||
+        fail "$output"
+}
