@@ -34,6 +34,8 @@ ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) -fPIE $(CFLAGS) \
 ALL_LDFLAGS := -pthread -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl$(comma)--as-needed $(LDFLAGS) \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 LIBS     := -linih -ljson-c -lcrypt -lcrypto
+# Linked statically: the responder uses it once, and a CGI process, which does not, would have to load it each time.
+SECCOMP  ?= -Wl$(comma)-Bstatic -lseccomp -Wl$(comma)-Bdynamic
 
 # Every room is in one archive, so that each program links only what it uses.
 ROOMS    := gateway endpoint oauth http service account token process base
@@ -58,7 +60,7 @@ all: $(FCGI) $(TOKENCTL)
 
 $(FCGI): $(BUILD)/obj/main.o $(ARCHIVE)
 	$(SAY) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(SECCOMP) $(LIBS)
 
 $(TOKENCTL): $(CTL_OBJ) $(ARCHIVE)
 	$(SAY) LINK $@
@@ -82,7 +84,7 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 $(BUILD)/unit/%: tests/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(SAY) TEST $@
-	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka -lfcgi $(LIBS)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka -lfcgi $(SECCOMP) $(LIBS)
 
 .SECONDARY: $(FUZZ_OBJ)
 $(BUILD)/obj/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags

@@ -12,6 +12,7 @@
 #include "gateway/responder.h"
 #include "process/dump.h"
 #include "process/privilege.h"
+#include "process/sandbox.h"
 #include "version.h"
 
 #define EXIT_USAGE 2
@@ -40,7 +41,10 @@ static struct service *prepare(const struct config *config, struct report *repor
         return NULL;
     struct report to_log = {.problem = log_problem, .context = service->log};
     privilege_warn(service->config, &to_log);
-    return service;
+    if (sandbox_enter(service->config, report))
+        return service;
+    service_release(service);
+    return NULL;
 }
 
 static int serve(const struct config *config, const char *address, struct report *report)

@@ -33,6 +33,11 @@ let_in() {
     chown -R www-data "$DIR/etc/state"
 }
 
+# In a build with a sanitizer there is no sandbox.
+has_sandbox() {
+    ! grep -qaE '__(asan|tsan)_init' "$FCGI"
+}
+
 fastcgi() {
     env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token QUERY_STRING= \
         CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#2} REMOTE_ADDR=127.0.0.1 \
@@ -214,6 +219,33 @@ cgi() {
         is Uid "$(id -u www-data | awk '{ print $1, $1, $1, $1 }')"
         ! setpriv --reuid www-data --regid www-data --clear-groups head -c 1 "/proc/$pid/environ" || fail "it can be read"
     fi
+}
+
+@test "the sandbox is there unless the configuration says no" {
+    has_sandbox || skip 'a build with a sanitizer has none'
+    start_listening
+    is Seccomp 2
+    is NoNewPrivs 1
+    stop token.fcgi
+    configure sandbox no
+    start_listening
+    is Seccomp 0
+}
+
+@test "in the sandbox it removes its socket, logs by syslog, and verifies many passwords at once" {
+    local i
+    configure log syslog
+    start_listening
+    for ((i = 0; i < 12; i++)); do
+        start "request$i" fastcgi "$SOCKET" "$GRANT&client_id=demo&client_secret=wrong$i"
+    done
+    for ((i = 0; i < 12; i++)); do
+        wait "$(pid_of "request$i")"
+        rm "$DIR/pids/request$i"
+        grep -q 'Bad credentials' "$DIR/log/request$i.log" || fail "$(cat "$DIR/log/request$i.log")"
+    done
+    stop token.fcgi
+    [[ ! -e $SOCKET ]]
 }
 
 @test "a folder that everybody can write is a warning" {

@@ -1,0 +1,415 @@
+#include "process/sandbox.h"
+
+#include "fixture.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "failing_malloc.h"
+
+/* Each action is tried in a process of its own, in the sandbox. It returns 0 or an errno. */
+typedef int action(void);
+
+enum { NOT_ENTERED = 200, TIME_LIMIT = 60 };
+
+static const struct config on = {.file = "token.conf", .sandbox = true};
+
+static int error_of(long result)
+{
+    return result < 0 ? errno : 0;
+}
+
+/* What became of it, as waitpid() tells. */
+static int try_in_sandbox(action *act)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct collected collected;
+        alarm(TIME_LIMIT);
+        if (!sandbox_enter(&on, collect(&collected)))
+            _exit(NOT_ENTERED);
+        _exit(act());
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* A build with a sanitizer has none; valgrind writes and executes memory itself, and so cannot be in one. */
+static void skip_without_sandbox(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip();
+#endif
+    skip_unless_malloc_fails();
+}
+
+/* --- Refused --- */
+
+static int execute(void)
+{
+    char *const arguments[] = {"true", NULL};
+    return error_of(execve("/bin/true", arguments, arguments + 1));
+}
+
+static int execute_descriptor(void)
+{
+    return error_of(syscall(SYS_execveat, AT_FDCWD, "/bin/true", NULL, NULL, 0));
+}
+
+static int make_process(void)
+{
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    return error_of(child);
+}
+
+static int make_process_anew(void)
+{
+    const long child = syscall(SYS_clone3, NULL, 0);
+    return error_of(child);
+}
+
+static int trace(void)
+{
+    return error_of(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+}
+
+static int read_other_memory(void)
+{
+    return error_of(syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 0));
+}
+
+static int internet(void)
+{
+    return error_of(socket(AF_INET, SOCK_STREAM, 0));
+}
+
+static int internet_6(void)
+{
+    return error_of(socket(AF_INET6, SOCK_DGRAM, 0));
+}
+
+static int netlink(void)
+{
+    return error_of(socket(AF_NETLINK, SOCK_RAW, 0));
+}
+
+static int listen_anew(void)
+{
+    return error_of(listen(STDIN_FILENO, 1));
+}
+
+static int open_to_write(void)
+{
+    return error_of(open("file", O_WRONLY));
+}
+
+static int open_to_empty(void)
+{
+    return error_of(open("file", O_RDWR | O_CREAT | O_TRUNC, 0600));
+}
+
+static int open_to_empty_by_reading(void)
+{
+    return error_of(open("file", O_RDONLY | O_TRUNC));
+}
+
+static int make_file(void)
+{
+    return error_of(open("new", O_WRONLY | O_CREAT, 0600));
+}
+
+static int link_file(void)
+{
+    return error_of(link("file", "other"));
+}
+
+static int make_folder(void)
+{
+    return error_of(mkdir("folder", 0700));
+}
+
+static int change_mode(void)
+{
+    return error_of(chmod("file", 0777));
+}
+
+static int write_and_execute(void)
+{
+    const void *memory =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? errno : 0;
+}
+
+static int execute_what_was_written(void)
+{
+    void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return error_of(mprotect(memory, 4096, PROT_READ | PROT_EXEC));
+}
+
+static int end_another(void)
+{
+    return error_of(kill(getppid(), 0));
+}
+
+static int end_another_thread(void)
+{
+    return error_of(syscall(SYS_tgkill, getppid(), getppid(), 0));
+}
+
+static int become_root(void)
+{
+    return error_of(syscall(SYS_setresuid, 0, 0, 0));
+}
+
+static int raise_limit(void)
+{
+    const struct rlimit limit = {1, 1};
+    return error_of(setrlimit(RLIMIT_CORE, &limit));
+}
+
+static int be_dumpable(void)
+{
+    return error_of(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+}
+
+static int ring(void)
+{
+    return error_of(syscall(SYS_io_uring_setup, 1, NULL));
+}
+
+static const struct {
+    const char *name;
+    action *act;
+} refused[] = {
+    {"execve", execute},
+    {"execveat", execute_descriptor},
+    {"fork", make_process},
+    {"clone3", make_process_anew},
+    {"ptrace", trace},
+    {"process_vm_readv", read_other_memory},
+    {"socket(AF_INET)", internet},
+    {"socket(AF_INET6)", internet_6},
+    {"socket(AF_NETLINK)", netlink},
+    {"listen", listen_anew},
+    {"open to write", open_to_write},
+    {"open to empty", open_to_empty},
+    {"open to read and to empty", open_to_empty_by_reading},
+    {"open to make", make_file},
+    {"link", link_file},
+    {"mkdir", make_folder},
+    {"chmod", change_mode},
+    {"mmap to write and execute", write_and_execute},
+    {"mprotect to execute", execute_what_was_written},
+    {"kill", end_another},
+    {"tgkill of another", end_another_thread},
+    {"setresuid", become_root},
+    {"setrlimit", raise_limit},
+    {"prctl", be_dumpable},
+    {"io_uring_setup", ring},
+};
+
+static void test_refused(void **state)
+{
+    (void)state;
+    skip_without_sandbox();
+    write_text("file", "kept");
+    for (size_t i = 0; i < ROWS(refused); i++) {
+        const int status = try_in_sandbox(refused[i].act);
+        check_row(WIFEXITED(status), "did not end", i, refused[i].name);
+        check_row(WEXITSTATUS(status) == ENOSYS, strerror(WEXITSTATUS(status)), i, refused[i].name);
+    }
+    char text[8];
+    assert_string_equal(read_text("file", text, sizeof text), "kept");
+    assert_int_not_equal(access("new", F_OK), 0);
+}
+
+/* --- Permitted --- */
+
+static int read_file(void)
+{
+    struct stat status;
+    char byte;
+    const int file = open("file", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (file < 0 || fstat(file, &status) != 0 || stat("file", &status) != 0 || read(file, &byte, 1) != 1)
+        return errno;
+    return error_of(close(file));
+}
+
+static int append_to_log(void)
+{
+    const int log = open("log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    return log >= 0 && write(log, "a line\n", 7) == 7 ? 0 : errno;
+}
+
+static int keep_state(void)
+{
+    const int data = open("data", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    const int meta = open("data", O_WRONLY | O_DSYNC | O_CLOEXEC);
+    if (data < 0 || meta < 0 || ftruncate(data, 8192) != 0 || pwrite(meta, "x", 1, 0) != 1)
+        return errno;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    char *map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, data, 0);
+    if (map == MAP_FAILED || fcntl(data, F_SETLK, &lock) != 0)
+        return errno;
+    map[0] = 'y';
+    return msync(map, 8192, MS_SYNC) == 0 && fdatasync(data) == 0 ? 0 : errno;
+}
+
+/* As base/file_replace.c does it, and the end of a socket. */
+static int replace_file(void)
+{
+    const int file = open("one", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return file >= 0 && fchmod(file, 0640) == 0 && fsync(file) == 0 && rename("one", "two") == 0 &&
+                   unlink("two") == 0
+               ? 0
+               : errno;
+}
+
+static int talk_to_syslog(void)
+{
+    const struct sockaddr_un nowhere = {.sun_family = AF_UNIX, .sun_path = "/nonexistent/log"};
+    const int talker = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (talker < 0)
+        return errno;
+    return connect(talker, (const struct sockaddr *)&nowhere, sizeof nowhere) != 0 && errno == ENOENT ? 0
+                                                                                                      : errno;
+}
+
+static void *work(void *unused)
+{
+    (void)unused;
+    enum { MUCH = 32 << 20 };
+    char *memory = calloc(1, MUCH);
+    static const bool good = true;
+    if (memory == NULL || setpriority(PRIO_PROCESS, (id_t)gettid(), 5) != 0)
+        return NULL;
+    memory[MUCH - 1] = 1;
+    free(memory);
+    return (void *)&good;
+}
+
+static int run_threads(void)
+{
+    for (int i = 0; i < 8; i++) {
+        pthread_t thread;
+        void *result = NULL;
+        const int error = pthread_create(&thread, NULL, work, NULL);
+        if (error != 0)
+            return error;
+        pthread_join(thread, &result);
+        if (result == NULL)
+            return ENOMEM;
+    }
+    return 0;
+}
+
+static int wait_a_moment(void)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    errno = 0;
+    if (sigtimedwait(&set, NULL, &moment) >= 0 || errno != EAGAIN)
+        return errno;
+    return nanosleep(&moment, NULL) == 0 && sched_yield() == 0 ? 0 : errno;
+}
+
+static int look_at_limits(void)
+{
+    struct rlimit limit;
+    cpu_set_t cpus;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? 0 : errno;
+}
+
+static const struct {
+    const char *name;
+    action *act;
+} permitted[] = {
+    {"read a file", read_file},       {"append to the log", append_to_log}, {"keep state", keep_state},
+    {"replace a file", replace_file}, {"talk to syslog", talk_to_syslog},   {"run threads", run_threads},
+    {"wait", wait_a_moment},          {"look at limits", look_at_limits},
+};
+
+static void test_permitted(void **state)
+{
+    (void)state;
+    skip_without_sandbox();
+    write_text("file", "kept");
+    for (size_t i = 0; i < ROWS(permitted); i++) {
+        const int status = try_in_sandbox(permitted[i].act);
+        check_row(WIFEXITED(status), "did not end", i, permitted[i].name);
+        check_row(WEXITSTATUS(status) == 0, strerror(WEXITSTATUS(status)), i, permitted[i].name);
+    }
+}
+
+static int crash(void)
+{
+    abort();
+}
+
+/* An assertion that fails ends it as everywhere. */
+static void test_abort(void **state)
+{
+    (void)state;
+    skip_without_sandbox();
+    const int status = try_in_sandbox(crash);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static void test_off(void **state)
+{
+    (void)state;
+    struct collected collected;
+    const struct config off = {.file = "token.conf", .sandbox = false};
+    assert_true(sandbox_enter(&off, collect(&collected)));
+    assert_string_equal(collected.text, "");
+    assert_int_equal(prctl(PR_GET_SECCOMP, 0, 0, 0, 0), 0);
+    assert_int_equal(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
+}
+
+static int enter_without_memory(void)
+{
+    struct collected collected;
+    struct report *report = collect(&collected);
+    allocations_left = 0;
+    const bool entered = sandbox_enter(&on, report);
+    allocations_left = -1;
+    const char *expected = "error: token.conf: the kernel refuses the sandbox: Cannot allocate memory; "
+                           "'sandbox = no' does without it\n";
+    return !entered && strcmp(collected.text, expected) == 0 ? 0 : 1;
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    skip_without_sandbox();
+    assert_int_equal(enter_without_memory(), 0);
+    assert_int_equal(prctl(PR_GET_SECCOMP, 0, 0, 0, 0), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_permitted), cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_off),     cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests_name("sandbox", tests, enter_folder, leave_folder);
+}
