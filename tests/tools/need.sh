@@ -20,10 +20,20 @@ is_there() {
     esac
 }
 
+# is_of SETS SET…: whether one of a package's sets, separated by commas, is asked for.
+is_of() {
+    local sets=,$1, set
+    shift
+    for set in "$@"; do
+        [[ $sets != *",$set,"* ]] || return 0
+    done
+    return 1
+}
+
 list_missing() {
-    local package set witness
-    while read -r package set witness; do
-        [[ " $* " != *" $set "* ]] || is_there "$package" "$witness" || printf '%s\n' "$package"
+    local package sets witness
+    while read -r package sets witness; do
+        ! is_of "$sets" "$@" || is_there "$package" "$witness" || printf '%s\n' "$package"
     done < <(grep -v -e '^#' -e '^$' "$here/packages")
 }
 
