@@ -2,6 +2,7 @@
 # make check      all tests, counted                 make lint       format, static analysis, direction of includes
 # make install    PREFIX, DESTDIR, sysconfdir        make check-slow the tests again under sanitizers and valgrind
 # make fuzz       each parser of foreign bytes for FUZZ_SECONDS (60), or the one that FUZZ names
+# make bench      how fast it is, beside what; SECTIONS="floor flood": some of it, BENCH_SECONDS (3): a measurement
 #
 # SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own under build/.
 
@@ -142,6 +143,27 @@ fuzz:
 	@$(MAKE) $(JOBS) CC=clang SANITIZE=fuzzer-no-link,address,undefined BUILD=build/fuzz fuzzers
 	@tests/tools/fuzz.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
+# What the program is measured against, and with. An object that is named comes before the archive, so that
+# constant_gateway's own route_request() is the one that its gateway calls.
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/bin/%,$(filter-out %/fcgi_request.c,$(wildcard tests/bench/*.c)))
+$(addprefix $(BUILD)/bench/bin/,fcgi_load first_answer half_requests process_times): $(BUILD)/bench/bin/fcgi_request.o
+.PRECIOUS: $(BUILD)/bench/bin/%.o
+$(BUILD)/bench/bin/%.o: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/bench/bin/%: $(BUILD)/bench/bin/%.o $(ARCHIVE)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) -lfcgi $(LIBS)
+
+.PHONY: bench
+bench:
+	@$(NEED) build bench
+	@$(MAKE) $(JOBS) all bench-programs
+	@CC="$(CC)" FCGI=$(abspath $(FCGI)) TOKENCTL=$(abspath $(TOKENCTL)) \
+	    tests/bench/bench.sh $(BUILD)/bench $(SECTIONS)
+.PHONY: bench-programs
+bench-programs: $(BENCHES)
+
 .PHONY: lint
 lint:
 	@$(NEED) build lint
@@ -187,4 +209,4 @@ clean:
 .PHONY: FORCE
 FORCE:
 
--include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/unit/*.d)
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/unit/*.d $(BUILD)/bench/bin/*.d)

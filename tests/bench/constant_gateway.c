@@ -1,4 +1,5 @@
 /* The constant through our own gateway: this file's route_request() stands in for that of src/endpoint. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ void route_failed(struct http_response *response)
 int main(void)
 {
     responder_block_signals();
-    struct report report = {.problem = report_to_stream, .context = NULL};
+    struct report report = {.problem = report_to_stream, .context = stderr};
     struct service *service = service_load(config_path(NULL), &report);
     return service != NULL ? responder_serve(STDIN_FILENO, NULL, service) : EXIT_FAILURE;
 }

@@ -1,0 +1,70 @@
+# A signed token for a credential that is remembered, beside an ordinary libfcgi program that answers a constant, and
+# beside the same constant through the program's own gateway.
+
+# The programs in turn: straight on the socket, behind nginx with kept connections, behind lighttpd.
+PROGRAMS=(token es256 gateway threads)
+
+proven_round() {
+    local program
+    for program in "${PROGRAMS[@]}"; do
+        use "$program"
+        measure "$program.socket" "$BIN/fcgi_load" "$SOCKET" "$BENCH_SECONDS" 16 "$DEMO"
+    done
+    for program in "${PROGRAMS[@]}"; do
+        use "$program"
+        measure "$program.nginx" wrk_line -c64 -d"$WHOLE_SECONDS" "$URL" -- "$DEMO"
+    done
+    for program in "${PROGRAMS[@]}"; do
+        use "$program.lighttpd"
+        measure "$program.lighttpd" wrk_line -c64 -d"$WHOLE_SECONDS" "$URL" -- "$DEMO"
+    done
+}
+
+proven_stands() {
+    local program
+    local -A binary=([token]=$TOKEN_FCGI [es256]=$TOKEN_FCGI [gateway]=$BIN/constant_gateway [threads]=$BIN/constant_threads)
+    for program in "${PROGRAMS[@]}"; do
+        for server in nginx lighttpd; do
+            local stand=$program
+            [[ $server == nginx ]] || stand+=.lighttpd
+            make_stand "$stand" "${binary[$program]}"
+            [[ $program != es256 ]] || tokenctl key rotate --alg ES256 >/dev/null
+            [[ $server == nginx ]] || server+=-fastcgi
+            serve_web "$stand" "$server"
+            measure warm-up wrk_line -c64 -d1 "$URL" -- "$DEMO"
+        done
+    done
+}
+
+# beside WAY OTHER WHAT [RELATION BOUND]
+beside() {
+    local way=$1 other=$2 what=$3
+    shift 3
+    row "$what" "$(median "token.$way.rate")" "$(median "$other.$way.rate")" 1/s "$@"
+}
+
+cpu_beside() {
+    row "  CPU time a request" "$(median "token.$1.cpu")" "$(median "$2.$1.cpu")" us
+}
+
+section_proven() {
+    local way
+    proven_stands
+    rounds proven_round
+    beside socket gateway 'on the socket; a constant through our gateway' '>=' 0.60
+    cpu_beside socket gateway
+    beside socket threads 'on the socket; a constant by a thread a connection'
+    cpu_beside socket threads
+    beside nginx threads 'behind nginx; a constant by a thread a connection' '>=' 1.0
+    cpu_beside nginx threads
+    beside nginx gateway 'behind nginx; a constant through our gateway' '>=' 0.90
+    cpu_beside nginx gateway
+    beside lighttpd threads 'behind lighttpd; a constant by a thread a connection' '>=' 0.90
+    cpu_beside lighttpd threads
+    beside lighttpd gateway 'behind lighttpd; a constant through our gateway' '>=' 0.90
+    cpu_beside lighttpd gateway
+    for way in socket nginx lighttpd; do
+        row "ES256, $way; HS256" "$(median "es256.$way.rate")" "$(median "token.$way.rate")" 1/s
+        row '  CPU time a request' "$(median "es256.$way.cpu")" "$(median "token.$way.cpu")" us
+    done
+}
