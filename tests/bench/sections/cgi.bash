@@ -23,7 +23,7 @@ cgi_round() {
         -- "$DIR/token.fcgi" -c "$(conf_of small)" -- "$BIN/constant_cgi")
     sample cgi "${took[0]}"
     sample constant "${took[1]}"
-    sample crypt "$(field us "$("$BIN/crypt_loop" "${HASHES[md5crypt]}" secret 0.2 1)")"
+    sample crypt "$(field cpu_us "$("$BIN/crypt_loop" "${HASHES[md5crypt]}" secret 0.2 1)")"
 }
 
 # What the last of a million lines takes more than the last of two.

@@ -9,7 +9,7 @@ section_once() {
     configure verify_cache_ttl 86400
     serve_socket
     pid=$(program_pid)
-    took=$(field us "$("$BIN/crypt_loop" "${HASHES[yescrypt]}" secret "$BENCH_SECONDS" 1)")
+    took=$(field cpu_us "$("$BIN/crypt_loop" "${HASHES[yescrypt]}" secret "$BENCH_SECONDS" 1)")
     i=0
     for connections in 1 64; do
         before=$(cpu_us "$pid")
