@@ -97,6 +97,16 @@ static void sleep_for_a_tick(struct crew *crew)
     pthread_mutex_lock(&crew->mutex);
 }
 
+/* Under the mutex, which it gives back meanwhile. A thread that took an event before it could see that the
+ * governor sleeps is seen here. */
+static void sleep_until_work(struct crew *crew)
+{
+    atomic_store(&crew->asleep, true);
+    if (atomic_load(&crew->waiting) >= atomic_load(&crew->engaged))
+        pthread_cond_wait(&crew->work, &crew->mutex);
+    atomic_store(&crew->asleep, false);
+}
+
 /* Under the mutex. Returns whether nothing is in hand. */
 static bool look_after(struct crew *crew)
 {
@@ -116,9 +126,7 @@ static void *govern(void *context)
         if (quiet < QUIET_TICKS) {
             sleep_for_a_tick(crew);
         } else {
-            atomic_store(&crew->asleep, true);
-            pthread_cond_wait(&crew->work, &crew->mutex);
-            atomic_store(&crew->asleep, false);
+            sleep_until_work(crew);
         }
         quiet = look_after(crew) ? quiet + 1 : 0;
     }

@@ -3,6 +3,7 @@
 #include <fastcgi.h>
 #include <fcgiapp.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "endpoint/route.h"
 #include "gateway/cgi_env.h"
@@ -49,7 +50,8 @@ static void refuse_role(FCGX_Request *fcgi, const struct service *service)
     fcgi->keepConnection = 0;
 }
 
-static void respond(FCGX_Request *fcgi, const struct service *service)
+/* Returns whether all of the input was read. */
+static bool respond(FCGX_Request *fcgi, const struct service *service)
 {
     const struct gateway gateway = {
         .variable = parameter, .read = read_input, .context = fcgi, .input_ends = true};
@@ -58,12 +60,24 @@ static void respond(FCGX_Request *fcgi, const struct service *service)
 
     gateway_read(&gateway, (size_t)service->config->max_body, &request);
     /* What is left unread would be parsed as the next request's records: a body could forge a request. */
-    if (!request.drained || FCGX_GetError(fcgi->in) != 0)
+    const bool drained = request.drained && FCGX_GetError(fcgi->in) == 0;
+    if (!drained)
         fcgi->keepConnection = 0;
     route_request(service, &request.http, &response);
     write_answer(fcgi, &response);
     json_object_put(response.body);
     gateway_request_clear(&request);
+    return drained;
+}
+
+/* libfcgi waits for the peer before it closes, lest input that nobody has read makes the kernel drop the
+ * answer. Where there is none it would be a thread's time for nothing. */
+static void close_connection(FCGX_Request *fcgi, bool drained)
+{
+    const int descriptor = fcgi->ipcFd;
+    FCGX_Free(fcgi, !drained);
+    if (drained && descriptor >= 0)
+        close(descriptor);
 }
 
 bool fastcgi_answer(const struct fastcgi_connection *connection)
@@ -78,8 +92,9 @@ bool fastcgi_answer(const struct fastcgi_connection *connection)
     }
 
     struct service *service = service_slot_hold(connection->slot);
+    bool drained = false;
     if (fcgi.role == FCGI_RESPONDER)
-        respond(&fcgi, service);
+        drained = respond(&fcgi, service);
     else
         refuse_role(&fcgi, service);
     service_release(service);
@@ -91,6 +106,6 @@ bool fastcgi_answer(const struct fastcgi_connection *connection)
     FCGX_Finish_r(&fcgi);
     connection->answered(connection->context);
     if (!keep)
-        FCGX_Free(&fcgi, 1);
+        close_connection(&fcgi, drained);
     return keep && fcgi.ipcFd >= 0;
 }
