@@ -35,7 +35,7 @@ struct job {
 
 struct verifier {
     refcount holders;
-    struct hmac *hmac; /* under a key of this process, which is nowhere else */
+    struct hmac hmac; /* under a key of this process, which is nowhere else */
     struct key_memory *proven;
     struct key_memory *refused;
     pthread_mutex_t mutex; /* guards all below */
@@ -64,16 +64,16 @@ static struct text bytes_of(const size_t *length)
 }
 
 /* The lengths are in it, so that no two credentials run into one. */
-static bool derive_key(struct verifier *verifier, struct text client_id, struct text hash, struct text secret,
-                       struct memory_key *key)
+static struct memory_key derive_key(const struct verifier *verifier, struct text client_id, struct text hash,
+                                    struct text secret)
 {
+    struct memory_key key;
     unsigned char digest[HMAC_SIZE];
     const struct text pieces[] = {bytes_of(&client_id.length), client_id, bytes_of(&hash.length), hash,
                                   bytes_of(&secret.length),    secret};
-    if (!hmac_compute(verifier->hmac, pieces, sizeof pieces / sizeof *pieces, digest))
-        return false;
-    memcpy(key, digest, sizeof *key);
-    return true;
+    hmac_compute(&verifier->hmac, pieces, sizeof pieces / sizeof *pieces, digest);
+    memcpy(&key, digest, sizeof key);
+    return key;
 }
 
 /* --- What is remembered --- */
@@ -243,9 +243,10 @@ enum password_result verifier_verify(struct verifier *verifier, struct text clie
 {
     if (verifier == NULL)
         return password_verify(method, hash, secret);
-    struct job pattern = {.method = method, .hash = hash, .secret = secret};
-    if (!derive_key(verifier, client_id, hash, secret, &pattern.key))
-        return PASSWORD_NO_MEMORY;
+    const struct job pattern = {.key = derive_key(verifier, client_id, hash, secret),
+                                .method = method,
+                                .hash = hash,
+                                .secret = secret};
     enum password_result result;
     if (recall(verifier, pattern.key, &result))
         return result;
@@ -270,18 +271,18 @@ long verifier_retry_after(struct verifier *verifier)
 static bool make_hmac(struct verifier *verifier)
 {
     unsigned char key[HMAC_SIZE];
-    if (secret_random(key, sizeof key))
-        verifier->hmac = hmac_new(key, sizeof key);
+    if (!secret_random(key, sizeof key))
+        return false;
+    hmac_prepare(&verifier->hmac, key, sizeof key);
     secret_wipe(key, sizeof key);
-    return verifier->hmac != NULL;
+    return true;
 }
 
 static void free_verifier(struct verifier *verifier)
 {
-    hmac_free(verifier->hmac);
     key_memory_free(verifier->proven);
     key_memory_free(verifier->refused);
-    free(verifier);
+    secret_free(verifier, sizeof *verifier);
 }
 
 struct verifier *verifier_new(const struct verifier_limits *limits)

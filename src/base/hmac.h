@@ -2,20 +2,21 @@
 #ifndef BASE_HMAC_H
 #define BASE_HMAC_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <nettle/hmac.h>
 
 #include "base/text.h"
 
 enum { HMAC_SIZE = 32 };
 
-struct hmac;
+struct hmac {
+    struct hmac_sha256_ctx keyed;
+};
 
-/* The key is copied into OpenSSL. NULL: no memory. */
-struct hmac *hmac_new(const unsigned char *key, size_t size);
-void hmac_free(struct hmac *hmac); /* NULL is allowed */
+/* The key need not stay. What is made of it is as secret: the caller wipes the struct with secret_wipe(). */
+void hmac_prepare(struct hmac *hmac, const void *key, size_t size);
 
-/* Of the pieces one behind the other. False: no memory. */
-bool hmac_compute(struct hmac *hmac, const struct text *pieces, size_t count, unsigned char out[HMAC_SIZE]);
+/* Of the pieces one behind the other. */
+void hmac_compute(const struct hmac *hmac, const struct text *pieces, size_t count,
+                  unsigned char out[HMAC_SIZE]);
 
 #endif

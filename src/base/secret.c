@@ -1,17 +1,17 @@
 #include "base/secret.h"
 
-#include <openssl/crypto.h>
+#include <nettle/memops.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* What getentropy(3) gives at most in one call. */
 enum { ENTROPY_CHUNK = 256 };
 
-/* Neither this nor secret_equal() makes libcrypto initialise itself, which a CGI start would pay for. */
 void secret_wipe(void *data, size_t size)
 {
     if (size > 0)
-        OPENSSL_cleanse(data, size);
+        explicit_bzero(data, size);
 }
 
 void secret_free(void *data, size_t size)
@@ -24,11 +24,10 @@ void secret_free(void *data, size_t size)
 
 bool secret_equal(const void *a, const void *b, size_t size)
 {
-    return size == 0 || CRYPTO_memcmp(a, b, size) == 0;
+    return memeql_sec(a, b, size) == 1;
 }
 
-/* getentropy() and not RAND_bytes(): it is three times as fast for the few bytes of a jti, needs no
- * initialisation of libcrypto, and has no state that a fork could copy. */
+/* The system's generator has no state in this process that a fork could copy. */
 bool secret_random(void *out, size_t size)
 {
     unsigned char *to = out;

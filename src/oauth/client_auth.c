@@ -1,10 +1,10 @@
 #include "oauth/client_auth.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hmac.h"
+#include "base/secret.h"
 
 struct attempt {
     const struct service *service;
@@ -32,14 +32,12 @@ static const char *refusal_of(const struct attempt *attempt, const struct accoun
 static bool decoy_of(const struct attempt *attempt, struct account_entry *decoy, enum oauth_error *error)
 {
     const struct keyset *keys = attempt->service->keys;
-    const struct text client_id = attempt->credentials.client_id;
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    if (HMAC(EVP_sha256(), keys->pepper, sizeof keys->pepper, (const unsigned char *)client_id.data,
-             client_id.length, digest, NULL) == NULL) {
-        *error = OAUTH_SERVER_ERROR;
-        return false;
-    }
+    struct hmac hmac;
+    unsigned char digest[HMAC_SIZE];
     uint64_t choice = 0;
+    hmac_prepare(&hmac, keys->pepper, sizeof keys->pepper);
+    hmac_compute(&hmac, &attempt->credentials.client_id, 1, digest);
+    secret_wipe(&hmac, sizeof hmac);
     memcpy(&choice, digest, sizeof choice);
     const enum account_found found = service_decoy_account(attempt->service, choice, decoy);
     if (found == ACCOUNT_NOT_READ)

@@ -1,17 +1,19 @@
 #include "token/jwk.h"
 
+#include <nettle/sha2.h>
 #include <openssl/core_names.h>
-#include <openssl/hmac.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/hmac.h"
 #include "base/json.h"
 #include "base/json_text.h"
 #include "base/secret.h"
 #include "token/jwk_type.h"
 
-enum { HS256_SIZE = 32, RS256_BITS = 2048, DIGEST_SIZE = 32, NUMBER_MAX_SIZE = RS256_BITS / 8 };
+enum { HS256_SIZE = 32, RS256_BITS = 2048, NUMBER_MAX_SIZE = RS256_BITS / 8 };
 
 static bool add_octets(struct json_object *jwk, const char *name, const unsigned char *octets, size_t size)
 {
@@ -149,22 +151,41 @@ static const char *const thumbprint_members[JWS_ALGORITHM_COUNT][5] = {
     [JWS_RS256] = {"e", "kty", "n", NULL},
 };
 
+static void hash(struct text text, unsigned char digest[SHA256_DIGEST_SIZE])
+{
+    struct sha256_ctx context;
+    sha256_init(&context);
+    sha256_update(&context, text.length, (const uint8_t *)text.data);
+    sha256_digest(&context, SHA256_DIGEST_SIZE, digest);
+    secret_wipe(&context, sizeof context);
+}
+
 bool jwk_thumbprint(struct json_object *jwk, char out[JWK_THUMBPRINT_SIZE])
 {
-    unsigned char digest[DIGEST_SIZE];
     const struct jwk_type *type = type_of(jwk);
     struct json_object *members = type == NULL ? NULL : json_object_new_object();
     struct text text = {NULL, 0};
     if (members != NULL && copy_members(jwk, thumbprint_members[type->algorithm], members))
         text = json_write(members, JSON_C_TO_STRING_PLAIN);
-    const bool good =
-        text.data != NULL && EVP_Digest(text.data, text.length, digest, NULL, EVP_sha256(), NULL) == 1;
-    if (good)
+    const bool good = text.data != NULL;
+    if (good) {
+        unsigned char digest[SHA256_DIGEST_SIZE];
+        hash(text, digest);
         base64url_encode(digest, sizeof digest, out);
+    }
     /* The text is json-c's own buffer, and holds the secret of a symmetric key. */
     secret_wipe((char *)text.data, text.length);
     json_put_wiped(members);
     return good;
+}
+
+static void derive(const unsigned char *secret, size_t size, struct text label,
+                   unsigned char out[JWK_DERIVED_SIZE])
+{
+    struct hmac hmac;
+    hmac_prepare(&hmac, secret, size);
+    hmac_compute(&hmac, &label, 1, out);
+    secret_wipe(&hmac, sizeof hmac);
 }
 
 bool jwk_derive(struct json_object *jwk, const char *label, unsigned char out[JWK_DERIVED_SIZE])
@@ -177,8 +198,9 @@ bool jwk_derive(struct json_object *jwk, const char *label, unsigned char out[JW
     unsigned char *secret = value == NULL ? NULL : malloc(room);
     size_t size;
     const bool good =
-        secret != NULL && base64url_decode(json_object_get_string(value), length, secret, &size) &&
-        HMAC(EVP_sha256(), secret, (int)size, (const unsigned char *)label, strlen(label), out, NULL) != NULL;
+        secret != NULL && base64url_decode(json_object_get_string(value), length, secret, &size);
+    if (good)
+        derive(secret, size, text_of(label), out);
     secret_free(secret, room);
     return good;
 }

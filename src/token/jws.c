@@ -84,7 +84,7 @@ static bool ecdsa_to_der(const unsigned char *signature, size_t length, unsigned
 struct jws_signer {
     enum jws_algorithm algorithm;
     EVP_PKEY *key;
-    struct hmac *hmac; /* of HS256, which costs several times as much by way of the EVP_PKEY */
+    struct hmac hmac; /* of HS256 */
     size_t head_length;
     char head[]; /* BASE64URL(header) "." */
 };
@@ -96,10 +96,11 @@ static bool prepare_hmac(struct jws_signer *signer)
         return false;
     const size_t room = size;
     unsigned char *secret = malloc(room);
-    if (secret != NULL && EVP_PKEY_get_raw_private_key(signer->key, secret, &size) == 1)
-        signer->hmac = hmac_new(secret, size);
+    const bool good = secret != NULL && EVP_PKEY_get_raw_private_key(signer->key, secret, &size) == 1;
+    if (good)
+        hmac_prepare(&signer->hmac, secret, size);
     secret_free(secret, room);
-    return signer->hmac != NULL;
+    return good;
 }
 
 struct jws_signer *jws_signer_new(enum jws_algorithm algorithm, EVP_PKEY *key, struct text header)
@@ -122,9 +123,8 @@ void jws_signer_free(struct jws_signer *signer)
 {
     if (signer == NULL)
         return;
-    hmac_free(signer->hmac);
     EVP_PKEY_free(signer->key);
-    free(signer);
+    secret_free(signer, sizeof *signer);
 }
 
 static bool sign_by_key(enum jws_algorithm algorithm, EVP_PKEY *key, struct text input,
@@ -144,8 +144,10 @@ static bool sign(struct jws_signer *signer, struct text input, unsigned char sig
                  size_t *length)
 {
     *length = HMAC_SIZE;
-    return signer->hmac != NULL ? hmac_compute(signer->hmac, &input, 1, signature)
-                                : sign_by_key(signer->algorithm, signer->key, input, signature, length);
+    if (signer->algorithm != JWS_HS256)
+        return sign_by_key(signer->algorithm, signer->key, input, signature, length);
+    hmac_compute(&signer->hmac, &input, 1, signature);
+    return true;
 }
 
 char *jws_sign(struct jws_signer *signer, struct text encoded, struct text rest)
