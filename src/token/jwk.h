@@ -11,7 +11,7 @@
 
 struct jwk_key {
     enum jws_algorithm algorithm;
-    EVP_PKEY *key;
+    struct jws_key *key;
     bool is_private;
 };
 
@@ -19,7 +19,7 @@ struct jwk_key {
 
 /* Makes a key of a JWK and checks its parts and strength (HS256 at least 256 bits, RS256 at least 2048 bits,
  * RFC 7518 §3.2, §3.3) and that private and public part belong together: it signs and verifies. False, and in
- * `fault` why. The caller frees key->key. */
+ * `fault` why. The caller releases key->key. */
 bool jwk_read(struct json_object *jwk, struct jwk_key *key, char fault[JWK_FAULT_SIZE]);
 
 /* A new random private JWK {kty, …, alg, use, kid, iat}, `kid` being the thumbprint; the caller puts it with

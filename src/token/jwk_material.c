@@ -1,25 +1,29 @@
 #include "token/jwk_material.h"
 
 #include <openssl/core_names.h>
+#include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/secret.h"
+#include "token/jws_key.h"
 
 enum { HS256_MIN_SIZE = 32, POINT_SIZE = 65, UNCOMPRESSED = 4 };
 enum { RS256_MIN_BITS = 2048, RS256_MAX_BITS = 16384 /* OpenSSL verifies no more */ };
 
 static const char refused[] = "its numbers make no key";
+static const char no_memory[] = "out of memory";
 
-static EVP_PKEY *make_oct(const struct jwk_material *material, const char **fault)
+static struct jws_key *make_oct(const struct jwk_material *material, const char **fault)
 {
     const struct jwk_octets k = material->members[OCT_K];
     if (k.size < HS256_MIN_SIZE) {
         *fault = "\"k\" is shorter than the 256 bits that HS256 needs";
         return NULL;
     }
-    return EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, k.data, k.size);
+    *fault = no_memory;
+    return jws_key_of_secret(k.data, k.size);
 }
 
 static EVP_PKEY *make_okp(const struct jwk_material *material, const char **fault)
@@ -175,17 +179,24 @@ static EVP_PKEY *make_rsa(const struct jwk_material *material, const char **faul
     return NULL;
 }
 
-static EVP_PKEY *(*const makers[JWS_ALGORITHM_COUNT])(const struct jwk_material *, const char **) = {
-    [JWS_HS256] = make_oct,
+static EVP_PKEY *(*const asymmetric_makers[JWS_ALGORITHM_COUNT])(const struct jwk_material *,
+                                                                 const char **) = {
     [JWS_ES256] = make_ec,
     [JWS_EDDSA] = make_okp,
     [JWS_RS256] = make_rsa,
 };
 
-EVP_PKEY *jwk_material_key(const struct jwk_material *material, const char **fault)
+struct jws_key *jwk_material_key(const struct jwk_material *material, const char **fault)
 {
+    const enum jws_algorithm algorithm = material->type->algorithm;
+    if (algorithm == JWS_HS256)
+        return make_oct(material, fault);
     *fault = refused;
-    return makers[material->type->algorithm](material, fault);
+    EVP_PKEY *pkey = asymmetric_makers[algorithm](material, fault);
+    if (pkey == NULL)
+        return NULL;
+    *fault = no_memory;
+    return jws_key_of_pkey(algorithm, pkey);
 }
 
 void jwk_material_clear(struct jwk_material *material)

@@ -1,4 +1,4 @@
-/* The key material of a JWK, decoded, and OpenSSL's key made of it. */
+/* The key material of a JWK, decoded, and the key made of it. */
 #ifndef TOKEN_JWK_MATERIAL_H
 #define TOKEN_JWK_MATERIAL_H
 
@@ -15,8 +15,8 @@ struct jwk_material {
 };
 
 /* Makes the key and checks what the algorithm asks of its parts. All public members are there, in their size.
- * NULL, and in `*fault` a constant that says why. The caller frees. */
-EVP_PKEY *jwk_material_key(const struct jwk_material *material, const char **fault);
+ * NULL, and in `*fault` a constant that says why. The caller releases. */
+struct jws_key *jwk_material_key(const struct jwk_material *material, const char **fault);
 
 /* Wipes and frees the members. */
 void jwk_material_clear(struct jwk_material *material);

@@ -93,9 +93,9 @@ static bool read_members(struct json_object *jwk, struct jwk_material *material,
 }
 
 /* The one proof that holds for every type: what it signs, it verifies. */
-static bool signs_and_verifies(enum jws_algorithm algorithm, EVP_PKEY *key)
+static bool signs_and_verifies(struct jws_key *key)
 {
-    struct jws_signer *signer = jws_signer_new(algorithm, key, text_of("{}"));
+    struct jws_signer *signer = jws_signer_new(key, text_of("{}"));
     char *token = signer != NULL ? jws_sign(signer, (struct text){NULL, 0}, text_of("self-test")) : NULL;
     jws_signer_free(signer);
     struct jws_parts parts;
@@ -103,7 +103,7 @@ static bool signs_and_verifies(enum jws_algorithm algorithm, EVP_PKEY *key)
         return false;
     bool good = false;
     if (jws_split(text_of(token), &parts)) {
-        good = jws_verify(algorithm, key, &parts);
+        good = jws_verify(key, &parts);
         jws_parts_free(&parts);
     }
     free(token);
@@ -118,9 +118,9 @@ static bool make_key(const struct jwk_material *material, struct jwk_key *key, c
     key->key = jwk_material_key(material, &reason);
     if (key->key == NULL)
         return refuse(fault, "%s", reason);
-    if (!key->is_private || signs_and_verifies(key->algorithm, key->key))
+    if (!key->is_private || signs_and_verifies(key->key))
         return true;
-    EVP_PKEY_free(key->key);
+    jws_key_release(key->key);
     key->key = NULL;
     return refuse(fault, "its private and its public part are not of one key");
 }

@@ -3,7 +3,6 @@
 #ifndef TOKEN_JWS_H
 #define TOKEN_JWS_H
 
-#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,18 +14,25 @@ enum jws_algorithm { JWS_HS256, JWS_ES256, JWS_EDDSA, JWS_RS256, JWS_ALGORITHM_C
 const char *jws_algorithm_name(enum jws_algorithm algorithm);
 bool jws_algorithm_of(struct text name, enum jws_algorithm *algorithm);
 
+/* A key of one of them, immutable; jwk_read() makes it. Threads may share it. */
+struct jws_key;
+
+enum jws_algorithm jws_key_algorithm(const struct jws_key *key);
+struct jws_key *jws_key_hold(struct jws_key *key);
+void jws_key_release(struct jws_key *key); /* NULL is allowed */
+
 /* Signs under one header over and over: what does not change from one payload to the next is made once.
  * Threads may share it. */
 struct jws_signer;
 
-/* Takes a hold of its own on `key`. NULL: out of memory, or OpenSSL refused. */
-struct jws_signer *jws_signer_new(enum jws_algorithm algorithm, EVP_PKEY *key, struct text header);
+/* Takes a hold of its own on `key`. NULL: out of memory. */
+struct jws_signer *jws_signer_new(struct jws_key *key, struct text header);
 void jws_signer_free(struct jws_signer *signer); /* NULL is allowed */
 
 /* BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature). The payload may begin with `encoded`,
  * whole groups of base64url, and goes on with `rest`. The caller frees; NULL: out of memory, or OpenSSL
  * refused. */
-char *jws_sign(struct jws_signer *signer, struct text encoded, struct text rest);
+char *jws_sign(const struct jws_signer *signer, struct text encoded, struct text rest);
 
 /* Takes a compact serialization apart without looking at its signature. The texts of `parts` are malloc'ed,
  * NUL terminated, and freed with jws_parts_free(). False: not three parts of base64url, or no memory. */
@@ -44,6 +50,6 @@ void jws_parts_free(struct jws_parts *parts);
 
 /* Whether the signature is the key's, under the algorithm that the key fixes: the token's own `alg` is not
  * asked. */
-bool jws_verify(enum jws_algorithm algorithm, EVP_PKEY *key, const struct jws_parts *parts);
+bool jws_verify(const struct jws_key *key, const struct jws_parts *parts);
 
 #endif

@@ -108,7 +108,7 @@ enum jwt_status jwt_verify(const struct keyset *keyset, struct text token, const
     jwt->claims = read_part(parts.payload, parts.payload_length, &status);
     if (status == JWT_VALID)
         status = check_header(keyset, jwt);
-    if (status == JWT_VALID && !jws_verify(jwt->key->algorithm, jwt->key->key, &parts))
+    if (status == JWT_VALID && !jws_verify(jwt->key->key, &parts))
         status = JWT_BAD_SIGNATURE;
     if (status == JWT_VALID)
         status = check_claims(jwt->claims, issuer, audience, now);

@@ -80,7 +80,7 @@ static struct jws_signer *new_jws_signer(const struct signing_key *key, const ch
     struct json_object *header = make_header(key, type);
     const struct text text =
         header != NULL ? json_write(header, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-    struct jws_signer *signer = text.data != NULL ? jws_signer_new(key->algorithm, key->key, text) : NULL;
+    struct jws_signer *signer = text.data != NULL ? jws_signer_new(key->key, text) : NULL;
     json_object_put(header);
     return signer;
 }

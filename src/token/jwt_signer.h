@@ -10,7 +10,7 @@
 struct jwt_signer;
 
 /* `type` is the header's `typ`. Issuer and audience live as long as it does; the set may go before. NULL: out
- * of memory, or OpenSSL refused. */
+ * of memory. */
 struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type, const char *issuer,
                                   const char *audience);
 void jwt_signer_free(struct jwt_signer *signer); /* NULL is allowed */

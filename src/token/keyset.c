@@ -174,7 +174,7 @@ void keyset_release(struct keyset *keyset)
         return;
     for (size_t i = 0; i < keyset->count; i++) {
         free(keyset->keys[i].kid);
-        EVP_PKEY_free(keyset->keys[i].key);
+        jws_key_release(keyset->keys[i].key);
     }
     free(keyset->keys);
     secret_free(keyset, sizeof *keyset);

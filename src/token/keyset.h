@@ -18,7 +18,7 @@
 struct signing_key {
     char *kid; /* of the JWK, else its RFC 7638 thumbprint */
     enum jws_algorithm algorithm;
-    EVP_PKEY *key;
+    struct jws_key *key;
     bool can_sign;   /* the private part is there */
     bool retired;    /* no longer signs */
     int64_t expires; /* when its last token does; CLOCK_NEVER: not known, or never */

@@ -110,7 +110,7 @@ static bool find_signer(struct json_object *keys, struct signer *signer, const c
                            fault);
             return false;
         }
-        EVP_PKEY_free(key.key);
+        jws_key_release(key.key);
         if (key.is_private) {
             *signer = (struct signer){jwk, key.algorithm};
             return true;

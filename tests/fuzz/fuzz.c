@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include <openssl/evp.h>
+#include <nettle/base64.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,9 +53,11 @@ char *fuzz_percent_encode(struct text text)
 
 char *fuzz_base64(struct text text)
 {
-    char *encoded = malloc(text.length / 3 * 4 + 5);
+    const size_t length = BASE64_ENCODE_RAW_LENGTH(text.length);
+    char *encoded = malloc(length + 1);
     REQUIRE(encoded != NULL);
-    EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)text.data, (int)text.length);
+    base64_encode_raw(encoded, text.length, (const uint8_t *)text.data);
+    encoded[length] = '\0';
     return encoded;
 }
 

@@ -2,15 +2,17 @@
  * only there, and the key that signs verifies its tokens. */
 #include "token/keyset.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json_text.h"
 #include "fuzz.h"
+#include "token/jws_key.h"
 #include "token/jwt.h"
 #include "token/jwt_signer.h"
 
-enum { NOW = 1700000000 };
+enum { NOW = 1700000000, HS256_MIN_LENGTH = 43 /* of 32 bytes in base64url */ };
 
 static void check_json(struct text text)
 {
@@ -43,27 +45,27 @@ static void check_signer(const struct keyset *keyset)
 }
 
 /* RFC 7518 §3.2, §3.3. */
-static void check_strength(const struct signing_key *key)
+static void check_strength(const struct signing_key *key, struct json_object *jwk)
 {
-    size_t size = 0;
     if (key->algorithm == JWS_HS256)
-        REQUIRE(EVP_PKEY_get_raw_private_key(key->key, NULL, &size) == 1 && size >= 32);
+        REQUIRE(json_object_get_string_len(json_object_object_get(jwk, "k")) >= HS256_MIN_LENGTH);
     if (key->algorithm == JWS_RS256)
-        REQUIRE(EVP_PKEY_get_bits(key->key) >= 2048);
+        REQUIRE(EVP_PKEY_get_bits(key->key->pkey) >= 2048);
 }
 
-static void check_key(const struct keyset *keyset, const struct signing_key *key)
+static void check_key(const struct keyset *keyset, const struct signing_key *key, struct json_object *jwk)
 {
     const struct text kid = text_of(key->kid);
     REQUIRE(kid.length > 0 && !text_has_control(kid));
     REQUIRE(keyset_find(keyset, kid) == key);
     REQUIRE(key->algorithm < JWS_ALGORITHM_COUNT);
-    check_strength(key);
+    check_strength(key, jwk);
     REQUIRE(key->expires >= 0);
 }
 
-static void check_keyset(const struct keyset *keyset)
+static void check_keyset(const struct keyset *keyset, struct json_object *document)
 {
+    struct json_object *jwks = json_object_object_get(document, "keys");
     const struct signing_key *signer = keyset->signer;
     REQUIRE(keyset->count > 0);
     REQUIRE(signer >= keyset->keys && signer < keyset->keys + keyset->count);
@@ -71,7 +73,7 @@ static void check_keyset(const struct keyset *keyset)
     for (const struct signing_key *key = keyset->keys; key < signer; key++)
         REQUIRE(!key->can_sign || key->retired);
     for (size_t i = 0; i < keyset->count; i++)
-        check_key(keyset, &keyset->keys[i]);
+        check_key(keyset, &keyset->keys[i], json_object_array_get_idx(jwks, i));
     check_signer(keyset);
 }
 
@@ -82,8 +84,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_json(text);
     struct keyset *keyset = keyset_load(fuzz_file(text), &report);
     REQUIRE((keyset != NULL) == (report.errors == 0));
-    if (keyset != NULL)
-        check_keyset(keyset);
+    if (keyset != NULL) {
+        struct json_object *document = json_read(text, NULL);
+        check_keyset(keyset, document);
+        json_object_put(document);
+    }
     keyset_release(keyset);
     return 0;
 }

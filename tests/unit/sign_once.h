@@ -1,18 +1,37 @@
-/* One token by a signer that is made for it. */
+/* One token by a signer that is made for it, and whether a signature is a key's. */
 #ifndef SIGN_ONCE_H
 #define SIGN_ONCE_H
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "token/jwt_signer.h"
 
-__attribute__((unused)) static char *sign_once(enum jws_algorithm algorithm, EVP_PKEY *key,
-                                               struct text header, struct text payload)
+__attribute__((unused)) static char *sign_once(struct jws_key *key, struct text header, struct text payload)
 {
-    struct jws_signer *signer = jws_signer_new(algorithm, key, header);
+    struct jws_signer *signer = jws_signer_new(key, header);
     char *token = signer != NULL ? jws_sign(signer, (struct text){NULL, 0}, payload) : NULL;
     jws_signer_free(signer);
     return token;
+}
+
+__attribute__((unused)) static bool verifies(const struct jws_key *key, struct text token)
+{
+    struct jws_parts parts;
+    if (!jws_split(token, &parts))
+        return false;
+    const bool good = jws_verify(key, &parts);
+    jws_parts_free(&parts);
+    return good;
+}
+
+/* Whether `public` verifies what `private` signs. */
+__attribute__((unused)) static bool are_one_key(struct jws_key *private, const struct jws_key *public)
+{
+    char *token = sign_once(private, text_of("{}"), text_of("payload"));
+    const bool one = token != NULL && verifies(public, text_of(token));
+    free(token);
+    return one;
 }
 
 __attribute__((unused)) static char *issue_once(const struct keyset *keyset, const char *type,

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "base/json_text.h"
+#include "sign_once.h"
 
 #include "failing_malloc.h"
 
@@ -56,7 +57,7 @@ static void test_good(void **state)
         check_row(jwk_read(jwk, &key, fault), fault, i, rows[i].jwk);
         check_row(key.algorithm == rows[i].algorithm, "algorithm", i, rows[i].jwk);
         check_row(key.is_private == rows[i].is_private, "private", i, rows[i].jwk);
-        EVP_PKEY_free(key.key);
+        jws_key_release(key.key);
         json_put_wiped(jwk);
     }
 }
@@ -189,7 +190,7 @@ static void check_generated(enum jws_algorithm algorithm)
     assert_true(jwk_thumbprint(jwk, thumbprint));
     assert_string_equal(member(jwk, "kid"), thumbprint);
     assert_string_not_equal(member(jwk, "kid"), member(another, "kid"));
-    EVP_PKEY_free(key.key);
+    jws_key_release(key.key);
     json_put_wiped(another);
     json_put_wiped(jwk);
 }
@@ -219,7 +220,7 @@ static void check_public(enum jws_algorithm algorithm)
     assert_true(jwk_read(jwk, &private, fault));
     check_row(jwk_read(copy, &public, fault), fault, algorithm, "public");
     assert_false(public.is_private);
-    assert_int_equal(EVP_PKEY_eq(private.key, public.key), 1);
+    assert_true(are_one_key(private.key, public.key));
     assert_string_equal(member(copy, "kid"), member(jwk, "kid"));
     assert_string_equal(member(copy, "exp"), "1800000000");
     for (size_t i = 0; i < ROWS(secrets); i++)
@@ -227,11 +228,11 @@ static void check_public(enum jws_algorithm algorithm)
 
     /* The copy lives on when the private key is wiped. */
     json_put_wiped(jwk);
-    EVP_PKEY_free(public.key);
+    jws_key_release(public.key);
     assert_true(jwk_read(copy, &public, fault));
-    assert_int_equal(EVP_PKEY_eq(private.key, public.key), 1);
-    EVP_PKEY_free(private.key);
-    EVP_PKEY_free(public.key);
+    assert_true(are_one_key(private.key, public.key));
+    jws_key_release(private.key);
+    jws_key_release(public.key);
     json_object_put(copy);
 }
 
@@ -261,7 +262,7 @@ static void test_rsa_without_primes(void **state)
         json_object_object_del(jwk, primes[i]);
     check_row(jwk_read(jwk, &key, fault), fault, 0, "n, e, d");
     assert_true(key.is_private);
-    EVP_PKEY_free(key.key);
+    jws_key_release(key.key);
     json_put_wiped(jwk);
 }
 
@@ -314,10 +315,10 @@ static void test_generate_without_memory(void **state)
         allocations_left = -1;
         check_row(jwk == NULL || jwk_read(jwk, &key, fault), fault, (size_t)allowed, "private");
         if (jwk != NULL)
-            EVP_PKEY_free(key.key);
+            jws_key_release(key.key);
         check_row(public == NULL || jwk_read(public, &key, fault), fault, (size_t)allowed, "public");
         if (public != NULL)
-            EVP_PKEY_free(key.key);
+            jws_key_release(key.key);
         check_row(failed || public != NULL, "nothing", (size_t)allowed, "");
         json_put_wiped(jwk);
         json_object_put(public);

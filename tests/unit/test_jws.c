@@ -3,20 +3,25 @@
 #include "fixture.h"
 #include "sign_once.h"
 
-#include <openssl/evp.h>
+#include "base/json_text.h"
 
-#include "base/base64.h"
+static struct jws_key *keys[JWS_ALGORITHM_COUNT];
 
-static EVP_PKEY *keys[JWS_ALGORITHM_COUNT];
+static struct jws_key *key_of(struct json_object *jwk)
+{
+    char fault[JWK_FAULT_SIZE];
+    struct jwk_key key = {.key = NULL};
+    if (jwk == NULL || !jwk_read(jwk, &key, fault))
+        fail_msg("the test's own key is none: %s", jwk != NULL ? fault : "not generated");
+    json_put_wiped(jwk);
+    return key.key;
+}
 
 static int make_keys(void **state)
 {
     (void)state;
-    static const unsigned char secret[32] = "0123456789abcdef0123456789abcde";
-    keys[JWS_HS256] = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, secret, sizeof secret);
-    keys[JWS_ES256] = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-    keys[JWS_EDDSA] = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    keys[JWS_RS256] = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++)
+        keys[i] = key_of(jwk_generate((enum jws_algorithm)i, 0));
     return 0;
 }
 
@@ -24,7 +29,7 @@ static int free_keys(void **state)
 {
     (void)state;
     for (size_t i = 0; i < JWS_ALGORITHM_COUNT; i++)
-        EVP_PKEY_free(keys[i]);
+        jws_key_release(keys[i]);
     return 0;
 }
 
@@ -45,53 +50,39 @@ static void test_names(void **state)
     }
 }
 
-static bool verifies(enum jws_algorithm algorithm, EVP_PKEY *key, struct text token)
-{
-    struct jws_parts parts;
-    if (!jws_split(token, &parts))
-        return false;
-    const bool good = jws_verify(algorithm, key, &parts);
-    jws_parts_free(&parts);
-    return good;
-}
-
 /* RFC 7515 A.1: what is signed, header and claims broken over lines, comes out the same. */
 static void test_rfc7515_hs256(void **state)
 {
     (void)state;
-    static const char k[] =
-        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
-    unsigned char secret[80];
-    size_t size;
-    assert_true(base64url_decode(k, strlen(k), secret, &size));
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, secret, size);
+    struct jws_key *key =
+        key_of(json_read(text_of("{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_"
+                                 "T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"}"),
+                         NULL));
     char *token = sign_once(
-        JWS_HS256, key, text_of("{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}"),
+        key, text_of("{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}"),
         text_of("{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}"));
     assert_string_equal(token, "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
                                "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
                                "cGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-    assert_true(verifies(JWS_HS256, key, text_of(token)));
+    assert_true(verifies(key, text_of(token)));
     free(token);
-    EVP_PKEY_free(key);
+    jws_key_release(key);
 }
 
 /* RFC 8037 A.4: Ed25519 is deterministic. */
 static void test_rfc8037_eddsa(void **state)
 {
     (void)state;
-    static const char d[] = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
-    unsigned char secret[40];
-    size_t size;
-    assert_true(base64url_decode(d, strlen(d), secret, &size));
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, size);
-    char *token =
-        sign_once(JWS_EDDSA, key, text_of("{\"alg\":\"EdDSA\"}"), text_of("Example of Ed25519 signing"));
+    struct jws_key *key = key_of(json_read(text_of("{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+                                                   "\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\","
+                                                   "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"),
+                                           NULL));
+    char *token = sign_once(key, text_of("{\"alg\":\"EdDSA\"}"), text_of("Example of Ed25519 signing"));
     assert_string_equal(
         token, "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-"
                "09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg");
     free(token);
-    EVP_PKEY_free(key);
+    jws_key_release(key);
 }
 
 /* Signing many times, since the numbers of ES256 vary in length. */
@@ -99,12 +90,11 @@ static void test_round_trips(void **state)
 {
     (void)state;
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
-        const enum jws_algorithm algorithm = (enum jws_algorithm)i;
-        const int times = algorithm == JWS_ES256 ? 600 : 2;
+        const int times = i == JWS_ES256 ? 600 : 2;
         for (int time = 0; time < times; time++) {
-            char *token = sign_once(algorithm, keys[i], text_of("{}"), text_of("payload"));
+            char *token = sign_once(keys[i], text_of("{}"), text_of("payload"));
             assert_non_null(token);
-            check_row(verifies(algorithm, keys[i], text_of(token)), "verifies", (size_t)i, token);
+            check_row(verifies(keys[i], text_of(token)), "verifies", (size_t)i, token);
             free(token);
         }
     }
@@ -113,10 +103,10 @@ static void test_round_trips(void **state)
 static void test_empty_payload(void **state)
 {
     (void)state;
-    char *token = sign_once(JWS_HS256, keys[JWS_HS256], text_of("{}"), (struct text){NULL, 0});
+    char *token = sign_once(keys[JWS_HS256], text_of("{}"), (struct text){NULL, 0});
     assert_non_null(token);
     assert_memory_equal(token, "e30..", 5);
-    assert_true(verifies(JWS_HS256, keys[JWS_HS256], text_of(token)));
+    assert_true(verifies(keys[JWS_HS256], text_of(token)));
     free(token);
 }
 
@@ -125,18 +115,17 @@ static void test_tampering(void **state)
 {
     (void)state;
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
-        const enum jws_algorithm algorithm = (enum jws_algorithm)i;
-        char *token = sign_once(algorithm, keys[i], text_of("{}"), text_of("payload"));
+        char *token = sign_once(keys[i], text_of("{}"), text_of("payload"));
         const size_t length = strlen(token);
         for (size_t at = 0; at < length; at++) {
             const char was = token[at];
             token[at] = was == 'A' ? 'B' : 'A';
-            check_row(!verifies(algorithm, keys[i], text_of(token)), "a letter changed", at, token);
+            check_row(!verifies(keys[i], text_of(token)), "a letter changed", at, token);
             token[at] = was;
         }
         for (size_t cut = 0; cut < length; cut++)
-            check_row(!verifies(algorithm, keys[i], (struct text){token, cut}), "cut short", cut, token);
-        check_row(verifies(algorithm, keys[i], text_of(token)), "whole", (size_t)i, token);
+            check_row(!verifies(keys[i], (struct text){token, cut}), "cut short", cut, token);
+        check_row(verifies(keys[i], text_of(token)), "whole", (size_t)i, token);
         free(token);
     }
 }
@@ -149,7 +138,7 @@ static void test_signature_lengths(void **state)
         struct jws_parts parts = {.signing_input = text_of("e30.e30"), .signature = signature};
         for (size_t length = 0; length < sizeof signature; length++) {
             parts.signature_length = length;
-            check_row(!jws_verify((enum jws_algorithm)i, keys[i], &parts), "zeros", length,
+            check_row(!jws_verify(keys[i], &parts), "zeros", length,
                       jws_algorithm_name((enum jws_algorithm)i));
         }
     }
@@ -158,11 +147,29 @@ static void test_signature_lengths(void **state)
 static void test_other_key(void **state)
 {
     (void)state;
-    EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-    char *token = sign_once(JWS_ES256, keys[JWS_ES256], text_of("{}"), text_of("payload"));
-    assert_false(verifies(JWS_ES256, other, text_of(token)));
+    struct jws_key *other = key_of(jwk_generate(JWS_ES256, 0));
+    char *token = sign_once(keys[JWS_ES256], text_of("{}"), text_of("payload"));
+    assert_false(verifies(other, text_of(token)));
     free(token);
-    EVP_PKEY_free(other);
+    jws_key_release(other);
+}
+
+/* A signer goes on when whoever made it lets the key go. */
+static void test_hold(void **state)
+{
+    (void)state;
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        struct jws_key *key = key_of(jwk_generate((enum jws_algorithm)i, 0));
+        struct jws_signer *signer = jws_signer_new(key, text_of("{}"));
+        assert_int_equal(jws_key_algorithm(key), i);
+        jws_key_release(key);
+        char *token = jws_sign(signer, (struct text){NULL, 0}, text_of("payload"));
+        assert_non_null(token);
+        free(token);
+        jws_signer_free(signer);
+    }
+    jws_key_release(NULL);
+    jws_signer_free(NULL);
 }
 
 static void test_split(void **state)
@@ -208,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_tampering),
         cmocka_unit_test(test_signature_lengths),
         cmocka_unit_test(test_other_key),
+        cmocka_unit_test(test_hold),
         cmocka_unit_test(test_split),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);

@@ -3,10 +3,11 @@
 #include "fixture.h"
 #include "sign_once.h"
 
-#include <openssl/x509.h>
-
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/json_text.h"
+#include "token/jws_key.h"
+
 #include "failing_malloc.h"
 
 #define ISSUER "https://api.example.com/apiops/auth"
@@ -212,8 +213,8 @@ static void test_signed_rows(void **state)
     (void)state;
     struct keyset *keyset = load_zeros("");
     for (size_t i = 0; i < ROWS(signed_rows); i++) {
-        char *token = sign_once(JWS_HS256, keyset->signer->key, text_of(signed_rows[i].header),
-                                text_of(signed_rows[i].claims));
+        char *token =
+            sign_once(keyset->signer->key, text_of(signed_rows[i].header), text_of(signed_rows[i].claims));
         const enum jwt_status status = verify(keyset, token, NOW);
         check_row(status == signed_rows[i].status, jwt_status_text(status), i, token);
         free(token);
@@ -238,8 +239,7 @@ static void test_kid_among_keys(void **state)
         {"{\"alg\":\"HS256\",\"kid\":\"a\"}", 1, JWT_BAD_SIGNATURE},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
-        char *token = sign_once(JWS_HS256, keyset->keys[rows[i].key].key, text_of(rows[i].header),
-                                text_of(GOOD_CLAIMS));
+        char *token = sign_once(keyset->keys[rows[i].key].key, text_of(rows[i].header), text_of(GOOD_CLAIMS));
         const enum jwt_status status = verify(keyset, token, NOW);
         check_row(status == rows[i].status, jwt_status_text(status), i, rows[i].header);
         free(token);
@@ -287,16 +287,34 @@ static void test_tampering(void **state)
     keyset_release(keyset);
 }
 
+/* The public part of an RSA key of 2048 bits with the exponent 65537, as everybody has it: a
+ * SubjectPublicKeyInfo (RFC 3279 §2.3.1) in DER. */
+static struct jws_key *public_part_as_secret(struct json_object *jwk)
+{
+    static const unsigned char before[] = {0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48,
+                                           0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00, 0x03, 0x82, 0x01,
+                                           0x0f, 0x00, 0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01, 0x00};
+    static const unsigned char behind[] = {0x02, 0x03, 0x01, 0x00, 0x01};
+    const char *n = member(jwk, "n");
+    unsigned char der[512];
+    size_t size = sizeof before;
+    size_t decoded = 0;
+    memcpy(der, before, sizeof before);
+    assert_int_equal(strlen(n), 342);
+    assert_true(base64url_decode(n, strlen(n), der + size, &decoded));
+    size += decoded;
+    memcpy(der + size, behind, sizeof behind);
+    return jws_key_of_secret(der, size + sizeof behind);
+}
+
 /* The classic attack: what everybody knows of an RSA key taken for an HMAC secret. */
 static void test_algorithm_confusion(void **state)
 {
     (void)state;
     struct json_object *jwk = jwk_generate(JWS_RS256, NOW);
     struct keyset *keyset = load(jwk, "");
-    unsigned char *der = NULL;
-    const int size = i2d_PUBKEY(keyset->signer->key, &der);
-    assert_true(size > 0);
-    EVP_PKEY *secret = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, der, (size_t)size);
+    struct jws_key *secret = public_part_as_secret(jwk);
+    assert_non_null(secret);
     static const struct {
         const char *alg;
         enum jwt_status status;
@@ -304,14 +322,13 @@ static void test_algorithm_confusion(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         char header[200];
         snprintf(header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\"}", rows[i].alg, keyset->signer->kid);
-        char *token = sign_once(JWS_HS256, secret, text_of(header), text_of(GOOD_CLAIMS));
+        char *token = sign_once(secret, text_of(header), text_of(GOOD_CLAIMS));
         check_row(verify(keyset, token, NOW) == rows[i].status, "status", i, rows[i].alg);
         strrchr(token, '.')[1] = '\0';
         check_row(verify(keyset, token, NOW) == rows[i].status, "no signature", i, rows[i].alg);
         free(token);
     }
-    EVP_PKEY_free(secret);
-    OPENSSL_free(der);
+    jws_key_release(secret);
     keyset_release(keyset);
     json_put_wiped(jwk);
 }
@@ -322,7 +339,7 @@ static void test_filled_as_far_as_it_went(void **state)
     (void)state;
     struct jwt jwt;
     struct keyset *keyset = load_zeros("");
-    char *token = sign_once(JWS_HS256, keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"gone\"}"),
+    char *token = sign_once(keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"gone\"}"),
                             text_of("{\"sub\":\"x\"}"));
     assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_UNKNOWN_KEY);
     assert_null(jwt.key);

@@ -1,0 +1,22 @@
+/* The inside of a key, for the files that make one or compute with it. */
+#ifndef TOKEN_JWS_KEY_H
+#define TOKEN_JWS_KEY_H
+
+#include "base/hmac.h"
+#include "base/refcount.h"
+#include "token/jws.h"
+
+struct jws_key {
+    refcount holders;
+    enum jws_algorithm algorithm;
+    struct hmac hmac;         /* of HS256 */
+    struct evp_pkey_st *pkey; /* of the others, OpenSSL's EVP_PKEY; else NULL */
+};
+
+/* A key of HS256. NULL: no memory. */
+struct jws_key *jws_key_of_secret(const unsigned char *secret, size_t size);
+
+/* A key of another algorithm. Takes over `pkey`, whatever the result. NULL: no memory. */
+struct jws_key *jws_key_of_pkey(enum jws_algorithm algorithm, struct evp_pkey_st *pkey);
+
+#endif
