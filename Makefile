@@ -34,7 +34,7 @@ ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) -fPIE $(CFLAGS) \
               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_LDFLAGS := -pthread -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl$(comma)--as-needed $(LDFLAGS) \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-LIBS     := -linih -ljson-c -lcrypt -lnettle -lcrypto
+LIBS     := -linih -ljson-c -lcrypt -lnettle
 # Linked statically: the responder uses it once, and a CGI process, which does not, would have to load it each time.
 SECCOMP  ?= -Wl$(comma)-Bstatic -lseccomp -Wl$(comma)-Bdynamic
 

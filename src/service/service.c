@@ -124,6 +124,7 @@ struct service *service_start(const char *config_file)
         config_release(config);
         return NULL;
     }
+    jwk_prepare();
     report.context = log_hold(log);
     report.problem = strcmp(config->log, "stderr") == 0 ? log_problem : tell_stderr_and_log;
     struct service *service = assemble(config, log, &report);

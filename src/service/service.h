@@ -26,7 +26,8 @@ struct service {
 struct service *service_load(const char *config_file, struct report *report);
 
 /* The same for a program that starts: problems go to standard error and, once it is open, to the log, as
- * spawn-fcgi throws standard error away. */
+ * spawn-fcgi throws standard error away. Code that a later reload may need is loaded, too: the process may be
+ * confined then. */
 struct service *service_start(const char *config_file);
 
 /* Makes the signer anew, after the keys have changed. False: no memory; reported. */

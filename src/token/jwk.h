@@ -9,6 +9,10 @@
 
 #include "token/jws.h"
 
+/* Loads what keys other than those of HS256 need, where a later call could not: in a process that is about
+ * to be confined. That it cannot be loaded is told when a key needs it. */
+void jwk_prepare(void);
+
 struct jwk_key {
     enum jws_algorithm algorithm;
     struct jws_key *key;
@@ -23,8 +27,8 @@ struct jwk_key {
 bool jwk_read(struct json_object *jwk, struct jwk_key *key, char fault[JWK_FAULT_SIZE]);
 
 /* A new random private JWK {kty, …, alg, use, kid, iat}, `kid` being the thumbprint; the caller puts it with
- * json_put_wiped(). NULL: no memory or no random bytes. */
-struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now);
+ * json_put_wiped(). NULL: no memory, no random bytes, or no OpenSSL, as `fault` says. */
+struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now, char fault[JWK_FAULT_SIZE]);
 
 /* A copy of `jwk` with the public members only; NULL for a symmetric key, which has none, and where there is
  * no memory. The caller puts it. */

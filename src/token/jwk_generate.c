@@ -1,5 +1,4 @@
-#include <openssl/bn.h>
-#include <openssl/evp.h>
+#include <stdio.h>
 
 #include "base/base64.h"
 #include "base/json.h"
@@ -7,6 +6,7 @@
 #include "base/secret.h"
 #include "token/jwk.h"
 #include "token/jwk_type.h"
+#include "token/openssl.h"
 
 enum { HS256_SIZE = 32, RS256_BITS = 2048, NUMBER_MAX_SIZE = RS256_BITS / 8 };
 
@@ -20,40 +20,40 @@ static bool add_octets(struct json_object *jwk, const char *name, const unsigned
 }
 
 /* The number `member` of an EC or RSA key in its size, or in as few bytes as it needs (RFC 7518 §6.3.1). */
-static bool get_number(EVP_PKEY *key, const struct jwk_member *member, unsigned char out[NUMBER_MAX_SIZE],
-                       size_t *size)
+static bool get_number(const struct openssl *crypto, EVP_PKEY *key, const struct jwk_member *member,
+                       unsigned char out[NUMBER_MAX_SIZE], size_t *size)
 {
     BIGNUM *number = NULL;
-    if (EVP_PKEY_get_bn_param(key, member->parameter, &number) != 1)
+    if (crypto->EVP_PKEY_get_bn_param(key, member->parameter, &number) != 1)
         return false;
-    *size = member->size > 0 ? member->size : (size_t)BN_num_bytes(number);
-    const bool good = *size <= NUMBER_MAX_SIZE && BN_bn2binpad(number, out, (int)*size) == (int)*size;
-    BN_clear_free(number);
+    *size = member->size > 0 ? member->size : ((size_t)crypto->BN_num_bits(number) + 7) / 8;
+    const bool good = *size <= NUMBER_MAX_SIZE && crypto->BN_bn2binpad(number, out, (int)*size) == (int)*size;
+    crypto->BN_clear_free(number);
     return good;
 }
 
-static bool add_member(struct json_object *jwk, enum jws_algorithm algorithm, EVP_PKEY *key,
-                       const struct jwk_member *member)
+static bool add_member(struct json_object *jwk, enum jws_algorithm algorithm, const struct openssl *crypto,
+                       EVP_PKEY *key, const struct jwk_member *member)
 {
     unsigned char octets[NUMBER_MAX_SIZE];
     size_t size = 0;
-    const bool got = algorithm == JWS_EDDSA ? EVP_PKEY_get_octet_string_param(key, member->parameter, octets,
-                                                                              sizeof octets, &size) == 1
-                                            : get_number(key, member, octets, &size);
+    const bool got = algorithm == JWS_EDDSA ? crypto->EVP_PKEY_get_octet_string_param(
+                                                  key, member->parameter, octets, sizeof octets, &size) == 1
+                                            : get_number(crypto, key, member, octets, &size);
     const bool added = got && add_octets(jwk, member->name, octets, size);
     secret_wipe(octets, sizeof octets);
     return added;
 }
 
-static EVP_PKEY *generate_key(enum jws_algorithm algorithm)
+static EVP_PKEY *generate_key(const struct openssl *crypto, enum jws_algorithm algorithm)
 {
     switch (algorithm) {
     case JWS_ES256:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+        return crypto->EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     case JWS_EDDSA:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+        return crypto->EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     case JWS_RS256:
-        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RS256_BITS);
+        return crypto->EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RS256_BITS);
     default:
         return NULL;
     }
@@ -67,24 +67,28 @@ static bool add_new_secret(struct json_object *jwk)
     return added;
 }
 
-static bool add_new_key(struct json_object *jwk, const struct jwk_type *type)
+static bool add_new_key(struct json_object *jwk, const struct jwk_type *type, char fault[JWK_FAULT_SIZE])
 {
-    EVP_PKEY *key = generate_key(type->algorithm);
+    const struct openssl *crypto = openssl_load(fault, JWK_FAULT_SIZE);
+    if (crypto == NULL)
+        return false;
+    EVP_PKEY *key = generate_key(crypto, type->algorithm);
     bool added = key != NULL;
     for (size_t i = 0; added && i < jwk_type_count(type); i++)
-        added = add_member(jwk, type->algorithm, key, &type->members[i]);
-    EVP_PKEY_free(key);
+        added = add_member(jwk, type->algorithm, crypto, key, &type->members[i]);
+    crypto->EVP_PKEY_free(key);
     return added;
 }
 
-struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now)
+struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now, char fault[JWK_FAULT_SIZE])
 {
+    snprintf(fault, JWK_FAULT_SIZE, "out of memory, or no random bytes");
     const struct jwk_type *type = jwk_type_of(algorithm);
     char kid[JWK_THUMBPRINT_SIZE];
     struct json_object *jwk = json_object_new_object();
     const bool complete = json_add_string(jwk, "kty", type->kty) &&
                           (type->crv == NULL || json_add_string(jwk, "crv", type->crv)) &&
-                          (algorithm == JWS_HS256 ? add_new_secret(jwk) : add_new_key(jwk, type)) &&
+                          (algorithm == JWS_HS256 ? add_new_secret(jwk) : add_new_key(jwk, type, fault)) &&
                           json_add_string(jwk, "alg", jws_algorithm_name(algorithm)) &&
                           json_add_string(jwk, "use", "sig") && jwk_thumbprint(jwk, kid) &&
                           json_add_string(jwk, "kid", kid) && json_add_number(jwk, "iat", now);

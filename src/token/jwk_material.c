@@ -1,13 +1,12 @@
 #include "token/jwk_material.h"
 
 #include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/secret.h"
 #include "token/jws_key.h"
+#include "token/openssl.h"
 
 enum { HS256_MIN_SIZE = 32, POINT_SIZE = 65, UNCOMPRESSED = 4 };
 enum { RS256_MIN_BITS = 2048, RS256_MAX_BITS = 16384 /* OpenSSL verifies no more */ };
@@ -28,21 +27,22 @@ static struct jws_key *make_oct(const struct jwk_material *material, const char 
 
 static EVP_PKEY *make_okp(const struct jwk_material *material, const char **fault)
 {
+    const struct openssl *crypto = material->crypto;
     const struct jwk_octets x = material->members[OKP_X];
     const struct jwk_octets d = material->members[OKP_D];
     if (d.data == NULL)
-        return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x.data, x.size);
+        return crypto->EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x.data, x.size);
 
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, d.data, d.size);
+    EVP_PKEY *key = crypto->EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, d.data, d.size);
     unsigned char own[32];
     size_t size = sizeof own;
-    if (key == NULL || EVP_PKEY_get_raw_public_key(key, own, &size) != 1)
+    if (key == NULL || crypto->EVP_PKEY_get_raw_public_key(key, own, &size) != 1)
         goto refuse;
     if (size == x.size && memcmp(own, x.data, size) == 0)
         return key;
     *fault = "\"d\" and \"x\" are not of one key";
 refuse:
-    EVP_PKEY_free(key);
+    crypto->EVP_PKEY_free(key);
     return NULL;
 }
 
@@ -56,24 +56,27 @@ struct description {
 /* The flag that BN_secure_new() sets makes the builder's copy one that is wiped. */
 static bool describe_number(const struct jwk_material *material, size_t member, struct description *out)
 {
+    const struct openssl *crypto = material->crypto;
     const struct jwk_octets *octets = &material->members[member];
-    BIGNUM *number = BN_secure_new();
+    BIGNUM *number = crypto->BN_secure_new();
     out->numbers[member] = number;
-    return number != NULL && BN_bin2bn(octets->data, (int)octets->size, number) != NULL &&
-           OSSL_PARAM_BLD_push_BN(out->builder, material->type->members[member].parameter, number) == 1;
+    return number != NULL && crypto->BN_bin2bn(octets->data, (int)octets->size, number) != NULL &&
+           crypto->OSSL_PARAM_BLD_push_BN(out->builder, material->type->members[member].parameter, number) ==
+               1;
 }
 
 static bool describe_ec(const struct jwk_material *material, struct description *out)
 {
+    const struct openssl *crypto = material->crypto;
     const struct jwk_octets x = material->members[EC_X];
     const struct jwk_octets y = material->members[EC_Y];
     out->point[0] = UNCOMPRESSED; /* SEC 1 §2.3.3 */
     memcpy(out->point + 1, x.data, x.size);
     memcpy(out->point + 1 + x.size, y.data, y.size);
-    return OSSL_PARAM_BLD_push_utf8_string(out->builder, OSSL_PKEY_PARAM_GROUP_NAME, material->type->crv,
-                                           0) == 1 &&
-           OSSL_PARAM_BLD_push_octet_string(out->builder, OSSL_PKEY_PARAM_PUB_KEY, out->point, POINT_SIZE) ==
-               1 &&
+    return crypto->OSSL_PARAM_BLD_push_utf8_string(out->builder, OSSL_PKEY_PARAM_GROUP_NAME,
+                                                   material->type->crv, 0) == 1 &&
+           crypto->OSSL_PARAM_BLD_push_octet_string(out->builder, OSSL_PKEY_PARAM_PUB_KEY, out->point,
+                                                    POINT_SIZE) == 1 &&
            (material->members[EC_D].data == NULL || describe_number(material, EC_D, out));
 }
 
@@ -86,16 +89,17 @@ static bool describe_rsa(const struct jwk_material *material, struct description
     return true;
 }
 
-static EVP_PKEY *key_from(OSSL_PARAM_BLD *builder, const char *name, int selection)
+static EVP_PKEY *key_from(const struct openssl *crypto, OSSL_PARAM_BLD *builder, const char *name,
+                          int selection)
 {
     EVP_PKEY *key = NULL;
-    OSSL_PARAM *parameters = OSSL_PARAM_BLD_to_param(builder);
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, name, NULL);
-    if (parameters == NULL || context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
-        EVP_PKEY_fromdata(context, &key, selection, parameters) != 1)
+    OSSL_PARAM *parameters = crypto->OSSL_PARAM_BLD_to_param(builder);
+    EVP_PKEY_CTX *context = crypto->EVP_PKEY_CTX_new_from_name(NULL, name, NULL);
+    if (parameters == NULL || context == NULL || crypto->EVP_PKEY_fromdata_init(context) != 1 ||
+        crypto->EVP_PKEY_fromdata(context, &key, selection, parameters) != 1)
         key = NULL;
-    EVP_PKEY_CTX_free(context);
-    OSSL_PARAM_free(parameters);
+    crypto->EVP_PKEY_CTX_free(context);
+    crypto->OSSL_PARAM_free(parameters);
     return key;
 }
 
@@ -103,36 +107,38 @@ static EVP_PKEY *key_from(OSSL_PARAM_BLD *builder, const char *name, int selecti
 static EVP_PKEY *make_described(const struct jwk_material *material,
                                 bool (*describe)(const struct jwk_material *, struct description *))
 {
+    const struct openssl *crypto = material->crypto;
     const bool is_private = material->members[material->type->secret].data != NULL;
-    struct description description = {.builder = OSSL_PARAM_BLD_new()};
+    struct description description = {.builder = crypto->OSSL_PARAM_BLD_new()};
     EVP_PKEY *key = NULL;
     if (description.builder != NULL && describe(material, &description))
-        key = key_from(description.builder, material->type->kty,
+        key = key_from(crypto, description.builder, material->type->kty,
                        is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
     for (size_t i = 0; i < JWK_MEMBERS; i++)
-        BN_clear_free(description.numbers[i]);
-    OSSL_PARAM_BLD_free(description.builder);
+        crypto->BN_clear_free(description.numbers[i]);
+    crypto->OSSL_PARAM_BLD_free(description.builder);
     return key;
 }
 
 /* OpenSSL takes any numbers; this looks whether the point is on the curve, d in its range, and the one d
  * times G. */
-static bool ec_is_sound(EVP_PKEY *key, bool is_private)
+static bool ec_is_sound(const struct openssl *crypto, EVP_PKEY *key, bool is_private)
 {
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    const bool sound =
-        context != NULL && (is_private ? EVP_PKEY_check(context) : EVP_PKEY_public_check(context)) == 1;
-    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_CTX *context = crypto->EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    const bool sound = context != NULL && (is_private ? crypto->EVP_PKEY_check(context)
+                                                      : crypto->EVP_PKEY_public_check(context)) == 1;
+    crypto->EVP_PKEY_CTX_free(context);
     return sound;
 }
 
 static EVP_PKEY *make_ec(const struct jwk_material *material, const char **fault)
 {
+    const struct openssl *crypto = material->crypto;
     const bool is_private = material->members[EC_D].data != NULL;
     EVP_PKEY *key = make_described(material, describe_ec);
-    if (key != NULL && ec_is_sound(key, is_private))
+    if (key != NULL && ec_is_sound(crypto, key, is_private))
         return key;
-    EVP_PKEY_free(key);
+    crypto->EVP_PKEY_free(key);
     *fault = is_private ? "\"x\" and \"y\" are not a point of P-256, or \"d\" is not of the same key"
                         : "\"x\" and \"y\" are not a point of P-256";
     return NULL;
@@ -161,6 +167,7 @@ static bool rsa_factors_are_complete(const struct jwk_material *material)
 
 static EVP_PKEY *make_rsa(const struct jwk_material *material, const char **fault)
 {
+    const struct openssl *crypto = material->crypto;
     if (!rsa_public_is_sound(material->members[RSA_N], material->members[RSA_E])) {
         *fault = "\"n\" and \"e\" must be odd, and \"e\" over 1";
         return NULL;
@@ -170,10 +177,10 @@ static EVP_PKEY *make_rsa(const struct jwk_material *material, const char **faul
         return NULL;
     }
     EVP_PKEY *key = make_described(material, describe_rsa);
-    const int bits = key == NULL ? 0 : EVP_PKEY_get_bits(key);
+    const int bits = key == NULL ? 0 : crypto->EVP_PKEY_get_bits(key);
     if (bits >= RS256_MIN_BITS && bits <= RS256_MAX_BITS)
         return key;
-    EVP_PKEY_free(key);
+    crypto->EVP_PKEY_free(key);
     if (key != NULL)
         *fault = "\"n\" is not of 2048 to 16384 bits";
     return NULL;
@@ -196,7 +203,7 @@ struct jws_key *jwk_material_key(const struct jwk_material *material, const char
     if (pkey == NULL)
         return NULL;
     *fault = no_memory;
-    return jws_key_of_pkey(algorithm, pkey);
+    return jws_key_of_pkey(algorithm, material->crypto, pkey);
 }
 
 void jwk_material_clear(struct jwk_material *material)

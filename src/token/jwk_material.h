@@ -4,6 +4,8 @@
 
 #include "token/jwk_type.h"
 
+struct openssl;
+
 struct jwk_octets {
     unsigned char *data; /* NULL: the member is absent */
     size_t size;
@@ -11,6 +13,7 @@ struct jwk_octets {
 
 struct jwk_material {
     const struct jwk_type *type;
+    const struct openssl *crypto;           /* for every type but oct */
     struct jwk_octets members[JWK_MEMBERS]; /* in the order of the type's */
 };
 

@@ -6,6 +6,13 @@
 #include "base/secret.h"
 #include "token/jwk.h"
 #include "token/jwk_material.h"
+#include "token/openssl.h"
+
+void jwk_prepare(void)
+{
+    char fault[JWK_FAULT_SIZE];
+    openssl_load(fault, sizeof fault);
+}
 
 /* Writes the reason and returns false. */
 __attribute__((format(printf, 2, 3))) static bool refuse(char fault[JWK_FAULT_SIZE], const char *format, ...)
@@ -110,11 +117,16 @@ static bool signs_and_verifies(struct jws_key *key)
     return good;
 }
 
-static bool make_key(const struct jwk_material *material, struct jwk_key *key, char fault[JWK_FAULT_SIZE])
+static bool make_key(struct jwk_material *material, struct jwk_key *key, char fault[JWK_FAULT_SIZE])
 {
     const char *reason;
     key->algorithm = material->type->algorithm;
     key->is_private = material->members[material->type->secret].data != NULL;
+    if (key->algorithm != JWS_HS256) {
+        material->crypto = openssl_load(fault, JWK_FAULT_SIZE);
+        if (material->crypto == NULL)
+            return false;
+    }
     key->key = jwk_material_key(material, &reason);
     if (key->key == NULL)
         return refuse(fault, "%s", reason);

@@ -1,7 +1,6 @@
 #include "token/jws_asymmetric.h"
 
-#include <openssl/ecdsa.h>
-#include <openssl/evp.h>
+#include "token/openssl.h"
 
 enum {
     NUMBER_SIZE = 32, /* of P-256 */
@@ -12,40 +11,41 @@ enum {
 /* NULL: the algorithm has its own. */
 static const EVP_MD *digest_of(const struct jws_key *key)
 {
-    return key->algorithm == JWS_EDDSA ? NULL : EVP_sha256();
+    return key->algorithm == JWS_EDDSA ? NULL : key->crypto->EVP_sha256();
 }
 
 /* OpenSSL's ECDSA signature is DER, that of JWS is r and s in 32 bytes each (RFC 7518 §3.4). */
-static bool ecdsa_from_der(unsigned char *signature, size_t *length)
+static bool ecdsa_from_der(const struct openssl *crypto, unsigned char *signature, size_t *length)
 {
     const unsigned char *der = signature;
-    ECDSA_SIG *numbers = d2i_ECDSA_SIG(NULL, &der, (long)*length);
+    ECDSA_SIG *numbers = crypto->d2i_ECDSA_SIG(NULL, &der, (long)*length);
     if (numbers == NULL)
         return false;
     const bool good =
-        BN_bn2binpad(ECDSA_SIG_get0_r(numbers), signature, NUMBER_SIZE) == NUMBER_SIZE &&
-        BN_bn2binpad(ECDSA_SIG_get0_s(numbers), signature + NUMBER_SIZE, NUMBER_SIZE) == NUMBER_SIZE;
+        crypto->BN_bn2binpad(crypto->ECDSA_SIG_get0_r(numbers), signature, NUMBER_SIZE) == NUMBER_SIZE &&
+        crypto->BN_bn2binpad(crypto->ECDSA_SIG_get0_s(numbers), signature + NUMBER_SIZE, NUMBER_SIZE) ==
+            NUMBER_SIZE;
     *length = ECDSA_SIZE;
-    ECDSA_SIG_free(numbers);
+    crypto->ECDSA_SIG_free(numbers);
     return good;
 }
 
-static bool ecdsa_to_der(const unsigned char *signature, size_t length, unsigned char der[ECDSA_DER_SIZE],
-                         size_t *der_length)
+static bool ecdsa_to_der(const struct openssl *crypto, const unsigned char *signature, size_t length,
+                         unsigned char der[ECDSA_DER_SIZE], size_t *der_length)
 {
     if (length != ECDSA_SIZE)
         return false;
-    ECDSA_SIG *numbers = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(signature, NUMBER_SIZE, NULL);
-    BIGNUM *s = BN_bin2bn(signature + NUMBER_SIZE, NUMBER_SIZE, NULL);
+    ECDSA_SIG *numbers = crypto->ECDSA_SIG_new();
+    BIGNUM *r = crypto->BN_bin2bn(signature, NUMBER_SIZE, NULL);
+    BIGNUM *s = crypto->BN_bin2bn(signature + NUMBER_SIZE, NUMBER_SIZE, NULL);
     int written = 0;
-    if (numbers != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(numbers, r, s) == 1) {
+    if (numbers != NULL && r != NULL && s != NULL && crypto->ECDSA_SIG_set0(numbers, r, s) == 1) {
         r = s = NULL; /* they are in `numbers` now */
-        written = i2d_ECDSA_SIG(numbers, &der);
+        written = crypto->i2d_ECDSA_SIG(numbers, &der);
     }
-    BN_free(r);
-    BN_free(s);
-    ECDSA_SIG_free(numbers);
+    crypto->BN_free(r);
+    crypto->BN_free(s);
+    crypto->ECDSA_SIG_free(numbers);
     *der_length = written > 0 ? (size_t)written : 0;
     return written > 0;
 }
@@ -53,32 +53,36 @@ static bool ecdsa_to_der(const unsigned char *signature, size_t length, unsigned
 bool jws_asymmetric_sign(const struct jws_key *key, struct text input,
                          unsigned char signature[JWS_SIGNATURE_SIZE], size_t *length)
 {
+    const struct openssl *crypto = key->crypto;
     *length = JWS_SIGNATURE_SIZE;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_MD_CTX *context = crypto->EVP_MD_CTX_new();
     const bool good =
-        context != NULL && EVP_DigestSignInit(context, NULL, digest_of(key), NULL, key->pkey) == 1 &&
-        EVP_DigestSign(context, signature, length, (const unsigned char *)input.data, input.length) == 1 &&
-        (key->algorithm != JWS_ES256 || ecdsa_from_der(signature, length));
-    EVP_MD_CTX_free(context);
+        context != NULL && crypto->EVP_DigestSignInit(context, NULL, digest_of(key), NULL, key->pkey) == 1 &&
+        crypto->EVP_DigestSign(context, signature, length, (const unsigned char *)input.data, input.length) ==
+            1 &&
+        (key->algorithm != JWS_ES256 || ecdsa_from_der(crypto, signature, length));
+    crypto->EVP_MD_CTX_free(context);
     return good;
 }
 
 bool jws_asymmetric_verify(const struct jws_key *key, const struct jws_parts *parts)
 {
+    const struct openssl *crypto = key->crypto;
     unsigned char der[ECDSA_DER_SIZE];
     const unsigned char *signature = parts->signature;
     size_t length = parts->signature_length;
     if (key->algorithm == JWS_ES256) {
-        if (!ecdsa_to_der(parts->signature, parts->signature_length, der, &length))
+        if (!ecdsa_to_der(crypto, parts->signature, parts->signature_length, der, &length))
             return false;
         signature = der;
     }
 
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_MD_CTX *context = crypto->EVP_MD_CTX_new();
     const struct text input = parts->signing_input;
-    const bool good =
-        context != NULL && EVP_DigestVerifyInit(context, NULL, digest_of(key), NULL, key->pkey) == 1 &&
-        EVP_DigestVerify(context, signature, length, (const unsigned char *)input.data, input.length) == 1;
-    EVP_MD_CTX_free(context);
+    const bool good = context != NULL &&
+                      crypto->EVP_DigestVerifyInit(context, NULL, digest_of(key), NULL, key->pkey) == 1 &&
+                      crypto->EVP_DigestVerify(context, signature, length, (const unsigned char *)input.data,
+                                               input.length) == 1;
+    crypto->EVP_MD_CTX_free(context);
     return good;
 }

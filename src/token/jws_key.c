@@ -1,9 +1,9 @@
 #include "token/jws_key.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "base/secret.h"
+#include "token/openssl.h"
 
 static struct jws_key *new_key(enum jws_algorithm algorithm)
 {
@@ -23,13 +23,16 @@ struct jws_key *jws_key_of_secret(const unsigned char *secret, size_t size)
     return key;
 }
 
-struct jws_key *jws_key_of_pkey(enum jws_algorithm algorithm, struct evp_pkey_st *pkey)
+struct jws_key *jws_key_of_pkey(enum jws_algorithm algorithm, const struct openssl *crypto,
+                                struct evp_pkey_st *pkey)
 {
     struct jws_key *key = new_key(algorithm);
-    if (key != NULL)
-        key->pkey = pkey;
-    else
-        EVP_PKEY_free(pkey);
+    if (key == NULL) {
+        crypto->EVP_PKEY_free(pkey);
+        return NULL;
+    }
+    key->crypto = crypto;
+    key->pkey = pkey;
     return key;
 }
 
@@ -49,6 +52,6 @@ void jws_key_release(struct jws_key *key)
     if (key == NULL || !refcount_release(&key->holders))
         return;
     if (key->pkey != NULL)
-        EVP_PKEY_free(key->pkey);
+        key->crypto->EVP_PKEY_free(key->pkey);
     secret_free(key, sizeof *key);
 }

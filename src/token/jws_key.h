@@ -6,17 +6,21 @@
 #include "base/refcount.h"
 #include "token/jws.h"
 
+struct openssl;
+
 struct jws_key {
     refcount holders;
     enum jws_algorithm algorithm;
-    struct hmac hmac;         /* of HS256 */
-    struct evp_pkey_st *pkey; /* of the others, OpenSSL's EVP_PKEY; else NULL */
+    struct hmac hmac;             /* of HS256 */
+    const struct openssl *crypto; /* of the others, as the next, which is OpenSSL's EVP_PKEY; else NULL */
+    struct evp_pkey_st *pkey;
 };
 
 /* A key of HS256. NULL: no memory. */
 struct jws_key *jws_key_of_secret(const unsigned char *secret, size_t size);
 
 /* A key of another algorithm. Takes over `pkey`, whatever the result. NULL: no memory. */
-struct jws_key *jws_key_of_pkey(enum jws_algorithm algorithm, struct evp_pkey_st *pkey);
+struct jws_key *jws_key_of_pkey(enum jws_algorithm algorithm, const struct openssl *crypto,
+                                struct evp_pkey_st *pkey);
 
 #endif

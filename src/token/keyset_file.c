@@ -1,6 +1,7 @@
 #include "token/keyset_file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,23 +138,24 @@ static bool put_in_front(struct json_object *document, struct json_object *first
 }
 
 static bool rotate(struct json_object *document, const struct signer *signer,
-                   struct keyset_rotation *rotation)
+                   struct keyset_rotation *rotation, char fault[JWK_FAULT_SIZE])
 {
+    snprintf(fault, JWK_FAULT_SIZE, "%s", strerror(ENOMEM));
     if (signer->jwk != NULL && rotation->last_expiry != CLOCK_NEVER &&
         !json_add_number(signer->jwk, "exp", rotation->last_expiry))
         return false;
     const enum jws_algorithm algorithm = rotation->has_algorithm ? rotation->algorithm : signer->algorithm;
-    struct json_object *jwk = jwk_generate(algorithm, rotation->now);
+    struct json_object *jwk = jwk_generate(algorithm, rotation->now, fault);
     if (jwk != NULL && jwk_thumbprint(jwk, rotation->kid))
         return put_in_front(document, jwk);
     json_put_wiped(jwk);
     return false;
 }
 
-static bool fail_to_make(struct report *report, const char *path)
+static bool fail_to_make(struct report *report, const char *path, const char *fault)
 {
-    errno = ENOMEM;
-    return fail(report, path, "no key was made");
+    report_problem(report, SEVERITY_ERROR, path, 0, "no key was made: %s", fault);
+    return false;
 }
 
 bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report)
@@ -164,9 +166,10 @@ bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, stru
     const bool missing = access(path, F_OK) != 0 && errno == ENOENT;
     struct json_object *document = missing ? json_object_new_object() : keyset_file_read(path, NULL, report);
     struct signer signer;
+    char fault[JWK_FAULT_SIZE];
     bool good = document != NULL ? find_signer(keys_of(document), &signer, path, report)
-                                 : missing && fail_to_make(report, path);
-    good = good && (rotate(document, &signer, rotation) || fail_to_make(report, path));
+                                 : missing && fail_to_make(report, path, strerror(ENOMEM));
+    good = good && (rotate(document, &signer, rotation, fault) || fail_to_make(report, path, fault));
     good = good && write_back(path, document, report);
     json_put_wiped(document);
     close(guard);

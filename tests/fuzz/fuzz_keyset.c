@@ -2,7 +2,6 @@
  * only there, and the key that signs verifies its tokens. */
 #include "token/keyset.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "token/jws_key.h"
 #include "token/jwt.h"
 #include "token/jwt_signer.h"
+#include "token/openssl.h"
 
 enum { NOW = 1700000000, HS256_MIN_LENGTH = 43 /* of 32 bytes in base64url */ };
 
@@ -50,7 +50,7 @@ static void check_strength(const struct signing_key *key, struct json_object *jw
     if (key->algorithm == JWS_HS256)
         REQUIRE(json_object_get_string_len(json_object_object_get(jwk, "k")) >= HS256_MIN_LENGTH);
     if (key->algorithm == JWS_RS256)
-        REQUIRE(EVP_PKEY_get_bits(key->key->pkey) >= 2048);
+        REQUIRE(key->key->crypto->EVP_PKEY_get_bits(key->key->pkey) >= 2048);
 }
 
 static void check_key(const struct keyset *keyset, const struct signing_key *key, struct json_object *jwk)

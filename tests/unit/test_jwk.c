@@ -176,8 +176,8 @@ static void check_generated(enum jws_algorithm algorithm)
     char fault[JWK_FAULT_SIZE] = "";
     char thumbprint[JWK_THUMBPRINT_SIZE];
     struct jwk_key key;
-    struct json_object *jwk = jwk_generate(algorithm, 1700000000);
-    struct json_object *another = jwk_generate(algorithm, 1700000000);
+    struct json_object *jwk = jwk_generate(algorithm, 1700000000, fault);
+    struct json_object *another = jwk_generate(algorithm, 1700000000, fault);
     assert_non_null(jwk);
     assert_non_null(another);
     check_row(jwk_read(jwk, &key, fault), fault, algorithm, "generated");
@@ -212,7 +212,7 @@ static void check_public(enum jws_algorithm algorithm)
     char fault[JWK_FAULT_SIZE] = "";
     struct jwk_key private;
     struct jwk_key public;
-    struct json_object *jwk = jwk_generate(algorithm, 1700000000);
+    struct json_object *jwk = jwk_generate(algorithm, 1700000000, fault);
     json_object_object_add(jwk, "comment", json_object_new_string("mine"));
     json_object_object_add(jwk, "exp", json_object_new_int(1800000000));
     struct json_object *copy = jwk_public(jwk);
@@ -239,10 +239,11 @@ static void check_public(enum jws_algorithm algorithm)
 static void test_public(void **state)
 {
     (void)state;
+    char fault[JWK_FAULT_SIZE];
     check_public(JWS_ES256);
     check_public(JWS_EDDSA);
     check_public(JWS_RS256);
-    struct json_object *jwk = jwk_generate(JWS_HS256, 0);
+    struct json_object *jwk = jwk_generate(JWS_HS256, 0, fault);
     assert_null(jwk_public(jwk));
     json_put_wiped(jwk);
     jwk = parse("{\"kty\":\"strange\"}");
@@ -257,7 +258,7 @@ static void test_rsa_without_primes(void **state)
     static const char *const primes[] = {"p", "q", "dp", "dq", "qi"};
     char fault[JWK_FAULT_SIZE] = "";
     struct jwk_key key;
-    struct json_object *jwk = jwk_generate(JWS_RS256, 0);
+    struct json_object *jwk = jwk_generate(JWS_RS256, 0, fault);
     for (size_t i = 0; i < ROWS(primes); i++)
         json_object_object_del(jwk, primes[i]);
     check_row(jwk_read(jwk, &key, fault), fault, 0, "n, e, d");
@@ -272,8 +273,8 @@ static void test_rsa_mixed(void **state)
     (void)state;
     char fault[JWK_FAULT_SIZE] = "";
     struct jwk_key key;
-    struct json_object *jwk = jwk_generate(JWS_RS256, 0);
-    struct json_object *other = jwk_generate(JWS_RS256, 0);
+    struct json_object *jwk = jwk_generate(JWS_RS256, 0, fault);
+    struct json_object *other = jwk_generate(JWS_RS256, 0, fault);
     json_object_object_add(jwk, "n", json_object_new_string(member(other, "n")));
     assert_false(jwk_read(jwk, &key, fault));
     assert_non_null(strstr(fault, "not of one key"));
@@ -309,7 +310,7 @@ static void test_generate_without_memory(void **state)
         struct jwk_key key;
         one_allocation_fails = true;
         allocations_left = allowed;
-        struct json_object *jwk = jwk_generate(JWS_ES256, 0);
+        struct json_object *jwk = jwk_generate(JWS_ES256, 0, fault);
         struct json_object *public = jwk == NULL ? NULL : jwk_public(jwk);
         failed = allocations_left < 0;
         allocations_left = -1;

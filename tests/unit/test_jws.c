@@ -20,8 +20,9 @@ static struct jws_key *key_of(struct json_object *jwk)
 static int make_keys(void **state)
 {
     (void)state;
+    char fault[JWK_FAULT_SIZE];
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++)
-        keys[i] = key_of(jwk_generate((enum jws_algorithm)i, 0));
+        keys[i] = key_of(jwk_generate((enum jws_algorithm)i, 0, fault));
     return 0;
 }
 
@@ -147,7 +148,8 @@ static void test_signature_lengths(void **state)
 static void test_other_key(void **state)
 {
     (void)state;
-    struct jws_key *other = key_of(jwk_generate(JWS_ES256, 0));
+    char fault[JWK_FAULT_SIZE];
+    struct jws_key *other = key_of(jwk_generate(JWS_ES256, 0, fault));
     char *token = sign_once(keys[JWS_ES256], text_of("{}"), text_of("payload"));
     assert_false(verifies(other, text_of(token)));
     free(token);
@@ -158,8 +160,9 @@ static void test_other_key(void **state)
 static void test_hold(void **state)
 {
     (void)state;
+    char fault[JWK_FAULT_SIZE];
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
-        struct jws_key *key = key_of(jwk_generate((enum jws_algorithm)i, 0));
+        struct jws_key *key = key_of(jwk_generate((enum jws_algorithm)i, 0, fault));
         struct jws_signer *signer = jws_signer_new(key, text_of("{}"));
         assert_int_equal(jws_key_algorithm(key), i);
         jws_key_release(key);

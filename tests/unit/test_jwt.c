@@ -82,8 +82,9 @@ static void check_token(const struct keyset *keyset, const char *token)
 static void test_each_algorithm(void **state)
 {
     (void)state;
+    char fault[JWK_FAULT_SIZE];
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
-        struct json_object *jwk = jwk_generate((enum jws_algorithm)i, NOW);
+        struct json_object *jwk = jwk_generate((enum jws_algorithm)i, NOW, fault);
         struct keyset *keyset = load(jwk, "");
         char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
         char *another = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
@@ -311,7 +312,8 @@ static struct jws_key *public_part_as_secret(struct json_object *jwk)
 static void test_algorithm_confusion(void **state)
 {
     (void)state;
-    struct json_object *jwk = jwk_generate(JWS_RS256, NOW);
+    char fault[JWK_FAULT_SIZE];
+    struct json_object *jwk = jwk_generate(JWS_RS256, NOW, fault);
     struct keyset *keyset = load(jwk, "");
     struct jws_key *secret = public_part_as_secret(jwk);
     assert_non_null(secret);
@@ -364,7 +366,8 @@ static void test_status_texts(void **state)
 /* Whichever allocation fails, there is a whole token or none. */
 static void issue_without_memory(enum jws_algorithm algorithm, bool once)
 {
-    struct json_object *jwk = jwk_generate(algorithm, NOW);
+    char fault[JWK_FAULT_SIZE];
+    struct json_object *jwk = jwk_generate(algorithm, NOW, fault);
     struct keyset *keyset = load(jwk, "");
     free(issue_once(keyset, "at+jwt", ISSUER, AUDIENCE,
                     &claims)); /* what OpenSSL makes at first use, it keeps */

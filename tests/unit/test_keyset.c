@@ -238,12 +238,13 @@ static void test_bytes_behind_a_nul(void **state)
 static void test_generated(void **state)
 {
     (void)state;
+    char fault[JWK_FAULT_SIZE];
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
         struct collected problems;
         struct json_object *set = json_object_new_object();
         struct json_object *keys = json_object_new_array();
         json_object_object_add(set, "keys", keys);
-        json_object_array_add(keys, jwk_generate((enum jws_algorithm)i, 1700000000));
+        json_object_array_add(keys, jwk_generate((enum jws_algorithm)i, 1700000000, fault));
         struct keyset *keyset = load(json_write(set, JSON_C_TO_STRING_PRETTY).data, &problems);
         check_row(keyset != NULL, problems.text, (size_t)i, "generated");
         assert_int_equal(keyset->signer->algorithm, i);
@@ -256,9 +257,10 @@ static void test_generated(void **state)
 static void test_without_memory(void **state)
 {
     (void)state;
+    char fault[JWK_FAULT_SIZE];
     skip_unless_malloc_fails();
     struct collected problems;
-    struct json_object *jwk = jwk_generate(JWS_ES256, 1700000000);
+    struct json_object *jwk = jwk_generate(JWS_ES256, 1700000000, fault);
     char json[1024];
     snprintf(json, sizeof json, "{\"keys\":[%s,{\"kty\":\"oct\",\"k\":\"" ZEROS "\"}]}",
              json_object_to_json_string(jwk));

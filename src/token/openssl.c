@@ -1,0 +1,63 @@
+#include "token/openssl.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(OPENSSL_SHLIB_VERSION == 3, "the headers are of the library that is loaded");
+
+#define ROW(name) {#name, offsetof(struct openssl, name)},
+static const struct {
+    const char *name;
+    size_t place;
+} functions[] = {OPENSSL_FUNCTIONS(ROW)};
+#undef ROW
+
+enum { FUNCTIONS = sizeof functions / sizeof *functions };
+
+static bool find_functions(void *library, struct openssl *openssl)
+{
+    for (size_t i = 0; i < FUNCTIONS; i++) {
+        void *function = dlsym(library, functions[i].name);
+        if (function == NULL)
+            return false;
+        memcpy((char *)openssl + functions[i].place, &function, sizeof function);
+    }
+    return true;
+}
+
+/* Until the process ends, so that OpenSSL need not tidy up before. Its configuration is read as in any other
+ * program: it is where an operator demands FIPS. */
+static bool initialise(const struct openssl *openssl)
+{
+    return openssl->OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_LOAD_CONFIG, NULL) == 1;
+}
+
+static bool load(struct openssl *openssl, char *fault, size_t size)
+{
+    void *library = dlopen(OPENSSL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL || !find_functions(library, openssl)) {
+        const char *reason = dlerror();
+        snprintf(fault, size, "OpenSSL cannot be loaded: %s; install libssl3", reason);
+    } else if (!initialise(openssl)) {
+        snprintf(fault, size, "OpenSSL cannot be initialised; mend its openssl.cnf");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* A second try is of use: there may have been no memory, or no library yet. */
+const struct openssl *openssl_load(char *fault, size_t size)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static struct openssl openssl;
+    static bool loaded;
+    pthread_mutex_lock(&mutex);
+    loaded = loaded || load(&openssl, fault, size);
+    const struct openssl *result = loaded ? &openssl : NULL;
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
