@@ -198,6 +198,44 @@ Retry-After: '[1-9][0-9]?'
     check_reload token.fcgi
 }
 
+openssl_while_checking() {
+    LD_DEBUG=files "$DIR/token.fcgi" -t 2>&1 | grep libcrypto
+}
+
+# To load it is most of what a process of plain CGI would cost.
+@test "OpenSSL is loaded where a key needs it, and not otherwise" {
+    run openssl_while_checking
+    [[ -z $output ]] || fail "with HS256: $output"
+    tokenctl key rotate --alg ES256
+    run openssl_while_checking
+    [[ $output == *libcrypto.so.3* ]] || fail "with ES256: ${output:-not loaded}"
+}
+
+# signs_by ALGORITHM: the header's alg, by its base64url.
+signs_by() {
+    local header
+    header=$(printf '{"alg":"%s","typ":' "$1" | base64 -w 0)
+    [[ $(fastcgi "$SOCKET" "$GRANT&client_id=demo&client_secret=demo-secret") == *"\"access_token\":\"${header::20}"* ]]
+}
+
+loaded() {
+    grep -c 'dynamically loaded' "$DIR/log/token.fcgi.log"
+}
+
+# As a process that is confined must, which may map no new code.
+@test "keys of other algorithms are taken over with nothing more to load" {
+    start token.fcgi env LD_DEBUG=files "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until 'signs by HS256' signs_by HS256
+    grep -q 'libcrypto.so.3 .*dynamically loaded' "$DIR/log/token.fcgi.log" || fail 'OpenSSL is not loaded at the start'
+    local before algorithm
+    before=$(loaded)
+    for algorithm in ES256 EdDSA RS256; do
+        tokenctl key rotate --alg "$algorithm"
+        wait_until "signs by $algorithm" signs_by "$algorithm"
+    done
+    [[ $(loaded) == "$before" ]] || fail "more was loaded: $(grep 'dynamically loaded' "$DIR/log/token.fcgi.log")"
+}
+
 @test "SIGHUP with a broken configuration keeps what was loaded, and says why" {
     start_listening "$SOCKET"
     configure nonsense 1
