@@ -1,11 +1,12 @@
 #include "base/cidr.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 
-enum { MAPPED_PREFIX = 96 };
+enum { MAPPED_PREFIX = 96, WHOLE_PREFIX = 128 };
 
 static const struct address mapped = {{[10] = 0xff, [11] = 0xff}};
 
@@ -60,4 +61,28 @@ bool network_parse(const char *text, size_t length, struct network *network)
 bool network_contains(const struct network *network, const struct address *address)
 {
     return is_inside(address, network);
+}
+
+struct network network_around(const struct address *address, unsigned prefix)
+{
+    struct network network = {.address = *address, .prefix = prefix};
+    for (unsigned i = 0; i < sizeof address->bytes; i++)
+        network.address.bytes[i] &= mask_of(prefix, i);
+    return network;
+}
+
+bool address_is_ipv4(const struct address *address)
+{
+    return memcmp(address->bytes, mapped.bytes, MAPPED_PREFIX / 8) == 0;
+}
+
+void network_format(const struct network *network, char out[NETWORK_TEXT_SIZE])
+{
+    const unsigned char *bytes = network->address.bytes;
+    const bool ipv4 = address_is_ipv4(&network->address) && network->prefix >= MAPPED_PREFIX;
+    inet_ntop(ipv4 ? AF_INET : AF_INET6, ipv4 ? bytes + MAPPED_PREFIX / 8 : bytes, out, NETWORK_TEXT_SIZE);
+    const size_t used = strlen(out);
+    if (network->prefix < WHOLE_PREFIX)
+        snprintf(out + used, NETWORK_TEXT_SIZE - used, "/%u",
+                 network->prefix - (ipv4 ? (unsigned)MAPPED_PREFIX : 0));
 }

@@ -23,4 +23,13 @@ bool network_parse(const char *text, size_t length, struct network *network);
 
 bool network_contains(const struct network *network, const struct address *address);
 
+/* The network of `prefix` bits, counted in the IPv6 form, that the address is in. */
+struct network network_around(const struct address *address, unsigned prefix);
+
+bool address_is_ipv4(const struct address *address);
+
+#define NETWORK_TEXT_SIZE 64
+/* Writes "192.0.2.0/24" or "2001:db8::/48", without the prefix where it is a single address. */
+void network_format(const struct network *network, char out[NETWORK_TEXT_SIZE]);
+
 #endif

@@ -10,6 +10,7 @@
 
 /* Seconds since 1970-01-01T00:00:00Z. */
 int64_t clock_now(void);
+int64_t clock_now_ms(void); /* milliseconds */
 
 /* Milliseconds on a clock that only goes forward. */
 double clock_monotonic_ms(void);

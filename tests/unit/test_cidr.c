@@ -131,12 +131,45 @@ static void test_contains(void **state)
     }
 }
 
+static void test_around(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address;
+        unsigned prefix;
+        bool ipv4;
+        const char *network;
+    } rows[] = {
+        {"192.0.2.77", 120, true, "192.0.2.0/24"},
+        {"192.0.2.77", 128, true, "192.0.2.77"},
+        {"192.0.2.77", 97, true, "128.0.0.0/1"},
+        {"192.0.2.77", 96, true, "0.0.0.0/0"},
+        {"192.0.2.77", 90, true, "::ffc0:0:0/90"},
+        {"2001:db8:1:2:3:4:5:6", 48, false, "2001:db8:1::/48"},
+        {"2001:db8:1:2:3:4:5:6", 128, false, "2001:db8:1:2:3:4:5:6"},
+        {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 127, false,
+         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127"},
+        {"ffff::", 0, false, "::/0"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct address address;
+        char text[NETWORK_TEXT_SIZE];
+        assert_true(address_parse(rows[i].address, strlen(rows[i].address), &address));
+        const struct network network = network_around(&address, rows[i].prefix);
+        network_format(&network, text);
+        check_row(strcmp(text, rows[i].network) == 0, text, i, rows[i].address);
+        check_row(network_contains(&network, &address), "contains", i, rows[i].address);
+        check_row(address_is_ipv4(&address) == rows[i].ipv4, "IPv4", i, rows[i].address);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_address),
         cmocka_unit_test(test_network),
         cmocka_unit_test(test_contains),
+        cmocka_unit_test(test_around),
     };
     return cmocka_run_group_tests_name("cidr", tests, NULL, NULL);
 }
