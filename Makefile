@@ -34,12 +34,12 @@ ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) -fPIE $(CFLAGS) \
               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_LDFLAGS := -pthread -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl$(comma)--as-needed $(LDFLAGS) \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-LIBS     := -linih -ljson-c -lcrypt -lnettle
+LIBS     := -linih -ljson-c -lcrypt -lnettle -llmdb
 # Linked statically: the responder uses it once, and a CGI process, which does not, would have to load it each time.
 SECCOMP  ?= -Wl$(comma)-Bstatic -lseccomp -Wl$(comma)-Bdynamic
 
 # Every room is in one archive, so that each program links only what it uses.
-ROOMS    := gateway endpoint oauth http service account token process base
+ROOMS    := gateway endpoint oauth http service account token state process base
 ROOM_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(ROOMS:%=src/%/*.c)))
 CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a

@@ -1,0 +1,214 @@
+#include "state/environment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "state/state_folder.h"
+
+/* Several times what the counts take at most: see throttle_room.h. */
+#define MAP_SIZE ((size_t)64 * 1024 * 1024)
+
+/* Transactions of reading at once, in all processes: a cache line each. */
+enum { MOST_READERS = 2000, MOST_KEPT = 64 };
+
+struct environment {
+    MDB_env *env;
+    MDB_dbi table;
+    char *path;
+    struct stat status; /* of the file when it was opened */
+    pthread_mutex_t mutex;
+    size_t count;
+    MDB_txn *kept[MOST_KEPT]; /* of reading, between two uses: each keeps its place in the table of readers */
+};
+
+/* A file that ends before its last page would be read behind its end, which is SIGBUS. */
+static int check_size(struct environment *environment)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    int error = mdb_env_info(environment->env, &info);
+    if (error == 0)
+        error = mdb_env_stat(environment->env, &stat);
+    const size_t least = error == 0 ? (info.me_last_pgno + 1) * stat.ms_psize : 0;
+    /* A new file is shorter than its two first pages until it is written. */
+    const bool is_short = info.me_last_txnid > 0 && (size_t)environment->status.st_size < least;
+    return error == 0 && is_short ? MDB_CORRUPTED : error;
+}
+
+static int open_table(struct environment *environment)
+{
+    MDB_txn *txn = NULL;
+    int error = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &txn);
+    if (error == 0)
+        error = mdb_dbi_open(txn, NULL, 0, &environment->table);
+    mdb_txn_abort(txn);
+    return error;
+}
+
+static int open_files(struct environment *environment)
+{
+    int dead = 0;
+    int error = mdb_env_create(&environment->env);
+    if (error == 0)
+        error = mdb_env_set_mapsize(environment->env, MAP_SIZE);
+    if (error == 0)
+        error = mdb_env_set_maxreaders(environment->env, MOST_READERS);
+    if (error == 0)
+        error = mdb_env_open(environment->env, environment->path,
+                             MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, STATE_FILE_MODE);
+    if (error == 0 && stat(environment->path, &environment->status) != 0)
+        error = errno;
+    if (error == 0)
+        error = check_size(environment);
+    if (error == 0)
+        error = mdb_reader_check(environment->env, &dead);
+    return error == 0 ? open_table(environment) : error;
+}
+
+static void tell(struct report *report, const char *path, int error)
+{
+    static const struct {
+        int error;
+        const char *remedy;
+    } remedies[] = {
+        {EACCES, ": it must belong to the user that token.fcgi runs as; run: chown"},
+        {EPERM, ": it must belong to the user that token.fcgi runs as; run: chown"},
+        {MDB_CORRUPTED, "; remove it, and the counts begin anew"},
+        {MDB_PAGE_NOTFOUND, "; remove it, and the counts begin anew"},
+        {MDB_INVALID, "; remove it, and the counts begin anew"},
+        {MDB_VERSION_MISMATCH, "; remove it, and the counts begin anew"},
+    };
+    const char *remedy = "";
+    for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
+        if (remedies[i].error == error)
+            remedy = remedies[i].remedy;
+    }
+    report_problem(report, SEVERITY_ERROR, path, 0, "the state cannot be opened: %s%s", mdb_strerror(error),
+                   remedy);
+}
+
+/* Takes `path` over. */
+static struct environment *open_path(char *path, struct report *report)
+{
+    struct environment *environment = calloc(1, sizeof *environment);
+    int error = ENOMEM;
+    if (environment != NULL) {
+        environment->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+        environment->path = path;
+        error = open_files(environment);
+    }
+    if (error == 0)
+        return environment;
+    tell(report, path, error);
+    if (environment != NULL)
+        environment_close(environment);
+    else
+        free(path);
+    return NULL;
+}
+
+struct environment *environment_open(const char *folder, struct report *report)
+{
+    /* One process at a time: a file is there whole, or not at all. */
+    const int guard = state_folder_lock(folder, report);
+    if (guard < 0)
+        return NULL;
+    char *path = state_folder_prepare(folder, report);
+    struct environment *environment = path != NULL ? open_path(path, report) : NULL;
+    close(guard);
+    return environment;
+}
+
+bool environment_exists(const char *folder)
+{
+    char *path = state_folder_file(folder);
+    const bool exists = path != NULL && access(path, F_OK) == 0 && state_folder_is_of_this_boot(folder);
+    free(path);
+    return exists;
+}
+
+bool environment_check(const char *folder, struct report *report)
+{
+    if (!state_folder_check(folder, report))
+        return false;
+    if (!environment_exists(folder))
+        return true;
+    struct environment *environment = environment_open(folder, report);
+    environment_close(environment);
+    return environment != NULL;
+}
+
+void environment_close(struct environment *environment)
+{
+    if (environment == NULL)
+        return;
+    for (size_t i = 0; i < environment->count; i++)
+        mdb_txn_abort(environment->kept[i]);
+    mdb_env_close(environment->env);
+    free(environment->path);
+    free(environment);
+}
+
+bool environment_is_in_place(struct environment *environment)
+{
+    struct stat status;
+    int dead = 0;
+    mdb_reader_check(environment->env, &dead);
+    return stat(environment->path, &status) == 0 && status.st_dev == environment->status.st_dev &&
+           status.st_ino == environment->status.st_ino;
+}
+
+/* --- Transactions --- */
+
+static int take(struct environment *environment, MDB_txn **txn)
+{
+    pthread_mutex_lock(&environment->mutex);
+    *txn = environment->count > 0 ? environment->kept[--environment->count] : NULL;
+    pthread_mutex_unlock(&environment->mutex);
+    return *txn != NULL ? mdb_txn_renew(*txn) : mdb_txn_begin(environment->env, NULL, MDB_RDONLY, txn);
+}
+
+static void put_back(struct environment *environment, MDB_txn *txn)
+{
+    mdb_txn_reset(txn);
+    pthread_mutex_lock(&environment->mutex);
+    const bool kept = environment->count < MOST_KEPT;
+    if (kept)
+        environment->kept[environment->count++] = txn;
+    pthread_mutex_unlock(&environment->mutex);
+    if (!kept)
+        mdb_txn_abort(txn);
+}
+
+int environment_read(struct environment *environment, environment_work *work, void *context)
+{
+    MDB_txn *txn = NULL;
+    int error = take(environment, &txn);
+    if (error == MDB_READERS_FULL)
+        return environment_write(environment, work, context);
+    if (error == 0) {
+        error = work(txn, environment->table, context);
+        put_back(environment, txn);
+    } else
+        mdb_txn_abort(txn);
+    return error;
+}
+
+int environment_write(struct environment *environment, environment_work *work, void *context)
+{
+    MDB_txn *txn = NULL;
+    int error = mdb_txn_begin(environment->env, NULL, 0, &txn);
+    if (error != 0)
+        return error;
+    error = work(txn, environment->table, context);
+    if (error == 0)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return error;
+}

@@ -1,0 +1,100 @@
+#include "state/throttle_key.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+enum { LEVEL_AT = THROTTLE_HEAD_SIZE - 1, CUT_SIZE = THROTTLE_CLIENT_ID_SIZE - THROTTLE_DIGEST_SIZE };
+
+/* A multicast address, which nobody comes from. */
+static const struct address unknown = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
+static const struct {
+    unsigned ipv4;
+    unsigned ipv6;
+} prefixes[] = {[THROTTLE_NEARBY] = {120, 48}, [THROTTLE_SOURCE] = {128, 64}};
+
+static struct network network_of(enum throttle_level level, const struct address *source)
+{
+    const enum throttle_level row = level == THROTTLE_NEARBY ? THROTTLE_NEARBY : THROTTLE_SOURCE;
+    return network_around(source, address_is_ipv4(source) ? prefixes[row].ipv4 : prefixes[row].ipv6);
+}
+
+/* The digest is no secret: it only keeps two long names apart. */
+static void put_client_id(struct throttle_key *key, struct text client_id)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    unsigned char *place = key->bytes + THROTTLE_HEAD_SIZE;
+    if (client_id.length <= THROTTLE_CLIENT_ID_SIZE) {
+        memcpy(place, client_id.data, client_id.length);
+        key->size += client_id.length;
+        return;
+    }
+    SHA256((const unsigned char *)client_id.data, client_id.length, digest);
+    memcpy(place, client_id.data, CUT_SIZE);
+    memcpy(place + CUT_SIZE, digest, THROTTLE_DIGEST_SIZE);
+    key->bytes[LEVEL_AT] = THROTTLE_LONG_PAIR;
+    key->size += THROTTLE_CLIENT_ID_SIZE;
+}
+
+struct throttle_key throttle_key_of(enum throttle_level level, const struct address *source,
+                                    struct text client_id)
+{
+    struct throttle_key key = {.size = THROTTLE_HEAD_SIZE};
+    const struct network network = network_of(level, source != NULL ? source : &unknown);
+    memcpy(key.bytes, network.address.bytes, sizeof network.address.bytes);
+    key.bytes[LEVEL_AT] = (unsigned char)level;
+    if (level == THROTTLE_PAIR && client_id.length > 0)
+        put_client_id(&key, client_id);
+    return key;
+}
+
+bool throttle_key_read(const void *bytes, size_t size, struct throttle_key *key)
+{
+    if (size < THROTTLE_HEAD_SIZE || size > sizeof key->bytes)
+        return false;
+    *key = (struct throttle_key){.size = size};
+    memcpy(key->bytes, bytes, size);
+    return key->bytes[LEVEL_AT] <= THROTTLE_LONG_PAIR || key->bytes[LEVEL_AT] == THROTTLE_NO_COUNT;
+}
+
+static struct address address_of(const struct throttle_key *key)
+{
+    struct address address;
+    memcpy(address.bytes, key->bytes, sizeof address.bytes);
+    return address;
+}
+
+struct throttle_key throttle_key_above(const struct throttle_key *key, enum throttle_level level)
+{
+    const struct address address = address_of(key);
+    return throttle_key_of(level, &address, (struct text){NULL, 0});
+}
+
+enum throttle_level throttle_key_level(const struct throttle_key *key)
+{
+    return (enum throttle_level)key->bytes[LEVEL_AT];
+}
+
+struct network throttle_key_network(const struct throttle_key *key)
+{
+    const struct address address = address_of(key);
+    return network_of(throttle_key_level(key), &address);
+}
+
+bool throttle_key_is_unknown(const struct throttle_key *key)
+{
+    return key->bytes[0] == unknown.bytes[0];
+}
+
+struct text throttle_key_client_id(const struct throttle_key *key)
+{
+    const char *text = (const char *)key->bytes + THROTTLE_HEAD_SIZE;
+    if (throttle_key_level(key) < THROTTLE_PAIR)
+        return (struct text){NULL, 0};
+    return (struct text){text, throttle_key_is_cut(key) ? CUT_SIZE : key->size - THROTTLE_HEAD_SIZE};
+}
+
+bool throttle_key_is_cut(const struct throttle_key *key)
+{
+    return throttle_key_level(key) == THROTTLE_LONG_PAIR;
+}

@@ -1,0 +1,343 @@
+/* The folder: what it must be, what is made in it, and what happens when it is lost. */
+#include "throttle_fixture.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "failing_malloc.h"
+
+static int anew(void **state)
+{
+    (void)state;
+    nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    unlink("log");
+    return 0;
+}
+
+static bool opens(const char *folder, struct collected *problems)
+{
+    struct state *state = state_open(folder, collect(problems));
+    state_release(state);
+    return state != NULL;
+}
+
+/* --- Opening --- */
+
+static void make_file_there(void)
+{
+    write_text("state", "");
+}
+
+static void make_writable(void)
+{
+    assert_int_equal(mkdir("state", 0700), 0);
+    assert_int_equal(chmod("state", 0707), 0);
+}
+
+static void spoil(const char *file, const void *data, size_t size)
+{
+    struct collected problems;
+    assert_int_equal(mkdir("state", 0700), 0);
+    assert_true(opens("state", &problems));
+    write_bytes(file, data, size, 0600);
+}
+
+static void make_rubbish(void)
+{
+    static char rubbish[8192];
+    memset(rubbish, 'x', sizeof rubbish);
+    spoil("state/throttle.mdb", rubbish, sizeof rubbish);
+}
+
+/* Enough of it that its end is missed. */
+static void make_short(void)
+{
+    assert_int_equal(mkdir("state", 0700), 0);
+    struct desk desk = open_desk_again();
+    for (int i = 0; i < 300; i++) {
+        char source[32];
+        snprintf(source, sizeof source, "10.0.%d.1", i % 250);
+        fail_once(&desk, source, "client", NOW);
+    }
+    close_desk(&desk);
+    assert_int_equal(truncate("state/throttle.mdb", 8192), 0);
+}
+
+static void make_folder_for_file(void)
+{
+    struct collected problems;
+    assert_int_equal(mkdir("state", 0700), 0);
+    assert_true(opens("state", &problems));
+    assert_int_equal(unlink("state/throttle.mdb"), 0);
+    assert_int_equal(mkdir("state/throttle.mdb", 0700), 0);
+}
+
+static void make_nothing(void)
+{
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*make)(void);
+        const char *problem;
+    } rows[] = {
+        {make_nothing,
+         "error: state: the folder of the state is missing; run tokenctl init, or: install -d -m "
+         "0700 'state'\n"},
+        {make_file_there, "error: state: the state cannot be kept there: Not a directory\n"},
+        {make_writable, "error: state: mode 0707 lets everybody write it; run: chmod o-w 'state'\n"},
+        {make_rubbish,
+         "error: state/throttle.mdb: the state cannot be opened: MDB_INVALID: File is not an LMDB "
+         "file; remove it, and the counts begin anew\n"},
+        {make_short, "error: state/throttle.mdb: the state cannot be opened: MDB_CORRUPTED"},
+        {make_folder_for_file, "error: state/throttle.mdb: the state cannot be opened: Is a directory\n"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        anew(NULL);
+        unlink("state");
+        rows[i].make();
+        check_row(!opens("state", &problems), "opened", i, rows[i].problem);
+        check_row(strncmp(problems.text, rows[i].problem, strlen(rows[i].problem)) == 0, problems.text, i,
+                  rows[i].problem);
+        check_row(!state_check("state", collect(&problems)), "checked", i, rows[i].problem);
+        check_row(strncmp(problems.text, rows[i].problem, strlen(rows[i].problem)) == 0, problems.text, i,
+                  rows[i].problem);
+        unlink("state");
+    }
+}
+
+/* As somebody who is not root. */
+static int open_as_nobody(void)
+{
+    struct collected problems;
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        return 2;
+    if (opens("state", &problems) || state_check("state", collect(&problems)))
+        return 1;
+    return strstr(problems.text, "Permission denied") != NULL && strstr(problems.text, "chown") != NULL ? 0
+                                                                                                        : 3;
+}
+
+static void test_no_right(void **state)
+{
+    (void)state;
+    struct collected problems;
+    assert_int_equal(chmod(".", 0755), 0);
+    for (int with_file = 0; with_file < 2; with_file++) {
+        int status = 0;
+        anew(NULL);
+        assert_int_equal(mkdir("state", 0700), 0);
+        if (with_file != 0) {
+            assert_true(opens("state", &problems));
+            assert_int_equal(chmod("state/throttle.mdb", 0), 0);
+            assert_int_equal(chmod("state", geteuid() == 0 ? 0775 : 0700), 0);
+            assert_int_equal(chown("state", (uid_t)-1, geteuid() == 0 ? 65534 : (gid_t)-1), 0);
+        } else
+            assert_int_equal(chmod("state", 0500), 0);
+        const pid_t child = fork();
+        if (child == 0)
+            _exit(open_as_nobody());
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(chmod("state", 0700), 0);
+    }
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? status.st_mode & 07777 : 0;
+}
+
+static void test_made(void **state)
+{
+    (void)state;
+    struct collected problems;
+    struct stat status;
+    assert_int_equal(mkdir("state", 0700), 0);
+    const uid_t owner = geteuid() == 0 ? 65534 : geteuid();
+    assert_int_equal(chown("state", owner, (gid_t)-1), 0);
+    /* The check makes nothing. */
+    assert_true(state_check("state", collect(&problems)));
+    assert_int_equal(rmdir("state/throttle.mdb"), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_true(opens("state", &problems));
+    static const char *const files[] = {"state/throttle.mdb", "state/throttle.mdb-lock",
+                                        "state/throttle.boot"};
+    for (size_t i = 0; i < ROWS(files); i++) {
+        assert_int_equal(mode_of(files[i]), 0600);
+        assert_int_equal(stat(files[i], &status), 0);
+        assert_int_equal(status.st_uid, owner);
+    }
+    assert_true(state_check("state", collect(&problems)));
+    assert_true(opens("state", &problems));
+}
+
+/* Whatever a power cut has made of it. */
+static void test_another_boot(void **state)
+{
+    (void)state;
+    struct collected problems;
+    if (access("/proc/sys/kernel/random/boot_id", R_OK) != 0)
+        skip();
+    make_rubbish();
+    write_text("state/throttle.boot", "another\n");
+    assert_true(state_check("state", collect(&problems)));
+    struct desk desk = open_desk_again();
+    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 5, NOW), 3);
+    close_desk(&desk);
+    /* The same boot. */
+    desk = open_desk_again();
+    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 5, NOW), 0);
+    close_desk(&desk);
+}
+
+static void test_is_of(void **state)
+{
+    (void)state;
+    struct collected problems;
+    assert_int_equal(mkdir("state", 0700), 0);
+    assert_int_equal(mkdir("state/other", 0700), 0);
+    assert_int_equal(symlink("../state", "state/same"), 0);
+    struct state *opened = state_open("state", collect(&problems));
+    assert_true(state_is_of(opened, "state"));
+    assert_true(state_is_of(opened, "state/same"));
+    assert_true(state_is_of(opened, "state/../state"));
+    assert_false(state_is_of(opened, "state/other"));
+    assert_false(state_is_of(opened, "nowhere"));
+    state_release(state_hold(opened));
+    state_release(opened);
+    state_release(NULL);
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    bool failed = true;
+    assert_int_equal(mkdir("state", 0700), 0);
+    for (long allowed = 0; failed; allowed++) {
+        struct collected problems;
+        struct report *report = collect(&problems);
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        struct state *opened = state_open("state", report);
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        check_row((opened != NULL) == (problems.text[0] == '\0'), problems.text, (size_t)allowed, "");
+        check_row(opened != NULL || failed, "opened", (size_t)allowed, "");
+        state_release(opened);
+    }
+}
+
+/* --- Lost while running --- */
+
+static bool log_has(const char *part)
+{
+    char text[8192];
+    return strstr(read_text("log", text, sizeof text), part) != NULL;
+}
+
+/* The folder is looked at once a second. */
+static void fail_until_log_has(const struct desk *desk, const char *part)
+{
+    const double end = clock_monotonic_ms() + 30000;
+    while (!log_has(part)) {
+        assert_true(clock_monotonic_ms() < end);
+        struct throttle_guess guess = guess_of(desk, "198.51.100.1", "ticking", 1);
+        run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW);
+        usleep(20000);
+    }
+}
+
+static void test_removed(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 1, NOW), 1);
+    nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    fail_until_log_has(&desk, "error state: the state is lost: its file is not there any more; failures are "
+                              "counted in memory meanwhile\n");
+    fail_until_log_has(&desk, "error state: the folder of the state is missing; run tokenctl init");
+    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "b", 5, NOW), 3);
+    struct throttle_guess guess = guess_of(&desk, "192.0.2.1", "b", 1);
+    assert_int_equal(throttle_look(&guess, NOW), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(mkdir("state", 0700), 0);
+    fail_until_log_has(&desk, "warn state: failures are counted on disk again\n");
+    assert_int_equal(access("state/throttle.mdb", F_OK), 0);
+    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 5, NOW), 3);
+    close_desk(&desk);
+}
+
+/* A file that can be no longer than it is. SIGXFSZ is ignored, so that it is an error. */
+static void test_no_room(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    struct desk desk = open_desk();
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit small = {8192, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (int i = 0; i < 100; i++) {
+        char client_id[16];
+        snprintf(client_id, sizeof client_id, "c%d", i);
+        desk.limits.source_failures = 1000;
+        assert_int_equal(failures_admitted(&desk, "192.0.2.1", client_id, 4, NOW), 3);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_true(log_has("error state: the state is lost: File too large; failures are counted in memory "
+                        "meanwhile\n"));
+    /* Told once. */
+    char text[8192];
+    read_text("log", text, sizeof text);
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    fail_until_log_has(&desk, "warn state: failures are counted on disk again\n");
+    close_desk(&desk);
+}
+
+/* In memory there is room for a fixed number, and what says much stays. */
+static void test_memory_is_bounded(void **state)
+{
+    (void)state;
+    struct throttle_memory *memory = throttle_memory_new();
+    const struct throttle_window window = {NOW, 60000};
+    const struct throttle_record much = {.failures = 9, .since_ms = NOW};
+    const struct throttle_record little = {.failures = 1, .since_ms = NOW};
+    const struct throttle_record over = {.failures = 100, .since_ms = NOW - 60000};
+    struct throttle_key keys[20];
+    for (int i = 0; i < 40000; i++) {
+        char client_id[16];
+        snprintf(client_id, sizeof client_id, "c%d", i);
+        const struct throttle_key key = throttle_key_of(THROTTLE_PAIR, NULL, text_of(client_id));
+        throttle_memory_put(memory, &key, i < 20 ? &much : i < 10000 ? &over : &little, &window);
+        if (i < 20)
+            keys[i] = key;
+    }
+    for (size_t i = 0; i < ROWS(keys); i++) {
+        const struct throttle_record *found = throttle_memory_find(memory, &keys[i]);
+        assert_non_null(found);
+        assert_int_equal(found->failures, 9);
+        throttle_memory_remove(memory, &keys[i]);
+        assert_null(throttle_memory_find(memory, &keys[i]));
+        throttle_memory_remove(memory, &keys[i]);
+    }
+    throttle_memory_free(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_refused, anew), cmocka_unit_test_setup(test_no_right, anew),
+        cmocka_unit_test_setup(test_made, anew),    cmocka_unit_test_setup(test_another_boot, anew),
+        cmocka_unit_test_setup(test_is_of, anew),   cmocka_unit_test_setup(test_without_memory, anew),
+        cmocka_unit_test_setup(test_removed, anew), cmocka_unit_test_setup(test_no_room, anew),
+        cmocka_unit_test(test_memory_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

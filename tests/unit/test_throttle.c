@@ -1,0 +1,347 @@
+/* What is refused, for how long, and what clears it. */
+#include "throttle_fixture.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "failing_malloc.h"
+
+#define A "192.0.2.1"
+#define B "192.0.2.2"
+
+static long wait_of(const struct desk *desk, const char *source, const char *client_id, int64_t now)
+{
+    struct throttle_guess guess = guess_of(desk, source, client_id, 1);
+    const enum throttle_verdict verdict = throttle_look(&guess, now);
+    assert_true((verdict == THROTTLE_PAIR_REFUSED) == (guess.wait > 0));
+    return guess.wait;
+}
+
+static void test_pair(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 3);
+    assert_int_equal(fail_once(&desk, A, "a", NOW), THROTTLE_PAIR_REFUSED);
+    /* Nobody else is. */
+    assert_int_equal(failures_admitted(&desk, B, "a", 1, NOW), 1);
+    assert_int_equal(failures_admitted(&desk, A, "b", 1, NOW), 1);
+    assert_int_equal(failures_admitted(&desk, NULL, "a", 1, NOW), 1);
+    close_desk(&desk);
+}
+
+/* From the failure that reached the limit on, and the refusals in between do not prolong it. */
+static void test_window(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    assert_int_equal(failures_admitted(&desk, A, "a", 2, NOW), 2);
+    assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 30000), 1);
+    assert_int_equal(wait_of(&desk, A, "a", NOW + 30000), 60);
+    assert_int_equal(failures_admitted(&desk, A, "a", 9, NOW + 60000), 0);
+    assert_int_equal(wait_of(&desk, A, "a", NOW + 60001), 30);
+    assert_int_equal(wait_of(&desk, A, "a", NOW + 89999), 1);
+    assert_int_equal(failures_admitted(&desk, A, "a", 9, NOW + 90000), 3);
+    /* Failures that are too far apart never come together. */
+    assert_int_equal(failures_admitted(&desk, A, "b", 2, NOW), 2);
+    assert_int_equal(failures_admitted(&desk, A, "b", 2, NOW + 60000), 2);
+    assert_int_equal(failures_admitted(&desk, A, "b", 2, NOW + 120000), 2);
+    close_desk(&desk);
+}
+
+static void test_clock_jumps(void **state)
+{
+    (void)state;
+    static const int64_t year = INT64_C(31536000000);
+    struct desk desk = open_desk();
+    assert_int_equal(failures_admitted(&desk, A, "a", 3, NOW + year), 3);
+    /* Set back by a year: refused for a window from now on, whoever looks and however often. */
+    for (int64_t passed = 0; passed < 60000; passed += 20000)
+        assert_int_equal(wait_of(&desk, A, "a", NOW + passed), 60 - passed / 1000);
+    assert_int_equal(wait_of(&desk, A, "a", NOW + 60000), 0);
+    /* Forward and back: what was counted meanwhile is over at last. */
+    assert_int_equal(failures_admitted(&desk, A, "a", 2, NOW + year), 2);
+    assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 70000), 1);
+    assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 70001), 0);
+    assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 130000), 1);
+    /* Verifications of the future were ended by whoever set the clock. */
+    struct throttle_guess guesses[3];
+    for (size_t i = 0; i < 3; i++) {
+        guesses[i] = guess_of(&desk, A, "b", i + 1);
+        assert_int_equal(throttle_begin(&guesses[i], NOW + year), THROTTLE_ADMITTED);
+    }
+    assert_int_equal(failures_admitted(&desk, A, "b", 1, NOW), 1);
+    close_desk(&desk);
+}
+
+static void test_source(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source;
+        const char *same;
+        const char *other;
+    } rows[] = {
+        {A, "::ffff:192.0.2.1", B},
+        {"2001:db8:1:1::1", "2001:db8:1:1:ffff::2", "2001:db8:1:2::1"},
+        {NULL, NULL, "::1"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct desk desk = open_desk();
+        char client_id[8];
+        for (int j = 0; j < 10; j++) {
+            snprintf(client_id, sizeof client_id, "c%d", j);
+            assert_int_equal(fail_once(&desk, rows[i].source, client_id, NOW), THROTTLE_ADMITTED);
+        }
+        struct throttle_guess guess = guess_of(&desk, rows[i].same, "new", 1);
+        check_row(run_guess(&guess, THROTTLE_MATCH, NOW) == THROTTLE_SOURCE_REFUSED, "same", i, "");
+        check_row(guess.wait == 60, "wait", i, "");
+        check_row(fail_once(&desk, rows[i].other, "c0", NOW) == THROTTLE_ADMITTED, "other", i, "");
+        /* A proven one is neither refused by the look, nor does it begin. */
+        guess = guess_of(&desk, rows[i].same, "new", 1);
+        check_row(throttle_look(&guess, NOW) == THROTTLE_ADMITTED, "look", i, "");
+        check_row(throttle_end(&guess, THROTTLE_MATCH, NOW) == THROTTLE_ADMITTED, "proven", i, "");
+        /* One that is remembered as wrong is refused. */
+        check_row(throttle_end(&guess, THROTTLE_MISMATCH, NOW) == THROTTLE_SOURCE_REFUSED, "wrong", i, "");
+        close_desk(&desk);
+    }
+}
+
+static void test_success(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(failures_admitted(&desk, A, "a", 2, NOW), 2);
+        struct throttle_guess guess = guess_of(&desk, A, "a", 1);
+        assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        /* And by one that was proven before. */
+        assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW), 1);
+        guess = guess_of(&desk, A, "a", 1);
+        assert_int_equal(throttle_look(&guess, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(throttle_end(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    }
+    /* The source's stay: 9 of 10. */
+    assert_int_equal(failures_admitted(&desk, A, "b", 3, NOW), 1);
+    assert_int_equal(fail_once(&desk, A, "c", NOW), THROTTLE_SOURCE_REFUSED);
+    close_desk(&desk);
+}
+
+/* Busy, or no memory: as if it had never been. */
+static void test_not_verified(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    for (int i = 0; i < 20; i++) {
+        struct throttle_guess guess = guess_of(&desk, A, "a", (uint64_t)i);
+        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+    }
+    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 3);
+    close_desk(&desk);
+}
+
+/* What is under way counts, and is told to come again in a second: it may be the right one. */
+static void test_under_way(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    struct throttle_guess guesses[4];
+    for (size_t i = 0; i < 4; i++) {
+        guesses[i] = guess_of(&desk, A, "a", i + 1);
+        assert_int_equal(throttle_look(&guesses[i], NOW), THROTTLE_ADMITTED);
+        assert_int_equal(throttle_begin(&guesses[i], NOW), i < 3 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
+    }
+    assert_int_equal(guesses[3].wait, 1);
+    /* One remembered as wrong passes no limit either. */
+    assert_int_equal(throttle_end(&guesses[3], THROTTLE_MISMATCH, NOW), THROTTLE_PAIR_REFUSED);
+    /* Begun is begun. */
+    assert_int_equal(throttle_begin(&guesses[0], NOW), THROTTLE_ADMITTED);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(throttle_end(&guesses[i], THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
+
+    /* Those of a process that was killed lapse. */
+    desk.limits.window_ms = 3600000;
+    for (size_t i = 0; i < 3; i++) {
+        guesses[i] = guess_of(&desk, A, "b", i + 1);
+        assert_int_equal(throttle_begin(&guesses[i], NOW + 20000 * (int64_t)i), THROTTLE_ADMITTED);
+    }
+    assert_int_equal(fail_once(&desk, A, "b", NOW + 59999), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(fail_once(&desk, A, "b", NOW + 60000), THROTTLE_ADMITTED);
+    close_desk(&desk);
+}
+
+/* Many processes verify the right credential of one client when they have all just started. */
+static void test_same_under_way(void **state)
+{
+    (void)state;
+    enum { MANY = 30 };
+    struct desk desk = open_desk();
+    struct throttle_guess guesses[MANY];
+    for (int right = 0; right < 2; right++) {
+        int admitted = 0;
+        for (size_t i = 0; i < MANY; i++) {
+            guesses[i] = guess_of(&desk, A, "a", 7);
+            assert_int_equal(throttle_begin(&guesses[i], NOW), THROTTLE_ADMITTED);
+        }
+        for (size_t i = 0; i < MANY; i++)
+            admitted += throttle_end(&guesses[i], right == 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW) ==
+                                THROTTLE_ADMITTED
+                            ? 1
+                            : 0;
+        assert_int_equal(admitted, right == 0 ? MANY : 3);
+    }
+    close_desk(&desk);
+}
+
+/* Basic, and then the body, with the same wrong secret: one failure. By the same way it is another. */
+static void test_both_ways(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ways; /* of attempts with one secret: B(asic) where it has two readings, Y where it has
+                             one, b(ody); X, x: likewise with another secret */
+        int admitted;
+    } rows[] = {
+        {"BbBbBbBb", 5}, {"YbYbYbYb", 5}, {"bYbYbYbY", 5}, {"bBbBbBbB", 4}, {"BBBBBB", 3},
+        {"bbbbb", 3},    {"BbBBb", 4},    {"BbXxBbBb", 5}, {"BxBxBx", 3},   {"BxbXx", 3},
+    };
+    for (int remembered = 0; remembered < 2; remembered++) {
+        for (size_t i = 0; i < ROWS(rows); i++) {
+            struct desk desk = open_desk();
+            int admitted = 0;
+            for (const char *way = rows[i].ways; *way != '\0'; way++) {
+                struct throttle_guess guess =
+                    guess_of(&desk, A, "a", *way == 'X' || *way == 'x' ? 8 : (uint64_t)7);
+                guess.way = *way < 'a' ? THROTTLE_BASIC : THROTTLE_BODY;
+                if (*way == 'B' || *way == 'X')
+                    guess.secret.digests[0] += 70;
+                enum throttle_verdict verdict = throttle_look(&guess, NOW);
+                if (verdict == THROTTLE_ADMITTED && remembered == 0)
+                    verdict = throttle_begin(&guess, NOW);
+                if (verdict == THROTTLE_ADMITTED)
+                    verdict = throttle_end(&guess, THROTTLE_MISMATCH, NOW);
+                admitted += verdict == THROTTLE_ADMITTED ? 1 : 0;
+            }
+            if (admitted != rows[i].admitted)
+                fail_msg("%s: %d admitted", rows[i].ways, admitted);
+            close_desk(&desk);
+        }
+    }
+}
+
+static void test_restart(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    assert_int_equal(failures_admitted(&desk, A, "a", 2, NOW), 2);
+    close_desk(&desk);
+    desk = open_desk_again();
+    assert_int_equal(failures_admitted(&desk, A, "a", 9, NOW), 1);
+    close_desk(&desk);
+    desk = open_desk_again();
+    assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
+    close_desk(&desk);
+}
+
+/* --- Several processes --- */
+
+static int count_in_child(long failures, int attempts)
+{
+    struct desk desk = open_desk_again();
+    desk.limits.failures = failures;
+    desk.limits.source_failures = 1000000;
+    int admitted = 0;
+    for (int i = 0; i < attempts; i++) {
+        struct throttle_guess guess = guess_of(&desk, A, "a", (uint64_t)getpid() << 32 | (uint64_t)i);
+        admitted += run_guess(&guess, THROTTLE_MISMATCH, NOW) == THROTTLE_ADMITTED ? 1 : 0;
+    }
+    close_desk(&desk);
+    return admitted;
+}
+
+/* However they interleave, just as many failures as the limit says are admitted. */
+static void test_processes(void **state)
+{
+    (void)state;
+    enum { PROCESSES = 4, ATTEMPTS = 100, LIMIT = 150 };
+    struct desk desk = open_desk();
+    close_desk(&desk);
+    pid_t children[PROCESSES];
+    for (size_t i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            _exit(count_in_child(LIMIT, ATTEMPTS));
+    }
+    int admitted = 0;
+    for (size_t i = 0; i < PROCESSES; i++) {
+        int status = 0;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_true(WIFEXITED(status));
+        admitted += WEXITSTATUS(status);
+    }
+    assert_int_equal(admitted, LIMIT);
+}
+
+/* Killed in the middle of its writing, again and again: the others go on, and nothing is broken. */
+static void test_killed(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 30 };
+    struct desk desk = open_desk();
+    desk.limits.source_failures = 1000000;
+    for (int round = 0; round < ROUNDS; round++) {
+        const pid_t child = fork();
+        if (child == 0) {
+            count_in_child(1000000, 1000000);
+            _exit(0);
+        }
+        usleep((useconds_t)(1000 + 700 * round));
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        char client_id[16];
+        snprintf(client_id, sizeof client_id, "r%d", round);
+        assert_int_equal(failures_admitted(&desk, B, client_id, 4, NOW), 3);
+    }
+    close_desk(&desk);
+    char log[256];
+    assert_string_equal(read_text("log", log, sizeof log), "");
+}
+
+/* --- Without memory: no verdict, and nothing is counted that was not --- */
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    bool failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        struct desk desk = open_desk();
+        struct throttle_guess guess = guess_of(&desk, A, "a", 1);
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        const enum throttle_verdict verdict = run_guess(&guess, THROTTLE_MISMATCH, NOW);
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        check_row(verdict == THROTTLE_ADMITTED || (failed && verdict == THROTTLE_NO_MEMORY), "verdict",
+                  (size_t)allowed, "");
+        /* A guess that could not be ended lapses. */
+        const int64_t later = NOW + 60000;
+        assert_int_equal(failures_admitted(&desk, A, "a", 5, later), 3);
+        close_desk(&desk);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pair),           cmocka_unit_test(test_window),
+        cmocka_unit_test(test_clock_jumps),    cmocka_unit_test(test_source),
+        cmocka_unit_test(test_success),        cmocka_unit_test(test_not_verified),
+        cmocka_unit_test(test_under_way),      cmocka_unit_test(test_same_under_way),
+        cmocka_unit_test(test_both_ways),      cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_processes),      cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_without_memory),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

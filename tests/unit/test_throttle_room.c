@@ -1,0 +1,174 @@
+/* The bounds of the store, and what gives way. */
+#include "throttle_fixture.h"
+
+#define A "192.0.2.1"
+
+/* --- Looking at what there is --- */
+
+struct census {
+    size_t counts;
+    size_t nearby; /* what the count of A's network says of its members */
+    size_t of_source;
+};
+
+static void take_census(struct transaction *transaction, void *context)
+{
+    struct census *census = context;
+    struct throttle_key key = {.size = THROTTLE_HEAD_SIZE};
+    struct throttle_record record;
+    struct address address;
+    assert_true(address_parse(A, strlen(A), &address));
+    *census = (struct census){.counts = 0};
+    for (; transaction_next(transaction, &key, &record); throttle_key_advance(&key))
+        census->counts++;
+    key = throttle_key_of(THROTTLE_NEARBY, &address, text_of(NULL));
+    transaction_get(transaction, &key, &record);
+    census->nearby = record.members;
+    key = throttle_key_of(THROTTLE_SOURCE, &address, text_of(NULL));
+    transaction_get(transaction, &key, &record);
+    census->of_source = record.members;
+}
+
+static struct census census_of(const struct desk *desk)
+{
+    struct census census = {.counts = 0};
+    assert_true(state_read(desk->state, desk->log, take_census, &census));
+    return census;
+}
+
+/* Failures of one source on so many names, each its own. */
+static int fail_on_names(const struct desk *desk, const char *source, int names, int64_t now)
+{
+    int admitted = 0;
+    for (int i = 0; i < names; i++) {
+        char client_id[32];
+        snprintf(client_id, sizeof client_id, "name%d", i);
+        admitted += fail_once(desk, source, client_id, now) == THROTTLE_ADMITTED ? 1 : 0;
+    }
+    return admitted;
+}
+
+/* --- */
+
+/* The names that have no count of their own share one: with others refused, and never with more guesses. */
+static void test_of_source(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    desk.limits.source_failures = 1000;
+    desk.limits.room.of_source = 20;
+    assert_int_equal(fail_on_names(&desk, A, 500, NOW), 20 + 3);
+    assert_int_equal(census_of(&desk).of_source, 21);
+    assert_int_equal(census_of(&desk).counts, 23);
+    /* Who has a count keeps it. */
+    assert_int_equal(failures_admitted(&desk, A, "name0", 5, NOW), 2);
+    /* A success among the others clears nothing. */
+    struct throttle_guess guess = guess_of(&desk, A, "other", 1);
+    assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
+    close_desk(&desk);
+}
+
+static void test_others_stay(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    desk.limits.source_failures = 1000;
+    desk.limits.room.of_source = 1;
+    fail_once(&desk, A, "first", NOW);
+    for (int i = 0; i < 3; i++) {
+        struct throttle_guess guess = guess_of(&desk, A, "mine", 1);
+        assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(fail_on_names(&desk, A, 1, NOW), 1);
+    }
+    assert_int_equal(fail_on_names(&desk, A, 1, NOW), 0);
+    close_desk(&desk);
+}
+
+/* A network that fills its share is counted as a whole; another one does not notice. */
+static void test_nearby(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    desk.limits.room.nearby = 40;
+    int admitted = 0;
+    for (int i = 0; i < 200; i++) {
+        char source[64];
+        snprintf(source, sizeof source, "2001:db8:1:%x::1", i);
+        admitted += fail_once(&desk, source, "a", NOW) == THROTTLE_ADMITTED ? 1 : 0;
+    }
+    /* 20 sources and their pairs, and then as many as one source may. */
+    assert_int_equal(admitted, 20 + 10);
+    assert_int_equal(census_of(&desk).counts, 41);
+    assert_int_equal(failures_admitted(&desk, "2001:db8:1:0::1", "a", 5, NOW), 2);
+    assert_int_equal(failures_admitted(&desk, "2001:db8:2:0::1", "a", 5, NOW), 3);
+    /* It passes. */
+    assert_int_equal(failures_admitted(&desk, "2001:db8:1:ff::1", "a", 1, NOW + 60000), 1);
+    close_desk(&desk);
+}
+
+/* All full: what says least goes, and what says much stays. */
+static void test_in_all(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    desk.limits.room.in_all = 300;
+    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 3);
+    for (int i = 0; i < 3000; i++) {
+        char source[64];
+        snprintf(source, sizeof source, "10.%d.%d.1", i / 200, i % 200);
+        assert_int_equal(fail_once(&desk, source, "x", NOW), THROTTLE_ADMITTED);
+        if (i % 100 == 0)
+            assert_true(census_of(&desk).counts <= 310);
+    }
+    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 0);
+    close_desk(&desk);
+}
+
+/* What is over goes by and by, though nobody comes back to it. */
+static void test_swept(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    for (int i = 0; i < 200; i++) {
+        char source[64];
+        snprintf(source, sizeof source, "10.0.%d.1", i);
+        fail_once(&desk, source, "x", NOW);
+    }
+    assert_int_equal(census_of(&desk).counts, 600);
+    for (int i = 0; i < 200; i++) {
+        struct throttle_guess guess = guess_of(&desk, A, "a", 1);
+        assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW + 60000), THROTTLE_ADMITTED);
+    }
+    assert_int_equal(census_of(&desk).counts, 0);
+    close_desk(&desk);
+}
+
+/* The numbers of members are right after whatever came. */
+static void test_members(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    desk.limits.source_failures = 1000;
+    fail_on_names(&desk, A, 50, NOW);
+    assert_int_equal(census_of(&desk).nearby, 51);
+    for (int i = 0; i < 50; i++) {
+        char client_id[32];
+        snprintf(client_id, sizeof client_id, "name%d", i);
+        struct throttle_guess guess = guess_of(&desk, A, client_id, 1);
+        assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(census_of(&desk).nearby, 50 - i);
+        assert_int_equal(census_of(&desk).of_source, 49 - i);
+    }
+    /* The source has its failures still. */
+    assert_int_equal(census_of(&desk).counts, 2);
+    close_desk(&desk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_of_source), cmocka_unit_test(test_others_stay), cmocka_unit_test(test_nearby),
+        cmocka_unit_test(test_in_all),    cmocka_unit_test(test_swept),       cmocka_unit_test(test_members),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
