@@ -81,6 +81,11 @@ bool state_check(const char *folder, struct report *report)
     return environment_check(folder, report);
 }
 
+bool state_exists(const char *folder)
+{
+    return environment_exists(folder);
+}
+
 /* A folder that was removed and made again has the same name. */
 bool state_is_of(const struct state *state, const char *folder)
 {
@@ -144,7 +149,7 @@ static void tell_recovery(struct state *state, struct log *log)
         log_write(log, LOG_LEVEL_WARN, "%s: failures are counted on disk again", state->folder);
 }
 
-/* One thread now and then, before it writes. */
+/* One thread now and then. */
 static void look(struct state *state, struct log *log)
 {
     const double now = clock_monotonic_ms();
@@ -188,6 +193,7 @@ typedef int transact_function(struct environment *environment, environment_work 
 static bool run_work(struct state *state, struct log *log, struct run *run, transact_function *transact)
 {
     int error = MDB_PANIC;
+    look(state, log);
     pthread_rwlock_rdlock(&state->lock);
     const bool tried = !state->lost && state->environment != NULL;
     if (tried)
@@ -212,6 +218,5 @@ bool state_read(struct state *state, struct log *log, state_work *work, void *co
 bool state_update(struct state *state, struct log *log, state_work *work, void *context)
 {
     struct run run = {work, context};
-    look(state, log);
     return run_work(state, log, &run, environment_write);
 }

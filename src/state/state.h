@@ -19,6 +19,9 @@ void state_release(struct state *state); /* NULL is allowed */
 /* Whether state_open() would succeed; nothing is made. */
 bool state_check(const char *folder, struct report *report);
 
+/* Whether there is anything in it yet. */
+bool state_exists(const char *folder);
+
 /* Whether it is the state of this folder, by any name. */
 bool state_is_of(const struct state *state, const char *folder);
 

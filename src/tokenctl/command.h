@@ -49,6 +49,7 @@ extern const struct command hash_commands[];
 extern const struct command init_commands[];
 extern const struct command key_commands[];
 extern const struct command list_commands[];
+extern const struct command throttle_commands[];
 extern const struct command token_commands[];
 
 /* Prints "tokenctl: …" to standard error and returns `status`. */

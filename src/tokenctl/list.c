@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/json_text.h"
 #include "tokenctl/command.h"
+#include "tokenctl/output.h"
 
 struct listing {
     int64_t now;
@@ -43,18 +44,6 @@ static bool measure(void *context, const struct account_entry *entry, const char
     return true;
 }
 
-/* What the file holds may be anything; what moves a terminal's cursor is not printed. */
-static void print_text(struct text text, int width)
-{
-    char *copy = text_copy(text);
-    if (copy == NULL)
-        copy = strdup("?");
-    if (copy != NULL)
-        text_make_printable(copy, strlen(copy));
-    printf("%-*s", width, copy != NULL && copy[0] != '\0' ? copy : "-");
-    free(copy);
-}
-
 static bool print_row(void *context, const struct account_entry *entry, const char *why)
 {
     const struct listing *listing = context;
@@ -62,9 +51,9 @@ static bool print_row(void *context, const struct account_entry *entry, const ch
     char expires[CLOCK_DATE_SIZE] = "-";
     if (account->expires != CLOCK_NEVER)
         clock_format_date(account->expires, expires);
-    print_text(account->client_id, listing->width);
+    output_print(account->client_id, listing->width);
     printf("  %-8s  %-13s  %-20s  ", state_of(listing, entry), method_of(entry), expires);
-    print_text(account->scope, 0);
+    output_print(account->scope, 0);
     if (why != NULL)
         printf("  (line %zu: %s)", entry->line, why);
     putchar('\n');
@@ -96,25 +85,14 @@ static bool add_limits(struct json_object *object, const struct account *account
            (account->from.data == NULL || json_add_text(object, "from", account->from));
 }
 
-static bool add_client_id(struct json_object *object, struct text client_id)
-{
-    if (client_id.data == NULL || text_is_utf8(client_id))
-        return client_id.data == NULL || json_add_text(object, "client_id", client_id);
-    char *copy = text_copy(client_id);
-    if (copy != NULL)
-        text_make_printable(copy, strlen(copy));
-    const bool added = json_add_string(object, "client_id", copy);
-    free(copy);
-    return added;
-}
-
 static bool print_object(void *context, const struct account_entry *entry, const char *why)
 {
     struct listing *listing = context;
     const struct account *account = &entry->account;
     struct json_object *object = json_object_new_object();
     struct text text = {NULL, 0};
-    if (add_client_id(object, account->client_id) && json_add_number(object, "line", (int64_t)entry->line) &&
+    if ((account->client_id.data == NULL || output_add(object, "client_id", account->client_id)) &&
+        json_add_number(object, "line", (int64_t)entry->line) &&
         json_add_string(object, "state", state_of(listing, entry)) &&
         (account->method == NULL || json_add_string(object, "method", account->method->name)) &&
         json_add(object, "scope", scopes_of(account)) && add_limits(object, account) &&

@@ -14,8 +14,8 @@
 
 enum { SHORT_OPTION = 256 }; /* long options are told as numbers from here on */
 
-static const struct command *const groups[] = {init_commands, account_commands, list_commands, hash_commands,
-                                               key_commands,  token_commands,   NULL};
+static const struct command *const groups[] = {init_commands, account_commands,  list_commands,  hash_commands,
+                                               key_commands,  throttle_commands, token_commands, NULL};
 
 static const struct option_form {
     const char *name;
@@ -97,9 +97,11 @@ static int refuse_words(int count, char **words)
     if (count == 0)
         return complain(EXIT_USAGE, "no command was given; tokenctl --help lists them");
     const size_t length = strlen(words[0]);
-    for (const struct command *command = key_commands; command->name != NULL; command++) {
-        if (strncmp(command->name, words[0], length) == 0 && command->name[length] == ' ')
-            fprintf(stderr, "usage: tokenctl [-c FILE] %s\n", command->synopsis);
+    for (const struct command *const *group = groups; *group != NULL; group++) {
+        for (const struct command *command = *group; command->name != NULL; command++) {
+            if (strncmp(command->name, words[0], length) == 0 && command->name[length] == ' ')
+                fprintf(stderr, "usage: tokenctl [-c FILE] %s\n", command->synopsis);
+        }
     }
     return complain(EXIT_USAGE, "there is no command %s%s%s; tokenctl --help lists them", words[0],
                     count > 1 ? " " : "", count > 1 ? words[1] : "");

@@ -1,0 +1,228 @@
+/* tokenctl throttle list, throttle clear */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "state/throttle_list.h"
+#include "tokenctl/command.h"
+#include "tokenctl/output.h"
+
+static const char unknown_source[] = "unknown";
+
+/* What a command works with. */
+struct counts {
+    struct config *config;
+    struct log *log; /* to standard error */
+    struct state *state;
+    struct throttle_limits limits;
+};
+
+static void close_counts(struct counts *counts)
+{
+    state_release(counts->state);
+    log_release(counts->log);
+    config_release(counts->config);
+}
+
+/* False: told. Where nothing was ever counted, the state stays NULL, and nothing is made. */
+static bool open_counts(const struct invocation *invocation, struct counts *counts)
+{
+    *counts = (struct counts){.config = config_load(invocation->config_file, invocation->report)};
+    if (counts->config == NULL)
+        return false;
+    counts->limits = throttle_limits_of(counts->config);
+    counts->log = log_open("stderr", LOG_LEVEL_ERROR);
+    if (counts->log == NULL) {
+        complain(0, "%s", strerror(errno));
+        return false;
+    }
+    if (!state_check(counts->config->state, invocation->report))
+        return false;
+    if (!state_exists(counts->config->state))
+        return true;
+    counts->state = state_open(counts->config->state, invocation->report);
+    return counts->state != NULL;
+}
+
+static int status_of(enum throttle_list_result result)
+{
+    switch (result) {
+    case THROTTLE_LISTED:
+        return EXIT_SUCCESS;
+    case THROTTLE_LIST_NO_MEMORY:
+        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    case THROTTLE_LIST_LOST:
+        break;
+    }
+    return EXIT_FAILURE; /* told */
+}
+
+/* --- list --- */
+
+static void format_source(const struct throttle_key *key, char out[NETWORK_TEXT_SIZE])
+{
+    const struct network network = throttle_key_network(key);
+    if (throttle_key_is_unknown(key))
+        snprintf(out, NETWORK_TEXT_SIZE, "%s", unknown_source);
+    else
+        network_format(&network, out);
+}
+
+/* Of a long one the beginning, in `out`; absent: there is none. */
+static struct text client_id_text(const struct throttle_entry *entry, char out[THROTTLE_CLIENT_ID_SIZE])
+{
+    const struct text client_id = throttle_key_client_id(&entry->key);
+    if (client_id.data == NULL || !throttle_key_is_cut(&entry->key))
+        return client_id;
+    const int length =
+        snprintf(out, THROTTLE_CLIENT_ID_SIZE, "%.*s...", (int)client_id.length, client_id.data);
+    return (struct text){out, (size_t)length};
+}
+
+static void print_client_id(const struct throttle_entry *entry)
+{
+    char cut[THROTTLE_CLIENT_ID_SIZE];
+    const bool is_others = throttle_key_level(&entry->key) == THROTTLE_OTHERS;
+    output_print(is_others ? text_of("(others)") : client_id_text(entry, cut), 0);
+}
+
+static void print_entry(const struct throttle_entry *entry)
+{
+    char source[NETWORK_TEXT_SIZE];
+    char since[CLOCK_DATE_SIZE];
+    char until[CLOCK_DATE_SIZE] = "-";
+    format_source(&entry->key, source);
+    clock_format_date(entry->since, since);
+    if (entry->refused_until > 0)
+        clock_format_date(entry->refused_until, until);
+    printf("%-39s  %8u  %s  %-20s  ", source, (unsigned)entry->failures, since, until);
+    print_client_id(entry);
+    putchar('\n');
+}
+
+static void print_table(const struct throttle_list *list)
+{
+    printf("%-39s  %8s  %-20s  %-20s  %s\n", "SOURCE", "FAILURES", "SINCE", "REFUSED_UNTIL", "CLIENT_ID");
+    for (size_t i = 0; i < list->count; i++)
+        print_entry(&list->entries[i]);
+}
+
+/* NULL: no memory. */
+static struct json_object *object_of(const struct throttle_entry *entry)
+{
+    char source[NETWORK_TEXT_SIZE];
+    char since[CLOCK_DATE_SIZE];
+    char until[CLOCK_DATE_SIZE] = "";
+    char cut[THROTTLE_CLIENT_ID_SIZE];
+    struct json_object *object = json_object_new_object();
+    const struct text client_id = client_id_text(entry, cut);
+    format_source(&entry->key, source);
+    clock_format_date(entry->since, since);
+    if (entry->refused_until > 0)
+        clock_format_date(entry->refused_until, until);
+    const bool complete = (client_id.data == NULL || output_add(object, "client_id", client_id)) &&
+                          json_add_string(object, "source", source) &&
+                          json_add_number(object, "failures", entry->failures) &&
+                          json_add_string(object, "since", since) &&
+                          (until[0] == '\0' || json_add_string(object, "refused_until", until));
+    if (complete)
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+/* False: no memory; the list is cut short. */
+static bool print_json(const struct throttle_list *list)
+{
+    bool complete = true;
+    putchar('[');
+    for (size_t i = 0; i < list->count && complete; i++) {
+        struct json_object *object = object_of(&list->entries[i]);
+        const struct text text =
+            object != NULL ? json_write(object, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
+        complete = text.data != NULL;
+        if (complete)
+            printf("%s%.*s", i > 0 ? ",\n" : "", (int)text.length, text.data);
+        json_object_put(object);
+    }
+    puts("]");
+    return complete;
+}
+
+static int print_list(const struct invocation *invocation, const struct throttle_list *list)
+{
+    bool complete = true;
+    if (invocation->values[OPTION_JSON] != NULL)
+        complete = print_json(list);
+    else
+        print_table(list);
+    const int status = finish_output();
+    return complete ? status : complain(EXIT_FAILURE, "out of memory: the list is cut short");
+}
+
+static int run_list(const struct invocation *invocation)
+{
+    struct counts counts;
+    struct throttle_list list = {.count = 0};
+    int status = EXIT_FAILURE;
+    if (open_counts(invocation, &counts)) {
+        status = counts.state != NULL ? status_of(throttle_list_load(counts.state, counts.log, &counts.limits,
+                                                                     clock_now_ms(), &list))
+                                      : EXIT_SUCCESS;
+        if (status == EXIT_SUCCESS)
+            status = print_list(invocation, &list);
+    }
+    throttle_list_free(&list);
+    close_counts(&counts);
+    return status;
+}
+
+/* --- clear --- */
+
+/* The network that the argument is, or an address; as list prints them. */
+static bool read_network(const char *argument, struct network *network)
+{
+    const struct throttle_key unknown = throttle_key_of(THROTTLE_SOURCE, NULL, text_of(NULL));
+    if (strcmp(argument, unknown_source) != 0)
+        return network_parse(argument, strlen(argument), network);
+    *network = throttle_key_network(&unknown);
+    return true;
+}
+
+static int run_clear(const struct invocation *invocation)
+{
+    struct counts counts;
+    struct network network;
+    size_t cleared = 0;
+    int status = EXIT_FAILURE;
+    if (open_counts(invocation, &counts)) {
+        const struct throttle_window window = {clock_now_ms(), counts.limits.window_ms};
+        const bool is_network = read_network(invocation->argument, &network);
+        status = EXIT_SUCCESS;
+        if (counts.state != NULL)
+            status = status_of(throttle_list_clear(counts.state, counts.log, &window,
+                                                   text_of(invocation->argument),
+                                                   is_network ? &network : NULL, &cleared));
+        if (status == EXIT_SUCCESS && cleared == 0)
+            status = complain(EXIT_FAILURE, "there are no failures of %s", invocation->argument);
+    }
+    close_counts(&counts);
+    return status;
+}
+
+const struct command throttle_commands[] = {
+    {"throttle list", "throttle list [--json]",
+     "Lists the failures that are counted, a row a source, and a row a source and client_id:\n"
+     "how many, since when, and until when it is refused, if it is.\n"
+     "  --json   as an array of JSON objects\n",
+     TAKES(OPTION_JSON), NO_ARGUMENT, run_list},
+    {"throttle clear", "throttle clear ID|ADDRESS",
+     "Forgets the failures of a client_id, from wherever they came, or those of an address or\n"
+     "a network (192.0.2.0/24), whatever the client_id: what was refused is let in again.\n",
+     0, ONE_ARGUMENT, run_clear},
+    {.name = NULL},
+};
