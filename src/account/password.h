@@ -30,7 +30,8 @@ enum password_result {
     PASSWORD_UNUSABLE, /* libxcrypt does not compute it: a hash of the right form with parameters that are not
                         */
     PASSWORD_NO_MEMORY,
-    PASSWORD_BUSY, /* not verified: too many others wait; see account/verifier.h */
+    PASSWORD_BUSY,    /* not verified: too many others wait; see account/verifier.h */
+    PASSWORD_REFUSED, /* not verified: its gate said no; likewise */
 };
 
 /* Verifies `secret` (no NUL in it) against a hash of `method`. Costs the same whether it matches or not, also

@@ -237,12 +237,25 @@ static enum password_result have_verified(struct verifier *verifier, const struc
     return job != NULL ? wait_for(verifier, job) : PASSWORD_NO_MEMORY;
 }
 
-enum password_result verifier_verify(struct verifier *verifier, struct text client_id,
-                                     const struct password_method *method, struct text hash,
-                                     struct text secret)
+static bool is_admitted(const struct verifier_gate *gate)
+{
+    return gate == NULL || gate->admits(gate->context);
+}
+
+static bool is_running(struct verifier *verifier, struct memory_key key)
+{
+    pthread_mutex_lock(&verifier->mutex);
+    const bool found = find_job(verifier, key) != NULL;
+    pthread_mutex_unlock(&verifier->mutex);
+    return found;
+}
+
+enum password_result verifier_verify(struct verifier *verifier, const struct verifier_gate *gate,
+                                     struct text client_id, const struct password_method *method,
+                                     struct text hash, struct text secret)
 {
     if (verifier == NULL)
-        return password_verify(method, hash, secret);
+        return is_admitted(gate) ? password_verify(method, hash, secret) : PASSWORD_REFUSED;
     const struct job pattern = {.key = derive_key(verifier, client_id, hash, secret),
                                 .method = method,
                                 .hash = hash,
@@ -250,6 +263,8 @@ enum password_result verifier_verify(struct verifier *verifier, struct text clie
     enum password_result result;
     if (recall(verifier, pattern.key, &result))
         return result;
+    if (!is_running(verifier, pattern.key) && !is_admitted(gate))
+        return PASSWORD_REFUSED;
     pthread_mutex_lock(&verifier->mutex);
     result = have_verified(verifier, &pattern);
     pthread_mutex_unlock(&verifier->mutex);

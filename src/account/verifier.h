@@ -26,12 +26,19 @@ void verifier_release(struct verifier *verifier);
 /* From now on. Verdicts stay remembered. */
 void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits);
 
-/* As password_verify(), and for whom: verdicts are remembered by client_id, secret and hash together.
+/* Asked before something is hashed. */
+struct verifier_gate {
+    bool (*admits)(void *context); /* false: PASSWORD_REFUSED */
+    void *context;
+};
+
+/* As password_verify(), and for whom: verdicts are remembered by client_id, secret and hash together. `gate`
+ * (NULL: open) is not asked where the verdict is remembered or the same is being verified already.
  * PASSWORD_BUSY: it was not verified, the queue is full. Without a verifier (NULL) the caller's thread
  * hashes. */
-enum password_result verifier_verify(struct verifier *verifier, struct text client_id,
-                                     const struct password_method *method, struct text hash,
-                                     struct text secret);
+enum password_result verifier_verify(struct verifier *verifier, const struct verifier_gate *gate,
+                                     struct text client_id, const struct password_method *method,
+                                     struct text hash, struct text secret);
 
 /* Seconds after which the queue as it stands will have been worked off; at least 1. */
 long verifier_retry_after(struct verifier *verifier);

@@ -35,8 +35,8 @@ static const struct outcome {
     const char *name;
     enum log_level level;
 } issued = {"issued", LOG_LEVEL_INFO}, rejected = {"rejected", LOG_LEVEL_INFO},
-  refused = {"refused", LOG_LEVEL_WARN}, deferred = {"deferred", LOG_LEVEL_WARN},
-  failed = {"failed", LOG_LEVEL_ERROR};
+  refused = {"refused", LOG_LEVEL_WARN}, throttled = {"throttled", LOG_LEVEL_WARN},
+  deferred = {"deferred", LOG_LEVEL_WARN}, failed = {"failed", LOG_LEVEL_ERROR};
 
 static const struct outcome *outcome_of(enum oauth_error error)
 {
@@ -45,6 +45,8 @@ static const struct outcome *outcome_of(enum oauth_error error)
     switch (oauth_error_row(error)->status) {
     case 401:
         return &refused;
+    case 429:
+        return &throttled;
     case 500:
         return &failed;
     case 503:

@@ -28,9 +28,9 @@ void decision_refuse(struct decision *decision, const struct service *service, e
 
 void decision_set_client_id(struct decision *decision, struct text client_id);
 
-/* outcome=issued|refused|rejected|deferred|failed reason=… client_id="…" source=… line=… method=… ms=…;
- * issued and rejected (a request that is not well made) at level info, refused (credentials) at warn, failed
- * at error.
+/* outcome=issued|refused|throttled|rejected|deferred|failed reason=… client_id="…" source=… line=… method=…
+ * ms=…; issued and rejected (a request that is not well made) at level info, refused (credentials), throttled
+ * and deferred at warn, failed at error.
  */
 void decision_log(const struct decision *decision, const struct service *service,
                   const struct http_request *request);

@@ -46,19 +46,18 @@ static enum oauth_error read_form(struct http_request *request, struct text valu
 
 static enum oauth_error authenticate(const struct service *service, const struct http_request *request,
                                      const struct text values[PARAMETER_COUNT], int64_t now,
-                                     struct account *account, struct decision *decision)
+                                     struct client_auth *auth, struct decision *decision)
 {
     struct client_credentials credentials;
     const struct credentials body = {values[CLIENT_ID], values[CLIENT_SECRET]};
     enum oauth_error error = client_credentials_gather(request, body, &credentials);
     if (error == OAUTH_NO_ERROR) {
-        const struct client_auth auth = client_authenticate(service, &credentials, request->source, now);
-        error = auth.error;
-        decision->reason = auth.reason;
-        decision->line = auth.entry.line;
-        decision->method = auth.entry.account.method != NULL ? auth.entry.account.method->name : NULL;
-        decision_set_client_id(decision, auth.client_id);
-        *account = auth.entry.account;
+        *auth = client_authenticate(service, &credentials, request->source, now);
+        error = auth->error;
+        decision->reason = auth->reason;
+        decision->line = auth->entry.line;
+        decision->method = auth->entry.account.method != NULL ? auth->entry.account.method->name : NULL;
+        decision_set_client_id(decision, auth->client_id);
     }
     client_credentials_clear(&credentials);
     return error;
@@ -91,21 +90,31 @@ static enum oauth_error issue(const struct service *service, const struct accoun
     return response->body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
 }
 
+/* In the header and in the body. */
+static void tell_wait(long seconds, struct http_response *response)
+{
+    response->retry_after = seconds;
+    if (response->body == NULL || json_add_number(response->body, "retry_after", seconds))
+        return;
+    json_object_put(response->body);
+    response->body = NULL;
+}
+
 void token_endpoint(const struct service *service, struct http_request *request,
                     struct http_response *response, struct decision *decision)
 {
     const int64_t now = clock_now();
     struct text values[PARAMETER_COUNT] = {{NULL, 0}};
-    struct account account;
+    struct client_auth auth = {.error = OAUTH_NO_ERROR};
     const char *reason = NULL;
 
     enum oauth_error error = read_form(request, values);
     if (error == OAUTH_NO_ERROR) {
-        error = authenticate(service, request, values, now, &account, decision);
-        reason = error == OAUTH_BAD_CREDENTIALS ? decision->reason : NULL;
+        error = authenticate(service, request, values, now, &auth, decision);
+        reason = error == OAUTH_BAD_CREDENTIALS || error == OAUTH_THROTTLED ? decision->reason : NULL;
     }
     if (error == OAUTH_NO_ERROR)
-        error = issue(service, &account, values[SCOPE], now, response);
+        error = issue(service, &auth.entry.account, values[SCOPE], now, response);
     if (error != OAUTH_NO_ERROR)
         decision_refuse(decision, service, error, response);
     if (reason != NULL)
@@ -114,4 +123,6 @@ void token_endpoint(const struct service *service, struct http_request *request,
         response->realm = service->config->issuer;
     if (error == OAUTH_BUSY)
         response->retry_after = verifier_retry_after(service->verifier);
+    if (error == OAUTH_THROTTLED)
+        tell_wait(auth.retry_after, response);
 }

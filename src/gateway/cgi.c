@@ -63,6 +63,10 @@ static struct service *load_service(const char *config_file)
     }
     report = (struct report){.problem = log_problem, .context = log_hold(log), .errors_only = true};
     struct service *service = service_for_one_request(config, log, &report);
+    if (service != NULL && !service_open_state(service, NULL, &report)) {
+        service_release(service);
+        service = NULL;
+    }
     log_release(report.context);
     return service;
 }

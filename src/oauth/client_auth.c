@@ -5,12 +5,14 @@
 #include "base/clock.h"
 #include "base/hmac.h"
 #include "base/secret.h"
+#include "oauth/guess.h"
 
 struct attempt {
     const struct service *service;
     struct credentials credentials;
     const struct address *source; /* NULL: not known */
     int64_t now;
+    struct guess guess;
 };
 
 /* What speaks against a line before its secret is looked at, in the log's words; NULL: nothing. */
@@ -45,16 +47,17 @@ static bool decoy_of(const struct attempt *attempt, struct account_entry *decoy,
     return found == ACCOUNT_FOUND;
 }
 
-static enum password_result verify(const struct attempt *attempt, const struct account_entry *entry,
+static enum password_result verify(struct attempt *attempt, const struct account_entry *entry,
                                    struct text secret)
 {
-    return verifier_verify(attempt->service->verifier, attempt->credentials.client_id, entry->account.method,
-                           entry->account.hash, secret);
+    const struct verifier_gate gate = guess_gate(&attempt->guess);
+    return verifier_verify(attempt->service->verifier, &gate, attempt->credentials.client_id,
+                           entry->account.method, entry->account.hash, secret);
 }
 
 /* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the
  * line's own counts. */
-static bool secret_matches(const struct attempt *attempt, const struct account_entry *entry,
+static bool secret_matches(struct attempt *attempt, const struct account_entry *entry,
                            enum oauth_error *error)
 {
     const struct text secret = attempt->credentials.client_secret;
@@ -70,10 +73,18 @@ static bool secret_matches(const struct attempt *attempt, const struct account_e
         *error = OAUTH_SERVER_ERROR;
     else if (result == PASSWORD_BUSY)
         *error = OAUTH_BUSY;
+    else if (result == PASSWORD_REFUSED)
+        *error = guess_refusal(&attempt->guess);
     return match;
 }
 
-static struct client_auth try_lines(const struct attempt *attempt)
+/* What the throttle refuses may still be followed by a line whose secret is proven already. */
+static bool may_go_on(enum oauth_error error)
+{
+    return error == OAUTH_BAD_CREDENTIALS || error == OAUTH_THROTTLED;
+}
+
+static struct client_auth try_lines(struct attempt *attempt)
 {
     struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS,
                                .reason = "unknown_client",
@@ -87,7 +98,7 @@ static struct client_auth try_lines(const struct attempt *attempt)
         const bool match = secret_matches(attempt, &entry, &auth.error);
         auth.entry = entry;
         auth.reason = refusal != NULL ? refusal : "wrong_secret";
-        if (auth.error != OAUTH_BAD_CREDENTIALS)
+        if (!may_go_on(auth.error))
             return auth;
         if (match && refusal == NULL) {
             auth.error = OAUTH_NO_ERROR;
@@ -102,15 +113,46 @@ static struct client_auth try_lines(const struct attempt *attempt)
     return auth;
 }
 
-static bool is_given(struct text part)
-{
-    return part.data != NULL && part.length > 0;
-}
-
 /* A reading that names no account does not hide one that does. */
 static bool says_more(const struct client_auth *later, const struct client_auth *earlier)
 {
     return later->error != OAUTH_BAD_CREDENTIALS || later->entry.line > 0 || earlier->entry.line == 0;
+}
+
+static struct client_auth try_readings(const struct client_credentials *credentials, struct attempt *attempt)
+{
+    struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials"};
+    for (size_t i = 0; i < credentials->count && may_go_on(auth.error); i++) {
+        attempt->credentials = credentials->readings[i];
+        if (!guess_is_complete(attempt->credentials)) {
+            if (i == 0)
+                auth.client_id = attempt->credentials.client_id;
+            continue;
+        }
+        const struct client_auth tried = try_lines(attempt);
+        if (says_more(&tried, &auth))
+            auth = tried;
+    }
+    return auth;
+}
+
+/* Counted from before the first hash to the last. */
+static struct client_auth guess_at(const struct client_credentials *credentials, struct attempt *attempt)
+{
+    struct guess *guess = &attempt->guess;
+    struct client_auth auth = {.client_id =
+                                   guess_start(guess, attempt->service, credentials, attempt->source)};
+    auth.error = guess_look(guess);
+    auth.reason = oauth_error_row(auth.error)->reason;
+    if (auth.error == OAUTH_NO_ERROR) {
+        auth = try_readings(credentials, attempt);
+        auth.error = guess_end(guess, auth.error);
+    }
+    if (auth.error == OAUTH_THROTTLED) {
+        auth.reason = guess_reason(guess);
+        auth.retry_after = guess->throttle.wait;
+    }
+    return auth;
 }
 
 struct client_auth client_authenticate(const struct service *service,
@@ -119,18 +161,10 @@ struct client_auth client_authenticate(const struct service *service,
 {
     struct address address;
     const bool known_source = source.data != NULL && address_parse(source.data, source.length, &address);
-    struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials"};
-
-    for (size_t i = 0; i < credentials->count && auth.error == OAUTH_BAD_CREDENTIALS; i++) {
-        const struct attempt attempt = {service, credentials->readings[i], known_source ? &address : NULL,
-                                        now};
-        if (is_given(attempt.credentials.client_id) && is_given(attempt.credentials.client_secret)) {
-            const struct client_auth tried = try_lines(&attempt);
-            if (says_more(&tried, &auth))
-                auth = tried;
-        } else if (i == 0) {
-            auth.client_id = attempt.credentials.client_id;
-        }
+    struct attempt attempt = {.service = service, .source = known_source ? &address : NULL, .now = now};
+    for (size_t i = 0; i < credentials->count; i++) {
+        if (guess_is_complete(credentials->readings[i]))
+            return guess_at(credentials, &attempt);
     }
-    return auth;
+    return try_readings(credentials, &attempt); /* of which none is one */
 }

@@ -48,6 +48,8 @@ static const struct oauth_error_row rows[OAUTH_ERROR_COUNT] = {
     [OAUTH_SCOPE_NOT_GRANTED] = {400, "invalid_scope", NULL,
                                  "The scope holds a value that this client may not have",
                                  "scope_not_granted"},
+    [OAUTH_THROTTLED] = {429, "rate_limit_exceeded", NULL, "Too many failed attempts; try again later",
+                         "throttled"},
     [OAUTH_BUSY] = {503, "temporarily_unavailable", NULL,
                     "Too many credentials are being verified; try again in a moment", "busy"},
     [OAUTH_SERVER_ERROR] = {500, "server_error", NULL, "An unexpected error occurred", "fault"},

@@ -109,6 +109,14 @@ static struct service *load(const char *config_file, const char *log_destination
     return NULL;
 }
 
+bool service_open_state(struct service *service, const struct service *previous, struct report *report)
+{
+    const char *folder = service->config->state;
+    const bool is_same = previous != NULL && previous->state != NULL && state_is_of(previous->state, folder);
+    service->state = is_same ? state_hold(previous->state) : state_open(folder, report);
+    return service->state != NULL;
+}
+
 static void tell_stderr_and_log(void *context, enum severity severity, const char *message)
 {
     report_to_stream(stderr, severity, message);
@@ -128,6 +136,10 @@ struct service *service_start(const char *config_file)
     report.context = log_hold(log);
     report.problem = strcmp(config->log, "stderr") == 0 ? log_problem : tell_stderr_and_log;
     struct service *service = assemble(config, log, &report);
+    if (service != NULL && !service_open_state(service, NULL, &report)) {
+        service_release(service);
+        service = NULL;
+    }
     log_release(report.context);
     return service;
 }
@@ -160,8 +172,10 @@ bool service_check(const char *config_file)
     struct report report = {.problem = report_to_stream, .context = stderr};
     struct service *service =
         become_user(config_file, &report) ? service_load_quietly(config_file, &report) : NULL;
-    if (service == NULL)
+    if (service == NULL || !state_check(service->config->state, &report)) {
+        service_release(service);
         return false;
+    }
     privilege_warn(service->config, &report);
     account_advise(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, &report);
     if (!log_can_be_opened(service->config->log))
@@ -189,6 +203,7 @@ void service_release(struct service *service)
     keyset_release(service->keys);
     jwt_signer_free(service->signer);
     log_release(service->log);
+    state_release(service->state);
     verifier_release(service->verifier);
     free(service);
 }

@@ -8,6 +8,7 @@
 #include "account/verifier.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "state/state.h"
 #include "token/jwt_signer.h"
 
 struct service {
@@ -18,14 +19,19 @@ struct service {
     struct keyset *keys;
     struct jwt_signer *signer; /* of access tokens, by the keys and the configuration */
     struct log *log;
+    struct state *state;       /* NULL: failures are not counted */
     struct verifier *verifier; /* NULL: whoever asks hashes, as a plain CGI process does */
 };
 
-/* Loads everything that `config_file` names and opens the log; every problem goes to `report`. NULL: there
- * was an error. */
+/* Loads everything that `config_file` names but the state, and opens the log; every problem goes to `report`.
+ * NULL: there was an error. */
 struct service *service_load(const char *config_file, struct report *report);
 
-/* The same for a program that starts: problems go to standard error and, once it is open, to the log, as
+/* Opens the state that the configuration names, or shares that of `previous` (NULL: none) if it is the same.
+ * False: there was an error. */
+bool service_open_state(struct service *service, const struct service *previous, struct report *report);
+
+/* Both for a program that starts: problems go to standard error and, once it is open, to the log, as
  * spawn-fcgi throws standard error away. Code that a later reload may need is loaded, too: the process may be
  * confined then. */
 struct service *service_start(const char *config_file);
@@ -38,8 +44,9 @@ struct service *service_load_quietly(const char *config_file, struct report *rep
 
 /* What `token.fcgi -t` and `tokenctl check` do: becomes the configuration's user, if root called it, loads
  * all of it, looks whether the log could be opened, which it does not do, as a file of the wrong owner would
- * stay behind, measures the accounts' hashes (which a start does not), prints every problem to standard error
- * and, where there is no error, a summary to standard output. False: the program would not start. */
+ * stay behind, and likewise at the state, measures the accounts' hashes (which a start does not), prints every
+ * problem to standard error and, where there is no error, a summary to standard output. False: the program would
+ * not start. */
 bool service_check(const char *config_file);
 
 /* Puts a service for one request, with nothing loaded that it may not need, together from a configuration and

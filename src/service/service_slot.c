@@ -122,6 +122,7 @@ static struct service *copy_of(struct service *service)
     copy->accounts = account_table_hold(service->accounts);
     copy->keys = keyset_hold(service->keys);
     copy->log = log_hold(service->log);
+    copy->state = state_hold(service->state);
     copy->verifier = verifier_hold(service->verifier);
     return copy;
 }
@@ -151,6 +152,10 @@ void service_slot_reload(struct service_slot *slot)
     struct service *current = slot->current;
     struct report report = {.problem = log_problem, .context = current->log};
     struct service *next = service_load(current->config->file, &report);
+    if (next != NULL && current->state != NULL && !service_open_state(next, current, &report)) {
+        service_release(next);
+        next = NULL;
+    }
     if (next == NULL) {
         log_write(current->log, LOG_LEVEL_ERROR, "reload failed; what was loaded before stays in force");
         return;

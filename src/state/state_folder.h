@@ -17,8 +17,8 @@ bool state_folder_check(const char *folder, struct report *report);
 /* state_folder_check(), and an exclusive lock on it, held until the descriptor is closed. -1: reported. */
 int state_folder_lock(const char *folder, struct report *report);
 
-/* Whether the files that are there were made since the machine started: see environment.h. Of somebody else, they
- * cannot be read, and EACCES is told by whoever opens them. */
+/* Whether the files that are there were made since the machine started: see environment.h. Of somebody else,
+ * they cannot be read, and EACCES is told by whoever opens them. */
 bool state_folder_is_of_this_boot(const char *folder);
 
 /* Under the lock: removes the files of another boot, makes those that are missing, of mode 0600 and of the

@@ -25,8 +25,6 @@ setup_file() {
     make_folder
     prepare_clients
     add_client_accounts
-    configure throttle_failures 1000
-    configure throttle_source_failures 1000
     serve
 }
 

@@ -49,6 +49,18 @@ static struct service *load_service(const char *more)
     return service;
 }
 
+/* With a state that knows of nothing yet. */
+static struct service *load_throttled(const char *more)
+{
+    struct collected problems;
+    struct service *service = load_service(more);
+    nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    assert_int_equal(mkdir("state", 0700), 0);
+    if (!service_open_state(service, NULL, collect(&problems)))
+        fail_msg("%s", problems.text);
+    return service;
+}
+
 /* As a plain CGI process does. */
 static struct service *load_for_one_request(const char *more)
 {
@@ -386,6 +398,104 @@ static void test_log(void **state)
     }
 }
 
+/* --- Throttling --- */
+
+/* "demo:wrong", "demo:wrong%" */
+#define WRONG GRANT "&client_id=demo&client_secret=wrong"
+#define BASIC_WRONG "Basic ZGVtbzp3cm9uZw=="
+#define BASIC_PERCENT "Basic ZGVtbzp3cm9uZyU="
+#define THROTTLED "429 rate_limit_exceeded: Too many failed attempts; try again later"
+
+/* Each row after the ones before it; three failures are admitted, five of a source. */
+static void test_throttled(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {{.body = WRONG "1"}, "401 "},
+        {{.body = WRONG "2"}, "401 "},
+        {{.body = GOOD}, "200 "}, /* which clears them */
+        {{.body = WRONG "1"}, "401 "},
+        {{.body = GRANT, .authorization = BASIC_PERCENT}, "401 "}, /* two readings, and then one of them */
+        {{.body = GRANT "&client_id=demo&client_secret=wrong%25"}, "401 "},
+        {{.body = WRONG "3"}, "401 "},
+        {{.body = WRONG "4"}, THROTTLED},
+        {{.body = GOOD}, THROTTLED},
+        {{.body = GOOD "&scope=%22"}, THROTTLED},
+        {{.body = GRANT, .authorization = BASIC_WRONG}, THROTTLED},
+        {{.body = "grant_type=x"}, "400 unsupported_grant_type"},
+        {{.body = GOOD, .source = "198.51.100.8"}, "200 "},
+        {{.body = GOOD, .source = "elsewhere"}, "200 "},
+        /* The source has failed five times, and one more of another name is too many. */
+        {{.body = GRANT "&client_id=nobody&client_secret=wrong"}, THROTTLED},
+        {{.body = GRANT "&client_id=here&client_secret=secret"}, THROTTLED},
+        {{.body = GRANT "&client_id=here"}, "401 "}, /* nothing is guessed */
+    };
+    check_rows_with(load_throttled("throttle_failures = 3\nthrottle_source_failures = 5\n"), rows,
+                    ROWS(rows));
+}
+
+/* The names that there are not are counted like those that there are. */
+static void test_throttled_alike(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"demo",      "nobody", "locked", "expired",
+                                        "elsewhere", "plain",  "nohash"};
+    struct service *service = load_throttled("throttle_failures = 2\n");
+    for (size_t i = 0; i < ROWS(names); i++) {
+        for (int attempt = 0; attempt < 4; attempt++) {
+            char body[256];
+            char answer[4096];
+            snprintf(body, sizeof body, GRANT "&client_id=%s&client_secret=wrong%d", names[i], attempt);
+            answer_to(service, &(struct example){.body = body}, answer, sizeof answer);
+            check_row(strstr(answer, attempt < 2 ? "Status: 401" : "Status: 429") != NULL, answer, i,
+                      names[i]);
+        }
+    }
+    service_release(service);
+}
+
+/* Byte for byte; of the seconds some may have passed. */
+static void check_throttled(const char *answer)
+{
+    static const char words[] = HEAD(
+        "429 Too Many Requests", "113") "Retry-After: %d\r\n\r\n"
+                                        "{\"error\":\"rate_limit_exceeded\",\"error_description\":"
+                                        "\"Too many failed attempts; try again later\",\"retry_after\":%d}";
+    char expected[1024];
+    const char *header = strstr(answer, "Retry-After: ");
+    assert_non_null(header);
+    const int seconds = (int)strtol(header + strlen("Retry-After: "), NULL, 10);
+    assert_in_range(seconds, 200, 300);
+    snprintf(expected, sizeof expected, words, seconds, seconds);
+    assert_string_equal(answer, expected);
+}
+
+static void test_throttled_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *configuration;
+        const char *line;
+    } rows[] = {
+        {"throttle_failures = 1\nstrict_rfc6749 = yes\n",
+         " warn outcome=throttled reason=pair_throttled client_id=\"demo\" source=198.51.100.7 line=- "
+         "method=- ms="},
+        {"throttle_source_failures = 1\n",
+         " warn outcome=throttled reason=source_throttled client_id=\"demo\" source=198.51.100.7 line="},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct service *service = load_throttled(rows[i].configuration);
+        char answer[4096];
+        char log[4096];
+        answer_to(service, &(struct example){.body = WRONG}, answer, sizeof answer);
+        assert_int_equal(truncate("log", 0), 0);
+        answer_to(service, &(struct example){.body = GOOD}, answer, sizeof answer);
+        check_throttled(answer);
+        check_row(strstr(read_text("log", log, sizeof log), rows[i].line) != NULL, log, i, rows[i].line);
+        service_release(service);
+    }
+}
+
 /* Every allocation of a request fails once: the 500, or an answer that is right. */
 static void check_without_memory(const struct service *service, const struct row *row)
 {
@@ -420,6 +530,15 @@ static void test_without_memory(void **state)
     skip_unless_malloc_fails();
     check_all_without_memory(load_service(""));
     check_all_without_memory(load_for_one_request(""));
+    check_all_without_memory(
+        load_throttled("throttle_failures = 1000000\nthrottle_source_failures = 1000000\n"));
+
+    static const struct row throttled = {{.body = GOOD}, THROTTLED};
+    char answer[4096];
+    struct service *service = load_throttled("throttle_failures = 1\n");
+    answer_to(service, &(struct example){.body = WRONG}, answer, sizeof answer);
+    check_without_memory(service, &throttled);
+    service_release(service);
 }
 
 /* The accounts can be opened, and not read: nobody is told to be unknown. */
@@ -440,6 +559,9 @@ int main(void)
         cmocka_unit_test(test_strict),
         cmocka_unit_test(test_never_expires),
         cmocka_unit_test(test_log),
+        cmocka_unit_test(test_throttled),
+        cmocka_unit_test(test_throttled_alike),
+        cmocka_unit_test(test_throttled_words),
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_accounts_not_read),
     };

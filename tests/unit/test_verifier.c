@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "failing_malloc.h"
@@ -16,13 +17,19 @@ static const char slow_hash[] = "$6$rounds=100000$saltsaltsalt$VaqTwA8/oKXX9qsOG
 
 static const struct verifier_limits wide = {.concurrency = 2, .queue = 100, .waiters = 100, .memory_ttl = 60};
 
-static enum password_result ask(struct verifier *verifier, const char *id, const char *hash,
-                                const char *secret)
+static enum password_result ask_at(const struct verifier_gate *gate, struct verifier *verifier,
+                                   const char *id, const char *hash, const char *secret)
 {
     const char *why = NULL;
     const struct password_method *method = password_method_of(text_of(hash), false, &why);
     assert_non_null(method);
-    return verifier_verify(verifier, text_of(id), method, text_of(hash), text_of(secret));
+    return verifier_verify(verifier, gate, text_of(id), method, text_of(hash), text_of(secret));
+}
+
+static enum password_result ask(struct verifier *verifier, const char *id, const char *hash,
+                                const char *secret)
+{
+    return ask_at(NULL, verifier, id, hash, secret);
 }
 
 /* Of all threads, so that it says what was computed however busy the machine is. */
@@ -72,6 +79,55 @@ static void test_remembers(void **state)
     verifier_release(verifier);
 }
 
+/* --- The gate --- */
+
+struct keeper {
+    bool admits;
+    atomic_int asked;
+};
+
+static bool keep_gate(void *context)
+{
+    struct keeper *keeper = context;
+    keeper->asked++;
+    return keeper->admits;
+}
+
+/* Asked before anything is hashed, and not where the verdict is known. */
+static void test_gate(void **state)
+{
+    (void)state;
+    static const struct {
+        bool admits;
+        const char *secret;
+        enum password_result result;
+        int asked;
+        int asked_without; /* where nothing is remembered */
+    } rows[] = {
+        {false, "secret", PASSWORD_REFUSED, 1, 1}, {false, "wrong", PASSWORD_REFUSED, 1, 1},
+        {true, "secret", PASSWORD_MATCH, 1, 1},    {true, "wrong", PASSWORD_MISMATCH, 1, 1},
+        {true, "secret", PASSWORD_MATCH, 0, 1},    {true, "wrong", PASSWORD_MISMATCH, 0, 1},
+    };
+    for (int with = 0; with < 2; with++) {
+        struct verifier *verifier = with != 0 ? verifier_new(&wide) : NULL;
+        for (size_t i = 0; i < ROWS(rows); i++) {
+            struct keeper keeper = {.admits = rows[i].admits};
+            const struct verifier_gate gate = {keep_gate, &keeper};
+            check_row(ask_at(&gate, verifier, "a", quick_hash, rows[i].secret) == rows[i].result, "result", i,
+                      rows[i].secret);
+            check_row(keeper.asked == (with != 0 ? rows[i].asked : rows[i].asked_without), "asked", i,
+                      rows[i].secret);
+        }
+        if (with == 0)
+            continue;
+        /* The proven pass a gate that is closed. */
+        struct keeper keeper = {.admits = false};
+        const struct verifier_gate gate = {keep_gate, &keeper};
+        assert_int_equal(ask_at(&gate, verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
+        verifier_release(verifier);
+    }
+}
+
 /* --- Many callers --- */
 
 struct caller {
@@ -79,13 +135,14 @@ struct caller {
     struct verifier *verifier;
     const char *id;
     const char *secret;
+    const struct verifier_gate *gate;
     enum password_result result;
 };
 
 static void *call(void *context)
 {
     struct caller *caller = context;
-    caller->result = ask(caller->verifier, caller->id, slow_hash, caller->secret);
+    caller->result = ask_at(caller->gate, caller->verifier, caller->id, slow_hash, caller->secret);
     return NULL;
 }
 
@@ -94,7 +151,8 @@ static void start(struct caller *caller)
     assert_int_equal(pthread_create(&caller->thread, NULL, call, caller), 0);
 }
 
-/* The same credential many times at once is computed once, by the CPU time that it took. */
+/* The same credential many times at once is computed once, by the CPU time that it took, and asks the gate
+ * once. */
 static void test_single_flight(void **state)
 {
     (void)state;
@@ -105,9 +163,11 @@ static void test_single_flight(void **state)
     const double one = cost(verifier, "secret");
 
     struct caller callers[CALLERS];
+    struct keeper keeper = {.admits = true};
+    const struct verifier_gate gate = {keep_gate, &keeper};
     const double began = cpu_ms();
     for (size_t i = 0; i < CALLERS; i++) {
-        callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = "secret"};
+        callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = "secret", .gate = &gate};
         start(&callers[i]);
     }
     for (size_t i = 0; i < CALLERS; i++) {
@@ -116,6 +176,7 @@ static void test_single_flight(void **state)
     }
     /* A caller that comes late begins a second one. */
     assert_true(cpu_ms() - began < one * CALLERS / 2);
+    assert_true(keeper.asked >= 1 && keeper.asked < CALLERS / 2);
     verifier_release(verifier);
 }
 
@@ -204,9 +265,10 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_results),       cmocka_unit_test(test_remembers),
-        cmocka_unit_test(test_single_flight), cmocka_unit_test(test_full_queue),
-        cmocka_unit_test(test_set_limits),    cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_results),        cmocka_unit_test(test_remembers),
+        cmocka_unit_test(test_gate),           cmocka_unit_test(test_single_flight),
+        cmocka_unit_test(test_full_queue),     cmocka_unit_test(test_set_limits),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

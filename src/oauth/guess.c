@@ -1,0 +1,137 @@
+#include "oauth/guess.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+bool guess_is_complete(struct credentials reading)
+{
+    return reading.client_id.length > 0 && reading.client_secret.length > 0;
+}
+
+static struct text client_id_of(const struct client_credentials *credentials)
+{
+    for (size_t i = 0; i < credentials->count; i++) {
+        if (guess_is_complete(credentials->readings[i]))
+            return credentials->readings[i].client_id;
+    }
+    return (struct text){NULL, 0};
+}
+
+struct text guess_start(struct guess *guess, const struct service *service,
+                        const struct client_credentials *credentials, const struct address *source)
+{
+    const struct text client_id = client_id_of(credentials);
+    *guess = (struct guess){.service = service, .credentials = credentials};
+    guess->throttle = (struct throttle_guess){
+        .state = service->state,
+        .log = service->log,
+        .limits = throttle_limits_of(service->config),
+        .pair = throttle_key_of(THROTTLE_PAIR, source, client_id),
+        .way = credentials->basic.count > 0 ? THROTTLE_BASIC : THROTTLE_BODY,
+    };
+    return client_id;
+}
+
+/* Under a key that is not kept beside the counts: wrong secrets are often nearly right. */
+static bool digest_of(const struct guess *guess, struct text secret, uint64_t *digest)
+{
+    const struct keyset *keys = guess->service->keys;
+    unsigned char out[EVP_MAX_MD_SIZE];
+    if (HMAC(EVP_sha256(), keys->pepper, sizeof keys->pepper, (const unsigned char *)secret.data,
+             secret.length, out, NULL) == NULL)
+        return false;
+    memcpy(digest, out, sizeof *digest);
+    return true;
+}
+
+static bool make_secret(struct guess *guess)
+{
+    const struct client_credentials *credentials = guess->credentials;
+    uint64_t *digests = guess->throttle.secret.digests;
+    size_t count = 0;
+    for (size_t i = 0; i < credentials->count && !guess->has_secret; i++) {
+        if (guess_is_complete(credentials->readings[i]) &&
+            !digest_of(guess, credentials->readings[i].client_secret, &digests[count++]))
+            return false;
+    }
+    if (count == 1)
+        digests[1] = digests[0];
+    guess->has_secret = true;
+    return true;
+}
+
+static enum oauth_error error_of(enum throttle_verdict verdict, enum oauth_error if_admitted)
+{
+    switch (verdict) {
+    case THROTTLE_ADMITTED:
+        return if_admitted;
+    case THROTTLE_PAIR_REFUSED:
+    case THROTTLE_SOURCE_REFUSED:
+        return OAUTH_THROTTLED;
+    case THROTTLE_NO_MEMORY:
+        break;
+    }
+    return OAUTH_SERVER_ERROR;
+}
+
+enum oauth_error guess_look(struct guess *guess)
+{
+    if (guess->service->state != NULL)
+        guess->verdict = throttle_look(&guess->throttle, clock_now_ms());
+    return error_of(guess->verdict, OAUTH_NO_ERROR);
+}
+
+static bool begin(void *context)
+{
+    struct guess *guess = context;
+    if (guess->service->state == NULL)
+        return true;
+    guess->verdict =
+        make_secret(guess) ? throttle_begin(&guess->throttle, clock_now_ms()) : THROTTLE_NO_MEMORY;
+    return guess->verdict == THROTTLE_ADMITTED;
+}
+
+struct verifier_gate guess_gate(struct guess *guess)
+{
+    return (struct verifier_gate){.admits = begin, .context = guess};
+}
+
+enum oauth_error guess_refusal(const struct guess *guess)
+{
+    return error_of(guess->verdict, OAUTH_SERVER_ERROR);
+}
+
+static enum throttle_outcome outcome_of(enum oauth_error error)
+{
+    switch (error) {
+    case OAUTH_NO_ERROR:
+        return THROTTLE_MATCH;
+    case OAUTH_BAD_CREDENTIALS:
+        return THROTTLE_MISMATCH;
+    default:
+        return THROTTLE_NOT_VERIFIED;
+    }
+}
+
+enum oauth_error guess_end(struct guess *guess, enum oauth_error error)
+{
+    const enum throttle_outcome outcome = outcome_of(error);
+    if (guess->service->state == NULL)
+        return error;
+    if (outcome != THROTTLE_MISMATCH) {
+        /* That it could not be noted is no reason to answer otherwise. */
+        throttle_end(&guess->throttle, outcome, clock_now_ms());
+        return error;
+    }
+    guess->verdict =
+        make_secret(guess) ? throttle_end(&guess->throttle, outcome, clock_now_ms()) : THROTTLE_NO_MEMORY;
+    return error_of(guess->verdict, error);
+}
+
+const char *guess_reason(const struct guess *guess)
+{
+    return guess->verdict == THROTTLE_SOURCE_REFUSED ? "source_throttled" : "pair_throttled";
+}

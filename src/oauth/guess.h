@@ -1,0 +1,42 @@
+/* One attempt to authenticate as the throttle sees it, be its credentials read in one way or in two, and its
+ * client_id have one line or many. */
+#ifndef OAUTH_GUESS_H
+#define OAUTH_GUESS_H
+
+#include "base/cidr.h"
+#include "oauth/credentials.h"
+#include "service/service.h"
+#include "state/throttle.h"
+
+struct guess {
+    const struct service *service;
+    const struct client_credentials *credentials;
+    bool has_secret; /* its digests are made */
+    enum throttle_verdict verdict;
+    struct throttle_guess throttle;
+};
+
+/* Whether there is a client_id and a secret. */
+bool guess_is_complete(struct credentials reading);
+
+/* Service and credentials live as long as the guess does; `source` NULL: it is not known. Returns the
+ * client_id that it is counted for: where two readings have two, the first, whichever of them exist. */
+struct text guess_start(struct guess *guess, const struct service *service,
+                        const struct client_credentials *credentials, const struct address *source);
+
+/* Whether it may go on: OAUTH_NO_ERROR, OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
+enum oauth_error guess_look(struct guess *guess);
+
+/* What is asked before something is hashed. */
+struct verifier_gate guess_gate(struct guess *guess);
+
+/* What the gate's refusal means: OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
+enum oauth_error guess_refusal(const struct guess *guess);
+
+/* Counts what came of it. Returns `error`, or what takes its place. */
+enum oauth_error guess_end(struct guess *guess, enum oauth_error error);
+
+/* Of OAUTH_THROTTLED, for the log. */
+const char *guess_reason(const struct guess *guess);
+
+#endif

@@ -1,0 +1,387 @@
+# Failures are counted, by all processes together, and refused when there are too many. The client is cgi-fcgi of
+# libfcgi, which can come from any address, and plain CGI.
+#
+# Each test, a subshell, has a `status` and an `output` of its own.
+# shellcheck disable=SC2030,SC2031
+
+load helper
+load requests
+load server
+
+# shellcheck disable=SC2034 # server.bash uses SERVER
+setup() {
+    make_folder
+    configure throttle_failures 5
+    configure throttle_source_failures 100
+    add_account demo demo-secret
+    add_account other other-secret
+    own "$DIR/etc"
+    SERVER=lighttpd-cgi
+    SOCKET=$DIR/run/token.sock
+    STATE=$DIR/etc/state
+    export TOKEN_CONF=$CONF
+}
+
+teardown() {
+    show_logs
+    ! mountpoint -q "$DIR/small" || umount "$DIR/small"
+    remove_folder
+}
+
+# --- Asking ----------------------------------------------------------------------------------------------------
+
+# by_fcgi SOURCE CLIENT_ID SECRET, by_cgi likewise: prints the answer as CGI has it.
+by_fcgi() {
+    ask "$@" timeout "$PATIENCE" cgi-fcgi -bind -connect "$SOCKET"
+}
+
+by_cgi() {
+    ask "$@" env GATEWAY_INTERFACE=CGI/1.1 TOKEN_CONF="$CONF" "$DIR/token.fcgi"
+}
+
+ask() {
+    local source=$1 body="$GRANT&client_id=$2&client_secret=$3"
+    shift 3
+    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token \
+        CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#body} ${source:+"REMOTE_ADDR=$source"} \
+        "$@" <<<"$body"
+}
+
+# answered COMMAND…: the status of its answer.
+answered() {
+    "$@" | tr -d '\r' | sed -n 's/^Status: \([0-9]*\).*/\1/p'
+}
+
+# are EXPECTED COMMAND…: as many statuses as EXPECTED has words, one after the other; "@" becomes the number.
+are() {
+    local expected=$1 got='' number count
+    shift
+    count=$(wc -w <<<"$expected")
+    for ((number = 1; number <= count; number++)); do
+        got+="$(answered "${@//@/$number}") "
+    done
+    [[ ${got% } == "$expected" ]] || fail "$*: ${got% } instead of $expected"
+}
+
+start_program() {
+    start "${1:-token.fcgi}" "$DIR/token.fcgi" -l "${2:-$SOCKET}"
+    wait_until 'the socket' is_bound "${2:-$SOCKET}"
+}
+
+log_has() {
+    grep -qF -- "$1" "$DIR/log/token.log"
+}
+
+log_has_after_a_request() {
+    by_fcgi 192.0.2.$((RANDOM % 200 + 10)) other tick >/dev/null
+    log_has "$1"
+}
+
+# --- Refused ---------------------------------------------------------------------------------------------------
+
+@test "the limit, the words of the refusal, and nobody else is refused" {
+    local answer seconds
+    start_program
+    are '401 401 401 401 401 429 429' by_fcgi 192.0.2.1 demo wrong@
+    answer=$(by_fcgi 192.0.2.1 demo demo-secret | tr -d '\r')
+    seconds=$(sed -n 's/^Retry-After: //p' <<<"$answer")
+    ((seconds > 200 && seconds <= 300)) || fail "Retry-After: $seconds"
+    [[ $answer == 'Status: 429 Too Many Requests'$'\n'* ]]
+    [[ ${answer##*$'\n\n'} == "{\"error\":\"rate_limit_exceeded\",\"error_description\":\"Too many failed attempts; try again later\",\"retry_after\":$seconds}" ]]
+    grep -q " warn outcome=throttled reason=pair_throttled client_id=\"demo\" source=192.0.2.1 line=- method=-" "$DIR/log/token.log"
+    are 200 by_fcgi 192.0.2.1 other other-secret
+    are 200 by_fcgi 192.0.2.2 demo demo-secret
+    are '200 200' by_fcgi '' demo demo-secret
+}
+
+@test "a web server's clients are told the same" {
+    serve
+    local i
+    for i in 1 2 3 4 5; do
+        refused "failure $i" 401 unauthorized_client 'Bad credentials' -d "$GRANT" -d client_id=demo -d client_secret=$i "$URL"
+    done
+    row 'the next one'
+    request "${DEMO[@]}" "$URL"
+    # shellcheck disable=SC2153 # request sets it
+    equal status "$STATUS" 429
+    common_headers
+    equal 'Retry-After and retry_after' "$(header Retry-After)" "$(jq .retry_after "$REPLY_BODY")"
+    equal error "$(jq -r .error "$REPLY_BODY")" rate_limit_exceeded
+}
+
+@test "the right secret clears the count" {
+    start_program
+    are '401 401 401 401' by_fcgi 192.0.2.1 demo first@
+    are 200 by_fcgi 192.0.2.1 demo demo-secret
+    are '401 401 401 401' by_fcgi 192.0.2.1 demo second@
+    are 200 by_fcgi 192.0.2.1 demo demo-secret
+    are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo third@
+}
+
+@test "the same wrong secret again and again is refused as well" {
+    start_program
+    are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong
+    are '401 401 401 401 401 429' by_cgi 192.0.2.2 demo wrong
+}
+
+@test "it ends after as many seconds as it says" {
+    configure throttle_window 3
+    start_program
+    are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong@
+    is_let_in() { [[ $(answered by_fcgi 192.0.2.1 demo demo-secret) == 200 ]]; }
+    wait_until 'the end' is_let_in
+}
+
+@test "a source that fails on many names; what is proven is served" {
+    configure throttle_source_failures 8
+    start_program
+    are 200 by_fcgi 192.0.2.1 demo demo-secret
+    are '401 401 401 401 401 401 401 401 429 429' by_fcgi 192.0.2.1 name@ wrong
+    grep -q 'outcome=throttled reason=source_throttled client_id="name9"' "$DIR/log/token.log"
+    are '200 200' by_fcgi 192.0.2.1 demo demo-secret
+    are 429 by_fcgi 192.0.2.1 other other-secret
+    are 200 by_fcgi 192.0.2.2 other other-secret
+}
+
+@test "IPv6: a /64 is one source" {
+    start_program
+    are '401 401 401 401 401 429' by_fcgi 2001:db8:0:1::@ demo wrong@
+    are 401 by_fcgi 2001:db8:0:2::1 demo wrong
+}
+
+# --- Many at once ----------------------------------------------------------------------------------------------
+
+# at_once EXPECTED COUNT COMMAND…: the statuses of so many, counted; "@" becomes the number.
+at_once() {
+    row "$*"
+    equal statuses "$(statuses_at_once "${@:2}")" "$1"
+}
+
+statuses_at_once() {
+    local count=$1 i
+    shift
+    rm -f "$DIR"/replies/*
+    for ((i = 0; i < count; i++)); do
+        answered "${@//@/$i}" >"$DIR/replies/$i" 3>&- &
+    done
+    wait
+    cat "$DIR"/replies/* | sort | uniq -c | awk '{ printf "%s%s x %s", (NR > 1 ? ", " : ""), $2, $1 }'
+}
+
+# One process, the other one or a CGI process, in turns.
+by_any() {
+    case $(($4 % 3)) in
+        0) by_fcgi "$1" "$2" "$3" ;;
+        1) SOCKET=$DIR/run/second.sock by_fcgi "$1" "$2" "$3" ;;
+        2) by_cgi "$1" "$2" "$3" ;;
+    esac
+}
+
+@test "guesses in parallel cannot pass the limit" {
+    start_program
+    at_once '401 x 5, 429 x 35' 40 by_fcgi 192.0.2.1 demo wrong@
+    at_once '401 x 5, 429 x 35' 40 by_fcgi 192.0.2.1 other wrong
+}
+
+@test "guesses in parallel by many processes cannot pass it either" {
+    start_program
+    start_program second "$DIR/run/second.sock"
+    at_once '401 x 5, 429 x 55' 60 by_any 192.0.2.1 demo wrong@ @
+    at_once '401 x 5, 429 x 55' 60 by_any 192.0.2.1 other wrong @
+}
+
+@test "the right secret in parallel is no guess too many" {
+    start_program
+    start_program second "$DIR/run/second.sock"
+    at_once '200 x 40' 40 by_any 192.0.2.1 demo demo-secret @
+}
+
+# --- What is shared, and what outlives ----------------------------------------------------------------------------
+
+@test "CGI and FastCGI count together, and a restart forgets nothing" {
+    start_program
+    are '401 401' by_fcgi 192.0.2.1 demo one@
+    are '401 401' by_cgi 192.0.2.1 demo two@
+    stop token.fcgi
+    start_program
+    are '401 429' by_fcgi 192.0.2.1 demo three@
+    stop token.fcgi KILL
+    start_program
+    are 429 by_fcgi 192.0.2.1 demo demo-secret
+    are 429 by_cgi 192.0.2.1 demo demo-secret
+    [[ $(stat -c '%a' "$STATE"/throttle.mdb) == 600 ]]
+}
+
+@test "SIGHUP: the same folder goes on, another one is another" {
+    start_program
+    are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong@
+    reloads() { (($(grep -c reloaded "$DIR/log/token.log") == $1)); }
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reload' reloads 1
+    are 429 by_fcgi 192.0.2.1 demo demo-secret
+    mkdir -m 0700 "$DIR/etc/elsewhere"
+    own "$DIR/etc/elsewhere"
+    configure state elsewhere
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reload' reloads 2
+    are 401 by_fcgi 192.0.2.1 demo wrong
+    [[ -e $DIR/etc/elsewhere/throttle.mdb ]]
+    configure state nowhere
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reason' log_has 'reload failed'
+    are '401 401 401 401 429' by_fcgi 192.0.2.1 demo more@
+}
+
+# guess_on NAME: many guesses on names that begin so, one after the other, until the program is gone.
+guess_on() {
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        [[ -n $(SOCKET=$DIR/run/second.sock answered by_fcgi 192.0.2.1 "$1$i" wrong) ]] || return 0
+    done
+}
+
+are_counted() {
+    [[ $(tokenctl throttle list) == *"$1"* ]]
+}
+
+@test "kill -9 in the middle of it, again and again: the others go on" {
+    local round name guessers
+    configure throttle_failures 1000000
+    configure throttle_source_failures 1000000
+    start_program
+    for ((round = 0; round < 8; round++)); do
+        start_program second "$DIR/run/second.sock"
+        guessers=()
+        for name in a b c d; do
+            guess_on "$round$name" 2>/dev/null 3>&- &
+            guessers+=($!)
+        done
+        wait_until 'the first' are_counted "${round}a"
+        stop second KILL 2>/dev/null
+        wait "${guessers[@]}"
+        are '401 401' by_fcgi 192.0.2.1 demo "wrong$round-@"
+        are 401 by_cgi 192.0.2.1 demo "more$round"
+    done
+    are 200 by_fcgi 192.0.2.1 demo demo-secret
+    ! log_has 'the state is lost' || fail 'lost'
+}
+
+# --- A folder that is broken ---------------------------------------------------------------------------------------
+
+# refuses WORDS: FastCGI does not start, -t and tokenctl check say why, CGI is a 500 and a line in the log.
+refuses() {
+    run timeout "$PATIENCE" "$DIR/token.fcgi" -l "$SOCKET"
+    [[ $status -eq 1 && $output == *"$1"* ]] || fail "$status: $output"
+    run "$DIR/token.fcgi" -t
+    [[ $status -eq 1 && $output == *"$1"* ]] || fail "-t: $status: $output"
+    run tokenctl check
+    [[ $status -eq 1 && $output == *"$1"* ]] || fail "check: $status: $output"
+    : >"$DIR/log/token.log"
+    are 500 by_cgi 192.0.2.1 demo demo-secret
+    log_has "error $1" || fail "$(cat "$DIR/log/token.log")"
+}
+
+@test "a folder that cannot be used: it does not start, and says what mends it" {
+    mv "$STATE" "$STATE.away"
+    refuses "$STATE: the folder of the state is missing; run tokenctl init, or: install -d -m 0700 '$STATE'"
+    : >"$STATE"
+    refuses "$STATE: the state cannot be kept there: Not a directory"
+    rm "$STATE"
+    mv "$STATE.away" "$STATE"
+    chmod 0777 "$STATE"
+    refuses "$STATE: mode 0777 lets everybody write it; run: chmod o-w '$STATE'"
+    chmod 0700 "$STATE"
+    run "$DIR/token.fcgi" -t
+    [[ $status -eq 0 && -z $(ls "$STATE") ]] || fail "$output"
+    are 200 by_cgi 192.0.2.1 demo demo-secret
+    printf 'rubbish%.0s' {1..2000} >"$STATE/throttle.mdb"
+    refuses "$STATE/throttle.mdb: the state cannot be opened: MDB_INVALID: File is not an LMDB file; remove it"
+    rm "$STATE/throttle.mdb"
+    are 200 by_cgi 192.0.2.1 demo demo-secret
+}
+
+@test "a folder that is removed while it runs: told once, counted in memory, and on disk when it is back" {
+    start_program
+    are '401 401' by_fcgi 192.0.2.1 demo one@
+    rm -r "$STATE"
+    wait_until 'the log' log_has_after_a_request \
+        "error $STATE: the state is lost: its file is not there any more; failures are counted in memory meanwhile"
+    are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo two@
+    are 200 by_fcgi 192.0.2.1 other other-secret
+    mkdir -m 0700 "$STATE"
+    own "$STATE"
+    wait_until 'the log' log_has_after_a_request 'failures are counted on disk again'
+    are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo three@
+    [[ $(grep -c 'the state is lost' "$DIR/log/token.log") == 1 ]]
+    stop token.fcgi
+    start_program
+    are 429 by_fcgi 192.0.2.1 demo demo-secret
+}
+
+@test "a full disk: told once, counted in memory, and on disk when there is room" {
+    [[ $EUID -eq 0 ]] || skip 'only root mounts'
+    mkdir "$DIR/small"
+    mount -t tmpfs -o size=400k,mode=0700 tmpfs "$DIR/small" 2>/dev/null || skip 'mount is not allowed here'
+    own "$DIR/small"
+    configure state "$DIR/small"
+    start_program
+    cat /dev/zero >"$DIR/small/filler" 2>/dev/null || true
+    are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong@
+    log_has "error $DIR/small: the state is lost: No space left on device; failures are counted in memory meanwhile"
+    are 200 by_fcgi 192.0.2.1 other other-secret
+    rm "$DIR/small/filler"
+    wait_until 'the log' log_has_after_a_request 'failures are counted on disk again'
+    are '401 401 401 401 401 429' by_fcgi 192.0.2.3 demo wrong@
+    [[ $(grep -c 'the state is lost' "$DIR/log/token.log") == 1 ]]
+    stop token.fcgi
+    umount "$DIR/small"
+}
+
+# --- tokenctl ------------------------------------------------------------------------------------------------------
+
+@test "tokenctl throttle list and clear" {
+    [[ $(tokenctl throttle list --json) == '[]' && -z $(ls "$STATE") ]]
+    run tokenctl throttle clear demo
+    [[ $status -eq 1 && $output == 'tokenctl: there are no failures of demo' ]]
+    start_program
+    are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong@
+    are 401 by_fcgi 2001:db8:0:1::7 demo wrong
+    are 401 by_fcgi '' caf%C3%A9+%E9 wrong
+    [[ $(tokenctl throttle list | tr -s ' ' | cut -d ' ' -f 1,2,5- | sed 's/ 20[^ ]*Z/ TIME/') == 'SOURCE FAILURES CLIENT_ID
+192.0.2.1 5 -
+192.0.2.1 5 demo
+2001:db8:0:1::/64 1 -
+2001:db8:0:1::/64 1 demo
+unknown 1 -
+unknown 1 caf?? ?' ]] || fail "$(tokenctl throttle list)"
+    [[ $(tokenctl throttle list --json | jq -c '.[] | select(.client_id == "demo") | [.source, .failures, has("refused_until")]') == \
+        '["192.0.2.1",5,true]'$'\n''["2001:db8:0:1::/64",1,false]' ]]
+    [[ $(tokenctl throttle list --json | jq -r '.[1] | (.refused_until | fromdate) - (.since | fromdate)') == 300 ]]
+    tokenctl throttle clear 192.0.2.1
+    are 200 by_fcgi 192.0.2.1 demo demo-secret
+    tokenctl throttle clear demo
+    tokenctl throttle clear unknown
+    [[ $(tokenctl throttle list --json | jq -c 'map(.source)') == '["2001:db8:0:1::/64"]' ]]
+    tokenctl throttle clear 2001:db8::/32
+    [[ $(tokenctl throttle list --json) == '[]' ]]
+}
+
+@test "tokenctl throttle: help, and what it refuses" {
+    local command
+    for command in list clear; do
+        run tokenctl throttle $command --help
+        [[ $status -eq 0 && $output == "usage: tokenctl [-c FILE] throttle $command"* ]]
+    done
+    run tokenctl throttle
+    [[ $status -eq 2 && $output == *'throttle list [--json]'*'throttle clear ID|ADDRESS'* ]]
+    run tokenctl throttle clear
+    [[ $status -eq 2 ]]
+    run tokenctl throttle list more
+    [[ $status -eq 2 ]]
+    rmdir "$STATE"
+    for command in list 'clear demo'; do
+        # shellcheck disable=SC2086
+        run tokenctl throttle $command
+        [[ $status -eq 1 && $output == *"$STATE: the folder of the state is missing"* ]]
+    done
+}
