@@ -14,8 +14,9 @@
 
 enum { SHORT_OPTION = 256 }; /* long options are told as numbers from here on */
 
-static const struct command *const groups[] = {init_commands, account_commands,  list_commands,  hash_commands,
-                                               key_commands,  throttle_commands, token_commands, NULL};
+static const struct command *const groups[] = {
+    init_commands, account_commands,  list_commands,  hash_commands,
+    key_commands,  throttle_commands, token_commands, NULL};
 
 static const struct option_form {
     const char *name;
