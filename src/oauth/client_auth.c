@@ -1,10 +1,6 @@
 #include "oauth/client_auth.h"
 
-#include <string.h>
-
 #include "base/clock.h"
-#include "base/hmac.h"
-#include "base/secret.h"
 #include "oauth/guess.h"
 
 struct attempt {
@@ -33,15 +29,9 @@ static const char *refusal_of(const struct attempt *attempt, const struct accoun
  * False: the file has none. */
 static bool decoy_of(const struct attempt *attempt, struct account_entry *decoy, enum oauth_error *error)
 {
-    const struct keyset *keys = attempt->service->keys;
-    struct hmac hmac;
-    unsigned char digest[HMAC_SIZE];
-    uint64_t choice = 0;
-    hmac_prepare(&hmac, keys->pepper, sizeof keys->pepper);
-    hmac_compute(&hmac, &attempt->credentials.client_id, 1, digest);
-    secret_wipe(&hmac, sizeof hmac);
-    memcpy(&choice, digest, sizeof choice);
-    const enum account_found found = service_decoy_account(attempt->service, choice, decoy);
+    const struct service *service = attempt->service;
+    const uint64_t choice = keyset_digest(service->keys, attempt->credentials.client_id);
+    const enum account_found found = service_decoy_account(service, choice, decoy);
     if (found == ACCOUNT_NOT_READ)
         *error = OAUTH_SERVER_ERROR;
     return found == ACCOUNT_FOUND;

@@ -1,9 +1,5 @@
 #include "oauth/guess.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <string.h>
-
 #include "base/clock.h"
 
 bool guess_is_complete(struct credentials reading)
@@ -35,32 +31,21 @@ struct text guess_start(struct guess *guess, const struct service *service,
     return client_id;
 }
 
-/* Under a key that is not kept beside the counts: wrong secrets are often nearly right. */
-static bool digest_of(const struct guess *guess, struct text secret, uint64_t *digest)
-{
-    const struct keyset *keys = guess->service->keys;
-    unsigned char out[EVP_MAX_MD_SIZE];
-    if (HMAC(EVP_sha256(), keys->pepper, sizeof keys->pepper, (const unsigned char *)secret.data,
-             secret.length, out, NULL) == NULL)
-        return false;
-    memcpy(digest, out, sizeof *digest);
-    return true;
-}
-
-static bool make_secret(struct guess *guess)
+/* Digests under a key that is not kept beside the counts: wrong secrets are often nearly right. */
+static void make_secret(struct guess *guess)
 {
     const struct client_credentials *credentials = guess->credentials;
     uint64_t *digests = guess->throttle.secret.digests;
     size_t count = 0;
-    for (size_t i = 0; i < credentials->count && !guess->has_secret; i++) {
-        if (guess_is_complete(credentials->readings[i]) &&
-            !digest_of(guess, credentials->readings[i].client_secret, &digests[count++]))
-            return false;
+    if (guess->has_secret)
+        return;
+    for (size_t i = 0; i < credentials->count; i++) {
+        if (guess_is_complete(credentials->readings[i]))
+            digests[count++] = keyset_digest(guess->service->keys, credentials->readings[i].client_secret);
     }
     if (count == 1)
         digests[1] = digests[0];
     guess->has_secret = true;
-    return true;
 }
 
 static enum oauth_error error_of(enum throttle_verdict verdict, enum oauth_error if_admitted)
@@ -89,8 +74,8 @@ static bool begin(void *context)
     struct guess *guess = context;
     if (guess->service->state == NULL)
         return true;
-    guess->verdict =
-        make_secret(guess) ? throttle_begin(&guess->throttle, clock_now_ms()) : THROTTLE_NO_MEMORY;
+    make_secret(guess);
+    guess->verdict = throttle_begin(&guess->throttle, clock_now_ms());
     return guess->verdict == THROTTLE_ADMITTED;
 }
 
@@ -126,8 +111,8 @@ enum oauth_error guess_end(struct guess *guess, enum oauth_error error)
         throttle_end(&guess->throttle, outcome, clock_now_ms());
         return error;
     }
-    guess->verdict =
-        make_secret(guess) ? throttle_end(&guess->throttle, outcome, clock_now_ms()) : THROTTLE_NO_MEMORY;
+    make_secret(guess);
+    guess->verdict = throttle_end(&guess->throttle, outcome, clock_now_ms());
     return error_of(guess->verdict, error);
 }
 

@@ -44,9 +44,9 @@ struct service *service_load_quietly(const char *config_file, struct report *rep
 
 /* What `token.fcgi -t` and `tokenctl check` do: becomes the configuration's user, if root called it, loads
  * all of it, looks whether the log could be opened, which it does not do, as a file of the wrong owner would
- * stay behind, and likewise at the state, measures the accounts' hashes (which a start does not), prints every
- * problem to standard error and, where there is no error, a summary to standard output. False: the program would
- * not start. */
+ * stay behind, and likewise at the state, measures the accounts' hashes (which a start does not), prints
+ * every problem to standard error and, where there is no error, a summary to standard output. False: the
+ * program would not start. */
 bool service_check(const char *config_file);
 
 /* Puts a service for one request, with nothing loaded that it may not need, together from a configuration and

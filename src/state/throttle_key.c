@@ -1,6 +1,6 @@
 #include "state/throttle_key.h"
 
-#include <openssl/sha.h>
+#include <nettle/sha2.h>
 #include <string.h>
 
 enum { LEVEL_AT = THROTTLE_HEAD_SIZE - 1, CUT_SIZE = THROTTLE_CLIENT_ID_SIZE - THROTTLE_DIGEST_SIZE };
@@ -22,16 +22,17 @@ static struct network network_of(enum throttle_level level, const struct address
 /* The digest is no secret: it only keeps two long names apart. */
 static void put_client_id(struct throttle_key *key, struct text client_id)
 {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
+    struct sha256_ctx sha256;
     unsigned char *place = key->bytes + THROTTLE_HEAD_SIZE;
     if (client_id.length <= THROTTLE_CLIENT_ID_SIZE) {
         memcpy(place, client_id.data, client_id.length);
         key->size += client_id.length;
         return;
     }
-    SHA256((const unsigned char *)client_id.data, client_id.length, digest);
     memcpy(place, client_id.data, CUT_SIZE);
-    memcpy(place + CUT_SIZE, digest, THROTTLE_DIGEST_SIZE);
+    sha256_init(&sha256);
+    sha256_update(&sha256, client_id.length, (const unsigned char *)client_id.data);
+    sha256_digest(&sha256, THROTTLE_DIGEST_SIZE, place + CUT_SIZE);
     key->bytes[LEVEL_AT] = THROTTLE_LONG_PAIR;
     key->size += THROTTLE_CLIENT_ID_SIZE;
 }

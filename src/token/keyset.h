@@ -41,6 +41,9 @@ struct keyset *keyset_load(const char *path, struct report *report);
 struct keyset *keyset_hold(struct keyset *keyset);
 void keyset_release(struct keyset *keyset); /* NULL is allowed */
 
+/* A digest of `text` that is the same in every process, and that nobody can compute who has not the keys. */
+uint64_t keyset_digest(const struct keyset *keyset, struct text text);
+
 /* NULL: no key of that kid. */
 const struct signing_key *keyset_find(const struct keyset *keyset, struct text kid);
 
