@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -66,6 +67,15 @@ static void report_denied(const struct config *config, const char *path, int mod
     free(closed);
 }
 
+/* What is no folder where one must be is wrong in another way. */
+static bool is_denied(const char *path, int mode)
+{
+    struct stat status;
+    const bool needs_folder = (mode & X_OK) != 0;
+    return access(path, mode) != 0 && errno == EACCES &&
+           (!needs_folder || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)));
+}
+
 bool own_files_check(const struct config *config, struct report *report)
 {
     const struct {
@@ -80,7 +90,7 @@ bool own_files_check(const struct config *config, struct report *report)
     const size_t count = sizeof needs / sizeof *needs - (log_is_file(config) ? 0 : 1);
     for (size_t i = 0; i < count; i++) {
         /* What is missing, or wrong in another way, is told where it is loaded. */
-        if (access(needs[i].path, needs[i].mode) == 0 || errno != EACCES)
+        if (!is_denied(needs[i].path, needs[i].mode))
             continue;
         report_denied(config, needs[i].path, needs[i].mode, report);
         good = false;
