@@ -52,7 +52,7 @@ static const char empty[] = "there is no hash; set a secret with tokenctl passwd
 static bool has_prefix(struct text text, const char *prefix)
 {
     size_t i = 0;
-    while (prefix[i] != '\0' && i < text.length && text.data[i] == prefix[i])
+    while (i < text.length && prefix[i] != '\0' && text.data[i] == prefix[i])
         i++;
     return prefix[i] == '\0';
 }

@@ -150,21 +150,26 @@ static size_t write_head(enum log_level level, char out[HEAD_SIZE])
     return (size_t)(to - out);
 }
 
-void log_line(struct log *log, enum log_level level, struct text text)
+static void put_line(struct log *log, enum log_level level, struct text text)
 {
     char line[HEAD_SIZE + TEXT_SIZE + 1];
+    const size_t head = write_head(level, line);
+    memcpy(line + head, text.data, text.length);
+    line[head + text.length] = '\n';
+    log_sink_put(log->sink, line, head + text.length + 1, level == LOG_LEVEL_ERROR);
+}
+
+void log_line(struct log *log, enum log_level level, struct text text)
+{
     const int saved_errno = errno;
-    const size_t length = text.length < TEXT_SIZE ? text.length : TEXT_SIZE - 1;
     if (!log_wants(log, level))
         return;
-    if (log->sink == NULL) {
-        syslog(levels[level].priority, "%.*s", (int)length, text.data);
-    } else {
-        const size_t head = write_head(level, line);
-        memcpy(line + head, text.data, length);
-        line[head + length] = '\n';
-        log_sink_put(log->sink, line, head + length + 1, level == LOG_LEVEL_ERROR);
-    }
+    if (text.length >= TEXT_SIZE)
+        text.length = TEXT_SIZE - 1;
+    if (log->sink == NULL)
+        syslog(levels[level].priority, "%.*s", (int)text.length, text.data);
+    else
+        put_line(log, level, text);
     errno = saved_errno;
 }
 

@@ -133,7 +133,8 @@ static void test_refused(void **state)
     static const struct {
         const char *path;
         const char *why;
-    } rows[] = {{"missing", "No such file"}, {".", "not a regular file"}, {"writable", "chmod o-w 'writable'"}};
+    } rows[] = {
+        {"missing", "No such file"}, {".", "not a regular file"}, {"writable", "chmod o-w 'writable'"}};
     for (size_t i = 0; i < ROWS(rows); i++) {
         check_row(account_scan_open(rows[i].path, false, collect(&problems)) == NULL, "opened", i,
                   rows[i].path);
