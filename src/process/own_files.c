@@ -71,9 +71,9 @@ static void report_denied(const struct config *config, const char *path, int mod
 static bool is_denied(const char *path, int mode)
 {
     struct stat status;
-    const bool needs_folder = (mode & X_OK) != 0;
-    return access(path, mode) != 0 && errno == EACCES &&
-           (!needs_folder || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)));
+    if (access(path, mode) == 0 || errno != EACCES)
+        return false;
+    return (mode & X_OK) == 0 || stat(path, &status) != 0 || S_ISDIR(status.st_mode);
 }
 
 bool own_files_check(const struct config *config, struct report *report)

@@ -55,6 +55,7 @@ descriptors_are() {
     local before answers
     configure request_timeout 2
     start_listening
+    client at-once 1 # opens the state
     before=$(descriptors)
     answers=$(client half 20)
     # Whether there is time left for an answer is luck.
