@@ -33,6 +33,11 @@ double clock_monotonic_ms(void)
     return milliseconds(CLOCK_MONOTONIC);
 }
 
+double clock_coarse_ms(void)
+{
+    return milliseconds(CLOCK_MONOTONIC_COARSE);
+}
+
 double clock_thread_ms(void)
 {
     return milliseconds(CLOCK_THREAD_CPUTIME_ID);

@@ -12,7 +12,7 @@
 
 /* So many writes in so many milliseconds are made by whoever has a line; the lines beyond those wait for the
  * writer, a thread that comes by as often. */
-enum { BURST = 8, INTERVAL_MS = 4, STACK_SIZE = 128 * 1024 };
+enum { BURST = 2, INTERVAL_MS = 4, STACK_SIZE = 128 * 1024 };
 
 struct log_sink {
     int descriptor;
@@ -108,7 +108,7 @@ static bool leave_to_writer(struct log_sink *sink)
 
 static bool is_in_burst(struct log_sink *sink)
 {
-    const int64_t interval = (int64_t)clock_monotonic_ms() / INTERVAL_MS;
+    const int64_t interval = (int64_t)clock_coarse_ms() / INTERVAL_MS;
     if (interval != sink->interval)
         sink->writes = 0;
     sink->interval = interval;

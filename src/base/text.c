@@ -163,10 +163,22 @@ static int hex_value(char c)
     return -1;
 }
 
+/* How much of it stands for itself. */
+static size_t plain_length(struct text text)
+{
+    const char *percent = text.length > 0 ? memchr(text.data, '%', text.length) : NULL;
+    const size_t length = percent != NULL ? (size_t)(percent - text.data) : text.length;
+    const char *plus = length > 0 ? memchr(text.data, '+', length) : NULL;
+    return plus != NULL ? (size_t)(plus - text.data) : length;
+}
+
 bool text_percent_decode(struct text text, bool plus, char *out, size_t *length)
 {
-    char *to = out;
-    for (size_t i = 0; i < text.length; i++) {
+    const size_t plain = plain_length(text);
+    char *to = out + plain;
+    if (plain > 0)
+        memmove(out, text.data, plain);
+    for (size_t i = plain; i < text.length; i++) {
         char c = text.data[i];
         if (c == '+' && plus) {
             c = ' ';

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,11 +18,16 @@
 /* Transactions of reading at once, in all processes: a cache line each. */
 enum { MOST_READERS = 2000, MOST_KEPT = 64 };
 
+/* The mark, which stands beside the counts as soon as there is one: see transaction.h. */
+enum { ENTRIES_OF_NOTHING = 1 };
+
 struct environment {
     MDB_env *env;
     MDB_dbi table;
     char *path;
     struct stat status; /* of the file when it was opened */
+    _Atomic size_t
+        empty_at; /* one more than the number of a transaction that left no count; 0: none is known */
     pthread_mutex_t mutex;
     size_t count;
     MDB_txn *kept[MOST_KEPT]; /* of reading, between two uses: each keeps its place in the table of readers */
@@ -186,6 +192,20 @@ static void put_back(struct environment *environment, MDB_txn *txn)
         mdb_txn_abort(txn);
 }
 
+/* Numbers of transactions only grow: as long as there is no further one, there is nothing. */
+static void note_emptiness(struct environment *environment, MDB_txn *txn)
+{
+    MDB_stat stat;
+    if (mdb_stat(txn, environment->table, &stat) == 0 && stat.ms_entries <= ENTRIES_OF_NOTHING)
+        environment->empty_at = mdb_txn_id(txn) + 1;
+}
+
+bool environment_is_empty(struct environment *environment)
+{
+    MDB_envinfo info;
+    return mdb_env_info(environment->env, &info) == 0 && info.me_last_txnid + 1 == environment->empty_at;
+}
+
 int environment_read(struct environment *environment, environment_work *work, void *context)
 {
     MDB_txn *txn = NULL;
@@ -193,6 +213,7 @@ int environment_read(struct environment *environment, environment_work *work, vo
     if (error == MDB_READERS_FULL)
         return environment_write(environment, work, context);
     if (error == 0) {
+        note_emptiness(environment, txn);
         error = work(txn, environment->table, context);
         put_back(environment, txn);
     } else

@@ -25,6 +25,9 @@ bool environment_exists(const char *folder);
 /* Whether its file is still the one in its folder; also frees what killed processes have left in it. */
 bool environment_is_in_place(struct environment *environment);
 
+/* Whether there is no count in it, as far as that is known without a transaction. */
+bool environment_is_empty(struct environment *environment);
+
 /* Runs `work` in a transaction: of reading, or of writing, which is committed. `work` returns 0 or what has
  * gone wrong, as the functions of LMDB do, and so do these: ENOMEM is one. Any thread may call them. */
 typedef int environment_work(MDB_txn *txn, MDB_dbi table, void *context);

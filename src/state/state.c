@@ -48,7 +48,7 @@ struct state *state_open(const char *folder, struct report *report)
         refcount_init(&state->holders);
         state->lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
         state->fault_mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-        state->look_at_ms = clock_monotonic_ms() + LOOK_MS;
+        state->look_at_ms = clock_coarse_ms() + LOOK_MS;
         state->folder = strdup(folder);
         state->memory = throttle_memory_new();
     }
@@ -110,7 +110,7 @@ static void tell_fault(void *context, enum severity severity, const char *messag
     struct state *state = to->state;
     (void)severity;
     pthread_mutex_lock(&state->fault_mutex);
-    const double now = clock_monotonic_ms();
+    const double now = clock_coarse_ms();
     const bool is_new = strncmp(state->fault, message, sizeof state->fault - 1) != 0;
     if (is_new || now - state->told_ms >= TELL_MS) {
         strncpy(state->fault, message, sizeof state->fault - 1);
@@ -126,7 +126,7 @@ static void lose(struct state *state, struct log *log, const char *why)
     struct fault_report to = {state, log};
     struct report report = {.problem = tell_fault, .context = &to};
     report_problem(&report, SEVERITY_ERROR, state->folder, 0, "the state is lost: %s", why);
-    state->look_at_ms = clock_monotonic_ms() + LOOK_MS;
+    state->look_at_ms = clock_coarse_ms() + LOOK_MS;
     state->lost = true;
 }
 
@@ -152,7 +152,7 @@ static void tell_recovery(struct state *state, struct log *log)
 /* One thread now and then. */
 static void look(struct state *state, struct log *log)
 {
-    const double now = clock_monotonic_ms();
+    const double now = clock_coarse_ms();
     double due = state->look_at_ms;
     if (now < due || !atomic_compare_exchange_strong(&state->look_at_ms, &due, now + LOOK_MS))
         return;
@@ -207,6 +207,16 @@ static bool run_work(struct state *state, struct log *log, struct run *run, tran
         lose(state, log, mdb_strerror(error));
     run_in_memory(state, run);
     return true;
+}
+
+bool state_is_empty(struct state *state, struct log *log)
+{
+    look(state, log);
+    pthread_rwlock_rdlock(&state->lock);
+    const bool is_empty =
+        !state->lost && state->environment != NULL && environment_is_empty(state->environment);
+    pthread_rwlock_unlock(&state->lock);
+    return is_empty;
 }
 
 bool state_read(struct state *state, struct log *log, state_work *work, void *context)

@@ -25,6 +25,9 @@ bool state_exists(const char *folder);
 /* Whether it is the state of this folder, by any name. */
 bool state_is_of(const struct state *state, const char *folder);
 
+/* Whether nothing is counted at all, which costs less than to look for something; false: there may be. */
+bool state_is_empty(struct state *state, struct log *log);
+
 /* Runs `work` as one transaction. What it leaves in `context` counts only where true is returned, as it may
  * be run again in memory. False: out of memory; a fault of the folder is told in `log` instead. Any thread
  * may call them. state_read() must not change anything. */

@@ -79,6 +79,8 @@ static void touch(struct transaction *transaction, void *context)
 
 enum throttle_verdict throttle_look(struct throttle_guess *guess, int64_t now_ms)
 {
+    if (state_is_empty(guess->state, guess->log))
+        return THROTTLE_ADMITTED;
     struct step step = {.guess = guess, .now_ms = now_ms};
     const enum throttle_verdict verdict = take(&step, state_read(guess->state, guess->log, look, &step));
     if (verdict == THROTTLE_PAIR_REFUSED && step.is_ahead)
