@@ -3,6 +3,7 @@
 # make install    PREFIX, DESTDIR, sysconfdir        make check-slow the tests again under sanitizers and valgrind
 # make fuzz       each parser of foreign bytes for FUZZ_SECONDS (60), or the one that FUZZ names
 # make bench      how fast it is, beside what; SECTIONS="floor flood": some of it, BENCH_SECONDS (3): a measurement
+# make coverage   the lines of src/ that the tests run, and those that they do not
 #
 # SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own under build/.
 
@@ -163,6 +164,13 @@ bench:
 	    tests/bench/bench.sh $(BUILD)/bench $(SECTIONS)
 .PHONY: bench-programs
 bench-programs: $(BENCHES)
+
+# How a copy of the tree is built has nothing to do with src/.
+COVERAGE = 95
+.PHONY: coverage
+coverage:
+	@$(NEED) build run check
+	@tests/tools/coverage.sh $(COVERAGE) $(filter-out %/make.bats,$(TESTS))
 
 .PHONY: lint
 lint:
