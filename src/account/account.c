@@ -172,6 +172,15 @@ static void take_hash(struct text hash, struct account *account)
     account->hash = hash;
 }
 
+static const char *parse_rest(struct text line, struct text rest, struct account *account)
+{
+    account->attributes = rest;
+    if (!text_is_printable_ascii(line) && (!text_is_utf8(line) || text_has_control(line)))
+        return "there is a control character, or a byte that is not UTF-8, in the line; take it out";
+    return parse_attributes(rest, account);
+}
+
+/* A line without a usable hash is read to its end all the same: how long it takes would tell it. */
 static const char *parse_line(struct text line, bool allow_legacy, struct account *account)
 {
     struct text rest = line;
@@ -184,13 +193,10 @@ static const char *parse_line(struct text line, bool allow_legacy, struct accoun
     if (why != NULL)
         return why;
     take_hash(text_split(&rest, ':'), account);
-    account->method = password_method_of(account->hash, allow_legacy, &why);
-    if (account->method == NULL && !account->locked)
-        return why;
-    account->attributes = rest;
-    if (!text_is_printable_ascii(line) && (!text_is_utf8(line) || text_has_control(line)))
-        return "there is a control character, or a byte that is not UTF-8, in the line; take it out";
-    return parse_attributes(rest, account);
+    const char *why_hash = NULL;
+    account->method = password_method_of(account->hash, allow_legacy, &why_hash);
+    why = parse_rest(line, rest, account);
+    return account->method == NULL && !account->locked ? why_hash : why;
 }
 
 enum account_line account_parse(struct text line, bool allow_legacy, struct account *account,

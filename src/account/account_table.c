@@ -16,7 +16,7 @@
 #define LARGEST_FILE (((size_t)1 << 31) - 1)
 
 /* The offset of every so manieth line is kept: a line's number is found from the one before it. */
-#define LINES_PER_MARK 64
+#define LINES_PER_MARK 16
 
 struct account_table {
     refcount holders;
@@ -257,6 +257,11 @@ static const char *read_entry(const struct account_table *table, size_t slot, st
     return why;
 }
 
+static void number_entry(const struct account_table *table, struct account_entry *entry)
+{
+    entry->line = line_number(table, (size_t)(entry->account.client_id.data - table->content.data));
+}
+
 bool account_table_find(const struct account_table *table, struct text client_id, size_t *cursor,
                         struct account_entry *entry)
 {
@@ -269,7 +274,7 @@ bool account_table_find(const struct account_table *table, struct text client_id
         read_entry(table, slot, entry);
         if (!text_equal(entry->account.client_id, client_id))
             continue;
-        entry->line = line_number(table, (size_t)(entry->account.client_id.data - table->content.data));
+        number_entry(table, entry);
         *cursor = passed + 1;
         return true;
     }
@@ -286,7 +291,7 @@ bool account_table_decoy(const struct account_table *table, uint64_t choice, str
         read_entry(table, slot, entry);
         if (!entry->usable || entry->account.method == NULL)
             continue;
-        entry->line = 0;
+        number_entry(table, entry); /* as account_table_find() does, which takes its time */
         return true;
     }
 }

@@ -9,6 +9,8 @@ struct attempt {
     const struct address *source; /* NULL: not known */
     int64_t now;
     struct guess guess;
+    bool has_choice;
+    uint64_t choice; /* of the decoy, for these credentials */
 };
 
 /* What speaks against a line before its secret is looked at, in the log's words; NULL: nothing. */
@@ -25,13 +27,15 @@ static const char *refusal_of(const struct attempt *attempt, const struct accoun
     return NULL;
 }
 
-/* The hash to compute where a client_id has none: one of the file's, always the same one for that client_id.
- * False: the file has none. */
-static bool decoy_of(const struct attempt *attempt, struct account_entry *decoy, enum oauth_error *error)
+/* The line to take where a client_id has none, or none with a hash: one of the file's, always the same one
+ * for that client_id. False: the file has none. */
+static bool decoy_of(struct attempt *attempt, struct account_entry *decoy, enum oauth_error *error)
 {
     const struct service *service = attempt->service;
-    const uint64_t choice = keyset_digest(service->keys, attempt->credentials.client_id);
-    const enum account_found found = service_decoy_account(service, choice, decoy);
+    if (!attempt->has_choice)
+        attempt->choice = keyset_digest(service->keys, attempt->credentials.client_id);
+    attempt->has_choice = true;
+    const enum account_found found = service_decoy_account(service, attempt->choice, decoy);
     if (found == ACCOUNT_NOT_READ)
         *error = OAUTH_SERVER_ERROR;
     return found == ACCOUNT_FOUND;
@@ -46,18 +50,19 @@ static enum password_result verify(struct attempt *attempt, const struct account
 }
 
 /* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the
- * line's own counts. */
+ * line's own counts. Whatever is refused has a decoy looked for: the look alone takes a time that would tell.
+ */
 static bool secret_matches(struct attempt *attempt, const struct account_entry *entry,
                            enum oauth_error *error)
 {
     const struct text secret = attempt->credentials.client_secret;
     enum password_result result = PASSWORD_UNUSABLE;
-    if (entry != NULL && entry->account.method != NULL)
+    if (entry->account.method != NULL)
         result = verify(attempt, entry, secret);
     const bool match = result == PASSWORD_MATCH;
 
     struct account_entry decoy;
-    if (result == PASSWORD_UNUSABLE && decoy_of(attempt, &decoy, error))
+    if (!match && decoy_of(attempt, &decoy, error) && result == PASSWORD_UNUSABLE)
         result = verify(attempt, &decoy, secret);
     if (result == PASSWORD_NO_MEMORY)
         *error = OAUTH_SERVER_ERROR;
@@ -72,6 +77,17 @@ static bool secret_matches(struct attempt *attempt, const struct account_entry *
 static bool may_go_on(enum oauth_error error)
 {
     return error == OAUTH_BAD_CREDENTIALS || error == OAUTH_THROTTLED;
+}
+
+/* An unknown client_id goes the way of a known one, with the decoy's line for its own, and is refused
+ * whatever comes of it. */
+static void try_decoy(struct attempt *attempt, enum oauth_error *error)
+{
+    struct account_entry decoy;
+    if (decoy_of(attempt, &decoy, error)) {
+        refusal_of(attempt, &decoy);
+        secret_matches(attempt, &decoy, error);
+    }
 }
 
 static struct client_auth try_lines(struct attempt *attempt)
@@ -99,7 +115,7 @@ static struct client_auth try_lines(struct attempt *attempt)
     if (found == ACCOUNT_NOT_READ)
         auth.error = OAUTH_SERVER_ERROR;
     else if (auth.entry.line == 0)
-        secret_matches(attempt, NULL, &auth.error);
+        try_decoy(attempt, &auth.error);
     return auth;
 }
 
@@ -114,6 +130,7 @@ static struct client_auth try_readings(const struct client_credentials *credenti
     struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials"};
     for (size_t i = 0; i < credentials->count && may_go_on(auth.error); i++) {
         attempt->credentials = credentials->readings[i];
+        attempt->has_choice = false;
         if (!guess_is_complete(attempt->credentials)) {
             if (i == 0)
                 auth.client_id = attempt->credentials.client_id;

@@ -1,0 +1,111 @@
+# Nothing is told by time: requests refused for different reasons take times that no statistics tell apart. What is
+# compared is ranks within one run, never a time with a number, so that a busy machine makes noise and no difference.
+#
+# Hashes have dollars in them.
+# shellcheck disable=SC2016
+
+load ../integration/helper
+
+# The effect size that may be left, and the requests a case: the size that chance gives at most, with as many as these,
+# in one of thousands of comparisons.
+MOST_EFFECT=0.05
+SAMPLES=5000
+
+setup_file() {
+    "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O1 -o "$BATS_FILE_TMPDIR/timing" "$REPOSITORY/tests/slow/timing.c"
+}
+
+setup() {
+    make_folder
+    configure throttle_failures 1000000
+    configure throttle_source_failures 1000000
+}
+
+teardown() {
+    show_logs
+    remove_folder
+}
+
+# Names of one length. The first is refused for its secret only; nobody is in no file.
+CASES=(ordinary nobody-1 nobody-2 locked-1 locked-2 expired1 elsewher unusable attribut)
+
+# write_others FIRST REST-OF-LINE: 120 accounts.
+write_others() {
+    local i
+    for ((i = $1; i < $1 + 120; i++)); do
+        printf 'more-%d:%s\n' $i "$2"
+    done
+}
+
+# write_accounts HASH: a line for each case, all of the same method and cost. They differ from the first in nothing but
+# what they are refused for; and there are others that nothing is wrong with, so that most decoys are like them.
+write_accounts() {
+    local good='expires=2101-01-01 from=127.0.0.0/8'
+    write_others 100 "$1:$good" >"$DIR/etc/accounts"
+    printf '%s\n' "ordinary:$1:$good" "locked-1:!$1:$good" "locked-2:*:$good" \
+        "expired1:$1:expires=2001-01-01 from=127.0.0.0/8" "elsewher:$1:expires=2101-01-01 from=192.0.2.0/24" \
+        "unusable:\$apr1\$TndJGIaZ\$VPTfh0/Di9Tbltd/BG.p.0:$good" "attribut:$1:$good lifetime=long" >>"$DIR/etc/accounts"
+    write_others 500 "$1:$good" >>"$DIR/etc/accounts"
+}
+
+start_listening() {
+    own "$DIR/etc"
+    TOKEN_CONF=$CONF start token.fcgi "$DIR/token.fcgi" -l "$DIR/run/token.sock"
+    wait_until 'the socket' is_bound "$DIR/run/token.sock"
+}
+
+# measure SAMPLES fresh|same CLIENT_ID…
+measure() {
+    "$BATS_FILE_TMPDIR/timing" "$DIR/run/token.sock" "$@" | tee "$DIR/effects"
+}
+
+# Whether a case is further from the first than MOST_EFFECT.
+is_told_apart() {
+    awk -v most=$MOST_EFFECT '$3 > most || $3 < -most { told = 1 } END { exit !(NR > 1 && told) }' "$DIR/effects"
+}
+
+# Other work on the machine may fall on one case more than on another, and which decoy an account has, and where its count
+# stands, is chance. A difference that is real is there again under other keys, and more clearly among four times as many.
+nothing_is_told() {
+    measure $SAMPLES "$1" "${CASES[@]}"
+    is_told_apart || return 0
+    printf 'again\n'
+    stop token.fcgi
+    tokenctl key rotate
+    start_listening
+    measure $((4 * SAMPLES)) "$1" "${CASES[@]}"
+    ! is_told_apart || fail 'times tell these apart'
+}
+
+BCRYPT='$2y$04$L4pCWfWdMFbq3BNPRUWyCOtb0QVdBV3CEwWgnD7XDPzVYvcgtYSQW'
+SHA256='$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642'
+DEARER='$5$rounds=1100$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642'
+
+@test "sha256crypt, another secret each time" {
+    configure verify_cache_ttl 0
+    write_accounts "$SHA256"
+    start_listening
+    nothing_is_told fresh
+}
+
+@test "bcrypt, another secret each time" {
+    configure verify_cache_ttl 0
+    write_accounts "$BCRYPT"
+    start_listening
+    nothing_is_told fresh
+}
+
+@test "the same secret again and again, of which the verdict is remembered" {
+    configure verify_cache_ttl 86400
+    write_accounts "$SHA256"
+    start_listening
+    nothing_is_told same
+}
+
+@test "control: a hash that costs a tenth more is told apart" {
+    configure verify_cache_ttl 0
+    printf '%s\n' "ordinary:$SHA256" "dearer-1:$DEARER" >"$DIR/etc/accounts"
+    start_listening
+    measure $SAMPLES fresh ordinary dearer-1
+    is_told_apart
+}

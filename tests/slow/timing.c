@@ -1,0 +1,133 @@
+/* Whether times tell refused requests from one another: one at a time and in random order, each with the
+ * client_id of one of the cases, on one kept connection. The first case is what the others are compared with.
+ *
+ *     timing SOCKET SAMPLES fresh|same CLIENT_ID…
+ *
+ * SAMPLES requests a case; the wrong secret is another one each time, or always the same. Prints for each
+ * case the median of its times in microseconds, and the effect size of the Mann-Whitney test against the
+ * first: the rank-biserial correlation, 0 where the two are alike and ±1 where all of one are slower than all
+ * of the other. */
+#include "../tools/fcgi_peer.h"
+
+#include <stdint.h>
+#include <time.h>
+
+enum { MOST_CASES = 16, WARM_UP = 100 };
+
+struct timing {
+    int connection;
+    bool fresh;
+    uint64_t number;
+    int cases;
+    size_t samples;
+    char **client_ids;
+    double *times[MOST_CASES];
+};
+
+static double now_us(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+/* Sends one request, all of it in one write. Its time to the end of the answer. */
+static double time_request(struct timing *timing, const char *client_id)
+{
+    static struct bytes request;
+    static char answer[CONTENT_MAX + 256];
+    char form[512];
+    timing->number += timing->fresh ? 1 : 0;
+    snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=wrong-%016llu",
+             client_id, (unsigned long long)timing->number);
+    request.length = 0;
+    append_head(&request, true, NULL, strlen(form));
+    append_body(&request, form, strlen(form));
+    const double began = now_us();
+    send_all(timing->connection, &request);
+    const long status = read_answer(timing->connection, answer);
+    const double took = now_us() - began;
+    if (status == 401)
+        return took;
+    fprintf(stderr, "%s: status %ld\n", client_id, status);
+    exit(EXIT_FAILURE);
+}
+
+/* One request a case, in an order of chance. */
+static void time_round(struct timing *timing, double times[])
+{
+    int order[MOST_CASES];
+    for (int i = 0; i < timing->cases; i++) {
+        const int j = (int)(random() % (i + 1));
+        order[i] = order[j];
+        order[j] = i;
+    }
+    for (int i = 0; i < timing->cases; i++)
+        times[order[i]] = time_request(timing, timing->client_ids[order[i]]);
+}
+
+static void time_all(struct timing *timing)
+{
+    double times[MOST_CASES] = {0};
+    for (int i = 0; i < WARM_UP; i++)
+        time_round(timing, times);
+    for (size_t i = 0; i < timing->samples; i++) {
+        time_round(timing, times);
+        for (int j = 0; j < timing->cases; j++)
+            timing->times[j][i] = times[j];
+    }
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double difference = *(const double *)a - *(const double *)b;
+    return (difference > 0) - (difference < 0);
+}
+
+/* Of two sorted samples of `count`: pairs in which the one of `a` is slower, less those in which it is
+ * faster, as a part of all pairs. */
+static double effect_size(const double *a, const double *b, size_t count)
+{
+    double sum = 0;
+    size_t below = 0;
+    size_t not_above = 0;
+    for (size_t i = 0; i < count; i++) {
+        while (below < count && b[below] < a[i])
+            below++;
+        while (not_above < count && b[not_above] <= a[i])
+            not_above++;
+        sum += (double)below - (double)(count - not_above);
+    }
+    return sum / (double)count / (double)count;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 6 || argc > 4 + MOST_CASES)
+        return 2;
+    struct timing timing = {
+        .connection = open_connection(argv[1]),
+        .samples = strtoul(argv[2], NULL, 10),
+        .fresh = strcmp(argv[3], "fresh") == 0,
+        .cases = argc - 4,
+        .client_ids = argv + 4,
+    };
+    srandom((unsigned)time(NULL));
+    /* So that another run on the same process does not send the same secrets again. */
+    timing.number = timing.fresh ? (uint64_t)time(NULL) * 1000000 : 0;
+    for (int i = 0; i < timing.cases; i++) {
+        timing.times[i] = calloc(timing.samples, sizeof *timing.times[i]);
+        if (timing.times[i] == NULL)
+            die("calloc");
+    }
+    time_all(&timing);
+    for (int i = 0; i < timing.cases; i++) {
+        qsort(timing.times[i], timing.samples, sizeof *timing.times[i], compare);
+        printf("%s %.1f %+.4f\n", timing.client_ids[i], timing.times[i][timing.samples / 2],
+               effect_size(timing.times[i], timing.times[0], timing.samples));
+    }
+    for (int i = 0; i < timing.cases; i++)
+        free(timing.times[i]);
+    close(timing.connection);
+    return EXIT_SUCCESS;
+}
