@@ -60,7 +60,8 @@ SAY := $(if $(V),@:,@printf '%-4s %s\n')
 .PHONY: all
 all: $(FCGI) $(TOKENCTL)
 
-$(FCGI): $(BUILD)/obj/main.o $(ARCHIVE)
+# A sanitizer has a free() of its own.
+$(FCGI): $(BUILD)/obj/main.o $(if $(SANITIZE),,$(BUILD)/obj/wiping_free.o) $(ARCHIVE)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(SECCOMP) $(LIBS)
 

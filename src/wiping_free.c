@@ -1,0 +1,38 @@
+/* free() and realloc() that wipe, in the place of the C library's for all of token.fcgi and its libraries:
+ * libfcgi's buffers held the secret and the token, json-c's strings the token, and neither wipes anything. */
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is larger is a file or a table; a secret in it is wiped by whoever held it. */
+#define LARGEST ((size_t)64 * 1024)
+
+/* The C library's own, under the names that it keeps for those who replace them. */
+extern void library_free(void *memory) __asm__("__libc_free");
+extern void *library_realloc(void *memory, size_t size) __asm__("__libc_realloc");
+
+void free(void *memory)
+{
+    if (memory == NULL)
+        return;
+    const size_t size = malloc_usable_size(memory);
+    if (size <= LARGEST)
+        explicit_bzero(memory, size);
+    library_free(memory);
+}
+
+/* The library's would leave a copy behind where it moves the memory. */
+void *realloc(void *memory, size_t size)
+{
+    const size_t room = memory != NULL ? malloc_usable_size(memory) : 0;
+    if (memory == NULL || size == 0 || room > LARGEST)
+        return library_realloc(memory, size);
+    if (size <= room)
+        return memory;
+    void *moved = malloc(size);
+    if (moved != NULL) {
+        memcpy(moved, memory, room);
+        free(memory);
+    }
+    return moved;
+}
