@@ -19,9 +19,15 @@ teardown() {
     remove_folder
 }
 
+# start_listening [COMMAND…]: by this command, if there is one.
 start_listening() {
-    TOKEN_CONF=$CONF start token.fcgi "$DIR/token.fcgi" -l "$DIR/run/token.sock"
-    wait_until 'the socket' is_bound "$DIR/run/token.sock"
+    TOKEN_CONF=$CONF start token.fcgi "$@" "$DIR/token.fcgi" -l "$DIR/run/token.sock"
+    wait_until 'the start' has_started
+}
+
+# All that it opens at its start is open then.
+has_started() {
+    grep -qs ' info started$' "$DIR/log/token.log"
 }
 
 # client ACTION COUNT: prints how many answers had which status, in the order in which each came first.
@@ -72,6 +78,61 @@ descriptors_are() {
     wait_until 'the descriptors to be closed' descriptors_are "$before"
     [[ $(sed -n 's/.* warn dropped: \([0-9]*\) connections, .* request_timeout, 3 s$/\1/p' "$DIR/log/token.log" |
         awk '{ n += $1 } END { print n }') == 20 ]]
+}
+
+@test "two that arrive byte by byte hold two threads, and the third serves the others" {
+    local pid
+    configure threads 3
+    configure request_timeout 3600
+    start_listening
+    client drip 2 >"$DIR/drip" 3>&- 4>&- &
+    pid=$!
+    [[ $(client idle 20) == '41×200 ' ]]
+    stop token.fcgi KILL
+    wait $pid
+    [[ $(<"$DIR/drip") == '2×closed ' ]]
+}
+
+@test "half-closed in the middle of a request: it is over at once, whatever request_timeout is" {
+    local before
+    configure request_timeout 3600
+    start_listening
+    before=$(descriptors)
+    [[ $(client half-closed 20) =~ ^(20×(400|closed)' ')$ ]]
+    wait_until 'the descriptors to be closed' descriptors_are "$before"
+}
+
+@test "peers that are gone before the answer: the next request is served, and nothing is left behind" {
+    local before
+    # Each is hashed, so that the answer comes when its peer is gone.
+    configure verify_cache_ttl 0
+    start_listening
+    before=$(descriptors)
+    [[ $(client gone 300) == '1×200 ' ]]
+    wait_until 'the descriptors to be closed' descriptors_are "$before"
+    is_running "$(pid_of token.fcgi)"
+}
+
+cannot_be_accepted() {
+    grep -q 'error a connection cannot be accepted: Too many open files' "$DIR/log/token.log"
+}
+
+@test "no descriptor is left for a connection: the others are served, the log says it, and it recovers" {
+    local pid room
+    start_listening
+    room=$(($(descriptors) + 20))
+    stop token.fcgi
+    rm "$DIR/log/token.log"
+    start_listening prlimit --nofile=$room
+    mkfifo "$DIR/go"
+    client crowd 40 <"$DIR/go" >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    exec 5>"$DIR/go"
+    wait_until 'the log to say it' cannot_be_accepted
+    printf 'go\n' >&5
+    exec 5>&-
+    wait $pid
+    [[ $(<"$DIR/answers") == '1×200 1×crowded 2×200 ' ]]
 }
 
 @test "another role than RESPONDER is answered 500, its connection closed, and the log says why" {

@@ -115,6 +115,60 @@ static void authorizer(int count, const char *form)
     }
 }
 
+/* COUNT requests whose connections are closed before there can be an answer, in either way; another one
+ * behind them. */
+static void gone(int count, const char *form)
+{
+    for (int i = 0; i < count; i++) {
+        const int connection = open_connection(socket_path);
+        const struct linger reset = {.l_onoff = 1};
+        send_request(connection, i % 2 == 0, form);
+        if (i % 3 == 0)
+            setsockopt(connection, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        close(connection);
+    }
+    const int another = open_connection(socket_path);
+    send_request(another, false, form);
+    print_answer(another);
+}
+
+/* COUNT requests that stop half-way with the peer saying that there will be no more. */
+static void half_closed(int count, const char *form)
+{
+    static struct bytes request;
+    append_head(&request, true, NULL, strlen(form));
+    append_record(&request, FCGI_STDIN, form, strlen(form) / 2);
+    for (int i = 0; i < count; i++) {
+        const int connection = open_connection(socket_path);
+        send_all(connection, &request);
+        shutdown(connection, SHUT_WR);
+        print_answer(connection);
+        close(connection);
+    }
+}
+
+/* COUNT connections beside one that is kept: more than the program may have. The kept one is served; when the
+ * others have gone, a new one is. */
+static void crowd(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    const int kept = open_connection(socket_path);
+    send_request(kept, true, form);
+    print_answer(kept);
+    for (int i = 0; i < count; i++)
+        connections[i] = open_connection(socket_path);
+    puts("crowded");
+    fflush(stdout);
+    getchar(); /* until the test has seen what the log says */
+    send_request(kept, true, form);
+    print_answer(kept);
+    for (int i = 0; i < count; i++)
+        close(connections[i]);
+    const int another = open_connection(socket_path);
+    send_request(another, false, form);
+    print_answer(another);
+}
+
 /* A body over max_body, made of COUNT whole requests, on a kept connection; then a request of our own there,
  * or on a new one where that was closed. */
 static void forged(int count, const char *form)
@@ -140,8 +194,17 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*act)(int count, const char *form);
-    } actions[] = {{"idle", idle}, {"at-once", at_once},       {"half", half},
-                   {"drip", drip}, {"authorizer", authorizer}, {"forged", forged}};
+    } actions[] = {
+        {"idle", idle},
+        {"at-once", at_once},
+        {"half", half},
+        {"half-closed", half_closed},
+        {"drip", drip},
+        {"crowd", crowd},
+        {"authorizer", authorizer},
+        {"gone", gone},
+        {"forged", forged},
+    };
     const int count = argc == 5 ? (int)strtol(argv[3], NULL, 10) : 0;
     if (count < 1 || count > MOST_CONNECTIONS)
         return 2;

@@ -149,3 +149,25 @@ check_reload() {
     done
     stop_load none 0
 }
+
+has_come_back() {
+    [[ -n $(responders "$1") && $(responders "$1") != "$2" && $(load_request) == 200 ]]
+}
+
+# check_killed NAME: the server starts the program again, and all is as before. What was in hand is lost.
+check_killed() {
+    local pids i
+    row 'kill -9'
+    start_load
+    pids=$(responders "$1")
+    # shellcheck disable=SC2086
+    kill -KILL $pids
+    wait_until 'the program to be started again' has_come_back "$1" "$pids"
+    for ((i = 0; i < 30; i++)); do
+        equal status "$(load_request)" 200
+    done
+    load_goes_on
+    rm "$DIR/load/on"
+    wait "${LOAD[@]}"
+    [[ $(tail -qn 1 "$DIR"/load/answers.* | sort -u) == 200 ]] || fail "$(sort "$DIR"/load/answers.* | uniq -c)"
+}
