@@ -1,0 +1,133 @@
+/* A clock that jumps, forth and back: each token has the time of its request, an account is disabled by the
+ * clock as it stands, and what was verified is still remembered, which is by a clock that only goes forward.
+ */
+#include "endpoint/route.h"
+
+#include <crypt.h>
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "fixture.h"
+
+#include "base/clock.h"
+#include "service/service_slot.h"
+#include "token/jwt.h"
+#include "token/keyset_file.h"
+
+/* "secret" */
+#define SECRET "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
+#define ISSUER "https://api.example.com/apiops/auth"
+#define EXPIRES "2027-01-31T12:00:00Z"
+
+static int64_t now;
+static atomic_int hashed;
+
+/* These two in the place of the libraries' own. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    if (clock != CLOCK_REALTIME)
+        return (int)syscall(SYS_clock_gettime, clock, time);
+    *time = (struct timespec){.tv_sec = now};
+    return 0;
+}
+
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    char *(*library)(const char *, const char *, void *, int) = NULL;
+    *(void **)&library = dlsym(RTLD_NEXT, "crypt_rn");
+    atomic_fetch_add(&hashed, 1);
+    return library(phrase, setting, data, size);
+}
+
+static int make_files(void **state)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 1};
+    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+        return -1;
+    write_text("token.conf", "issuer = " ISSUER "\nlog = log\n");
+    write_text("accounts", "always:" SECRET "\nuntil:" SECRET ":expires=" EXPIRES "\n");
+    return 0;
+}
+
+static struct http_response request_token(const struct service *service, const char *client_id,
+                                          const char *secret)
+{
+    char body[256];
+    snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s&client_secret=%s", client_id,
+             secret);
+    struct http_request request = {
+        .method = text_of("POST"),
+        .path = text_of("/apiops/auth/token"),
+        .content_type = text_of("application/x-www-form-urlencoded"),
+        .source = text_of("198.51.100.7"),
+        .body_state = HTTP_BODY_WHOLE,
+        .body = body,
+        .body_length = strlen(body),
+    };
+    struct http_response response;
+    route_request(service, &request, &response);
+    return response;
+}
+
+static unsigned status_of(const struct service *service, const char *client_id, const char *secret)
+{
+    const struct http_response response = request_token(service, client_id, secret);
+    json_object_put(response.body);
+    return response.status;
+}
+
+/* The token is valid now, and was issued now. */
+static void check_token(const struct service *service, size_t row)
+{
+    const struct http_response response = request_token(service, "always", "secret");
+    assert_int_equal(response.status, 200);
+    const char *token = json_object_get_string(json_object_object_get(response.body, "access_token"));
+    struct jwt jwt;
+    check_row(jwt_verify(service->keys, text_of(token), ISSUER, ISSUER, now, &jwt) == JWT_VALID, "verify",
+              row, token);
+    check_row(json_object_get_int64(json_object_object_get(jwt.claims, "iat")) == now, "iat", row, token);
+    check_row(json_object_get_int64(json_object_object_get(jwt.claims, "exp")) == now + 3600, "exp", row,
+              token);
+    jwt_clear(&jwt);
+    json_object_put(response.body);
+}
+
+static void test_jumps(void **state)
+{
+    (void)state;
+    static const char *const times[] = {
+        "2026-11-24T23:00:00Z", "2026-11-24T22:59:59Z", "2036-01-01T00:00:00Z", "1970-01-02T00:00:00Z",
+        "2027-01-31T12:00:00Z", "2027-01-31T11:59:59Z", "9990-01-01T00:00:00Z", "2026-11-24T23:00:01Z",
+    };
+    int64_t expires = 0;
+    struct collected problems;
+    assert_true(clock_parse_date(EXPIRES, strlen(EXPIRES), &expires));
+    assert_true(clock_parse_date(times[0], strlen(times[0]), &now));
+    struct service *loaded = service_load("token.conf", collect(&problems));
+    if (loaded == NULL)
+        fail_msg("%s", problems.text);
+    struct service_slot *slot = service_slot_new(loaded);
+    assert_non_null(slot);
+    struct service *service = service_slot_hold(slot);
+    for (size_t i = 0; i < ROWS(times); i++) {
+        assert_true(clock_parse_date(times[i], strlen(times[i]), &now));
+        check_token(service, i);
+        check_row(status_of(service, "until", "secret") == (now < expires ? 200 : 401), "expires", i,
+                  times[i]);
+        check_row(status_of(service, "always", "wrong") == 401, "wrong secret", i, times[i]);
+    }
+    service_release(service);
+    service_slot_free(slot);
+    assert_int_equal(atomic_load(&hashed), 3); /* one for each credential */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_jumps),
+    };
+    return cmocka_run_group_tests_name("endpoint_clock", tests, make_files, leave_folder);
+}
