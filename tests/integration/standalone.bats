@@ -335,3 +335,21 @@ loaded() {
     # Every key of the contract is in it.
     [[ $(grep -cE '^#?[a-z_0-9]+ = ' "$REPOSITORY/conf/token.conf") -eq 24 ]]
 }
+
+# option STATUS PATTERN ARGUMENT…
+option() {
+    local expected=$1 pattern=$2 said code=0
+    shift 2
+    said=$(env -u REQUEST_METHOD -u GATEWAY_INTERFACE "$DIR/token.fcgi" "$@" </dev/null 2>&1) || code=$?
+    # shellcheck disable=SC2053 # a pattern
+    [[ $code -eq $expected && $said == $pattern ]] || fail "token.fcgi $*: status $code: $said"
+}
+
+@test "its options, and what is none" {
+    option 0 'token.fcgi [0-9]*' -V
+    option 0 'usage: token.fcgi *TOKEN_CONF*' -h
+    option 0 '*account lines*' -t
+    option 2 '*usage: token.fcgi *' -x
+    option 2 '*no argument is expected: more*usage: token.fcgi *' -t more
+    option 2 '*no socket was passed in and this is no CGI request; give -l ADDRESS*usage: token.fcgi *'
+}
