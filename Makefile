@@ -35,9 +35,10 @@ ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) -fPIE $(CFLAGS) \
               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_LDFLAGS := -pthread -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl$(comma)--as-needed $(LDFLAGS) \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-LIBS     := -linih -ljson-c -lcrypt -lnettle -llmdb
-# Linked statically: the responder uses it once, and a CGI process, which does not, would have to load it each time.
-SECCOMP  ?= -Wl$(comma)-Bstatic -lseccomp -Wl$(comma)-Bdynamic
+# Linked statically: small ones that a CGI process would have to load with each request, which takes a tenth of its time.
+# make SMALL_LIBS='-lseccomp -llmdb -linih' has them shared.
+SMALL_LIBS ?= -Wl$(comma)-Bstatic -lseccomp -llmdb -linih -Wl$(comma)-Bdynamic
+LIBS     := $(SMALL_LIBS) -ljson-c -lcrypt -lnettle
 
 # Every room is in one archive, so that each program links only what it uses.
 ROOMS    := gateway endpoint oauth http service account token state process base
@@ -63,7 +64,7 @@ all: $(FCGI) $(TOKENCTL)
 # A sanitizer has a free() of its own.
 $(FCGI): $(BUILD)/obj/main.o $(if $(SANITIZE),,$(BUILD)/obj/wiping_free.o) $(ARCHIVE)
 	$(SAY) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(SECCOMP) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
 
 $(TOKENCTL): $(CTL_OBJ) $(ARCHIVE)
 	$(SAY) LINK $@
@@ -87,7 +88,7 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 $(BUILD)/unit/%: tests/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(SAY) TEST $@
-	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka -lfcgi $(SECCOMP) $(LIBS)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka -lfcgi $(LIBS)
 
 .SECONDARY: $(FUZZ_OBJ)
 $(BUILD)/obj/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags
