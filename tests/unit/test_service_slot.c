@@ -15,14 +15,15 @@
 
 enum { IN_TIME_MS = 1000, RETRY_MS = 10000 };
 
-static long now_ms = 1000;
+static _Atomic long now_ms = 1000; /* the thread of the log reads it, too */
 
 /* In the place of the C library's. */
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
     if (clock != CLOCK_MONOTONIC)
         return (int)syscall(SYS_clock_gettime, clock, time);
-    *time = (struct timespec){.tv_sec = now_ms / 1000, .tv_nsec = now_ms % 1000 * 1000000};
+    const long now = now_ms;
+    *time = (struct timespec){.tv_sec = now / 1000, .tv_nsec = now % 1000 * 1000000};
     return 0;
 }
 
