@@ -28,7 +28,9 @@ FCGI     ?= $(if $(SANITIZE),$(BUILD)/token.fcgi,cgi-bin/token.fcgi)
 TOKENCTL ?= $(BUILD)/tokenctl
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
-HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+# Of this kind of processor only.
+CONTROL_FLOW := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-fcf-protection)
+HARDENING := -fstack-protector-strong -fstack-clash-protection $(CONTROL_FLOW) $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 CFLAGS   ?= -O2 -g
 ALL_CPPFLAGS := -D_GNU_SOURCE -Isrc -DSYSCONFDIR='"$(sysconfdir)"' -MMD -MP $(CPPFLAGS)
 ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) -fPIE $(CFLAGS) \
