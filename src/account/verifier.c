@@ -221,16 +221,23 @@ static enum password_result wait_for(struct verifier *verifier, struct job *job)
     return result;
 }
 
+/* Under the mutex. Whether one more caller is too many, for `job` or, where that is NULL, for one of its own.
+ */
+static bool is_full(const struct verifier *verifier, const struct job *job)
+{
+    const struct verifier_limits *limits = &verifier->limits;
+    return verifier->waiting >= limits->waiters ||
+           (job == NULL && verifier->pending >= limits->concurrency + limits->queue);
+}
+
 /* Under the mutex. */
 static enum password_result have_verified(struct verifier *verifier, const struct job *pattern)
 {
     enum password_result result;
-    const struct verifier_limits *limits = &verifier->limits;
     struct job *job = find_job(verifier, pattern->key);
-    if (job == NULL && limits->memory_ttl > 0 && recall(verifier, pattern->key, &result))
+    if (job == NULL && verifier->limits.memory_ttl > 0 && recall(verifier, pattern->key, &result))
         return result;
-    if (verifier->waiting >= limits->waiters ||
-        (job == NULL && verifier->pending >= limits->concurrency + limits->queue))
+    if (is_full(verifier, job))
         return PASSWORD_BUSY;
     if (job == NULL)
         job = add_job(verifier, pattern);
@@ -242,12 +249,17 @@ static bool is_admitted(const struct verifier_gate *gate)
     return gate == NULL || gate->admits(gate->context);
 }
 
-static bool is_running(struct verifier *verifier, struct memory_key key)
+/* The gate is asked of what would be a verification of its own, and not where there is no place for it: to be
+ * asked costs it more than all the rest, and a flood would have it asked each time. */
+static bool may_begin(struct verifier *verifier, const struct verifier_gate *gate, struct memory_key key,
+                      enum password_result *refusal)
 {
     pthread_mutex_lock(&verifier->mutex);
-    const bool found = find_job(verifier, key) != NULL;
+    const struct job *job = find_job(verifier, key);
+    const bool full = is_full(verifier, job);
     pthread_mutex_unlock(&verifier->mutex);
-    return found;
+    *refusal = full ? PASSWORD_BUSY : PASSWORD_REFUSED;
+    return !full && (job != NULL || is_admitted(gate));
 }
 
 enum password_result verifier_verify(struct verifier *verifier, const struct verifier_gate *gate,
@@ -263,8 +275,8 @@ enum password_result verifier_verify(struct verifier *verifier, const struct ver
     enum password_result result;
     if (recall(verifier, pattern.key, &result))
         return result;
-    if (!is_running(verifier, pattern.key) && !is_admitted(gate))
-        return PASSWORD_REFUSED;
+    if (!may_begin(verifier, gate, pattern.key, &result))
+        return result;
     pthread_mutex_lock(&verifier->mutex);
     result = have_verified(verifier, &pattern);
     pthread_mutex_unlock(&verifier->mutex);

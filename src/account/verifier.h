@@ -33,9 +33,9 @@ struct verifier_gate {
 };
 
 /* As password_verify(), and for whom: verdicts are remembered by client_id, secret and hash together. `gate`
- * (NULL: open) is not asked where the verdict is remembered or the same is being verified already.
- * PASSWORD_BUSY: it was not verified, the queue is full. Without a verifier (NULL) the caller's thread
- * hashes. */
+ * (NULL: open) is not asked where the verdict is remembered, the same is being verified already, or the queue
+ * is full. PASSWORD_BUSY: it was not verified, the queue is full. Without a verifier (NULL) the caller's
+ * thread hashes. */
 enum password_result verifier_verify(struct verifier *verifier, const struct verifier_gate *gate,
                                      struct text client_id, const struct password_method *method,
                                      struct text hash, struct text secret);

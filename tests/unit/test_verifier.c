@@ -197,19 +197,28 @@ static void test_full_queue(void **state)
         struct verifier *verifier = verifier_new(&rows[row].limits);
         struct caller callers[CALLERS];
         char secrets[CALLERS][16];
+        struct keeper keepers[CALLERS];
+        struct verifier_gate gates[CALLERS];
         size_t busy = 0;
+        size_t not_asked = 0;
         for (size_t i = 0; i < CALLERS; i++) {
             snprintf(secrets[i], sizeof secrets[i], "guess %zu", i);
-            callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = secrets[i]};
+            keepers[i] = (struct keeper){.admits = true};
+            gates[i] = (struct verifier_gate){keep_gate, &keepers[i]};
+            callers[i] =
+                (struct caller){.verifier = verifier, .id = "a", .secret = secrets[i], .gate = &gates[i]};
             start(&callers[i]);
         }
         for (size_t i = 0; i < CALLERS; i++) {
             pthread_join(callers[i].thread, NULL);
             busy += callers[i].result == PASSWORD_BUSY ? 1 : 0;
+            not_asked += keepers[i].asked == 0 ? 1 : 0;
             check_row(callers[i].result == PASSWORD_BUSY || callers[i].result == PASSWORD_MISMATCH, "result",
                       row, secrets[i]);
         }
         check_row(busy > 0, "nobody was turned away", row, "");
+        /* Those that find no place are not guesses. */
+        check_row(not_asked > 0, "the gate was asked for all", row, "");
         check_row(CALLERS - busy >= rows[row].least, "too many were turned away", row, "");
         const long retry = verifier_retry_after(verifier);
         check_row(retry >= 1 && retry <= 60, "retry", row, "");
