@@ -16,7 +16,7 @@
 enum { BUCKETS = 256, STACK_SIZE = 256 * 1024, LONGEST_RETRY = 60 };
 
 /* What requests that are served at once lose to hashing, and hashing to them: see make bench, "flood". */
-enum { VERIFIER_NICE = 5 };
+enum { VERIFIER_NICE = 2 };
 
 /* One verification that somebody waits for. The texts are those of the caller that began it, who waits, too.
  */
