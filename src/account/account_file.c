@@ -173,11 +173,8 @@ static bool is_of(const struct line *line, struct text client_id)
 
 static struct text skip_byte_order_mark(struct text text)
 {
-    static const char mark[] = "\xEF\xBB\xBF";
-    const size_t length = sizeof mark - 1;
-    if (text.length >= length && memcmp(text.data, mark, length) == 0)
-        return (struct text){text.data + length, text.length - length};
-    return text;
+    const size_t length = text_mark_length(text);
+    return (struct text){text.data + length, text.length - length};
 }
 
 static void look_over(struct edit *edit, struct text content)

@@ -24,12 +24,12 @@ static void fail(struct report *report, const char *path)
                    file_read_reason(errno), file_read_remedy(errno, "tokenctl init makes one"));
 }
 
-static bool starts_with_mark(int descriptor)
+/* Where the first line begins. What cannot be read is told when it is looked for. */
+static off_t find_start(int descriptor)
 {
-    static const char mark[] = "\xEF\xBB\xBF";
-    char start[sizeof mark - 1];
-    return pread(descriptor, start, sizeof start, 0) == (ssize_t)sizeof start &&
-           memcmp(start, mark, sizeof start) == 0;
+    char start[TEXT_MARK_SIZE];
+    const ssize_t got = pread(descriptor, start, sizeof start, 0);
+    return got > 0 ? (off_t)text_mark_length((struct text){start, (size_t)got}) : 0;
 }
 
 struct account_scan *account_scan_open(const char *path, bool allow_legacy, struct report *report)
@@ -45,7 +45,7 @@ struct account_scan *account_scan_open(const char *path, bool allow_legacy, stru
     }
     scan->descriptor = descriptor;
     scan->allow_legacy = allow_legacy;
-    scan->start = starts_with_mark(descriptor) ? 3 : 0;
+    scan->start = find_start(descriptor);
     scan->size = status.st_size;
     if (file_mode_is_safe(path, &status, false, report))
         return scan;

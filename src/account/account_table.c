@@ -193,10 +193,7 @@ static bool read_accounts(struct account_table *table, const char *path, struct 
                        file_read_reason(errno), file_read_remedy(errno, "tokenctl init makes one"));
         return false;
     }
-    static const char mark[] = "\xEF\xBB\xBF";
-    const size_t length = sizeof mark - 1;
-    if (table->content.size >= length && memcmp(table->content.data, mark, length) == 0)
-        table->start = length;
+    table->start = text_mark_length((struct text){table->content.data, table->content.size});
     return file_mode_is_safe(path, &table->content.status, false, report);
 }
 

@@ -138,8 +138,7 @@ static void set_verify_queue(struct loading *loading)
 
 static struct config *parse(const char *path, const struct file_content *content, struct report *report)
 {
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
-    const size_t skipped = strncmp(content->data, byte_order_mark, 3) == 0 ? 3 : 0;
+    const size_t skipped = text_mark_length((struct text){content->data, content->size});
     struct config *config = calloc(1, sizeof *config);
     struct loading loading = {.place = {.config = config, .report = report, .file = path},
                               .rest = {content->data + skipped, content->size - skipped}};

@@ -35,6 +35,12 @@ struct text text_split(struct text *rest, char separator)
     return part;
 }
 
+size_t text_mark_length(struct text text)
+{
+    static const char mark[TEXT_MARK_SIZE] = {'\xEF', '\xBB', '\xBF'};
+    return text.length >= sizeof mark && memcmp(text.data, mark, sizeof mark) == 0 ? sizeof mark : 0;
+}
+
 char *text_copy(struct text text)
 {
     char *copy = malloc(text.length + 1);

@@ -20,6 +20,10 @@ bool text_is(struct text a, const char *string);
  * rest->data. */
 struct text text_split(struct text *rest, char separator);
 
+/* The bytes of a byte order mark at its beginning; 0: there is none. */
+enum { TEXT_MARK_SIZE = 3 };
+size_t text_mark_length(struct text text);
+
 /* A copy that ends in a NUL. The caller frees; NULL: out of memory. */
 char *text_copy(struct text text);
 

@@ -259,6 +259,24 @@ static void test_printable_ascii(void **state)
     }
 }
 
+static void test_mark(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text;
+        size_t length;
+    } rows[] = {{BYTES("\xef\xbb\xbf"), 3},
+                {BYTES("\xef\xbb\xbf"
+                       "a"),
+                 3},
+                {BYTES("\xef\xbb"), 0},
+                {BYTES("a\xef\xbb\xbf"), 0},
+                {BYTES(""), 0},
+                {{NULL, 0}, 0}};
+    for (size_t i = 0; i < ROWS(rows); i++)
+        check_row(text_mark_length(rows[i].text) == rows[i].length, "length", i, rows[i].text.data);
+}
+
 static void test_format_number(void **state)
 {
     (void)state;
@@ -308,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_distance),
         cmocka_unit_test(test_printable_ascii),
         cmocka_unit_test(test_format_number),
+        cmocka_unit_test(test_mark),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
