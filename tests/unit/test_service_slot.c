@@ -1,6 +1,6 @@
 /* Files that change on disk, and when the change is in force: CONTRACT "Accounts" gives it a second. The
  * clock is the test's own, so that nothing here waits. */
-#include "service/service_slot.h"
+#include "slot_fixture.h"
 
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -37,25 +37,11 @@ static int make_files(void **state)
 
 static struct service_slot *new_slot(const char *accounts_file)
 {
-    struct collected problems;
     char config[256];
     snprintf(config, sizeof config, "issuer = https://api.example.com\nlog = log\naccounts = %s\n",
              accounts_file);
     write_text("token.conf", config);
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    struct service_slot *slot = service_slot_new(service);
-    assert_non_null(slot);
-    return slot;
-}
-
-static size_t accounts_in_force(struct service_slot *slot)
-{
-    struct service *service = service_slot_hold(slot);
-    const size_t count = account_table_count(service->accounts);
-    service_release(service);
-    return count;
+    return open_slot();
 }
 
 static const char *kid_in_force(struct service_slot *slot, char out[JWK_THUMBPRINT_SIZE])

@@ -1,6 +1,6 @@
 /* Snapshots and what puts another one in their place: changes of the files, SIGHUP, and faults that keep the
  * old. */
-#include "service/service_slot.h"
+#include "slot_fixture.h"
 
 #include <time.h>
 
@@ -29,26 +29,12 @@ static void replace(const char *path, const char *text)
     assert_int_equal(rename("new", path), 0);
 }
 
-static struct service_slot *open_slot(void)
+static struct service_slot *new_slot(void)
 {
-    struct collected problems;
     unlink("log");
     replace("token.conf", "issuer = https://api.example.com\nlog = log\n");
     replace("accounts", "a:" HASH "\n");
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    struct service_slot *slot = service_slot_new(service);
-    assert_non_null(slot);
-    return slot;
-}
-
-static size_t count_accounts(struct service_slot *slot)
-{
-    struct service *service = service_slot_hold(slot);
-    const size_t count = account_table_count(service->accounts);
-    service_release(service);
-    return count;
+    return open_slot();
 }
 
 static bool log_says(const char *words)
@@ -73,11 +59,11 @@ static void watch_until(struct service_slot *slot, const char *words)
 static void test_accounts_change(void **state)
 {
     (void)state;
-    struct service_slot *slot = open_slot();
+    struct service_slot *slot = new_slot();
     struct service *held = service_slot_hold(slot);
     replace("accounts", "a:" HASH "\nb:" HASH "\n");
     watch_until(slot, "accounts: 2 account lines, 1 keys");
-    assert_int_equal(count_accounts(slot), 2);
+    assert_int_equal(accounts_in_force(slot), 2);
     /* A request goes on with what it began with. */
     assert_int_equal(account_table_count(held->accounts), 1);
     service_release(held);
@@ -85,7 +71,7 @@ static void test_accounts_change(void **state)
     assert_int_equal(unlink("accounts"), 0);
     watch_until(slot, "accounts has changed but cannot be used; what was loaded before stays in force");
     assert_true(log_says("accounts: the accounts file cannot be read: No such file"));
-    assert_int_equal(count_accounts(slot), 2);
+    assert_int_equal(accounts_in_force(slot), 2);
 
     write_text("others", "a:" HASH "\nb:" HASH "\nc:" HASH "\n");
     assert_int_equal(symlink("others", "accounts"), 0);
@@ -97,7 +83,7 @@ static void test_keys_change(void **state)
 {
     (void)state;
     struct collected problems;
-    struct service_slot *slot = open_slot();
+    struct service_slot *slot = new_slot();
     struct keyset_rotation rotation = {.now = 1000, .last_expiry = CLOCK_NEVER - 1};
     assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
     watch_until(slot, "keys.jwks: 1 account lines, 2 keys");
@@ -114,7 +100,7 @@ static void test_keys_change(void **state)
 static void test_reload(void **state)
 {
     (void)state;
-    struct service_slot *slot = open_slot();
+    struct service_slot *slot = new_slot();
     replace("token.conf", "issuer = https://api.example.com\nlog = log\ntoken_lifetime = 7\n");
     service_slot_reload(slot);
     watch_until(slot, "reloaded: 1 account lines, 2 keys");
@@ -141,7 +127,7 @@ static void reload_without_memory(struct service_slot *slot)
         service_slot_reload(slot);
         failed = allocations_left < 0;
         allocations_left = -1;
-        assert_int_equal(count_accounts(slot), 2);
+        assert_int_equal(accounts_in_force(slot), 2);
     }
 }
 
@@ -164,7 +150,7 @@ static void watch_without_memory(struct service_slot *slot)
         }
         struct service *after = service_slot_hold(slot);
         assert_true(failed || before != after);
-        assert_int_equal(count_accounts(slot), 2);
+        assert_int_equal(accounts_in_force(slot), 2);
         service_release(before);
         service_release(after);
     }
@@ -174,7 +160,7 @@ static void test_without_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    struct service_slot *slot = open_slot();
+    struct service_slot *slot = new_slot();
     replace("accounts", "a:" HASH "\nb:" HASH "\n");
     service_slot_reload(slot);
     reload_without_memory(slot);
