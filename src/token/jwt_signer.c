@@ -13,7 +13,7 @@
 /* As many random bytes at a time as getentropy(3) gives: a system call a token is felt. */
 enum { JTI_SIZE = 16, RANDOM_SIZE = 256 };
 
-/* More than iat, exp and jti take. */
+/* More than what is unencoded of a subject takes, and iat, exp and jti behind it. */
 enum { REST_SIZE = 128 };
 
 struct jwt_signer {
@@ -38,20 +38,23 @@ static bool draw_jti(struct jwt_signer *signer, char jti[BASE64URL_LENGTH(JTI_SI
     return drawn;
 }
 
-static bool add_jti(struct json_object *claims, struct jwt_signer *signer)
+static char *put_number(char *to, int64_t number)
 {
-    char jti[BASE64URL_LENGTH(JTI_SIZE) + 1];
-    return draw_jti(signer, jti) && json_add_string(claims, "jti", jti);
+    const uint64_t magnitude = (uint64_t)number;
+    if (number < 0)
+        *to++ = '-';
+    return to + text_format_number(number < 0 ? -magnitude : magnitude, to);
 }
 
-static bool add_exp(struct json_object *object, const struct jwt_claims *claims)
+/* 0: it never expires. */
+static char *put_exp(char *to, int64_t issued, int64_t lifetime)
 {
     int64_t expires;
-    if (claims->lifetime == 0)
-        return true;
-    if (__builtin_add_overflow(claims->issued, claims->lifetime, &expires))
+    if (lifetime == 0)
+        return to;
+    if (__builtin_add_overflow(issued, lifetime, &expires))
         expires = INT64_MAX;
-    return json_add_number(object, "exp", expires);
+    return put_number(stpcpy(to, ",\"exp\":"), expires);
 }
 
 /* NULL: no memory. */
@@ -62,16 +65,6 @@ static struct json_object *make_header(const struct signing_key *key, const char
         json_add_string(header, "typ", type) && json_add_string(header, "kid", key->kid))
         return header;
     json_object_put(header);
-    return NULL;
-}
-
-/* The claims that are another token's never. NULL: no memory, or no random bytes. */
-static struct json_object *make_claims(const struct jwt_claims *claims, struct jwt_signer *signer)
-{
-    struct json_object *object = json_object_new_object();
-    if (json_add_number(object, "iat", claims->issued) && add_exp(object, claims) && add_jti(object, signer))
-        return object;
-    json_object_put(object);
     return NULL;
 }
 
@@ -109,28 +102,31 @@ void jwt_signer_free(struct jwt_signer *signer)
     free(signer);
 }
 
-/* The object `claims` goes on where the subject's ends: a comma in the place of its first brace. */
-static char *sign(struct jwt_signer *signer, const struct jwt_subject *subject, struct text claims)
+/* What goes on where the subject's claims end, and is another token's never: nothing in it needs an escape.
+ */
+static size_t write_rest(char rest[REST_SIZE], struct text unencoded, const struct jwt_claims *claims,
+                         const char *jti)
 {
-    char rest[REST_SIZE];
-    if (subject->unencoded.length + claims.length > sizeof rest)
-        return NULL;
     char *to = rest;
-    if (subject->unencoded.length > 0)
-        to = mempcpy(to, subject->unencoded.data, subject->unencoded.length);
-    *to++ = ',';
-    to = mempcpy(to, claims.data + 1, claims.length - 1);
-    return jws_sign(signer->jws, subject->encoded, (struct text){rest, (size_t)(to - rest)});
+    if (unencoded.length > 0)
+        to = mempcpy(to, unencoded.data, unencoded.length);
+    to = put_number(stpcpy(to, ",\"iat\":"), claims->issued);
+    to = put_exp(to, claims->issued, claims->lifetime);
+    to = stpcpy(stpcpy(stpcpy(to, ",\"jti\":\""), jti), "\"}");
+    return (size_t)(to - rest);
 }
 
 char *jwt_issue(struct jwt_signer *signer, const struct jwt_claims *claims)
 {
+    char jti[BASE64URL_LENGTH(JTI_SIZE) + 1];
+    char rest[REST_SIZE];
+    if (!draw_jti(signer, jti))
+        return NULL;
     struct jwt_subject *subject = jwt_subjects_hold(signer->subjects, claims->client_id, claims->scope);
-    struct json_object *object = subject != NULL ? make_claims(claims, signer) : NULL;
-    const struct text text =
-        object != NULL ? json_write(object, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-    char *token = text.data != NULL ? sign(signer, subject, text) : NULL;
-    json_object_put(object);
+    if (subject == NULL)
+        return NULL;
+    const size_t length = write_rest(rest, subject->unencoded, claims, jti);
+    char *token = jws_sign(signer->jws, subject->encoded, (struct text){rest, length});
     jwt_subject_release(subject);
     return token;
 }

@@ -112,6 +112,10 @@ static void test_lifetimes(void **state)
         {NOW, 1, "1700000001"},
         {NOW, 315360000, "2015360000"},
         {NOW, INT64_MAX, "9223372036854775807"},
+        {0, INT64_MAX, "9223372036854775807"},
+        {-1, NOW, "1699999999"},
+        {-NOW, NOW, "0"}, /* a clock that has lost its time */
+        {INT64_MIN, INT64_MAX, "-1"},
     };
     struct keyset *keyset = load_zeros("");
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -121,8 +125,10 @@ static void test_lifetimes(void **state)
                                        .lifetime = rows[i].lifetime};
         struct jwt jwt;
         char *token = issue_once(keyset, "JWT", ISSUER, AUDIENCE, &row);
-        assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
+        assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, row.issued, &jwt), JWT_VALID);
+        const int64_t iat = json_object_get_int64(json_object_object_get(jwt.claims, "iat"));
         const char *exp = member(jwt.claims, "exp");
+        check_row(iat == row.issued, "iat", i, token);
         check_row((exp == NULL) == (rows[i].exp == NULL), "there", i, token);
         check_row(exp == NULL || strcmp(exp, rows[i].exp) == 0, exp, i, token);
         check_row(!json_object_object_get_ex(jwt.claims, "scope", NULL), "scope", i, token);
