@@ -216,6 +216,6 @@ const char *log_quote(char *out, size_t size, const char *text, size_t length)
             *to++ = digits[c & 15];
         }
     }
-    snprintf(to, (size_t)(out + size - to), "%s", i < length ? cut_mark : "\"");
+    stpcpy(to, i < length ? cut_mark : "\"");
     return out;
 }

@@ -67,15 +67,6 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
-bool text_has_control(struct text text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        if (is_control(text.data[i]))
-            return true;
-    }
-    return false;
-}
-
 /* Eight bytes at a time: the high bit of a byte comes out set where the byte is over 0x7e or under 0x20.
  * Carries and borrows from one byte to the next come only from such. */
 bool text_is_printable_ascii(struct text text)
@@ -91,6 +82,17 @@ bool text_is_printable_ascii(struct text text)
     for (; i < text.length; i++)
         odd |= is_control(text.data[i]) ? ones * 0x80 : (unsigned char)text.data[i];
     return (odd & ones * 0x80) == 0;
+}
+
+bool text_has_control(struct text text)
+{
+    if (text_is_printable_ascii(text))
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        if (is_control(text.data[i]))
+            return true;
+    }
+    return false;
 }
 
 /* The byte sequences of RFC 3629 §4: the lead byte decides the length and, alone, the range of the second
