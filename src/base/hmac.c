@@ -7,6 +7,11 @@ void hmac_prepare(struct hmac *hmac, const void *key, size_t size)
     hmac_sha256_set_key(&hmac->keyed, size, key);
 }
 
+void hmac_begin_with(struct hmac *hmac, struct text beginning)
+{
+    hmac_sha256_update(&hmac->keyed, beginning.length, (const uint8_t *)beginning.data);
+}
+
 /* On a copy, so that threads need not wait for each other. */
 void hmac_compute(const struct hmac *hmac, const struct text *pieces, size_t count,
                   unsigned char out[HMAC_SIZE])

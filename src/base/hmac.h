@@ -15,6 +15,9 @@ struct hmac {
 /* The key need not stay. What is made of it is as secret: the caller wipes the struct with secret_wipe(). */
 void hmac_prepare(struct hmac *hmac, const void *key, size_t size);
 
+/* From now on every message has `beginning` in front of it, which is not gone through again. */
+void hmac_begin_with(struct hmac *hmac, struct text beginning);
+
 /* Of the pieces one behind the other. */
 void hmac_compute(const struct hmac *hmac, const struct text *pieces, size_t count,
                   unsigned char out[HMAC_SIZE]);

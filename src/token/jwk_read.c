@@ -102,8 +102,8 @@ static bool read_members(struct json_object *jwk, struct jwk_material *material,
 /* The one proof that holds for every type: what it signs, it verifies. */
 static bool signs_and_verifies(struct jws_key *key)
 {
-    struct jws_signer *signer = jws_signer_new(key, text_of("{}"));
-    char *token = signer != NULL ? jws_sign(signer, (struct text){NULL, 0}, text_of("self-test")) : NULL;
+    struct jws_signer *signer = jws_signer_new(key, text_of("{}"), (struct text){NULL, 0});
+    char *token = signer != NULL ? jws_sign(signer, text_of("self-test")) : NULL;
     jws_signer_free(signer);
     struct jws_parts parts;
     if (token == NULL)

@@ -31,20 +31,41 @@ bool jws_algorithm_of(struct text name, enum jws_algorithm *algorithm)
     return false;
 }
 
+enum { GROUP = 3 };
+
 struct jws_signer {
     struct jws_key *key;
+    struct hmac hmac;          /* of HS256: `head` is in it */
+    unsigned char open[GROUP]; /* the last bytes of the beginning, which are no whole group */
+    size_t open_length;        /* 0 to 2 */
     size_t head_length;
-    char head[]; /* BASE64URL(header) "." */
+    char head[]; /* BASE64URL(header) "." BASE64URL(the groups of the beginning) */
 };
 
-struct jws_signer *jws_signer_new(struct jws_key *key, struct text header)
+static void encode_head(struct jws_signer *signer, struct text header, struct text beginning)
 {
-    struct jws_signer *signer = malloc(sizeof *signer + BASE64URL_LENGTH(header.length) + 2);
+    char *to = signer->head;
+    to += base64url_encode((const unsigned char *)header.data, header.length, to);
+    *to++ = '.';
+    signer->open_length = beginning.length % GROUP;
+    const size_t whole = beginning.length - signer->open_length;
+    to += base64url_encode((const unsigned char *)beginning.data, whole, to);
+    signer->head_length = (size_t)(to - signer->head);
+    if (signer->open_length > 0)
+        memcpy(signer->open, beginning.data + whole, signer->open_length);
+}
+
+struct jws_signer *jws_signer_new(struct jws_key *key, struct text header, struct text beginning)
+{
+    struct jws_signer *signer =
+        malloc(sizeof *signer + BASE64URL_LENGTH(header.length) + 1 + BASE64URL_LENGTH(beginning.length) + 1);
     if (signer == NULL)
         return NULL;
     signer->key = jws_key_hold(key);
-    signer->head_length = base64url_encode((const unsigned char *)header.data, header.length, signer->head);
-    signer->head[signer->head_length++] = '.';
+    encode_head(signer, header, beginning);
+    signer->hmac = key->hmac;
+    if (key->algorithm == JWS_HS256)
+        hmac_begin_with(&signer->hmac, (struct text){signer->head, signer->head_length});
     return signer;
 }
 
@@ -53,34 +74,47 @@ void jws_signer_free(struct jws_signer *signer)
     if (signer == NULL)
         return;
     jws_key_release(signer->key);
-    free(signer);
+    secret_free(signer, sizeof *signer);
 }
 
-static bool sign(const struct jws_key *key, struct text input, unsigned char signature[JWS_SIGNATURE_SIZE],
-                 size_t *length)
+/* What is open goes into one group with the first bytes of the rest. */
+static char *encode_rest(const struct jws_signer *signer, struct text rest, char *to)
 {
-    if (key->algorithm != JWS_HS256)
-        return jws_asymmetric_sign(key, input, signature, length);
-    hmac_compute(&key->hmac, &input, 1, signature);
+    unsigned char group[GROUP];
+    size_t length = signer->open_length;
+    memcpy(group, signer->open, length);
+    while (length > 0 && length < GROUP && rest.length > 0) {
+        group[length++] = (unsigned char)*rest.data++;
+        rest.length--;
+    }
+    to += base64url_encode(group, length, to);
+    return to + base64url_encode((const unsigned char *)rest.data, rest.length, to);
+}
+
+/* Of `input`, which begins with the head. */
+static bool sign(const struct jws_signer *signer, struct text input,
+                 unsigned char signature[JWS_SIGNATURE_SIZE], size_t *length)
+{
+    if (signer->key->algorithm != JWS_HS256)
+        return jws_asymmetric_sign(signer->key, input, signature, length);
+    const struct text behind = {input.data + signer->head_length, input.length - signer->head_length};
+    hmac_compute(&signer->hmac, &behind, 1, signature);
     *length = HMAC_SIZE;
     return true;
 }
 
-char *jws_sign(const struct jws_signer *signer, struct text encoded, struct text rest)
+char *jws_sign(const struct jws_signer *signer, struct text rest)
 {
-    char *token = malloc(signer->head_length + encoded.length + BASE64URL_LENGTH(rest.length) + 1 +
+    char *token = malloc(signer->head_length + BASE64URL_LENGTH(signer->open_length + rest.length) + 1 +
                          BASE64URL_LENGTH(JWS_SIGNATURE_SIZE) + 1);
     if (token == NULL)
         return NULL;
-    char *to = mempcpy(token, signer->head, signer->head_length);
-    if (encoded.length > 0)
-        to = mempcpy(to, encoded.data, encoded.length);
-    to += base64url_encode((const unsigned char *)rest.data, rest.length, to);
+    char *to = encode_rest(signer, rest, mempcpy(token, signer->head, signer->head_length));
     size_t length = (size_t)(to - token);
 
     unsigned char signature[JWS_SIGNATURE_SIZE];
     size_t signature_length;
-    if (!sign(signer->key, (struct text){token, length}, signature, &signature_length)) {
+    if (!sign(signer, (struct text){token, length}, signature, &signature_length)) {
         free(token);
         return NULL;
     }

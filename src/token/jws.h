@@ -21,18 +21,17 @@ enum jws_algorithm jws_key_algorithm(const struct jws_key *key);
 struct jws_key *jws_key_hold(struct jws_key *key);
 void jws_key_release(struct jws_key *key); /* NULL is allowed */
 
-/* Signs under one header over and over: what does not change from one payload to the next is made once.
- * Threads may share it. */
+/* Signs payloads that begin alike, under one header: what does not change from one to the next is encoded and
+ * hashed once. Threads may share it. */
 struct jws_signer;
 
-/* Takes a hold of its own on `key`. NULL: out of memory. */
-struct jws_signer *jws_signer_new(struct jws_key *key, struct text header);
+/* `beginning` of all payloads may be absent. Takes a hold of its own on `key`. NULL: out of memory. */
+struct jws_signer *jws_signer_new(struct jws_key *key, struct text header, struct text beginning);
 void jws_signer_free(struct jws_signer *signer); /* NULL is allowed */
 
-/* BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature). The payload may begin with `encoded`,
- * whole groups of base64url, and goes on with `rest`. The caller frees; NULL: out of memory, or OpenSSL
- * refused. */
-char *jws_sign(const struct jws_signer *signer, struct text encoded, struct text rest);
+/* BASE64URL(header) "." BASE64URL(beginning rest) "." BASE64URL(signature). The caller frees; NULL: out of
+ * memory, or OpenSSL refused. */
+char *jws_sign(const struct jws_signer *signer, struct text rest);
 
 /* Takes a compact serialization apart without looking at its signature. The texts of `parts` are malloc'ed,
  * NUL terminated, and freed with jws_parts_free(). False: not three parts of base64url, or no memory. */

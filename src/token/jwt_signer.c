@@ -13,11 +13,11 @@
 /* As many random bytes at a time as getentropy(3) gives: a system call a token is felt. */
 enum { JTI_SIZE = 16, RANDOM_SIZE = 256 };
 
-/* More than what is unencoded of a subject takes, and iat, exp and jti behind it. */
+/* More than iat, exp and jti take. */
 enum { REST_SIZE = 128 };
 
 struct jwt_signer {
-    struct jws_signer *jws;
+    struct json_object *header;
     struct jwt_subjects *subjects;
     pthread_mutex_t mutex; /* guards the two below */
     size_t left;           /* bytes of `random` that are in no token yet; they are at its beginning */
@@ -68,16 +68,6 @@ static struct json_object *make_header(const struct signing_key *key, const char
     return NULL;
 }
 
-static struct jws_signer *new_jws_signer(const struct signing_key *key, const char *type)
-{
-    struct json_object *header = make_header(key, type);
-    const struct text text =
-        header != NULL ? json_write(header, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-    struct jws_signer *signer = text.data != NULL ? jws_signer_new(key->key, text) : NULL;
-    json_object_put(header);
-    return signer;
-}
-
 struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type, const char *issuer,
                                   const char *audience)
 {
@@ -85,9 +75,12 @@ struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type,
     if (signer == NULL)
         return NULL;
     signer->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    signer->jws = new_jws_signer(keyset->signer, type);
-    signer->subjects = jwt_subjects_new(issuer, audience);
-    if (signer->jws != NULL && signer->subjects != NULL)
+    signer->header = make_header(keyset->signer, type);
+    const struct text header =
+        signer->header != NULL ? json_write(signer->header, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
+    if (header.data != NULL)
+        signer->subjects = jwt_subjects_new(keyset->signer->key, header, issuer, audience);
+    if (signer->subjects != NULL)
         return signer;
     jwt_signer_free(signer);
     return NULL;
@@ -97,23 +90,19 @@ void jwt_signer_free(struct jwt_signer *signer)
 {
     if (signer == NULL)
         return;
-    jws_signer_free(signer->jws);
     jwt_subjects_free(signer->subjects);
+    json_object_put(signer->header);
     free(signer);
 }
 
-/* What goes on where the subject's claims end, and is another token's never: nothing in it needs an escape.
+/* What goes on where the subject's claims end, and is another token's never. Nothing in it needs an escape.
  */
-static size_t write_rest(char rest[REST_SIZE], struct text unencoded, const struct jwt_claims *claims,
-                         const char *jti)
+static struct text write_rest(char rest[REST_SIZE], const struct jwt_claims *claims, const char *jti)
 {
-    char *to = rest;
-    if (unencoded.length > 0)
-        to = mempcpy(to, unencoded.data, unencoded.length);
-    to = put_number(stpcpy(to, ",\"iat\":"), claims->issued);
+    char *to = put_number(stpcpy(rest, ",\"iat\":"), claims->issued);
     to = put_exp(to, claims->issued, claims->lifetime);
     to = stpcpy(stpcpy(stpcpy(to, ",\"jti\":\""), jti), "\"}");
-    return (size_t)(to - rest);
+    return (struct text){rest, (size_t)(to - rest)};
 }
 
 char *jwt_issue(struct jwt_signer *signer, const struct jwt_claims *claims)
@@ -125,8 +114,7 @@ char *jwt_issue(struct jwt_signer *signer, const struct jwt_claims *claims)
     struct jwt_subject *subject = jwt_subjects_hold(signer->subjects, claims->client_id, claims->scope);
     if (subject == NULL)
         return NULL;
-    const size_t length = write_rest(rest, subject->unencoded, claims, jti);
-    char *token = jws_sign(signer->jws, subject->encoded, (struct text){rest, length});
+    char *token = jws_sign(subject->signer, write_rest(rest, claims, jti));
     jwt_subject_release(subject);
     return token;
 }

@@ -4,24 +4,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/json.h"
 #include "base/json_text.h"
 
-enum { PLACES = 1024, LOCKS = 16, GROUP = 3 };
+enum { PLACES = 1024, LOCKS = 16 };
 
 struct jwt_subjects {
+    struct jws_key *key;
+    struct text header;
     const char *issuer;
     const char *audience;
     pthread_mutex_t locks[LOCKS]; /* guard the places, each every so manieth */
     struct jwt_subject *places[PLACES];
 };
 
-struct jwt_subjects *jwt_subjects_new(const char *issuer, const char *audience)
+struct jwt_subjects *jwt_subjects_new(struct jws_key *key, struct text header, const char *issuer,
+                                      const char *audience)
 {
     struct jwt_subjects *subjects = calloc(1, sizeof *subjects);
     if (subjects == NULL)
         return NULL;
+    subjects->key = jws_key_hold(key);
+    subjects->header = header;
     subjects->issuer = issuer;
     subjects->audience = audience;
     for (size_t i = 0; i < LOCKS; i++)
@@ -31,15 +35,20 @@ struct jwt_subjects *jwt_subjects_new(const char *issuer, const char *audience)
 
 void jwt_subjects_free(struct jwt_subjects *subjects)
 {
-    for (size_t i = 0; subjects != NULL && i < PLACES; i++)
+    if (subjects == NULL)
+        return;
+    for (size_t i = 0; i < PLACES; i++)
         jwt_subject_release(subjects->places[i]);
+    jws_key_release(subjects->key);
     free(subjects);
 }
 
 void jwt_subject_release(struct jwt_subject *subject)
 {
-    if (subject != NULL && refcount_release(&subject->holders))
-        free(subject);
+    if (subject == NULL || !refcount_release(&subject->holders))
+        return;
+    jws_signer_free(subject->signer);
+    free(subject);
 }
 
 /* NULL: no memory. */
@@ -65,35 +74,37 @@ static struct text place_text(struct text text, char **to)
     return copy;
 }
 
-/* `json` begins the object. All is in one piece of memory. NULL: there is none. */
-static struct jwt_subject *encode(struct text client_id, struct text scope, struct text json)
+/* NULL: no memory. */
+static struct jws_signer *make_signer(const struct jwt_subjects *subjects, struct text client_id,
+                                      struct text scope)
 {
-    const size_t whole = json.length / GROUP * GROUP;
-    struct jwt_subject *subject =
-        malloc(sizeof *subject + client_id.length + scope.length + GROUP + BASE64URL_LENGTH(whole) + 1);
+    struct jws_signer *signer = NULL;
+    struct json_object *claims = make_claims(subjects, client_id, scope);
+    struct text json = claims != NULL ? json_write(claims, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
+    if (json.data != NULL) {
+        json.length--; /* the brace */
+        signer = jws_signer_new(subjects->key, subjects->header, json);
+    }
+    json_object_put(claims);
+    return signer;
+}
+
+/* NULL: no memory. */
+static struct jwt_subject *make_subject(const struct jwt_subjects *subjects, struct text client_id,
+                                        struct text scope)
+{
+    struct jwt_subject *subject = malloc(sizeof *subject + client_id.length + scope.length);
     if (subject == NULL)
         return NULL;
     char *to = (char *)(subject + 1);
     refcount_init(&subject->holders);
     subject->client_id = place_text(client_id, &to);
     subject->scope = place_text(scope, &to);
-    subject->unencoded = place_text((struct text){json.data + whole, json.length - whole}, &to);
-    subject->encoded = (struct text){to, base64url_encode((const unsigned char *)json.data, whole, to)};
-    return subject;
-}
-
-static struct jwt_subject *make_subject(const struct jwt_subjects *subjects, struct text client_id,
-                                        struct text scope)
-{
-    struct jwt_subject *subject = NULL;
-    struct json_object *claims = make_claims(subjects, client_id, scope);
-    struct text json = claims != NULL ? json_write(claims, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-    if (json.data != NULL) {
-        json.length--; /* the brace */
-        subject = encode(client_id, scope, json);
-    }
-    json_object_put(claims);
-    return subject;
+    subject->signer = make_signer(subjects, client_id, scope);
+    if (subject->signer != NULL)
+        return subject;
+    free(subject);
+    return NULL;
 }
 
 static struct jwt_subject *hold(struct jwt_subject *subject)

@@ -1,5 +1,4 @@
-/* The claims that all tokens of an account have alike, written and encoded once and kept for the next token.
- */
+/* What all tokens of an account have alike, written, encoded and hashed once and kept for the next token. */
 #ifndef TOKEN_JWT_SUBJECT_H
 #define TOKEN_JWT_SUBJECT_H
 
@@ -7,20 +6,22 @@
 
 #include "base/refcount.h"
 #include "base/text.h"
+#include "token/jws.h"
 
 struct jwt_subject {
     refcount holders;
     struct text client_id; /* what it is found by */
     struct text scope;
-    struct text encoded;   /* whole groups of base64url */
-    struct text unencoded; /* the 0 to 2 bytes behind those: they are in one group with what follows */
+    struct jws_signer *signer; /* its payloads begin with the claims below */
 };
 
 /* A fixed number of them; where one finds its place taken it takes that over. Threads may share it. */
 struct jwt_subjects;
 
-/* The issuer and the audience of all; they live as long as it does. NULL: no memory. */
-struct jwt_subjects *jwt_subjects_new(const char *issuer, const char *audience);
+/* The header, the issuer and the audience of all live as long as it does; on `key` it takes a hold. NULL: no
+ * memory. */
+struct jwt_subjects *jwt_subjects_new(struct jws_key *key, struct text header, const char *issuer,
+                                      const char *audience);
 void jwt_subjects_free(struct jwt_subjects *subjects); /* NULL is allowed */
 
 /* The claims `iss`, `sub`, `client_id`, `aud` and, where `scope` is not empty, `scope` (RFC 9068 §2.2), as a

@@ -99,8 +99,8 @@ static void verify(struct text token)
 
 static void check_signed(struct text header, struct text payload)
 {
-    struct jws_signer *signer = jws_signer_new(the_keyset()->signer->key, header);
-    char *token = jws_sign(signer, (struct text){NULL, 0}, payload);
+    struct jws_signer *signer = jws_signer_new(the_keyset()->signer->key, header, (struct text){NULL, 0});
+    char *token = jws_sign(signer, payload);
     REQUIRE(token != NULL);
     verify(text_of(token));
     free(token);

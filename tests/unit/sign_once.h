@@ -9,8 +9,8 @@
 
 __attribute__((unused)) static char *sign_once(struct jws_key *key, struct text header, struct text payload)
 {
-    struct jws_signer *signer = jws_signer_new(key, header);
-    char *token = signer != NULL ? jws_sign(signer, (struct text){NULL, 0}, payload) : NULL;
+    struct jws_signer *signer = jws_signer_new(key, header, (struct text){NULL, 0});
+    char *token = signer != NULL ? jws_sign(signer, payload) : NULL;
     jws_signer_free(signer);
     return token;
 }

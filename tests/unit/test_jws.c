@@ -163,16 +163,50 @@ static void test_hold(void **state)
     char fault[JWK_FAULT_SIZE];
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
         struct jws_key *key = key_of(jwk_generate((enum jws_algorithm)i, 0, fault));
-        struct jws_signer *signer = jws_signer_new(key, text_of("{}"));
+        struct jws_signer *signer = jws_signer_new(key, text_of("{}"), (struct text){NULL, 0});
         assert_int_equal(jws_key_algorithm(key), i);
         jws_key_release(key);
-        char *token = jws_sign(signer, (struct text){NULL, 0}, text_of("payload"));
+        char *token = jws_sign(signer, text_of("payload"));
         assert_non_null(token);
         free(token);
         jws_signer_free(signer);
     }
     jws_key_release(NULL);
     jws_signer_free(NULL);
+}
+
+static void check_beginning(struct jws_key *key, struct text payload, size_t length)
+{
+    const struct text rest = {payload.data + length, payload.length - length};
+    struct jws_signer *signer =
+        jws_signer_new(key, text_of("{\"a\":1}"), (struct text){payload.data, length});
+    assert_non_null(signer);
+    for (int i = 0; i < 2; i++) {
+        char *token = jws_sign(signer, rest);
+        char *whole = sign_once(key, text_of("{\"a\":1}"), payload);
+        assert_non_null(token);
+        assert_non_null(whole);
+        const size_t signed_length = (size_t)(strrchr(whole, '.') - whole);
+        check_row(strncmp(token, whole, signed_length + 1) == 0, "payload", length, token);
+        check_row(verifies(key, text_of(token)), "signature", length, token);
+        free(token);
+        free(whole);
+    }
+    jws_signer_free(signer);
+}
+
+/* Wherever a payload is cut in two, the token is that of the whole. */
+static void test_beginning(void **state)
+{
+    (void)state;
+    static const char payload[] =
+        "{\"iss\":\"https://api.example.com/apiops/auth\",\"sub\":\"a\",\"jti\":\"b\"}";
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        for (size_t length = 0; length < sizeof payload; length++)
+            check_beginning(keys[i], text_of(payload), length);
+    }
+    for (size_t length = 0; length <= 2; length++)
+        check_beginning(keys[JWS_HS256], (struct text){payload, length}, length);
 }
 
 static void test_split(void **state)
@@ -219,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_signature_lengths),
         cmocka_unit_test(test_other_key),
         cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_beginning),
         cmocka_unit_test(test_split),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
