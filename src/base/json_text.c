@@ -79,19 +79,31 @@ out:
 }
 
 /* What a value needs at most beside its strings: number, punctuation, indentation 32 levels deep, twice. */
-enum { ROOM_OF_VALUE = 192, ROOM_OF_BYTE = 6 /* \u001f */ };
+enum { ROOM_OF_VALUE = 192, ROOM_OF_PLAIN_VALUE = 48 };
+
+/* \" of printable ASCII; \u001f */
+static size_t room_of_text(struct text text)
+{
+    return text.length * (text_is_printable_ascii(text) ? 2 : 6);
+}
+
+struct room {
+    size_t bytes;
+    size_t of_value;
+};
 
 static int add_room(struct json_object *value, int flags, struct json_object *parent, const char *key,
-                    size_t *index, void *room)
+                    size_t *index, void *context)
 {
     (void)parent;
     (void)index;
+    struct room *room = context;
     if (flags == JSON_C_VISIT_SECOND)
         return JSON_C_VISIT_RETURN_CONTINUE;
-    size_t bytes = key == NULL ? 0 : strlen(key);
+    room->bytes += room->of_value + room_of_text(text_of(key));
     if (json_object_is_type(value, json_type_string))
-        bytes += (size_t)json_object_get_string_len(value);
-    *(size_t *)room += ROOM_OF_VALUE + bytes * ROOM_OF_BYTE;
+        room->bytes += room_of_text(
+            (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)});
     return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
@@ -100,14 +112,14 @@ static int make_room(struct json_object *object, struct printbuf *buffer, int le
 {
     (void)level;
     (void)flags;
-    const size_t *room = json_object_get_userdata(object);
-    return *room > INT_MAX / 2 ? -1 : printbuf_memset(buffer, 0, ' ', (int)*room);
+    const struct room *room = json_object_get_userdata(object);
+    return room->bytes > INT_MAX / 2 ? -1 : printbuf_memset(buffer, 0, ' ', (int)room->bytes);
 }
 
 struct text json_write(struct json_object *object, int flags)
 {
     struct text text = {NULL, 0};
-    size_t room = 0;
+    struct room room = {.of_value = flags == JSON_C_TO_STRING_PLAIN ? ROOM_OF_PLAIN_VALUE : ROOM_OF_VALUE};
     if (json_c_visit(object, 0, add_room, &room) != 0)
         return text;
     json_object_set_serializer(object, make_room, &room, NULL);

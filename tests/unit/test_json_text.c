@@ -72,28 +72,79 @@ static void test_write(void **state)
     json_put_wiped(NULL);
 }
 
+/* Those that grow most when they are written. */
+static struct json_object *many_of(struct json_object *value)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *list = json_object_new_array();
+    json_object_object_add(object, "list", list);
+    for (int i = 0; i < 60; i++)
+        json_object_array_add(list, json_object_get(value));
+    json_object_put(value);
+    return object;
+}
+
+static struct json_object *many_empty(void)
+{
+    return many_of(json_object_new_string(""));
+}
+
+static struct json_object *many_numbers(void)
+{
+    return many_of(json_object_new_int64(INT64_MIN));
+}
+
+static struct json_object *many_fractions(void)
+{
+    return many_of(json_object_new_double(-0.1234567890123456e-300));
+}
+
+static struct json_object *many_strings_of(char c)
+{
+    char text[200];
+    memset(text, c, sizeof text);
+    return many_of(json_object_new_string_len(text, sizeof text));
+}
+
+static struct json_object *many_quotes(void)
+{
+    return many_strings_of('"');
+}
+
+static struct json_object *many_controls(void)
+{
+    return many_strings_of('\1');
+}
+
+static void write_without_memory(struct json_object *(*make)(void), int flags)
+{
+    struct json_object *whole = make();
+    const struct text expected = json_write(whole, flags);
+    bool failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        struct json_object *object = make();
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        const struct text text = json_write(object, flags);
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        check_row(text.data == NULL || text_equal(text, expected), "in part", (size_t)allowed, text.data);
+        check_row(failed || text.data != NULL, "nothing", (size_t)allowed, "");
+        json_object_put(object);
+    }
+    json_object_put(whole);
+}
+
 /* Whichever allocation fails, the text is the whole or nothing. */
 static void test_write_without_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    static const int flags[] = {JSON_C_TO_STRING_PLAIN, JSON_C_TO_STRING_PRETTY};
-    for (size_t i = 0; i < ROWS(flags); i++) {
-        struct json_object *whole = sample();
-        const struct text expected = json_write(whole, flags[i]);
-        bool failed = true;
-        for (long allowed = 0; failed; allowed++) {
-            struct json_object *object = sample();
-            one_allocation_fails = true;
-            allocations_left = allowed;
-            const struct text text = json_write(object, flags[i]);
-            failed = allocations_left < 0;
-            allocations_left = -1;
-            check_row(text.data == NULL || text_equal(text, expected), "in part", (size_t)allowed, text.data);
-            check_row(failed || text.data != NULL, "nothing", (size_t)allowed, "");
-            json_object_put(object);
-        }
-        json_object_put(whole);
+    static struct json_object *(*const samples[])(void) = {sample,         many_empty,  many_numbers,
+                                                           many_fractions, many_quotes, many_controls};
+    for (size_t i = 0; i < ROWS(samples); i++) {
+        write_without_memory(samples[i], JSON_C_TO_STRING_PLAIN);
+        write_without_memory(samples[i], JSON_C_TO_STRING_PRETTY);
     }
 }
 
