@@ -7,7 +7,8 @@
 
 #include "base/secret.h"
 
-enum { SMALLEST = 512 };
+/* The answer with a token takes one allocation. */
+enum { SMALLEST = 1024 };
 
 /* Makes room for `more` bytes and a NUL. */
 static bool make_room(struct buffer *buffer, size_t more)
