@@ -8,11 +8,21 @@
 #include "base/secret.h"
 
 /* What crypt_rn() works in: 32 KiB, too much for a thread's stack, and full of the secret afterwards. */
-struct workspace {
+struct password_workspace {
     struct crypt_data data;
     char phrase[CRYPT_MAX_PASSPHRASE_SIZE];
     char setting[CRYPT_OUTPUT_SIZE];
 };
+
+struct password_workspace *password_workspace_new(void)
+{
+    return calloc(1, sizeof(struct password_workspace));
+}
+
+void password_workspace_free(struct password_workspace *workspace)
+{
+    secret_free(workspace, sizeof *workspace);
+}
 
 static void put_text(char *to, size_t size, struct text text)
 {
@@ -26,15 +36,10 @@ static enum password_result failure(int error)
     return error == ENOMEM ? PASSWORD_NO_MEMORY : PASSWORD_UNUSABLE;
 }
 
-enum password_result password_verify(const struct password_method *method, struct text hash,
-                                     struct text secret)
+static enum password_result verify_in(struct password_workspace *workspace,
+                                      const struct password_method *method, struct text hash,
+                                      struct text secret)
 {
-    if (hash.length >= CRYPT_OUTPUT_SIZE)
-        return PASSWORD_UNUSABLE;
-    struct workspace *workspace = calloc(1, sizeof *workspace);
-    if (workspace == NULL)
-        return PASSWORD_NO_MEMORY;
-
     put_text(workspace->phrase, sizeof workspace->phrase, secret);
     put_text(workspace->setting, sizeof workspace->setting, hash);
     errno = 0;
@@ -46,7 +51,22 @@ enum password_result password_verify(const struct password_method *method, struc
     else if (strlen(computed) == hash.length && secret_equal(computed, hash.data, hash.length) &&
              secret.length <= method->longest)
         result = PASSWORD_MATCH;
-    secret_free(workspace, sizeof *workspace);
+    secret_wipe(workspace, sizeof *workspace);
+    return result;
+}
+
+enum password_result password_verify(struct password_workspace *workspace,
+                                     const struct password_method *method, struct text hash,
+                                     struct text secret)
+{
+    struct password_workspace *made = NULL;
+    if (hash.length >= CRYPT_OUTPUT_SIZE)
+        return PASSWORD_UNUSABLE;
+    if (workspace == NULL)
+        workspace = made = password_workspace_new();
+    const enum password_result result =
+        workspace != NULL ? verify_in(workspace, method, hash, secret) : PASSWORD_NO_MEMORY;
+    free(made);
     return result;
 }
 
@@ -73,7 +93,7 @@ char *password_hash(struct text secret, bool random)
         return NULL;
     }
     char *setting = password_setting(random);
-    struct workspace *workspace = calloc(1, sizeof *workspace);
+    struct password_workspace *workspace = password_workspace_new();
     char *hash = NULL;
     if (setting != NULL && workspace != NULL) {
         put_text(workspace->phrase, sizeof workspace->phrase, secret);
@@ -81,7 +101,7 @@ char *password_hash(struct text secret, bool random)
         hash = computed != NULL ? strdup(computed) : NULL;
     }
     const int error = errno;
-    secret_free(workspace, sizeof *workspace);
+    password_workspace_free(workspace);
     free(setting);
     errno = error;
     return hash;

@@ -34,9 +34,15 @@ enum password_result {
     PASSWORD_REFUSED, /* not verified: its gate said no; likewise */
 };
 
+/* What a hash is computed in, some 33 KiB: one thread uses it for one verification after the other. NULL: no
+ * memory. */
+struct password_workspace *password_workspace_new(void);
+void password_workspace_free(struct password_workspace *workspace); /* NULL is allowed */
+
 /* Verifies `secret` (no NUL in it) against a hash of `method`. Costs the same whether it matches or not, also
- * where the secret is too long to match. Whatever it used is wiped. */
-enum password_result password_verify(const struct password_method *method, struct text hash,
+ * where the secret is too long to match. The workspace is wiped; NULL: one is made for this time. */
+enum password_result password_verify(struct password_workspace *workspace,
+                                     const struct password_method *method, struct text hash,
                                      struct text secret);
 
 /* What password_hash() begins with, a fresh salt in it: yescrypt at libxcrypt's default cost for what a

@@ -17,7 +17,7 @@ enum password_result password_measure(const struct password_method *method, stru
     double spent = 0;
     for (int i = 0; i < REPETITIONS && spent < ENOUGH_MS; i++) {
         const double start = clock_thread_ms();
-        const enum password_result result = password_verify(method, setting, text_of(secret));
+        const enum password_result result = password_verify(NULL, method, setting, text_of(secret));
         const double took = clock_thread_ms() - start;
         if (result != PASSWORD_MISMATCH && result != PASSWORD_MATCH)
             return result;

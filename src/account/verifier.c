@@ -133,9 +133,20 @@ static void finish_job(struct verifier *verifier, struct job *job, double took_m
     pthread_cond_broadcast(&job->finished);
 }
 
+static double run_job(struct job *job, struct password_workspace **workspace)
+{
+    const double began_ms = clock_monotonic_ms();
+    if (*workspace == NULL)
+        *workspace = password_workspace_new();
+    job->result = *workspace != NULL ? password_verify(*workspace, job->method, job->hash, job->secret)
+                                     : PASSWORD_NO_MEMORY;
+    return clock_monotonic_ms() - began_ms;
+}
+
 static void *verify_jobs(void *context)
 {
     struct verifier *verifier = context;
+    struct password_workspace *workspace = NULL; /* kept from one job to the next */
     setpriority(PRIO_PROCESS, (id_t)gettid(), VERIFIER_NICE);
     pthread_mutex_lock(&verifier->mutex);
     while (!verifier->ending && verifier->threads <= verifier->limits.concurrency) {
@@ -147,12 +158,11 @@ static void *verify_jobs(void *context)
         }
         struct job *job = take_job(verifier);
         pthread_mutex_unlock(&verifier->mutex);
-        const double began_ms = clock_monotonic_ms();
-        job->result = password_verify(job->method, job->hash, job->secret);
-        const double took_ms = clock_monotonic_ms() - began_ms;
+        const double took_ms = run_job(job, &workspace);
         pthread_mutex_lock(&verifier->mutex);
         finish_job(verifier, job, took_ms);
     }
+    password_workspace_free(workspace);
     verifier->threads--;
     pthread_cond_signal(&verifier->ended);
     pthread_mutex_unlock(&verifier->mutex);
@@ -267,7 +277,7 @@ enum password_result verifier_verify(struct verifier *verifier, const struct ver
                                      struct text hash, struct text secret)
 {
     if (verifier == NULL)
-        return is_admitted(gate) ? password_verify(method, hash, secret) : PASSWORD_REFUSED;
+        return is_admitted(gate) ? password_verify(NULL, method, hash, secret) : PASSWORD_REFUSED;
     const struct job pattern = {.key = derive_key(verifier, client_id, hash, secret),
                                 .method = method,
                                 .hash = hash,

@@ -24,6 +24,9 @@
 /* How many allocations of this thread still succeed; negative: all. */
 static _Thread_local long allocations_left = -1;
 
+/* Whatever is larger fails, in any thread. */
+__attribute__((unused)) static _Atomic size_t largest_allocation = SIZE_MAX;
+
 /* Whether memory is there again after the one that failed; `allocations_left` is then negative. */
 __attribute__((unused)) static bool one_allocation_fails;
 
@@ -32,8 +35,12 @@ extern void *REAL(malloc)(size_t size);
 extern void *REAL(calloc)(size_t count, size_t size);
 extern void *REAL(realloc)(void *old, size_t size);
 
-static bool allocation_fails(void)
+static bool allocation_fails(size_t size)
 {
+    if (size > largest_allocation) {
+        errno = ENOMEM;
+        return true;
+    }
     if (allocations_left < 0)
         return false;
     if (allocations_left == 0) {
@@ -48,17 +55,17 @@ static bool allocation_fails(void)
 
 void *malloc(size_t size)
 {
-    return allocation_fails() ? NULL : REAL(malloc)(size);
+    return allocation_fails(size) ? NULL : REAL(malloc)(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return allocation_fails() ? NULL : REAL(calloc)(count, size);
+    return allocation_fails(count * size) ? NULL : REAL(calloc)(count, size);
 }
 
 void *realloc(void *old, size_t size)
 {
-    return allocation_fails() ? NULL : REAL(realloc)(old, size);
+    return allocation_fails(size) ? NULL : REAL(realloc)(old, size);
 }
 #endif
 

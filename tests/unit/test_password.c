@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <malloc.h>
+
 #include "failing_malloc.h"
 
 /* All of "secret", at low cost. */
@@ -41,7 +43,7 @@ static enum password_result verify(const char *hash, const char *secret, size_t 
     const char *why = NULL;
     const struct password_method *method = password_method_of(text_of(hash), true, &why);
     assert_non_null(method);
-    return password_verify(method, text_of(hash), (struct text){secret, length});
+    return password_verify(NULL, method, text_of(hash), (struct text){secret, length});
 }
 
 static void test_methods(void **state)
@@ -261,6 +263,31 @@ static void test_written_by_others(void **state)
     }
 }
 
+/* One workspace for all, and nothing stays in it, whatever came of the verification. */
+static void test_workspace(void **state)
+{
+    (void)state;
+    static const char *const secrets[] = {"secret", "Secret", ""};
+    struct password_workspace *workspace = password_workspace_new();
+    assert_non_null(workspace);
+    const unsigned char *bytes = (const unsigned char *)workspace;
+    for (size_t i = 0; i < 3 * ROWS(methods); i++) {
+        const char *why = NULL;
+        /* Every second one is not computed. */
+        const char *hash =
+            i % 2 == 0 ? methods[i / 3].hash : "$2b$03$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi";
+        const struct password_method *method = password_method_of(text_of(hash), true, &why);
+        const enum password_result expected = i % 2 != 0   ? PASSWORD_UNUSABLE
+                                              : i % 3 == 0 ? PASSWORD_MATCH
+                                                           : PASSWORD_MISMATCH;
+        check_row(password_verify(workspace, method, text_of(hash), text_of(secrets[i % 3])) == expected,
+                  "result", i, hash);
+        for (size_t j = 0; j < malloc_usable_size(workspace); j++)
+            check_row(bytes[j] == 0, "not wiped", i, hash);
+    }
+    password_workspace_free(workspace);
+}
+
 static void test_without_memory(void **state)
 {
     (void)state;
@@ -289,12 +316,12 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_methods),        cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_foreign),        cmocka_unit_test(test_long_secrets),
-        cmocka_unit_test(test_hash),           cmocka_unit_test(test_hash_refuses),
-        cmocka_unit_test(test_random),         cmocka_unit_test(test_named),
-        cmocka_unit_test(test_unusable),       cmocka_unit_test(test_written_by_others),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_methods),   cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_foreign),   cmocka_unit_test(test_long_secrets),
+        cmocka_unit_test(test_hash),      cmocka_unit_test(test_hash_refuses),
+        cmocka_unit_test(test_random),    cmocka_unit_test(test_named),
+        cmocka_unit_test(test_unusable),  cmocka_unit_test(test_written_by_others),
+        cmocka_unit_test(test_workspace), cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,7 +117,7 @@ static void test_unreadable(void **state)
         struct password_cost cost;
         const bool read = password_cost_read(method_of(rows[i]), text_of(rows[i]), &cost);
         const enum password_result result =
-            password_verify(method_of(rows[i]), text_of(rows[i]), text_of("secret"));
+            password_verify(NULL, method_of(rows[i]), text_of(rows[i]), text_of("secret"));
         check_row(!read, "read", i, rows[i]);
         check_row(result == PASSWORD_UNUSABLE, "computed", i, rows[i]);
     }

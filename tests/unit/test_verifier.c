@@ -271,13 +271,27 @@ static void test_without_memory(void **state)
     }
 }
 
+/* A thread that has no memory for its work has some the next time. */
+static void test_thread_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    struct verifier *verifier = verifier_new(&wide);
+    largest_allocation = 16384;
+    assert_int_equal(ask(verifier, "a", quick_hash, "secret"), PASSWORD_NO_MEMORY);
+    assert_int_equal(ask(NULL, "a", quick_hash, "secret"), PASSWORD_NO_MEMORY);
+    largest_allocation = SIZE_MAX;
+    assert_int_equal(ask(verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
+    verifier_release(verifier);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results),        cmocka_unit_test(test_remembers),
         cmocka_unit_test(test_gate),           cmocka_unit_test(test_single_flight),
         cmocka_unit_test(test_full_queue),     cmocka_unit_test(test_set_limits),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_thread_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
