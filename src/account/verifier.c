@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -26,9 +28,8 @@ struct job {
     struct text hash;
     struct text secret;
     enum password_result result;
-    bool done;
-    unsigned holders; /* callers that wait */
-    pthread_cond_t finished;
+    atomic_uint holders; /* callers that wait; grows under the mutex, and the last one frees */
+    sem_t finished;      /* once for each */
     struct job *next_in_queue;
     struct job *next_in_bucket;
 };
@@ -41,7 +42,7 @@ struct verifier {
     pthread_mutex_t mutex; /* guards all below */
     pthread_cond_t work;
     struct verifier_limits limits;
-    struct job *buckets[BUCKETS]; /* all jobs that are not done, by key */
+    struct job *buckets[BUCKETS]; /* all jobs that are not finished, by key */
     struct job *first;
     struct job **last;
     long pending; /* jobs that wait or run */
@@ -121,7 +122,8 @@ static struct job *take_job(struct verifier *verifier)
     return job;
 }
 
-static void finish_job(struct verifier *verifier, struct job *job, double took_ms)
+/* Under the mutex. Returns how many callers are to be told. */
+static unsigned finish_job(struct verifier *verifier, struct job *job, double took_ms)
 {
     static const double weight = 0.1;
     verifier->average_ms += (took_ms - verifier->average_ms) * weight;
@@ -129,8 +131,15 @@ static void finish_job(struct verifier *verifier, struct job *job, double took_m
     remember(verifier, job, verifier->limits.memory_ttl);
     leave_bucket(verifier, job);
     verifier->pending--;
-    job->done = true;
-    pthread_cond_broadcast(&job->finished);
+    verifier->waiting -= job->holders;
+    return job->holders;
+}
+
+/* Not under the mutex, which each of them would have to wait for. After the last one the job may be gone. */
+static void tell_callers(struct job *job, unsigned count)
+{
+    for (; count > 0; count--)
+        sem_post(&job->finished);
 }
 
 static double run_job(struct job *job, struct password_workspace **workspace)
@@ -160,7 +169,10 @@ static void *verify_jobs(void *context)
         pthread_mutex_unlock(&verifier->mutex);
         const double took_ms = run_job(job, &workspace);
         pthread_mutex_lock(&verifier->mutex);
-        finish_job(verifier, job, took_ms);
+        const unsigned callers = finish_job(verifier, job, took_ms);
+        pthread_mutex_unlock(&verifier->mutex);
+        tell_callers(job, callers);
+        pthread_mutex_lock(&verifier->mutex);
     }
     password_workspace_free(workspace);
     verifier->threads--;
@@ -205,7 +217,7 @@ static struct job *add_job(struct verifier *verifier, const struct job *pattern)
         return NULL;
     }
     *job = *pattern;
-    job->finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    sem_init(&job->finished, 0, 0);
     struct job **bucket = bucket_of(verifier, job->key);
     job->next_in_bucket = *bucket;
     *bucket = job;
@@ -216,16 +228,13 @@ static struct job *add_job(struct verifier *verifier, const struct job *pattern)
     return job;
 }
 
-static enum password_result wait_for(struct verifier *verifier, struct job *job)
+static enum password_result wait_for(struct job *job)
 {
-    job->holders++;
-    verifier->waiting++;
-    while (!job->done)
-        pthread_cond_wait(&job->finished, &verifier->mutex);
-    verifier->waiting--;
+    while (sem_wait(&job->finished) != 0) /* interrupted by a signal */
+        ;
     const enum password_result result = job->result;
-    if (--job->holders == 0) {
-        pthread_cond_destroy(&job->finished);
+    if (atomic_fetch_sub(&job->holders, 1) == 1) {
+        sem_destroy(&job->finished);
         free(job);
     }
     return result;
@@ -240,18 +249,24 @@ static bool is_full(const struct verifier *verifier, const struct job *job)
            (job == NULL && verifier->pending >= limits->concurrency + limits->queue);
 }
 
-/* Under the mutex. */
-static enum password_result have_verified(struct verifier *verifier, const struct job *pattern)
+/* Under the mutex. The job to wait for; NULL: there is none, but `result`. */
+static struct job *join_job(struct verifier *verifier, const struct job *pattern,
+                            enum password_result *result)
 {
-    enum password_result result;
     struct job *job = find_job(verifier, pattern->key);
-    if (job == NULL && verifier->limits.memory_ttl > 0 && recall(verifier, pattern->key, &result))
-        return result;
+    if (job == NULL && verifier->limits.memory_ttl > 0 && recall(verifier, pattern->key, result))
+        return NULL;
+    *result = PASSWORD_BUSY;
     if (is_full(verifier, job))
-        return PASSWORD_BUSY;
+        return NULL;
+    *result = PASSWORD_NO_MEMORY;
     if (job == NULL)
         job = add_job(verifier, pattern);
-    return job != NULL ? wait_for(verifier, job) : PASSWORD_NO_MEMORY;
+    if (job == NULL)
+        return NULL;
+    job->holders++;
+    verifier->waiting++;
+    return job;
 }
 
 static bool is_admitted(const struct verifier_gate *gate)
@@ -288,9 +303,9 @@ enum password_result verifier_verify(struct verifier *verifier, const struct ver
     if (!may_begin(verifier, gate, pattern.key, &result))
         return result;
     pthread_mutex_lock(&verifier->mutex);
-    result = have_verified(verifier, &pattern);
+    struct job *job = join_job(verifier, &pattern, &result);
     pthread_mutex_unlock(&verifier->mutex);
-    return result;
+    return job != NULL ? wait_for(job) : result;
 }
 
 long verifier_retry_after(struct verifier *verifier)
