@@ -106,12 +106,12 @@ enum oauth_error guess_end(struct guess *guess, enum oauth_error error)
     const enum throttle_outcome outcome = outcome_of(error);
     if (guess->service->state == NULL)
         return error;
-    if (outcome != THROTTLE_MISMATCH) {
-        /* That it could not be noted is no reason to answer otherwise. */
+    if (outcome == THROTTLE_NOT_VERIFIED) {
         throttle_end(&guess->throttle, outcome, clock_now_ms());
         return error;
     }
-    make_secret(guess);
+    if (outcome == THROTTLE_MISMATCH)
+        make_secret(guess);
     guess->verdict = throttle_end(&guess->throttle, outcome, clock_now_ms());
     return error_of(guess->verdict, error);
 }

@@ -21,6 +21,7 @@ struct state {
     refcount holders;
     char *folder;
     struct throttle_memory *memory;
+    struct throttle_running running;
     atomic_bool lost;          /* the memory is used */
     atomic_bool told;          /* that it was lost, and not yet that it is back */
     _Atomic double look_at_ms; /* on the clock that only goes forward */
@@ -51,6 +52,7 @@ struct state *state_open(const char *folder, struct report *report)
         state->look_at_ms = clock_coarse_ms() + LOOK_MS;
         state->folder = strdup(folder);
         state->memory = throttle_memory_new();
+        throttle_running_init(&state->running);
     }
     if (state == NULL || state->folder == NULL || state->memory == NULL)
         report_problem(report, SEVERITY_ERROR, folder, 0, "%s", strerror(ENOMEM));
@@ -84,6 +86,11 @@ bool state_check(const char *folder, struct report *report)
 bool state_exists(const char *folder)
 {
     return environment_exists(folder);
+}
+
+struct throttle_running *state_running(struct state *state)
+{
+    return &state->running;
 }
 
 /* A folder that was removed and made again has the same name. */

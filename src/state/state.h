@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/report.h"
+#include "state/throttle_running.h"
 #include "state/transaction.h"
 
 struct state;
@@ -24,6 +25,9 @@ bool state_exists(const char *folder);
 
 /* Whether it is the state of this folder, by any name. */
 bool state_is_of(const struct state *state, const char *folder);
+
+/* What this process has under way. */
+struct throttle_running *state_running(struct state *state);
 
 /* Whether nothing is counted at all, which costs less than to look for something; false: there may be. */
 bool state_is_empty(struct state *state, struct log *log);

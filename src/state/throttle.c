@@ -15,41 +15,46 @@ struct throttle_limits throttle_limits_of(const struct config *config)
     };
 }
 
-/* What is done with a guess in one transaction. */
+/* What is done with a guess in one transaction, and what has come of it. */
 struct step {
     struct throttle_guess *guess;
     int64_t now_ms;
-    struct throttle_guess result; /* taken over when the transaction is */
     enum throttle_verdict verdict;
-    bool is_ahead; /* the count comes from the future, of a clock that was set back since */
+    long wait;
+    bool has_failures;
+    bool is_other_half;
+    bool finds_other_half; /* which is to be noted */
+    bool is_ahead;         /* the count comes from the future, of a clock that was set back since */
     struct throttle_counts counts;
+    long of_pair; /* failures */
+    long of_source;
 };
 
 static void enter(struct step *step, struct transaction *transaction)
 {
     transaction->window = (struct throttle_window){step->now_ms, step->guess->limits.window_ms};
-    step->result = *step->guess;
     step->verdict = THROTTLE_ADMITTED;
+    step->wait = 0;
+    step->has_failures = step->guess->has_failures;
+    step->is_other_half = step->guess->is_other_half;
 }
 
-static void load(struct step *step, struct transaction *transaction)
+/* Taken over when the transaction is. */
+static enum throttle_verdict take(const struct step *step, bool done)
 {
-    enter(step, transaction);
-    throttle_counts_load(&step->counts, transaction, &step->guess->pair, &step->guess->limits.room);
-}
-
-static enum throttle_verdict take(struct step *step, bool done)
-{
+    struct throttle_guess *guess = step->guess;
     if (!done)
         return THROTTLE_NO_MEMORY;
-    *step->guess = step->result;
+    guess->wait = step->wait;
+    guess->has_failures = step->has_failures;
+    guess->is_other_half = step->is_other_half;
     return step->verdict;
 }
 
-static void refuse(struct step *step, enum throttle_verdict verdict, long wait)
+static void decide(struct step *step, enum throttle_verdict verdict, long wait)
 {
     step->verdict = verdict;
-    step->result.wait = wait;
+    step->wait = wait;
 }
 
 /* --- Looking --- */
@@ -63,17 +68,17 @@ static void look(struct transaction *transaction, void *context)
         return;
     step->is_ahead = record.since_ms > step->now_ms;
     throttle_record_age(&record, &transaction->window);
-    step->result.has_failures = record.failures > 0;
+    step->has_failures = record.failures > 0;
     if (throttle_record_is_full(&record, step->guess->limits.failures))
-        refuse(step, THROTTLE_PAIR_REFUSED,
-               throttle_record_wait(&record, step->guess->limits.failures, &transaction->window));
+        decide(step, THROTTLE_PAIR_REFUSED, throttle_record_wait(&record, &transaction->window));
 }
 
 /* Writes the age that a count has now, so that it will end. */
 static void touch(struct transaction *transaction, void *context)
 {
     struct step *step = context;
-    load(step, transaction);
+    enter(step, transaction);
+    throttle_counts_load(&step->counts, transaction, &step->guess->pair, &step->guess->limits.room);
     throttle_counts_save(&step->counts, transaction);
 }
 
@@ -88,38 +93,35 @@ enum throttle_verdict throttle_look(struct throttle_guess *guess, int64_t now_ms
     return verdict;
 }
 
-/* --- Counting --- */
+/* --- Judging by what has failed --- */
 
 /* Sets the verdict. */
-static bool is_refused(struct step *step, const struct throttle_window *window)
+static void judge(struct step *step, const struct throttle_window *window)
 {
     const struct throttle_limits *limits = &step->guess->limits;
-    const struct throttle_counts *counts = &step->counts;
-    const long of_pair = counts->of_pair != NULL
-                             ? throttle_record_wait(&counts->of_pair->record, limits->failures, window)
-                             : 0;
-    const long of_source = throttle_record_wait(&counts->of_source->record, limits->source_failures, window);
-    if (of_pair > 0)
-        refuse(step, THROTTLE_PAIR_REFUSED, of_pair);
-    else if (of_source > 0)
-        refuse(step, THROTTLE_SOURCE_REFUSED, of_source);
-    return step->verdict != THROTTLE_ADMITTED;
+    const struct throttle_record *source = &step->counts.of_source->record;
+    const struct throttle_record *pair = step->counts.of_pair != NULL ? &step->counts.of_pair->record : NULL;
+    step->of_source = source->failures;
+    step->of_pair = pair != NULL ? pair->failures : 0;
+    if (pair != NULL && throttle_record_is_full(pair, limits->failures))
+        decide(step, THROTTLE_PAIR_REFUSED, throttle_record_wait(pair, window));
+    else if (throttle_record_is_full(source, limits->source_failures))
+        decide(step, THROTTLE_SOURCE_REFUSED, throttle_record_wait(source, window));
 }
 
-static bool is_full(const struct step *step)
+/* Of the client_ids that are counted together none speaks for the others. */
+static bool is_counted_alone(const struct step *step)
 {
-    const struct throttle_limits *limits = &step->guess->limits;
-    const struct throttle_counts *counts = &step->counts;
-    return throttle_record_is_full(&counts->of_source->record, limits->source_failures) ||
-           (counts->of_pair != NULL && throttle_record_is_full(&counts->of_pair->record, limits->failures));
+    return step->counts.of_pair != NULL && throttle_key_level(&step->counts.of_pair->key) != THROTTLE_OTHERS;
 }
 
 /* The same secret twice, in the two ways there are, is one failure: a client that tries both has learned
  * nothing by the second. The third time is another one. */
-static bool take_other_half(struct step *step)
+static bool is_other_half(const struct step *step)
 {
     const struct throttle_secret *secret = &step->guess->secret;
-    struct throttle_record *record = step->counts.of_pair != NULL ? &step->counts.of_pair->record : NULL;
+    const struct throttle_record *record =
+        step->counts.of_pair != NULL ? &step->counts.of_pair->record : NULL;
     if (record == NULL || record->way == THROTTLE_NO_WAY || record->way == step->guess->way)
         return false;
     for (size_t i = 0; i < 2; i++) {
@@ -127,40 +129,65 @@ static bool take_other_half(struct step *step)
             secret->digests[i] != record->failed.digests[1])
             return false;
     }
-    record->way = THROTTLE_NO_WAY;
-    step->result.is_other_half = true;
     return true;
 }
 
-/* Several processes verify the same credential when many requests come at once. */
-static bool is_being_tried(const struct step *step)
+static void see(struct transaction *transaction, void *context)
 {
-    const struct throttle_record *record =
-        step->counts.of_pair != NULL ? &step->counts.of_pair->record : NULL;
-    return record != NULL && record->running > 0 &&
-           record->trying.digests[0] == step->guess->secret.digests[0] &&
-           record->trying.digests[1] == step->guess->secret.digests[1];
+    struct step *step = context;
+    enter(step, transaction);
+    throttle_counts_find(&step->counts, transaction, &step->guess->pair, &step->guess->limits.room);
+    judge(step, &transaction->window);
+    step->has_failures = is_counted_alone(step) && step->of_pair > 0;
+    step->finds_other_half = is_other_half(step);
 }
 
-static void start(struct step *step, const struct throttle_window *window)
+/* Only reads, and where nothing has failed not even that. */
+static enum throttle_verdict see_failures(struct step *step)
 {
-    throttle_record_start(&step->counts.of_source->record, window);
-    if (step->counts.of_pair != NULL) {
-        throttle_record_start(&step->counts.of_pair->record, window);
-        step->counts.of_pair->record.trying = step->guess->secret;
-    }
-    step->result.is_counted = true;
+    struct throttle_guess *guess = step->guess;
+    if (state_is_empty(guess->state, guess->log))
+        return THROTTLE_ADMITTED;
+    return take(step, state_read(guess->state, guess->log, see, step));
 }
 
-static void begin(struct transaction *transaction, void *context)
+/* --- Beginning --- */
+
+static void load(struct step *step, struct transaction *transaction)
+{
+    enter(step, transaction);
+    throttle_counts_load(&step->counts, transaction, &step->guess->pair, &step->guess->limits.room);
+    judge(step, &transaction->window);
+}
+
+static void take_other_half(struct step *step)
+{
+    step->is_other_half = step->verdict == THROTTLE_ADMITTED && is_other_half(step);
+    if (step->is_other_half)
+        step->counts.of_pair->record.way = THROTTLE_NO_WAY;
+}
+
+static void begin_other_half(struct transaction *transaction, void *context)
 {
     struct step *step = context;
     load(step, transaction);
-    const bool is_free = !is_full(step) && (take_other_half(step) || is_being_tried(step));
-    if (!is_free && !is_refused(step, &transaction->window))
-        start(step, &transaction->window);
-    step->result.is_begun = step->verdict == THROTTLE_ADMITTED;
+    take_other_half(step);
     throttle_counts_save(&step->counts, transaction);
+}
+
+/* What the process has under way counts like failures. The same credential is admitted beside itself. */
+static enum throttle_verdict start(const struct step *step)
+{
+    struct throttle_guess *guess = step->guess;
+    const long room_of_pair = guess->limits.failures - step->of_pair;
+    const long room_of_source = guess->limits.source_failures - step->of_source;
+    guess->run = (struct throttle_run){.pair = &guess->pair, .secret = guess->secret};
+    const struct throttle_under_way before =
+        throttle_running_add(state_running(guess->state), &guess->run, room_of_pair, room_of_source);
+    if (before.has_same || guess->run.place != NULL)
+        return THROTTLE_ADMITTED;
+    guess->wait = 1;
+    return before.of_pair >= room_of_pair ? THROTTLE_PAIR_REFUSED : THROTTLE_SOURCE_REFUSED;
 }
 
 enum throttle_verdict throttle_begin(struct throttle_guess *guess, int64_t now_ms)
@@ -168,16 +195,29 @@ enum throttle_verdict throttle_begin(struct throttle_guess *guess, int64_t now_m
     struct step step = {.guess = guess, .now_ms = now_ms};
     if (guess->is_begun)
         return THROTTLE_ADMITTED;
-    return take(&step, state_update(guess->state, guess->log, begin, &step));
+    enum throttle_verdict verdict = see_failures(&step);
+    if (verdict == THROTTLE_ADMITTED && step.finds_other_half)
+        verdict = take(&step, state_update(guess->state, guess->log, begin_other_half, &step));
+    if (verdict == THROTTLE_ADMITTED && !guess->is_other_half)
+        verdict = start(&step);
+    guess->is_begun = verdict == THROTTLE_ADMITTED;
+    return verdict;
 }
 
-static void take_back(struct step *step)
+/* --- Ending --- */
+
+/* One that is not under way itself takes no place from those that are. */
+static void judge_beside_others(struct step *step)
 {
-    if (!step->guess->is_counted)
+    struct throttle_guess *guess = step->guess;
+    if (guess->run.place != NULL || step->verdict != THROTTLE_ADMITTED)
         return;
-    throttle_record_take_back(&step->counts.of_source->record);
-    if (step->counts.of_pair != NULL)
-        throttle_record_take_back(&step->counts.of_pair->record);
+    const struct throttle_under_way others =
+        throttle_running_count(state_running(guess->state), &guess->pair, &guess->secret);
+    if (step->of_pair + others.of_pair >= guess->limits.failures)
+        decide(step, THROTTLE_PAIR_REFUSED, 1);
+    else if (step->of_source + others.of_source >= guess->limits.source_failures)
+        decide(step, THROTTLE_SOURCE_REFUSED, 1);
 }
 
 static void fail(struct step *step, const struct throttle_window *window)
@@ -196,57 +236,65 @@ static void end_in_mismatch(struct transaction *transaction, void *context)
 {
     struct step *step = context;
     load(step, transaction);
-    take_back(step);
-    const bool is_counted = step->guess->is_counted;
-    const bool is_free = !is_counted && !is_full(step) && take_other_half(step);
-    if (!is_free && (is_counted || !is_refused(step, &transaction->window)))
-        fail(step, &transaction->window);
+    if (step->guess->run.place == NULL)
+        take_other_half(step);
+    if (!step->is_other_half) {
+        judge_beside_others(step);
+        if (step->verdict == THROTTLE_ADMITTED)
+            fail(step, &transaction->window);
+    }
     throttle_counts_save(&step->counts, transaction);
 }
 
-/* Of the client_ids that are counted together none speaks for the others. */
+/* What was proven before is not refused because of its source. */
 static void end_in_match(struct transaction *transaction, void *context)
 {
     struct step *step = context;
     load(step, transaction);
-    take_back(step);
-    if (step->counts.of_pair != NULL && throttle_key_level(&step->counts.of_pair->key) != THROTTLE_OTHERS)
+    if (!step->guess->is_begun)
+        decide(step, THROTTLE_ADMITTED, 0);
+    if (step->verdict == THROTTLE_ADMITTED && is_counted_alone(step))
         throttle_record_clear(&step->counts.of_pair->record);
     throttle_counts_save(&step->counts, transaction);
 }
 
-static void end_in_nothing(struct transaction *transaction, void *context)
+static enum throttle_verdict note_match(struct step *step)
 {
-    struct step *step = context;
-    load(step, transaction);
-    take_back(step);
-    throttle_counts_save(&step->counts, transaction);
+    struct throttle_guess *guess = step->guess;
+    if (!guess->has_failures)
+        return THROTTLE_ADMITTED;
+    const bool done = state_update(guess->state, guess->log, end_in_match, step);
+    /* That it could not be noted is no reason to refuse it. */
+    return done ? take(step, done) : THROTTLE_ADMITTED;
 }
 
-/* Whether something is to be written. */
-static bool matters(const struct throttle_guess *guess, enum throttle_outcome outcome)
+static enum throttle_verdict note_mismatch(struct step *step)
 {
-    switch (outcome) {
-    case THROTTLE_MATCH:
-        return guess->is_counted || guess->has_failures;
-    case THROTTLE_MISMATCH:
-        return !guess->is_other_half;
-    case THROTTLE_NOT_VERIFIED:
-        return guess->is_counted;
+    struct throttle_guess *guess = step->guess;
+    if (guess->is_other_half)
+        return THROTTLE_ADMITTED;
+    return take(step, state_update(guess->state, guess->log, end_in_mismatch, step));
+}
+
+/* Other processes may have reached the limit meanwhile. Both outcomes are refused alike then, and in the same
+ * time: it must not tell which it was. */
+static enum throttle_verdict note(struct step *step, enum throttle_outcome outcome)
+{
+    if (outcome == THROTTLE_NOT_VERIFIED)
+        return THROTTLE_ADMITTED;
+    if (step->guess->is_begun) {
+        const enum throttle_verdict verdict = see_failures(step);
+        if (verdict != THROTTLE_ADMITTED)
+            return verdict;
     }
-    return false;
+    return outcome == THROTTLE_MATCH ? note_match(step) : note_mismatch(step);
 }
 
 enum throttle_verdict throttle_end(struct throttle_guess *guess, enum throttle_outcome outcome,
                                    int64_t now_ms)
 {
-    static state_work *const ends[] = {
-        [THROTTLE_MATCH] = end_in_match,
-        [THROTTLE_MISMATCH] = end_in_mismatch,
-        [THROTTLE_NOT_VERIFIED] = end_in_nothing,
-    };
     struct step step = {.guess = guess, .now_ms = now_ms};
-    if (!matters(guess, outcome))
-        return THROTTLE_ADMITTED;
-    return take(&step, state_update(guess->state, guess->log, ends[outcome], &step));
+    const enum throttle_verdict verdict = note(&step, outcome);
+    throttle_running_remove(state_running(guess->state), &guess->run);
+    return verdict;
 }

@@ -1,12 +1,15 @@
 /* Guesses at secrets, counted by the client_id and the source that they come from, and by the source alone,
  * in the state that all processes share: too many wrong ones, and there is none for a while. A guess counts
- * from the moment its verification starts. */
+ * from the moment its verification starts: in its own process at once, and among all when it ends, where one
+ * that finds the limit reached by others is refused, be it right or wrong. So the right ones, unless
+ * something has failed before, write nothing. */
 #ifndef STATE_THROTTLE_H
 #define STATE_THROTTLE_H
 
 #include "base/config.h"
 #include "state/state.h"
 #include "state/throttle_room.h"
+#include "state/throttle_running.h"
 
 struct throttle_limits {
     long failures;        /* of one source on one client_id */
@@ -26,11 +29,12 @@ struct throttle_guess {
     enum throttle_way way;
     struct throttle_secret secret; /* to be set before throttle_begin() and throttle_end() */
 
-    long wait;          /* of a refusal: seconds */
-    bool has_failures;  /* the pair has some */
-    bool is_begun;      /* throttle_begin() has admitted it */
-    bool is_counted;    /* among the verifications that are under way */
-    bool is_other_half; /* of a failure that was counted when it came the other way */
+    long wait;               /* of a refusal: seconds */
+    bool has_failures;       /* the pair has some */
+    bool is_begun;           /* throttle_begin() has admitted it */
+    bool is_other_half;      /* of a failure that was counted when it came the other way */
+    struct throttle_run run; /* while its verification is under way; until throttle_end() the guess stays
+                                where it is */
 };
 
 enum throttle_verdict {
@@ -48,12 +52,13 @@ enum throttle_outcome { THROTTLE_MATCH, THROTTLE_MISMATCH, THROTTLE_NOT_VERIFIED
 enum throttle_verdict throttle_look(struct throttle_guess *guess, int64_t now_ms);
 
 /* Before something is verified; whoever finds the credential proven never calls it. The same credential that
- * is being verified already, elsewhere, is admitted and counted when it has failed. May be called again. */
+ * is being verified already is admitted and counted when it has failed. May be called again; whoever has
+ * called it calls throttle_end(). */
 enum throttle_verdict throttle_begin(struct throttle_guess *guess, int64_t now_ms);
 
-/* Once, in the end, also where nothing was verified because the result was remembered. A mismatch that finds
- * the limit reached by others is refused, and then does not count. THROTTLE_NO_MEMORY: nothing was counted.
- */
+/* Once, in the end, also where nothing was verified because the result was remembered. What finds the limit
+ * reached by others is refused, and then does not count; but a match that was remembered is not.
+ * THROTTLE_NO_MEMORY: nothing was counted. */
 enum throttle_verdict throttle_end(struct throttle_guess *guess, enum throttle_outcome outcome,
                                    int64_t now_ms);
 

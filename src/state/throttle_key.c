@@ -71,6 +71,16 @@ struct throttle_key throttle_key_above(const struct throttle_key *key, enum thro
     return throttle_key_of(level, &address, (struct text){NULL, 0});
 }
 
+bool throttle_key_equal(const struct throttle_key *one, const struct throttle_key *other)
+{
+    return one->size == other->size && memcmp(one->bytes, other->bytes, one->size) == 0;
+}
+
+bool throttle_key_is_of_source(const struct throttle_key *one, const struct throttle_key *other)
+{
+    return memcmp(one->bytes, other->bytes, LEVEL_AT) == 0;
+}
+
 enum throttle_level throttle_key_level(const struct throttle_key *key)
 {
     return (enum throttle_level)key->bytes[LEVEL_AT];

@@ -34,6 +34,11 @@ bool throttle_key_read(const void *bytes, size_t size, struct throttle_key *key)
 /* The key of another level, above it, of the same source. */
 struct throttle_key throttle_key_above(const struct throttle_key *key, enum throttle_level level);
 
+bool throttle_key_equal(const struct throttle_key *one, const struct throttle_key *other);
+
+/* Whether both are of one source; neither is of THROTTLE_NEARBY. */
+bool throttle_key_is_of_source(const struct throttle_key *one, const struct throttle_key *other);
+
 enum throttle_level throttle_key_level(const struct throttle_key *key);
 
 /* What it counts for. An unknown source is told by throttle_key_is_unknown(). */

@@ -99,7 +99,7 @@ static bool is_meant(const struct clearing *clearing, const struct throttle_key 
     if (throttle_key_level(key) < THROTTLE_PAIR)
         return false;
     const struct throttle_key meant = throttle_key_of(THROTTLE_PAIR, &network.address, clearing->client_id);
-    return meant.size == key->size && memcmp(meant.bytes, key->bytes, key->size) == 0;
+    return throttle_key_equal(&meant, key);
 }
 
 static void clear(struct transaction *transaction, void *context)

@@ -61,7 +61,7 @@ static struct entry *find(struct throttle_memory *memory, const struct throttle_
 {
     struct entry *set = set_of(memory, key);
     for (size_t i = 0; i < WAYS; i++) {
-        if (set[i].key.size == key->size && memcmp(set[i].key.bytes, key->bytes, key->size) == 0)
+        if (throttle_key_equal(&set[i].key, key))
             return &set[i];
     }
     return NULL;

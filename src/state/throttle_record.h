@@ -18,13 +18,10 @@ struct throttle_secret {
 /* All zero: nothing is counted. It is kept on disk as it stands. */
 struct throttle_record {
     int64_t since_ms;              /* of the first failure, or of the one that reached the limit */
-    int64_t running_since_ms;      /* when `running` was last 0 */
     uint32_t failures;             /* within the window */
-    uint32_t running;              /* verifications that have started and have not ended */
     uint32_t members;              /* counts below this one, which keep it from being removed */
-    uint32_t way;                  /* enum throttle_way of the last failure that was counted */
+    uint64_t way;                  /* enum throttle_way of the last failure that was counted */
     struct throttle_secret failed; /* its secret */
-    struct throttle_secret trying; /* of the last verification that has started */
 };
 
 struct throttle_window {
@@ -32,23 +29,19 @@ struct throttle_window {
     int64_t length_ms;
 };
 
-/* Takes off what has passed: failures whose window is over, verifications that never ended because their
- * process was killed. Where the clock was set back, what seems to come from the future begins now. */
+/* Takes off what has passed: failures whose window is over. Where the clock was set back, what seems to come
+ * from the future begins now. */
 void throttle_record_age(struct throttle_record *record, const struct throttle_window *window);
 
-/* Of an aged record: whether its failures alone speak against another guess. */
+/* Of an aged record: whether its failures speak against another guess. */
 bool throttle_record_is_full(const struct throttle_record *record, long limit);
 
-/* Of an aged record: seconds to wait before another guess; 0: none. 1 where only verifications that are not
- * over speak against it. */
-long throttle_record_wait(const struct throttle_record *record, long limit,
-                          const struct throttle_window *window);
+/* Of one that is full: seconds to wait before another guess. */
+long throttle_record_wait(const struct throttle_record *record, const struct throttle_window *window);
 
-void throttle_record_start(struct throttle_record *record, const struct throttle_window *window);
-void throttle_record_take_back(struct throttle_record *record);
 void throttle_record_fail(struct throttle_record *record, long limit, const struct throttle_window *window);
 
-/* Nothing has failed. Verifications that are not over stay. */
+/* Nothing has failed. */
 void throttle_record_clear(struct throttle_record *record);
 
 /* Whether it says nothing and may be removed. */

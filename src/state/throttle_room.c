@@ -31,6 +31,8 @@ static void change_members(struct throttle_count *parent, bool more)
 }
 
 /* How many of {nearby, source} are above a level. */
+enum { DEEPEST = 2 };
+
 static size_t depth_of(enum throttle_level level)
 {
     switch (level) {
@@ -39,7 +41,7 @@ static size_t depth_of(enum throttle_level level)
     case THROTTLE_SOURCE:
         return 1;
     default:
-        return 2;
+        return DEEPEST;
     }
 }
 
@@ -50,8 +52,10 @@ static void save(struct throttle_count *count, struct transaction *transaction,
     const bool wanted = !throttle_record_is_empty(&count->record);
     const bool changed = memcmp(&count->record, &count->stored, sizeof count->record) != 0;
     const size_t depth = depth_of(throttle_key_level(&count->key));
-    for (size_t i = 0; i < depth && wanted != count->is_stored; i++)
-        change_members(above[i], wanted);
+    for (size_t i = 0; i < DEEPEST && wanted != count->is_stored; i++) {
+        if (i < depth)
+            change_members(above[i], wanted);
+    }
     if (!wanted && count->is_stored)
         transaction_remove(transaction, &count->key);
     else if (wanted && changed)
@@ -70,7 +74,6 @@ void throttle_room_remove(struct transaction *transaction, const struct throttle
     load_at(&nearby, transaction, key, THROTTLE_NEARBY);
     load_at(&source, transaction, key, THROTTLE_SOURCE);
     throttle_record_clear(&count.record);
-    count.record.running = 0;
     save(&count, transaction, above);
     for (size_t depth = depth_of(throttle_key_level(key)); depth > 0; depth--)
         save(above[depth - 1], transaction, above);
@@ -137,10 +140,9 @@ static void make_room(struct transaction *transaction, const struct throttle_roo
     }
 }
 
-void throttle_counts_load(struct throttle_counts *counts, struct transaction *transaction,
+void throttle_counts_find(struct throttle_counts *counts, struct transaction *transaction,
                           const struct throttle_key *pair, const struct throttle_room *room)
 {
-    make_room(transaction, room);
     load_at(&counts->nearby, transaction, pair, THROTTLE_NEARBY);
     load_at(&counts->source, transaction, pair, THROTTLE_SOURCE);
     load(&counts->pair, transaction, pair);
@@ -151,6 +153,13 @@ void throttle_counts_load(struct throttle_counts *counts, struct transaction *tr
         load_at(&counts->pair, transaction, pair, THROTTLE_OTHERS);
     counts->of_source = has_source ? &counts->source : &counts->nearby;
     counts->of_pair = has_source ? &counts->pair : NULL;
+}
+
+void throttle_counts_load(struct throttle_counts *counts, struct transaction *transaction,
+                          const struct throttle_key *pair, const struct throttle_room *room)
+{
+    make_room(transaction, room);
+    throttle_counts_find(counts, transaction, pair, room);
 }
 
 void throttle_counts_save(struct throttle_counts *counts, struct transaction *transaction)

@@ -27,7 +27,11 @@ struct throttle_counts {
     struct throttle_count *of_pair;   /* the pair's, or the source's others; NULL: the network is full */
 };
 
-/* Makes room, and finds the counts of a pair. */
+/* Finds the counts of a pair, or those that it would have. */
+void throttle_counts_find(struct throttle_counts *counts, struct transaction *transaction,
+                          const struct throttle_key *pair, const struct throttle_room *room);
+
+/* The same, and makes room. */
 void throttle_counts_load(struct throttle_counts *counts, struct transaction *transaction,
                           const struct throttle_key *pair, const struct throttle_room *room);
 

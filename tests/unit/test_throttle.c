@@ -64,13 +64,6 @@ static void test_clock_jumps(void **state)
     assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 70000), 1);
     assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 70001), 0);
     assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 130000), 1);
-    /* Verifications of the future were ended by whoever set the clock. */
-    struct throttle_guess guesses[3];
-    for (size_t i = 0; i < 3; i++) {
-        guesses[i] = guess_of(&desk, A, "b", i + 1);
-        assert_int_equal(throttle_begin(&guesses[i], NOW + year), THROTTLE_ADMITTED);
-    }
-    assert_int_equal(failures_admitted(&desk, A, "b", 1, NOW), 1);
     close_desk(&desk);
 }
 
@@ -160,14 +153,61 @@ static void test_under_way(void **state)
         assert_int_equal(throttle_end(&guesses[i], THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
 
-    /* Those of a process that was killed lapse. */
-    desk.limits.window_ms = 3600000;
+    /* Beside what has failed; and what was not verified leaves its place. */
+    assert_int_equal(failures_admitted(&desk, A, "b", 1, NOW), 1);
     for (size_t i = 0; i < 3; i++) {
         guesses[i] = guess_of(&desk, A, "b", i + 1);
-        assert_int_equal(throttle_begin(&guesses[i], NOW + 20000 * (int64_t)i), THROTTLE_ADMITTED);
+        assert_int_equal(throttle_begin(&guesses[i], NOW), i < 2 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
-    assert_int_equal(fail_once(&desk, A, "b", NOW + 59999), THROTTLE_PAIR_REFUSED);
-    assert_int_equal(fail_once(&desk, A, "b", NOW + 60000), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_end(&guesses[0], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_begin(&guesses[2], NOW), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_end(&guesses[1], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_end(&guesses[2], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    close_desk(&desk);
+}
+
+/* Likewise of the source. */
+static void test_source_under_way(void **state)
+{
+    (void)state;
+    enum { LIMIT = 10 };
+    struct desk desk = open_desk();
+    struct throttle_guess guesses[LIMIT + 1];
+    for (size_t i = 0; i <= LIMIT; i++) {
+        char client_id[16];
+        snprintf(client_id, sizeof client_id, "c%zu", i);
+        guesses[i] = guess_of(&desk, A, client_id, i);
+        assert_int_equal(throttle_begin(&guesses[i], NOW),
+                         i < LIMIT ? THROTTLE_ADMITTED : THROTTLE_SOURCE_REFUSED);
+    }
+    assert_int_equal(guesses[LIMIT].wait, 1);
+    assert_int_equal(throttle_end(&guesses[LIMIT], THROTTLE_MISMATCH, NOW), THROTTLE_SOURCE_REFUSED);
+    for (size_t i = 0; i < LIMIT; i++)
+        assert_int_equal(throttle_end(&guesses[i], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(failures_admitted(&desk, A, "c0", 1, NOW), 1);
+    close_desk(&desk);
+}
+
+/* A client whose secret is right costs the store nothing, whoever else has failed. */
+static void test_success_writes_nothing(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    for (int others = 0; others < 2; others++) {
+        assert_int_equal(failures_admitted(&desk, B, "a", others, NOW), others);
+        assert_int_equal(failures_admitted(&desk, A, "b", others, NOW), others);
+        char before[65536] = {0};
+        char after[65536] = {0};
+        read_text("state/throttle.mdb", before, sizeof before);
+        for (int i = 0; i < 20; i++) {
+            struct throttle_guess guess = guess_of(&desk, A, "a", 1);
+            assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+            guess = guess_of(&desk, A, "a", 1);
+            assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        }
+        read_text("state/throttle.mdb", after, sizeof after);
+        assert_memory_equal(before, after, sizeof before);
+    }
     close_desk(&desk);
 }
 
@@ -260,6 +300,73 @@ static int count_in_child(long failures, int attempts)
     return admitted;
 }
 
+static void fail_in_child(const char *client_id, int failures)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        struct desk desk = open_desk_again();
+        _exit(failures_admitted(&desk, A, client_id, failures, NOW));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == failures);
+}
+
+/* What began before others have reached the limit and ends after it is refused, and does not tell whether it
+ * was right. */
+static void test_limit_reached_meanwhile(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *by_others[4]; /* client_ids, three failures each */
+        enum throttle_verdict verdict;
+    } rows[] = {
+        {{"b"}, THROTTLE_ADMITTED},
+        {{"a"}, THROTTLE_PAIR_REFUSED},
+        {{"b", "c", "d", NULL}, THROTTLE_SOURCE_REFUSED},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        for (int right = 0; right < 2; right++) {
+            struct desk desk = open_desk();
+            desk.limits.source_failures = 9;
+            struct throttle_guess guess = guess_of(&desk, A, "a", 1);
+            assert_int_equal(throttle_look(&guess, NOW), THROTTLE_ADMITTED);
+            assert_int_equal(throttle_begin(&guess, NOW), THROTTLE_ADMITTED);
+            for (size_t j = 0; rows[i].by_others[j] != NULL; j++)
+                fail_in_child(rows[i].by_others[j], 3);
+            check_row(throttle_end(&guess, right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW) ==
+                          rows[i].verdict,
+                      "verdict", i, "");
+            check_row(guess.wait == (rows[i].verdict == THROTTLE_ADMITTED ? 0 : 60), "wait", i, "");
+            close_desk(&desk);
+        }
+    }
+}
+
+/* What a process had under way when it was killed speaks against nobody. */
+static void test_killed_under_way(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    const pid_t child = fork();
+    if (child == 0) {
+        struct desk own = open_desk_again();
+        for (size_t i = 0; i < 3; i++) {
+            struct throttle_guess guess = guess_of(&own, A, "a", i + 1);
+            if (throttle_begin(&guess, NOW) != THROTTLE_ADMITTED)
+                _exit(1);
+            if (i == 2)
+                raise(SIGKILL);
+            throttle_end(&guess, i == 0 ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED, NOW);
+        }
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 2);
+    close_desk(&desk);
+}
+
 /* However they interleave, just as many failures as the limit says are admitted. */
 static void test_processes(void **state)
 {
@@ -335,12 +442,22 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pair),           cmocka_unit_test(test_window),
-        cmocka_unit_test(test_clock_jumps),    cmocka_unit_test(test_source),
-        cmocka_unit_test(test_success),        cmocka_unit_test(test_not_verified),
-        cmocka_unit_test(test_under_way),      cmocka_unit_test(test_same_under_way),
-        cmocka_unit_test(test_both_ways),      cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_processes),      cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_pair),
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_source),
+        cmocka_unit_test(test_success),
+        cmocka_unit_test(test_not_verified),
+        cmocka_unit_test(test_under_way),
+        cmocka_unit_test(test_source_under_way),
+        cmocka_unit_test(test_success_writes_nothing),
+        cmocka_unit_test(test_same_under_way),
+        cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_limit_reached_meanwhile),
+        cmocka_unit_test(test_killed_under_way),
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_killed),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

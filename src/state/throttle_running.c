@@ -1,0 +1,72 @@
+#include "state/throttle_running.h"
+
+void throttle_running_init(struct throttle_running *running)
+{
+    running->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    running->first = NULL;
+}
+
+static bool is_same_secret(const struct throttle_secret *one, const struct throttle_secret *other)
+{
+    return one->digests[0] == other->digests[0] && one->digests[1] == other->digests[1];
+}
+
+/* Under the mutex. There are no more of them than threads that wait for a verifier. */
+static struct throttle_under_way count(const struct throttle_running *running,
+                                       const struct throttle_key *pair, const struct throttle_secret *secret)
+{
+    struct throttle_under_way found = {.of_pair = 0};
+    for (const struct throttle_run *run = running->first; run != NULL; run = run->next) {
+        if (!throttle_key_is_of_source(run->pair, pair))
+            continue;
+        found.of_source++;
+        if (!throttle_key_equal(run->pair, pair))
+            continue;
+        found.of_pair++;
+        found.has_same |= is_same_secret(&run->secret, secret);
+    }
+    return found;
+}
+
+struct throttle_under_way throttle_running_count(struct throttle_running *running,
+                                                 const struct throttle_key *pair,
+                                                 const struct throttle_secret *secret)
+{
+    pthread_mutex_lock(&running->mutex);
+    const struct throttle_under_way found = count(running, pair, secret);
+    pthread_mutex_unlock(&running->mutex);
+    return found;
+}
+
+/* Under the mutex. */
+static void link_first(struct throttle_running *running, struct throttle_run *run)
+{
+    run->next = running->first;
+    run->place = &running->first;
+    if (run->next != NULL)
+        run->next->place = &run->next;
+    running->first = run;
+}
+
+struct throttle_under_way throttle_running_add(struct throttle_running *running, struct throttle_run *run,
+                                               long room_of_pair, long room_of_source)
+{
+    pthread_mutex_lock(&running->mutex);
+    const struct throttle_under_way found = count(running, run->pair, &run->secret);
+    if (!found.has_same && found.of_pair < room_of_pair && found.of_source < room_of_source)
+        link_first(running, run);
+    pthread_mutex_unlock(&running->mutex);
+    return found;
+}
+
+void throttle_running_remove(struct throttle_running *running, struct throttle_run *run)
+{
+    if (run->place == NULL)
+        return;
+    pthread_mutex_lock(&running->mutex);
+    *run->place = run->next;
+    if (run->next != NULL)
+        run->next->place = run->place;
+    pthread_mutex_unlock(&running->mutex);
+    run->place = NULL;
+}

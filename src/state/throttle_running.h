@@ -1,0 +1,44 @@
+/* Verifications that are under way in this process, by the client_id and the source that they are for. Those
+ * of other processes are not among them. */
+#ifndef STATE_THROTTLE_RUNNING_H
+#define STATE_THROTTLE_RUNNING_H
+
+#include <pthread.h>
+
+#include "state/throttle_key.h"
+#include "state/throttle_record.h"
+
+/* One of them, in the hands of its thread. */
+struct throttle_run {
+    const struct throttle_key *pair; /* lives as long as it is under way */
+    struct throttle_secret secret;
+    struct throttle_run *next;
+    struct throttle_run **place; /* what points to it; NULL: it is not under way */
+};
+
+struct throttle_running {
+    pthread_mutex_t mutex; /* guards the list */
+    struct throttle_run *first;
+};
+
+struct throttle_under_way {
+    long of_pair;
+    long of_source;
+    bool has_same; /* one of the pair's is of this secret */
+};
+
+void throttle_running_init(struct throttle_running *running);
+
+struct throttle_under_way throttle_running_count(struct throttle_running *running,
+                                                 const struct throttle_key *pair,
+                                                 const struct throttle_secret *secret);
+
+/* Adds a run where there is room for it, and the same is not under way already. Returns what was there
+ * before. */
+struct throttle_under_way throttle_running_add(struct throttle_running *running, struct throttle_run *run,
+                                               long room_of_pair, long room_of_source);
+
+/* Nothing happens to one that is not under way. */
+void throttle_running_remove(struct throttle_running *running, struct throttle_run *run);
+
+#endif
