@@ -7,8 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The governor looks every TICK, and sleeps when nothing was in hand for so many of them. */
-enum { TICK_NS = 1000000, QUIET_TICKS = 100, LEAST_ROOM = 2 };
+/* The governor looks every TICK while it happens that no thread waits, and a hundred times less often when
+ * that has not happened for so many of them. */
+enum { TICK_NS = 1000000, CALM_TICKS = 16, CALM_TICK_NS = 100 * TICK_NS, LEAST_ROOM = 2 };
 static const double held_up_ms = 1.0;
 
 struct crew {
@@ -17,7 +18,7 @@ struct crew {
     atomic_long room;    /* threads that may be awake */
     atomic_long engaged; /* threads that are */
     atomic_long waiting; /* of those, the ones that wait for an event */
-    atomic_bool asleep;  /* the governor */
+    atomic_bool asleep;  /* the governor, until no thread waits or a CALM_TICK is over */
     pthread_t governor;
     pthread_mutex_t mutex; /* guards all below, and the changes of `engaged` */
     pthread_cond_t hiring;
@@ -75,13 +76,13 @@ bool crew_await(struct crew *crew)
 
 void crew_busy(struct crew *crew)
 {
-    const bool was_last = atomic_fetch_sub(&crew->waiting, 1) == 1;
+    if (atomic_fetch_sub(&crew->waiting, 1) != 1)
+        return;
     const bool asleep = atomic_load(&crew->asleep);
-    if (!asleep && (!was_last || atomic_load(&crew->engaged) >= atomic_load(&crew->room)))
+    if (!asleep && atomic_load(&crew->engaged) >= atomic_load(&crew->room))
         return;
     pthread_mutex_lock(&crew->mutex);
-    if (was_last)
-        hire(crew);
+    hire(crew);
     if (asleep)
         pthread_cond_signal(&crew->work);
     pthread_mutex_unlock(&crew->mutex);
@@ -97,38 +98,57 @@ static void sleep_for_a_tick(struct crew *crew)
     pthread_mutex_lock(&crew->mutex);
 }
 
-/* Under the mutex, which it gives back meanwhile. A thread that took an event before it could see that the
- * governor sleeps is seen here. */
-static void sleep_until_work(struct crew *crew)
+static int wait_for_a_calm_tick(struct crew *crew)
 {
-    atomic_store(&crew->asleep, true);
-    if (atomic_load(&crew->waiting) >= atomic_load(&crew->engaged))
-        pthread_cond_wait(&crew->work, &crew->mutex);
-    atomic_store(&crew->asleep, false);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += CALM_TICK_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return pthread_cond_clockwait(&crew->work, &crew->mutex, CLOCK_MONOTONIC, &until);
 }
 
-/* Under the mutex. Returns whether nothing is in hand. */
-static bool look_after(struct crew *crew)
+/* Under the mutex, which it gives back meanwhile. The last thread to wait that took an event before it could
+ * see that the governor sleeps is seen here. Returns whether none waits, for a moment at least: another one
+ * may be about to. */
+static bool sleep_while_calm(struct crew *crew, bool is_idle)
 {
-    atomic_store(&crew->room, crew->cpus + crew->calls.count_held_up(crew->calls.context, held_up_ms));
-    const long waiting = atomic_load(&crew->waiting);
-    if (waiting == 0)
-        hire(crew);
-    return waiting >= atomic_load(&crew->engaged);
+    int error = 0;
+    atomic_store(&crew->asleep, true);
+    if (atomic_load(&crew->waiting) > 0 && is_idle)
+        error = pthread_cond_wait(&crew->work, &crew->mutex);
+    else if (atomic_load(&crew->waiting) > 0)
+        error = wait_for_a_calm_tick(crew);
+    atomic_store(&crew->asleep, false);
+    return error == 0 && !crew->ended;
+}
+
+/* Under the mutex. It grows at once, and shrinks by one a look: a request that has just begun is held up in a
+ * moment, and a thread that is parked meanwhile would be woken for it. Returns whether nobody is held up. */
+static bool look_for_room(struct crew *crew)
+{
+    const long held_up = crew->calls.count_held_up(crew->calls.context, held_up_ms);
+    const long room = atomic_load(&crew->room);
+    const long now = crew->cpus + held_up;
+    atomic_store(&crew->room, now < room ? room - 1 : now);
+    return held_up == 0 && room == crew->cpus;
 }
 
 static void *govern(void *context)
 {
     struct crew *crew = context;
-    int quiet = 0;
+    int calm = 0;
+    bool is_idle = false; /* nothing is in hand, and room is as it is at rest */
     pthread_mutex_lock(&crew->mutex);
     while (!crew->ended) {
-        if (quiet < QUIET_TICKS) {
+        if (calm < CALM_TICKS || sleep_while_calm(crew, is_idle))
             sleep_for_a_tick(crew);
-        } else {
-            sleep_until_work(crew);
-        }
-        quiet = look_after(crew) ? quiet + 1 : 0;
+        const bool is_at_rest = look_for_room(crew);
+        const long waiting = atomic_load(&crew->waiting);
+        if (waiting == 0)
+            hire(crew);
+        is_idle = is_at_rest && waiting >= atomic_load(&crew->engaged);
+        calm = waiting == 0 ? 0 : calm < CALM_TICKS ? calm + 1 : calm;
     }
     pthread_mutex_unlock(&crew->mutex);
     return NULL;

@@ -1,0 +1,208 @@
+/* Who is awake: threads that take events from a semaphore, as those of the gateway do from their epoll set.
+ */
+#include "gateway/crew.h"
+
+#include "fixture.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { MOST = 40, PATIENCE_MS = 60000 };
+
+struct yard;
+
+struct hand {
+    struct yard *yard;
+    pthread_t thread;
+    _Atomic double began_ms; /* 0: nothing in hand */
+};
+
+struct yard {
+    struct crew *crew;
+    sem_t events;
+    sem_t released; /* ends an event in hand, where these are long */
+    atomic_bool long_events;
+    atomic_bool ended;
+    atomic_int waiting;
+    atomic_int in_hand;
+    atomic_int done;
+    atomic_int count; /* of threads; changed under the crew's mutex */
+    struct hand hands[MOST];
+};
+
+static void handle(struct hand *hand)
+{
+    struct yard *yard = hand->yard;
+    hand->began_ms = clock_monotonic_ms();
+    yard->in_hand++;
+    if (yard->long_events)
+        sem_wait(&yard->released);
+    yard->in_hand--;
+    hand->began_ms = 0;
+    yard->done++;
+}
+
+static void *work(void *context)
+{
+    struct hand *hand = context;
+    struct yard *yard = hand->yard;
+    while (crew_await(yard->crew)) {
+        yard->waiting++;
+        sem_wait(&yard->events);
+        yard->waiting--;
+        if (yard->ended)
+            break;
+        crew_busy(yard->crew);
+        handle(hand);
+    }
+    return NULL;
+}
+
+static bool start(void *context)
+{
+    struct yard *yard = context;
+    if (yard->count == MOST)
+        return false;
+    struct hand *hand = &yard->hands[yard->count];
+    hand->yard = yard;
+    assert_int_equal(pthread_create(&hand->thread, NULL, work, hand), 0);
+    yard->count++;
+    return true;
+}
+
+static long count_held_up(void *context, double ms)
+{
+    struct yard *yard = context;
+    const double since_ms = clock_monotonic_ms() - ms;
+    long held_up = 0;
+    for (int i = 0; i < yard->count; i++) {
+        const double began_ms = yard->hands[i].began_ms;
+        held_up += began_ms > 0 && began_ms < since_ms ? 1 : 0;
+    }
+    return held_up;
+}
+
+static void open_yard(struct yard *yard)
+{
+    *yard = (struct yard){.long_events = false};
+    const struct crew_calls calls = {.start = start, .count_held_up = count_held_up, .context = yard};
+    sem_init(&yard->events, 0, 0);
+    sem_init(&yard->released, 0, 0);
+    yard->crew = crew_new(&calls);
+    assert_non_null(yard->crew);
+    assert_true(crew_begin(yard->crew));
+}
+
+/* All threads end, the parked ones and those that wait. */
+static void close_yard(struct yard *yard)
+{
+    crew_end(yard->crew);
+    yard->ended = true;
+    for (int i = 0; i < yard->count; i++)
+        sem_post(&yard->events);
+    for (int i = 0; i < yard->count; i++)
+        pthread_join(yard->hands[i].thread, NULL);
+    crew_free(yard->crew);
+    sem_destroy(&yard->events);
+    sem_destroy(&yard->released);
+}
+
+static void post(sem_t *semaphore, int times)
+{
+    for (int i = 0; i < times; i++)
+        sem_post(semaphore);
+}
+
+static void wait_for(const atomic_int *number, int value, int round)
+{
+    const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
+    while (*number != value) {
+        check_row(clock_monotonic_ms() < end_ms, "waited in vain", (size_t)round, "");
+        usleep(100);
+    }
+}
+
+static void wait_for_idleness(struct yard *yard)
+{
+    const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
+    while (crew_idle(yard->crew) != yard->count) {
+        assert_true(clock_monotonic_ms() < end_ms);
+        usleep(100);
+    }
+}
+
+/* However many are held up, somebody comes for the next event, whether they come all at once or one by one,
+ * and however long it was quiet before. */
+static void test_held_up(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 40 };
+    struct yard yard;
+    open_yard(&yard);
+    atomic_store(&yard.long_events, true);
+    for (int round = 0; round < ROUNDS; round++) {
+        const int events = 1 + round * 7 % (MOST - 1);
+        usleep((useconds_t)(round % 8 * 5000)); /* quiet */
+        for (int i = 1; i <= events; i++) {
+            sem_post(&yard.events);
+            if (round % 2 != 0)
+                wait_for(&yard.in_hand, i, round);
+        }
+        wait_for(&yard.in_hand, events, round);
+        post(&yard.released, events);
+        wait_for_idleness(&yard);
+    }
+    close_yard(&yard);
+}
+
+/* Short events: none is lost, and few threads are there for them. */
+static void test_short_events(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 2000 };
+    struct yard yard;
+    open_yard(&yard);
+    for (int round = 1; round <= ROUNDS; round++) {
+        post(&yard.events, 10);
+        wait_for(&yard.done, round * 10, round);
+    }
+    wait_for_idleness(&yard);
+    close_yard(&yard);
+}
+
+/* Those that came while others were held up do not stay. */
+static void test_parked_again(void **state)
+{
+    (void)state;
+    struct yard yard;
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    const int few = cpus > 2 ? (int)cpus : 2;
+    open_yard(&yard);
+    atomic_store(&yard.long_events, true);
+    post(&yard.events, MOST / 2);
+    wait_for(&yard.in_hand, MOST / 2, 0);
+    atomic_store(&yard.long_events, false);
+    post(&yard.released, MOST / 2);
+    wait_for_idleness(&yard);
+    const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
+    while (yard.waiting > few) {
+        assert_true(clock_monotonic_ms() < end_ms);
+        sem_post(&yard.events);
+        usleep(1000);
+    }
+    close_yard(&yard);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_held_up),
+        cmocka_unit_test(test_short_events),
+        cmocka_unit_test(test_parked_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
