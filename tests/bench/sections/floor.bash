@@ -4,14 +4,20 @@
 METHODS=(bcrypt-10 yescrypt sha512crypt)
 FLOOR_ACCOUNTS=256
 
+# The loop comes before and after, as a machine is not equally fast from one moment to the next.
 floor_round() {
     local method body
     for method in "${METHODS[@]}"; do
         body="$GRANT&client_id=$method-############&client_secret=secret"
-        sample "$method.floor" "$(field rate "$("$BIN/crypt_loop" "${HASHES[$method]}" secret "$BENCH_SECONDS" "$CPUS")")"
+        sample_loop "$method"
         use floor
         measure "$method" "$BIN/fcgi_load" -m $FLOOR_ACCOUNTS "$SOCKET" "$BENCH_SECONDS" $((CPUS * 4)) "$body"
+        sample_loop "$method"
     done
+}
+
+sample_loop() {
+    sample "$1.floor" "$(field rate "$("$BIN/crypt_loop" "${HASHES[$1]}" secret "$BENCH_SECONDS" "$CPUS")")"
 }
 
 # Remembered: every account is asked for once, and then it is measured.
