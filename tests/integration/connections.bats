@@ -70,11 +70,12 @@ descriptors_are() {
 }
 
 @test "requests that arrive byte by byte are dropped after request_timeout, and the log says so" {
-    local before
+    local before answers
     configure request_timeout 3
     start_listening
     before=$(descriptors)
-    [[ $(client drip 20) == '20×closed ' ]]
+    answers=$(client drip 20)
+    [[ $answers == '20×closed ' ]] || fail "$answers"
     wait_until 'the descriptors to be closed' descriptors_are "$before"
     [[ $(sed -n 's/.* warn dropped: \([0-9]*\) connections, .* request_timeout, 3 s$/\1/p' "$DIR/log/token.log" |
         awk '{ n += $1 } END { print n }') == 20 ]]

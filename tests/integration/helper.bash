@@ -1,7 +1,8 @@
 # What the integration tests share: a folder of their own with accounts and keys, free ports, servers started and
 # ended by their own pid, and waiting for events instead of sleeping.
 #
-# FCGI and TOKENCTL name the programs under test, so that the suite runs against any build.
+# FCGI and TOKENCTL name the programs under test, so that the suite runs against any build. UNDER, if there is one, is
+# valgrind with its options, and the programs run under it: UNDER='valgrind -q'.
 
 REPOSITORY=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 export REPOSITORY
@@ -9,6 +10,7 @@ export FCGI=${FCGI:-$REPOSITORY/cgi-bin/token.fcgi} TOKENCTL=${TOKENCTL:-$REPOSI
 export PATH=$PATH:/usr/sbin:/sbin
 # The longest wait for anything: a busy machine and a sanitizer build must get there, a hang must not last.
 PATIENCE=60
+[[ -z ${UNDER:-} ]] || PATIENCE=360
 
 fail() {
     printf '%s\n' "$*" >&2
@@ -32,19 +34,34 @@ own() {
     [[ $EUID -ne 0 ]] || chown -R www-data:www-data "$@"
 }
 
-# Makes DIR with a copy of the program (a web server's user may not reach the repository) and a token.conf. What root
-# starts becomes www-data.
+# install_program FILE NAME: a copy in DIR, as a web server's user may not reach the repository. Under valgrind it is a
+# script that becomes valgrind. What that finds goes to a file in DIR/reports, whoever runs it and however it ends.
+install_program() {
+    local program=$DIR/$2
+    if [[ -n ${UNDER:-} ]]; then
+        program=$DIR/originals/$2
+        printf '%s\n' '#!/bin/sh' "exec $UNDER --log-file='$DIR/reports/%p' '$program' \"\$@\"" >"$DIR/$2"
+        chmod 0755 "$DIR/$2"
+    fi
+    cp "$1" "$program"
+}
+
+# Makes DIR with the programs and a token.conf. What root starts becomes www-data.
 make_folder() {
     DIR=$(mktemp -d "${TMPDIR:-/tmp}/token-test.XXXXXX")
     export DIR CONF=$DIR/etc/token.conf
     chmod 0755 "$DIR"
-    mkdir "$DIR/log" "$DIR/run" "$DIR/pids" "$DIR/ports" "$DIR/secrets" "$DIR/replies"
+    mkdir "$DIR/log" "$DIR/run" "$DIR/pids" "$DIR/ports" "$DIR/secrets" "$DIR/replies" "$DIR/originals" "$DIR/reports"
     chmod 0700 "$DIR/run"
-    cp "$FCGI" "$DIR/token.fcgi"
+    chmod 1777 "$DIR/reports"
+    install_program "$FCGI" token.fcgi
+    install_program "$TOKENCTL" tokenctl
     mkdir "$DIR/etc"
     tokenctl init --issuer https://api.example.com/apiops/auth
     configure log "$DIR/log/token.log"
     [[ $EUID -ne 0 ]] || configure user www-data
+    # Valgrind writes and executes memory itself.
+    [[ -z ${UNDER:-} ]] || configure sandbox no
     # All that the tests get wrong comes from one address.
     configure throttle_failures 1000000
     configure throttle_source_failures 1000000
@@ -52,7 +69,7 @@ make_folder() {
 }
 
 tokenctl() {
-    "$TOKENCTL" -c "$CONF" "$@"
+    "$DIR/tokenctl" -c "$CONF" "$@"
 }
 
 # configure KEY VALUE: sets a key of token.conf, in one step, as a process may be reading it.
@@ -110,12 +127,17 @@ descendants() {
         }'
 }
 
+# Valgrind's processes have a name of their own.
+is_program() {
+    [[ $(cat "/proc/$1/comm" 2>/dev/null) == @(token.fcgi|memcheck-*) ]]
+}
+
 # Pids of token.fcgi: the server NAME itself, or its descendants. One that was just started is not among them, until it
 # has threads: before it holds its signals back SIGHUP would end it.
 responders() {
     local pid
     for pid in $(descendants "$(pid_of "$1")"); do
-        [[ $(cat "/proc/$pid/comm" 2>/dev/null) != token.fcgi ]] ||
+        ! is_program "$pid" ||
             grep -qs '^Threads:[[:space:]]*1$' "/proc/$pid/status" || printf '%s\n' "$pid"
     done
 }
@@ -154,14 +176,21 @@ remove_folder() {
         left_over | awk '{ print $1 }' | xargs -r kill -KILL
         failed=1
     fi
-    sanitizers_are_content || failed=1
+    nothing_is_reported || failed=1
     release_ports
     rm -rf "$DIR"
     return $failed
 }
 
-sanitizers_are_content() {
-    ! grep -rE 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:' "$DIR/log" >&2
+# By a sanitizer, or by valgrind, whose every word is an error.
+nothing_is_reported() {
+    ! grep -rE 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:' "$DIR/log" >&2 &&
+        ! grep -r . "$DIR/reports" >&2
+}
+
+# not_under_valgrind WHY
+not_under_valgrind() {
+    [[ -z ${UNDER:-} ]] || skip "$1"
 }
 
 # For a test that failed: what the servers and the program had to say.

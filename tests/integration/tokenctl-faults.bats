@@ -30,7 +30,7 @@ type_at_prompts() {
 
 @test "a terminal is asked twice, and shows nothing of the secret" {
     : >"$DIR/screen"
-    type_at_prompts 'from the keyboard\n' 'from the keyboard\n' | in_terminal "'$TOKENCTL' -c '$CONF' add typed"
+    type_at_prompts 'from the keyboard\n' 'from the keyboard\n' | in_terminal "'$DIR/tokenctl' -c '$CONF' add typed"
     works typed from+the+keyboard
     ! grep keyboard "$DIR/screen" || fail 'the secret was shown'
     [[ $(grep -c 'for typed' "$DIR/screen") -ge 2 ]]
@@ -42,14 +42,14 @@ type_at_prompts() {
     for typed in 'one\n two\n' '\n' '\x04'; do
         : >"$DIR/screen"
         # shellcheck disable=SC2086
-        ! type_at_prompts $typed | in_terminal "'$TOKENCTL' -c '$CONF' add typed" || fail "taken: $typed"
+        ! type_at_prompts $typed | in_terminal "'$DIR/tokenctl' -c '$CONF' add typed" || fail "taken: $typed"
     done
     [[ $(<"$ACCOUNTS") == "$before" ]]
 }
 
 @test "Ctrl-C while it asks gives the terminal its echo back" {
     : >"$DIR/screen"
-    type_at_prompts '\x03' | in_terminal "bash -c 'trap : INT; \"$TOKENCTL\" -c \"$CONF\" add typed; stty -a'" || true
+    type_at_prompts '\x03' | in_terminal "bash -c 'trap : INT; \"$DIR/tokenctl\" -c \"$CONF\" add typed; stty -a'" || true
     grep -E '(^|[ ;])echo( |;|$)' "$DIR/screen"
     ! grep -E -- '-echo( |;|$)' "$DIR/screen" || fail 'no echo'
     ! grep '^typed' "$ACCOUNTS" || fail 'added'
@@ -94,7 +94,7 @@ type_at_prompts() {
     for ((round = 0; round < 60; round++)); do
         before=$(<"$ACCOUNTS")
         if ((round % 2)); then set -- unlock; else set -- lock; fi
-        "$TOKENCTL" -c "$CONF" "$1" target 2>/dev/null 3>&- &
+        "$DIR/tokenctl" -c "$CONF" "$1" target 2>/dev/null 3>&- &
         pid=$!
         # From at once to about as long as it takes.
         for ((delay = 0; delay < round * 40; delay++)); do :; done
@@ -122,7 +122,7 @@ type_at_prompts() {
     flock "$DIR/etc" -c 'exec sleep 1000' 3>&- &
     holder=$!
     wait_until 'the lock' lock_is_held
-    "$TOKENCTL" -c "$CONF" lock client 3>&- &
+    "$DIR/tokenctl" -c "$CONF" lock client 3>&- &
     kill -KILL $!
     pkill -KILL -P $holder
     kill -KILL $holder 2>/dev/null || true
@@ -170,20 +170,19 @@ teardown() {
 # As somebody who is not root.
 as_nobody() {
     [[ $EUID -eq 0 ]] || { "$@"; return; }
-    cp "$TOKENCTL" "$DIR/tokenctl"
-    setpriv --reuid=65534 --regid=65534 --clear-groups "${@/#$TOKENCTL/$DIR/tokenctl}"
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 }
 
 @test "files and folders that refuse: told with the path" {
     [[ $EUID -ne 0 ]] || chown -R nobody "$DIR/etc"
     chmod 0500 "$DIR/etc"
-    run as_nobody "$TOKENCTL" -c "$CONF" add client --generate
+    run as_nobody "$DIR/tokenctl" -c "$CONF" add client --generate
     [[ $status -eq 1 && $output == *"$ACCOUNTS: the file cannot be replaced, and is as it was: Permission denied"* ]]
     chmod 0000 "$ACCOUNTS"
-    run as_nobody "$TOKENCTL" -c "$CONF" list
+    run as_nobody "$DIR/tokenctl" -c "$CONF" list
     [[ $status -eq 1 && $output == *"$ACCOUNTS: the accounts file cannot be read: Permission denied"* ]]
     chmod 0700 "$DIR/etc"
     chmod 0666 "$ACCOUNTS"
-    run as_nobody "$TOKENCTL" -c "$CONF" check
+    run as_nobody "$DIR/tokenctl" -c "$CONF" check
     [[ $status -eq 1 && $output == *"$ACCOUNTS"*chmod* ]]
 }

@@ -8,6 +8,9 @@ failed=0
 
 # A sanitizer's report ends the program, wherever its output goes.
 export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+# Valgrind says nothing but errors. What threads still have when the program ends is possibly lost, and none.
+memcheck='valgrind -q --error-exitcode=99 --vgdb=no --fair-sched=try --leak-check=full'
+memcheck+=' --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect'
 
 is_wanted() {
     ((${#wanted[@]} == 0)) || [[ " ${wanted[*]} " == *" $1 "* ]]
@@ -56,7 +59,7 @@ run gcc CC=gcc -- "${slow[@]}"
 run clang CC=clang -- "${programs[@]}"
 run asan CC=gcc SANITIZE=address,undefined -- "${programs[@]}"
 run tsan CC=gcc SANITIZE=thread -- "${programs[@]}"
-UNDER='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect' run valgrind CC=gcc --
+UNDER=$memcheck run valgrind CC=gcc -- "${programs[@]}"
 
 printf '\n'
 printf '%s\n' "${results[@]}"

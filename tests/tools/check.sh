@@ -1,8 +1,8 @@
 #!/bin/bash
 # check.sh FOLDER PROGRAM… -- BATS-FILE…: runs the tests and counts them from their own output, which is kept in FOLDER.
 # A program is a unit test or, in a folder named replay, a fuzz target, which is one test, on all of its corpus. The last
-# line is the count. FCGI and TOKENCTL name the programs for the bats files; UNDER is put in front of each program, as
-# UNDER='valgrind -q'.
+# line is the count. FCGI and TOKENCTL name the programs for the bats files; UNDER is put in front of each program, by
+# the bats files, too: UNDER='valgrind -q'.
 set -u
 folder=$1
 shift
