@@ -176,7 +176,7 @@ is_in_log() {
     kill -HUP "$(pid_of token.fcgi)"
     wait_until 'the reload' is_in_log reloaded
     run setpriv --reuid www-data --regid www-data --init-groups "$DIR/token.fcgi" -t
-    [[ $status -eq 0 && $output != *warning:* ]] || fail "$output"
+    [[ $status -eq 0 && $output != *"warning: $CONF"* ]] || fail "$output"
     [[ $(grep -c 'without effect' "$DIR/log/token.log") -eq 1 ]]
 }
 

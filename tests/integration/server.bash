@@ -92,7 +92,7 @@ start_spawn_fcgi() {
 # Started, the server answers with the program's own words.
 is_serving() {
     is_running "$(pid_of server)" || fail "$SERVER has ended" || exit 1
-    [[ $(curl -s --max-time 10 "$URL") == *invalid_request* ]]
+    [[ $(curl -s --max-time $((PATIENCE / 6)) "$URL") == *invalid_request* ]]
 }
 
 start_server() {

@@ -125,7 +125,7 @@ log_has_after_a_request() {
 }
 
 @test "it ends after as many seconds as it says" {
-    configure throttle_window 3
+    configure throttle_window $((PATIENCE / 15))
     start_program
     are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong@
     is_let_in() { [[ $(answered by_fcgi 192.0.2.1 demo demo-secret) == 200 ]]; }
