@@ -34,17 +34,27 @@ own() {
     [[ $EUID -ne 0 ]] || chown -R www-data:www-data "$@"
 }
 
-# install_program FILE NAME: a copy in DIR, as a web server's user may not reach the repository. Under valgrind it is a
-# script that becomes valgrind. What that finds goes to a file in DIR/reports, whoever runs it and however it ends. A file
-# that valgrind itself opened would be the program's standard output where that has none.
+# install_program FILE NAME: a copy in DIR, as a web server's user may not reach the repository.
 install_program() {
-    local program=$DIR/$2
-    if [[ -n ${UNDER:-} ]]; then
-        program=$DIR/originals/$2
-        printf '%s\n' '#!/bin/sh' "exec 9>'$DIR/reports/'\$\$" "exec $UNDER --log-fd=9 '$program' \"\$@\"" >"$DIR/$2"
+    if [[ -z ${UNDER:-} ]]; then
+        cp "$1" "$DIR/$2"
+    else
+        cp "$1" "$DIR/originals/$2"
+        write_launcher "$DIR/originals/$2" >"$DIR/$2"
         chmod 0755 "$DIR/$2"
     fi
-    cp "$1" "$program"
+}
+
+# write_launcher PROGRAM: a script that becomes valgrind on the program. What that finds goes to a file in DIR/reports,
+# whoever runs it and however it ends; opened by valgrind, the file would be descriptor 1 or 2 where they are closed.
+# lighttpd ends a CGI process when it has the answer, in the middle of freeing, which looks like a leak.
+write_launcher() {
+    cat <<END
+#!/bin/sh
+[ -z "\$GATEWAY_INTERFACE" ] || trap '' TERM
+exec 9>'$DIR/reports/'\$\$
+exec $UNDER --log-fd=9 '$1' "\$@"
+END
 }
 
 # Makes DIR with the programs and a token.conf. What root starts becomes www-data.
