@@ -325,6 +325,7 @@ refuses() {
     own "$DIR/small"
     configure state "$DIR/small"
     start_program
+    wait_until 'the start' log_has ' info started'
     cat /dev/zero >"$DIR/small/filler" 2>/dev/null || true
     are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong@
     log_has "error $DIR/small: the state is lost: No space left on device; failures are counted in memory meanwhile"
