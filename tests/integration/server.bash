@@ -66,9 +66,6 @@ write_server_conf() {
         $substitution
     done
     [[ $SERVER == lighttpd* ]] || substitute 127.0.0.1:8080 "127.0.0.1:$PORT"
-    # Before it starts again lighttpd waits 8 s for requests in hand, which under valgrind and by CGI is not long.
-    [[ $SERVER != lighttpd* || -z ${UNDER:-} ]] ||
-        TEXT+=$'\n'"server.feature-flags = (\"server.graceful-shutdown-timeout\" => $PATIENCE)"
     substitute /etc/ssl/certs/api.example.com.pem "$DIR/tls/cert.pem"
     substitute /etc/ssl/private/api.example.com.key "$DIR/tls/key.pem"
     printf '%s\n' "$TEXT" >"$DIR/server.conf"
