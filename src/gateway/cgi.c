@@ -1,6 +1,7 @@
 #include "gateway/cgi.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,8 @@ int cgi_serve(const char *config_file)
     struct gateway_request request;
     struct http_response response;
 
+    /* A web server that has gone away is an error in writing, after which all is wiped. */
+    signal(SIGPIPE, SIG_IGN);
     /* The input is read even where the answer is known: a program that exits with input unread loses its
      * answer under mod_cgid. */
     gateway_read(&gateway,

@@ -353,3 +353,14 @@ option() {
     option 2 '*no argument is expected: more*usage: token.fcgi *' -t more
     option 2 '*no socket was passed in and this is no CGI request; give -l ADDRESS*usage: token.fcgi *'
 }
+
+@test "plain CGI: a web server that goes away before the answer makes it fail, and does not kill it" {
+    local code=0
+    mkfifo "$DIR/gone"
+    : <"$DIR/gone" &
+    exec 6>"$DIR/gone"
+    wait $!
+    env -i TOKEN_CONF="$CONF" GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET "$DIR/token.fcgi" </dev/null >&6 || code=$?
+    exec 6>&-
+    [[ $code == 1 ]] || fail "exit status $code"
+}
