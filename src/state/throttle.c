@@ -184,7 +184,7 @@ static enum throttle_verdict start(const struct step *step)
     guess->run = (struct throttle_run){.pair = &guess->pair, .secret = guess->secret};
     const struct throttle_under_way before =
         throttle_running_add(state_running(guess->state), &guess->run, room_of_pair, room_of_source);
-    if (before.has_same || guess->run.place != NULL)
+    if (before.has_same || guess->run.is_under_way)
         return THROTTLE_ADMITTED;
     guess->wait = 1;
     return before.of_pair >= room_of_pair ? THROTTLE_PAIR_REFUSED : THROTTLE_SOURCE_REFUSED;
@@ -210,7 +210,7 @@ enum throttle_verdict throttle_begin(struct throttle_guess *guess, int64_t now_m
 static void judge_beside_others(struct step *step)
 {
     struct throttle_guess *guess = step->guess;
-    if (guess->run.place != NULL || step->verdict != THROTTLE_ADMITTED)
+    if (guess->run.is_under_way || step->verdict != THROTTLE_ADMITTED)
         return;
     const struct throttle_under_way others =
         throttle_running_count(state_running(guess->state), &guess->pair, &guess->secret);
@@ -236,7 +236,7 @@ static void end_in_mismatch(struct transaction *transaction, void *context)
 {
     struct step *step = context;
     load(step, transaction);
-    if (step->guess->run.place == NULL)
+    if (!step->guess->run.is_under_way)
         take_other_half(step);
     if (!step->is_other_half) {
         judge_beside_others(step);

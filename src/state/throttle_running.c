@@ -46,6 +46,7 @@ static void link_first(struct throttle_running *running, struct throttle_run *ru
     if (run->next != NULL)
         run->next->place = &run->next;
     running->first = run;
+    run->is_under_way = true;
 }
 
 struct throttle_under_way throttle_running_add(struct throttle_running *running, struct throttle_run *run,
@@ -61,12 +62,12 @@ struct throttle_under_way throttle_running_add(struct throttle_running *running,
 
 void throttle_running_remove(struct throttle_running *running, struct throttle_run *run)
 {
-    if (run->place == NULL)
+    if (!run->is_under_way)
         return;
     pthread_mutex_lock(&running->mutex);
     *run->place = run->next;
     if (run->next != NULL)
         run->next->place = run->place;
     pthread_mutex_unlock(&running->mutex);
-    run->place = NULL;
+    run->is_under_way = false;
 }

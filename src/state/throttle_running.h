@@ -8,12 +8,13 @@
 #include "state/throttle_key.h"
 #include "state/throttle_record.h"
 
-/* One of them, in the hands of its thread. */
+/* One of them, in the hands of its thread, which alone looks at `is_under_way`. */
 struct throttle_run {
     const struct throttle_key *pair; /* lives as long as it is under way */
     struct throttle_secret secret;
-    struct throttle_run *next;
-    struct throttle_run **place; /* what points to it; NULL: it is not under way */
+    bool is_under_way;
+    struct throttle_run *next;   /* this and the next are guarded by the mutex */
+    struct throttle_run **place; /* what points to it */
 };
 
 struct throttle_running {

@@ -42,7 +42,7 @@ static void test_counts(void **state)
             pairs[i] = pair_of(rows[i].source, rows[i].client_id);
             runs[i] = (struct throttle_run){.pair = &pairs[i], .secret = secrets[0]};
             throttle_running_add(&running, &runs[i], 10, 10);
-            assert_non_null(runs[i].place);
+            assert_true(runs[i].is_under_way);
         }
         check_count(&running, "192.0.2.1", "a", 1, 2);
         check_count(&running, "192.0.2.1", "", 0, 2);
@@ -53,7 +53,7 @@ static void test_counts(void **state)
         for (size_t i = 0; i < RUNS; i++) {
             struct throttle_run *run = &runs[(first + i * 2) % RUNS];
             throttle_running_remove(&running, run);
-            assert_null(run->place);
+            assert_false(run->is_under_way);
             throttle_running_remove(&running, run);
         }
         assert_null(running.first);
@@ -92,8 +92,46 @@ static void test_room(void **state)
         check_row(before.of_pair == rows[i].before.of_pair && before.of_source == rows[i].before.of_source,
                   "count", i, rows[i].client_id);
         check_row(before.has_same == rows[i].before.has_same, "same", i, rows[i].client_id);
-        check_row((run.place != NULL) == rows[i].is_added, "added", i, rows[i].client_id);
+        check_row(run.is_under_way == rows[i].is_added, "added", i, rows[i].client_id);
     }
+}
+
+/* One of several threads that come and go at once, each with a client_id of its own. */
+struct comer {
+    pthread_t thread;
+    struct throttle_running *running;
+    struct throttle_key pair;
+    size_t refused;
+};
+
+static void *come_and_go(void *context)
+{
+    struct comer *comer = context;
+    for (int i = 0; i < 5000; i++) {
+        struct throttle_run run = {.pair = &comer->pair, .secret = secrets[0]};
+        throttle_running_add(comer->running, &run, 1, 10);
+        comer->refused += !run.is_under_way;
+        throttle_running_remove(comer->running, &run);
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    static const char *const client_ids[] = {"a", "b", "c", "d"};
+    struct throttle_running running;
+    struct comer comers[ROWS(client_ids)];
+    throttle_running_init(&running);
+    for (size_t i = 0; i < ROWS(comers); i++) {
+        comers[i] = (struct comer){.running = &running, .pair = pair_of("192.0.2.1", client_ids[i])};
+        assert_int_equal(pthread_create(&comers[i].thread, NULL, come_and_go, &comers[i]), 0);
+    }
+    for (size_t i = 0; i < ROWS(comers); i++) {
+        pthread_join(comers[i].thread, NULL);
+        assert_int_equal(comers[i].refused, 0);
+    }
+    assert_null(running.first);
 }
 
 int main(void)
@@ -101,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_room),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
