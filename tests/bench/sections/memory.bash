@@ -45,7 +45,7 @@ load_for() {
 
 # Each thread has its stack and its free memory in its cache when it has once served whatever there is.
 section_memory() {
-    local pid before warm_up=$((BENCH_LOAD_SECONDS < 100 ? 20 : BENCH_LOAD_SECONDS / 5))
+    local pid before warm_up=$((BENCH_LOAD_SECONDS < 300 ? 60 : BENCH_LOAD_SECONDS / 5))
     make_stand fresh
     serve_socket
     row 'fresh after start' "$(resident_mib "$(program_pid)")" - MiB '<=' 8
