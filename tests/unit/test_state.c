@@ -285,19 +285,24 @@ static void test_no_room(void **state)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     const struct rlimit small = {8192, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const double began_ms = clock_monotonic_ms();
+    int more = 0;
     for (int i = 0; i < 100; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%d", i);
         desk.limits.source_failures = 1000;
-        assert_int_equal(failures_admitted(&desk, "192.0.2.1", client_id, 4, NOW), 3);
+        const int admitted = failures_admitted(&desk, "192.0.2.1", client_id, 4, NOW);
+        assert_in_range(admitted, 3, 4);
+        more += admitted - 3;
     }
+    /* Once a second the file is tried again, which does not have what was counted in memory. */
+    assert_true(more <= (int)(clock_monotonic_ms() - began_ms + 10) / 1000);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_true(log_has("error state: the state is lost: File too large; failures are counted in memory "
                         "meanwhile\n"));
-    /* Told once. */
     char text[8192];
-    read_text("log", text, sizeof text);
-    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    const char *told = strstr(read_text("log", text, sizeof text), "the state is lost");
+    assert_null(strstr(told + 1, "the state is lost"));
     fail_until_log_has(&desk, "warn state: failures are counted on disk again\n");
     close_desk(&desk);
 }
