@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,7 +29,10 @@ struct log_sink {
     bool ended;
     pthread_cond_t work; /* for the writer */
     size_t length;
-    char lines[LOG_SINK_SIZE];
+    size_t size;   /* of each of the two below */
+    char *lines;   /* that wait */
+    char *outside; /* that are being written, not under the mutex */
+    char bytes[];
 };
 
 /* One write, so that the lines of processes that share a file stay whole. */
@@ -44,11 +48,12 @@ static void write_lines(int descriptor, const char *lines, size_t length)
  * writes. */
 static void write_all(struct log_sink *sink)
 {
-    char lines[LOG_SINK_SIZE];
     sink->writing = true;
     while (sink->length > 0) {
+        char *lines = sink->lines;
         const size_t length = sink->length;
-        memcpy(lines, sink->lines, length);
+        sink->lines = sink->outside;
+        sink->outside = lines;
         sink->length = 0;
         pthread_cond_broadcast(&sink->written);
         pthread_mutex_unlock(&sink->mutex);
@@ -127,7 +132,7 @@ static bool is_mine_to_write(struct log_sink *sink, bool urgent)
 
 static void make_room(struct log_sink *sink, size_t length)
 {
-    while (sink->length + length > LOG_SINK_SIZE) {
+    while (sink->length + length > sink->size) {
         if (sink->writing)
             pthread_cond_wait(&sink->written, &sink->mutex);
         else
@@ -150,15 +155,27 @@ void log_sink_put(struct log_sink *sink, const char *line, size_t length, bool u
 
 /* --- Its life --- */
 
+static size_t size_of_write(int descriptor)
+{
+    struct stat status;
+    return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) ? LOG_SINK_FILE_SIZE : LOG_SINK_SIZE;
+}
+
 struct log_sink *log_sink_new(int descriptor)
 {
-    struct log_sink *sink = calloc(1, sizeof *sink);
+    const size_t size = size_of_write(descriptor);
+    struct log_sink *sink = malloc(sizeof *sink + 2 * size);
     if (sink == NULL)
         return NULL;
-    sink->descriptor = descriptor;
-    sink->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    sink->written = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    sink->work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    *sink = (struct log_sink){
+        .descriptor = descriptor,
+        .mutex = PTHREAD_MUTEX_INITIALIZER,
+        .written = PTHREAD_COND_INITIALIZER,
+        .work = PTHREAD_COND_INITIALIZER,
+        .size = size,
+        .lines = sink->bytes,
+        .outside = sink->bytes + size,
+    };
     return sink;
 }
 

@@ -132,6 +132,30 @@ static void test_end(void **state)
     close(packets.reader);
 }
 
+/* A file's writes are larger, and still no line is lost, torn or out of order where there are more than go into
+ * one. */
+static void test_file(void **state)
+{
+    (void)state;
+    enum { MANY = 4 * LOG_SINK_FILE_SIZE / LINE_LENGTH };
+    FILE *file = tmpfile();
+    char line[LINE_LENGTH + 2];
+    int next = 0;
+    assert_non_null(file);
+    struct log_sink *sink = log_sink_new(dup(fileno(file)));
+    assert_non_null(sink);
+    for (int i = 0; i < MANY; i++)
+        put_line(sink, i, false);
+    log_sink_free(sink);
+    rewind(file);
+    for (; fgets(line, sizeof line, file) != NULL; next++) {
+        assert_int_equal(strlen(line), LINE_LENGTH);
+        assert_int_equal(strtol(line + 5, NULL, 10), next);
+    }
+    assert_int_equal(next, MANY);
+    fclose(file);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -145,8 +169,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few), cmocka_unit_test(test_many),      cmocka_unit_test(test_urgent),
-        cmocka_unit_test(test_end), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_few), cmocka_unit_test(test_many), cmocka_unit_test(test_urgent),
+        cmocka_unit_test(test_end), cmocka_unit_test(test_file), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
