@@ -64,7 +64,8 @@ SAY := $(if $(V),@:,@printf '%-4s %s\n')
 all: $(FCGI) $(TOKENCTL)
 
 # A sanitizer has a free() of its own.
-$(FCGI): $(BUILD)/obj/main.o $(if $(SANITIZE),,$(BUILD)/obj/wiping_free.o) $(ARCHIVE)
+FCGI_OBJ := $(BUILD)/obj/main.o $(if $(SANITIZE),,$(BUILD)/obj/wiping_free.o)
+$(FCGI): $(FCGI_OBJ) $(ARCHIVE)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
 
@@ -148,10 +149,11 @@ fuzz:
 	@$(MAKE) $(JOBS) CC=clang SANITIZE=fuzzer-no-link,address,undefined BUILD=build/fuzz fuzzers
 	@tests/tools/fuzz.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
-# What the program is measured against, and with. An object that is named comes before the archive, so that
-# constant_gateway's own route_request() is the one that its gateway calls.
+# What the program is measured against, and with. constant_gateway is the program but for its route_request(): an object
+# that is named comes before the archive.
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/bin/%,$(filter-out %/fcgi_request.c,$(wildcard tests/bench/*.c)))
 $(addprefix $(BUILD)/bench/bin/,fcgi_load first_answer half_requests process_times): $(BUILD)/bench/bin/fcgi_request.o
+$(BUILD)/bench/bin/constant_gateway: $(FCGI_OBJ)
 .PRECIOUS: $(BUILD)/bench/bin/%.o
 $(BUILD)/bench/bin/%.o: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

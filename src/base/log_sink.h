@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of a write at the most: of a pipe or a socket as many as a pipe takes in one piece, which a line is to
- * keep to; a file takes any number in one. */
+/* Bytes of a write at the most: of a pipe or a socket as many as a pipe takes in one piece, which a line is
+ * to keep to; a file takes any number in one. */
 enum { LOG_SINK_SIZE = PIPE_BUF, LOG_SINK_FILE_SIZE = 8 * PIPE_BUF };
 
 struct log_sink;

@@ -1,11 +1,7 @@
-/* The constant through our own gateway: this file's route_request() stands in for that of src/endpoint. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
+/* The constant through our own gateway: token.fcgi as it is, confined and all, but that this file's route_request()
+ * stands in for that of src/endpoint. */
 #include "constant.h"
 #include "endpoint/route.h"
-#include "gateway/responder.h"
 
 void route_request(const struct service *service, struct http_request *request,
                    struct http_response *response)
@@ -22,12 +18,4 @@ void route_request(const struct service *service, struct http_request *request,
 void route_failed(struct http_response *response)
 {
     *response = (struct http_response){.status = 500};
-}
-
-int main(void)
-{
-    responder_block_signals();
-    struct report report = {.problem = report_to_stream, .context = stderr};
-    struct service *service = service_load(config_path(NULL), &report);
-    return service != NULL ? responder_serve(STDIN_FILENO, NULL, service) : EXIT_FAILURE;
 }

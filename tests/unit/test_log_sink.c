@@ -132,8 +132,8 @@ static void test_end(void **state)
     close(packets.reader);
 }
 
-/* A file's writes are larger, and still no line is lost, torn or out of order where there are more than go into
- * one. */
+/* A file's writes are larger, and still no line is lost, torn or out of order where there are more than go
+ * into one. */
 static void test_file(void **state)
 {
     (void)state;

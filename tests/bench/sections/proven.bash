@@ -50,7 +50,7 @@ cpu_beside() {
 section_proven() {
     local way
     proven_stands
-    rounds proven_round
+    turns proven_round
     beside socket gateway 'on the socket; a constant through our gateway' '>=' 0.60
     cpu_beside socket gateway
     beside socket threads 'on the socket; a constant by a thread a connection'
