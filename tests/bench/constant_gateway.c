@@ -1,5 +1,5 @@
-/* The constant through our own gateway: token.fcgi as it is, confined and all, but that this file's route_request()
- * stands in for that of src/endpoint. */
+/* The constant through our own gateway: token.fcgi as it is, confined and all, but that this file's
+ * route_request() stands in for that of src/endpoint. */
 #include "constant.h"
 #include "endpoint/route.h"
 
