@@ -14,6 +14,7 @@
 #include "base/hmac.h"
 #include "base/refcount.h"
 #include "base/secret.h"
+#include "base/waiting.h"
 
 enum { BUCKETS = 256, STACK_SIZE = 256 * 1024, LONGEST_RETRY = 60 };
 
@@ -230,8 +231,10 @@ static struct job *add_job(struct verifier *verifier, const struct job *pattern)
 
 static enum password_result wait_for(struct job *job)
 {
+    waiting_begins();
     while (sem_wait(&job->finished) != 0) /* interrupted by a signal */
         ;
+    waiting_ends();
     const enum password_result result = job->result;
     if (atomic_fetch_sub(&job->holders, 1) == 1) {
         sem_destroy(&job->finished);

@@ -7,16 +7,23 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The governor looks every TICK while it happens that no thread waits, and a hundred times less often when
- * that has not happened for so many of them. */
-enum { TICK_NS = 1000000, CALM_TICKS = 16, CALM_TICK_NS = 100 * TICK_NS, LEAST_ROOM = 2 };
+/* The governor looks every TICK while it happens that no thread waits, up to sixteen times less often while
+ * nobody is held up for all that, as each look interrupts a thread that works, and a hundred times less often
+ * when it has not happened for so many looks. */
+enum {
+    TICK_NS = 1000000,
+    LONG_TICK_NS = 16 * TICK_NS,
+    CALM_LOOKS = 16,
+    CALM_TICK_NS = 100 * TICK_NS,
+    LEAST_ROOM = 2
+};
 static const double held_up_ms = 1.0;
 
 struct crew {
     struct crew_calls calls;
     long cpus;
     atomic_long room;    /* threads that may be awake */
-    atomic_long engaged; /* threads that are */
+    atomic_long engaged; /* threads that are, and do not stand aside */
     atomic_long waiting; /* of those, the ones that wait for an event */
     atomic_bool asleep;  /* the governor, until no thread waits or a CALM_TICK is over */
     pthread_t governor;
@@ -88,13 +95,29 @@ void crew_busy(struct crew *crew)
     pthread_mutex_unlock(&crew->mutex);
 }
 
+void crew_stand_aside(struct crew *crew)
+{
+    pthread_mutex_lock(&crew->mutex);
+    atomic_fetch_sub(&crew->engaged, 1);
+    if (atomic_load(&crew->waiting) == 0)
+        hire(crew);
+    pthread_mutex_unlock(&crew->mutex);
+}
+
+void crew_come_back(struct crew *crew)
+{
+    pthread_mutex_lock(&crew->mutex);
+    atomic_fetch_add(&crew->engaged, 1);
+    pthread_mutex_unlock(&crew->mutex);
+}
+
 /* --- The governor --- */
 
 /* Under the mutex, which it gives back meanwhile. */
-static void sleep_for_a_tick(struct crew *crew)
+static void sleep_for(struct crew *crew, long ns)
 {
     pthread_mutex_unlock(&crew->mutex);
-    nanosleep(&(struct timespec){.tv_nsec = TICK_NS}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
     pthread_mutex_lock(&crew->mutex);
 }
 
@@ -138,17 +161,21 @@ static void *govern(void *context)
 {
     struct crew *crew = context;
     int calm = 0;
+    long tick_ns = TICK_NS;
     bool is_idle = false; /* nothing is in hand, and room is as it is at rest */
     pthread_mutex_lock(&crew->mutex);
     while (!crew->ended) {
-        if (calm < CALM_TICKS || sleep_while_calm(crew, is_idle))
-            sleep_for_a_tick(crew);
+        if (calm == CALM_LOOKS)
+            tick_ns = TICK_NS;
+        if (calm < CALM_LOOKS || sleep_while_calm(crew, is_idle))
+            sleep_for(crew, tick_ns);
         const bool is_at_rest = look_for_room(crew);
         const long waiting = atomic_load(&crew->waiting);
         if (waiting == 0)
             hire(crew);
         is_idle = is_at_rest && waiting >= atomic_load(&crew->engaged);
-        calm = waiting == 0 ? 0 : calm < CALM_TICKS ? calm + 1 : calm;
+        calm = waiting == 0 ? 0 : calm < CALM_LOOKS ? calm + 1 : calm;
+        tick_ns = !is_at_rest ? TICK_NS : tick_ns < LONG_TICK_NS ? 2 * tick_ns : tick_ns;
     }
     pthread_mutex_unlock(&crew->mutex);
     return NULL;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/waiting.h"
 #include "gateway/crew.h"
 #include "gateway/fastcgi.h"
 
@@ -32,6 +33,7 @@ struct worker {
     pthread_mutex_t mutex;   /* guards the descriptor against the watch */
     int descriptor;          /* of the request in hand, or -1 */
     _Atomic double began_ms; /* the request in hand; 0: none is */
+    _Atomic double busy_ms;  /* since when with it; 0: not, or it stands aside */
 };
 
 struct workers {
@@ -61,16 +63,33 @@ static void watch_begins(struct worker *worker, int descriptor)
     pthread_mutex_lock(&worker->mutex);
     worker->descriptor = descriptor;
     pthread_mutex_unlock(&worker->mutex);
-    atomic_store(&worker->began_ms, clock_monotonic_ms());
+    const double now_ms = clock_monotonic_ms();
+    atomic_store(&worker->began_ms, now_ms);
+    atomic_store(&worker->busy_ms, now_ms);
 }
 
 static void watch_ends(void *context)
 {
     struct worker *worker = context;
     atomic_store(&worker->began_ms, 0);
+    atomic_store(&worker->busy_ms, 0);
     pthread_mutex_lock(&worker->mutex);
     worker->descriptor = -1;
     pthread_mutex_unlock(&worker->mutex);
+}
+
+static void stand_aside(void *context)
+{
+    struct worker *worker = context;
+    atomic_store(&worker->busy_ms, 0);
+    crew_stand_aside(worker->all->crew);
+}
+
+static void come_back(void *context)
+{
+    struct worker *worker = context;
+    crew_come_back(worker->all->crew);
+    atomic_store(&worker->busy_ms, clock_monotonic_ms());
 }
 
 static bool set_event(struct workers *workers, int operation, int descriptor, uint32_t events, uint64_t data)
@@ -149,6 +168,7 @@ static void *work(void *context)
 {
     struct worker *worker = context;
     struct workers *workers = worker->all;
+    waiting_tell(&(struct waiting_calls){.begins = stand_aside, .ends = come_back, .context = worker});
     while (crew_await(workers->crew)) {
         struct epoll_event event;
         int ready;
@@ -192,8 +212,8 @@ static long count_held_up(void *context, double ms)
     long held_up = 0;
     pthread_mutex_lock(&workers->mutex);
     for (long i = 0; i < workers->count; i++) {
-        const double began_ms = atomic_load(&workers->worker[i].began_ms);
-        held_up += began_ms > 0 && began_ms < since_ms ? 1 : 0;
+        const double busy_ms = atomic_load(&workers->worker[i].busy_ms);
+        held_up += busy_ms > 0 && busy_ms < since_ms ? 1 : 0;
     }
     pthread_mutex_unlock(&workers->mutex);
     return held_up;

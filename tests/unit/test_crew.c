@@ -26,6 +26,7 @@ struct yard {
     sem_t events;
     sem_t released; /* ends an event in hand, where these are long */
     atomic_bool long_events;
+    atomic_bool stands_aside; /* whoever has a long event in hand, which nobody counts then */
     atomic_bool ended;
     atomic_int waiting;
     atomic_int in_hand;
@@ -37,10 +38,15 @@ struct yard {
 static void handle(struct hand *hand)
 {
     struct yard *yard = hand->yard;
-    hand->began_ms = clock_monotonic_ms();
+    const bool stands_aside = yard->stands_aside;
+    hand->began_ms = stands_aside ? 0 : clock_monotonic_ms();
     yard->in_hand++;
+    if (stands_aside)
+        crew_stand_aside(yard->crew);
     if (yard->long_events)
         sem_wait(&yard->released);
+    if (stands_aside)
+        crew_come_back(yard->crew);
     yard->in_hand--;
     hand->began_ms = 0;
     yard->done++;
@@ -135,6 +141,13 @@ static void wait_for_idleness(struct yard *yard)
     }
 }
 
+/* That wait, when nobody is held up. */
+static int few_threads(void)
+{
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return cpus > 2 ? (int)cpus : 2;
+}
+
 /* However many are held up, somebody comes for the next event, whether they come all at once or one by one,
  * and however long it was quiet before. */
 static void test_held_up(void **state)
@@ -159,6 +172,26 @@ static void test_held_up(void **state)
     close_yard(&yard);
 }
 
+/* The governor sees nobody that is held up, and for all that there is somebody for each event. Whoever has
+ * come back counts again. */
+static void test_stand_aside(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 20 };
+    struct yard yard;
+    open_yard(&yard);
+    atomic_store(&yard.long_events, true);
+    atomic_store(&yard.stands_aside, true);
+    for (int round = 0; round < ROUNDS; round++) {
+        post(&yard.events, MOST - 1);
+        wait_for(&yard.in_hand, MOST - 1, round);
+        post(&yard.released, MOST - 1);
+        wait_for_idleness(&yard);
+    }
+    assert_true(yard.waiting <= few_threads());
+    close_yard(&yard);
+}
+
 /* Short events: none is lost, and few threads are there for them. */
 static void test_short_events(void **state)
 {
@@ -179,8 +212,6 @@ static void test_parked_again(void **state)
 {
     (void)state;
     struct yard yard;
-    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    const int few = cpus > 2 ? (int)cpus : 2;
     open_yard(&yard);
     atomic_store(&yard.long_events, true);
     post(&yard.events, MOST / 2);
@@ -189,7 +220,7 @@ static void test_parked_again(void **state)
     post(&yard.released, MOST / 2);
     wait_for_idleness(&yard);
     const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
-    while (yard.waiting > few) {
+    while (yard.waiting > few_threads()) {
         assert_true(clock_monotonic_ms() < end_ms);
         sem_post(&yard.events);
         usleep(1000);
@@ -201,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_held_up),
+        cmocka_unit_test(test_stand_aside),
         cmocka_unit_test(test_short_events),
         cmocka_unit_test(test_parked_again),
     };

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/waiting.h"
 #include "failing_malloc.h"
 
 /* "secret" under sha512crypt with 1,000 rounds, and with so many that a thread is found at it. */
@@ -76,6 +77,40 @@ static void test_remembers(void **state)
     for (int i = 0; i < 10; i++)
         again += cost(verifier, "secret") + cost(verifier, "wrong");
     assert_true(again < (right + wrong) / 2);
+    verifier_release(verifier);
+}
+
+struct waits {
+    int begun;
+    int ended;
+};
+
+static void count_begin(void *context)
+{
+    struct waits *waits = context;
+    waits->begun++;
+}
+
+static void count_end(void *context)
+{
+    struct waits *waits = context;
+    waits->ended++;
+}
+
+/* Whoever waits for a thread that hashes says so, and only those. */
+static void test_says_that_it_waits(void **state)
+{
+    (void)state;
+    struct waits waits = {0};
+    struct verifier *verifier = verifier_new(&wide);
+    waiting_tell(&(struct waiting_calls){.begins = count_begin, .ends = count_end, .context = &waits});
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ask(verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
+        assert_int_equal(ask(NULL, "b", quick_hash, "secret"), PASSWORD_MATCH);
+        assert_int_equal(waits.begun, 1);
+        assert_int_equal(waits.ended, 1);
+    }
+    waiting_tell(&(struct waiting_calls){.context = NULL});
     verifier_release(verifier);
 }
 
@@ -288,10 +323,15 @@ static void test_thread_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_results),        cmocka_unit_test(test_remembers),
-        cmocka_unit_test(test_gate),           cmocka_unit_test(test_single_flight),
-        cmocka_unit_test(test_full_queue),     cmocka_unit_test(test_set_limits),
-        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_thread_without_memory),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_remembers),
+        cmocka_unit_test(test_says_that_it_waits),
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_single_flight),
+        cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_set_limits),
+        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_thread_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
