@@ -7,12 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The governor looks every TICK while it happens that no thread waits, up to sixteen times less often while
+/* The governor looks every TICK while it happens that no thread waits, up to four times less often while
  * nobody is held up for all that, as each look interrupts a thread that works, and a hundred times less often
  * when it has not happened for so many looks. */
 enum {
     TICK_NS = 1000000,
-    LONG_TICK_NS = 16 * TICK_NS,
+    LONG_TICK_NS = 4 * TICK_NS,
     CALM_LOOKS = 16,
     CALM_TICK_NS = 100 * TICK_NS,
     LEAST_ROOM = 2
