@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/huge_pages.h"
 #include "base/log.h"
 #include "base/refcount.h"
 
@@ -183,7 +184,10 @@ static bool make_room(struct account_table *table)
     table->capacity = table->lines + table->lines / 2 + 1;
     table->marks = calloc(table->lines / LINES_PER_MARK + 1, sizeof *table->marks);
     table->slots = calloc(table->capacity, sizeof *table->slots);
-    return table->marks != NULL && table->slots != NULL;
+    if (table->marks == NULL || table->slots == NULL)
+        return false;
+    huge_pages_for(table->slots, table->capacity * sizeof *table->slots);
+    return true;
 }
 
 static bool read_accounts(struct account_table *table, const char *path, struct report *report)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/huge_pages.h"
 #include "base/secret.h"
 
 enum { FIRST_ROOM = 4096 };
@@ -27,6 +28,7 @@ static bool grow(char **data, size_t *room, size_t filled, size_t new_room)
     char *grown = malloc(new_room);
     if (grown == NULL)
         return false;
+    huge_pages_for(grown, new_room);
     if (filled > 0)
         memcpy(grown, *data, filled);
     secret_free(*data, filled);
