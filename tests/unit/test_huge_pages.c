@@ -9,6 +9,17 @@
 
 enum { LARGE = 32 * 1024 * 1024, SMALL = 4 * 1024 * 1024 };
 
+/* Whether a line of smaps is the head of a mapping, "first-end …". */
+static bool read_head(const char *line, uintptr_t *first, uintptr_t *end)
+{
+    char *after = NULL;
+    *first = strtoul(line, &after, 16);
+    if (*after != '-')
+        return false;
+    *end = strtoul(after + 1, &after, 16);
+    return *after == ' ';
+}
+
 /* Whether the mapping that `address` is in has been marked. */
 static bool is_marked(const void *address)
 {
@@ -18,10 +29,10 @@ static bool is_marked(const void *address)
     bool marked = false;
     assert_non_null(maps);
     while (fgets(line, sizeof line, maps) != NULL) {
-        unsigned long first = 0;
-        unsigned long end = 0;
-        if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
-            is_inside = (unsigned long)address >= first && (unsigned long)address < end;
+        uintptr_t first = 0;
+        uintptr_t end = 0;
+        if (read_head(line, &first, &end))
+            is_inside = (uintptr_t)address >= first && (uintptr_t)address < end;
         else if (is_inside && strncmp(line, "VmFlags:", 8) == 0)
             marked = strstr(line, " hg") != NULL;
     }
