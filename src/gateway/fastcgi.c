@@ -97,7 +97,6 @@ bool fastcgi_answer(const struct fastcgi_connection *connection)
         drained = respond(&fcgi, service);
     else
         refuse_role(&fcgi, service);
-    service_release(service);
 
     const bool keep = fcgi.keepConnection && !connection->is_stopping(connection->context);
     /* Writing the rest of the answer may wait for the peer, closing does not: so the two are done one after
@@ -105,6 +104,8 @@ bool fastcgi_answer(const struct fastcgi_connection *connection)
     fcgi.keepConnection = 1;
     FCGX_Finish_r(&fcgi);
     connection->answered(connection->context);
+    /* Nobody waits for an old snapshot, which may be large, to be wiped. */
+    service_release(service);
     if (!keep)
         close_connection(&fcgi, drained);
     return keep && fcgi.ipcFd >= 0;
