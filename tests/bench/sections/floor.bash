@@ -56,13 +56,12 @@ floor_stand() {
     serve_socket
 }
 
-# beside_loop STAND WHAT [RELATION BOUND]
+# beside_loop STAND WHAT
 beside_loop() {
-    local stand=$1 what=$2 method
-    shift 2
+    local method
     for method in "${METHODS[@]}"; do
-        row "$method, $what; a loop of crypt_rn()" \
-            "$(median "$stand.$method.rate")" "$(loop_beside "$stand" "$method")" 1/s "$@"
+        row "$method, $2; a loop of crypt_rn()" \
+            "$(median "$1.$method.rate")" "$(loop_beside "$1" "$method")" 1/s '>=' 0.97
     done
 }
 
@@ -83,7 +82,7 @@ section_floor() {
         turns floor_turn "$stand" sha512crypt
     done
     rounds cached_round
-    beside_loop floor 'clients have a core of their own' '>=' 0.97
+    beside_loop floor 'clients have a core of their own'
     beside_loop shared 'clients on the same cores, too'
     for method in "${METHODS[@]}"; do
         row "$method, remembered; a loop of crypt_rn()" \
