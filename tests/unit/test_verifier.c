@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "base/waiting.h"
 #include "failing_malloc.h"
+#include "waits_fixture.h"
 
 /* "secret" under sha512crypt with 1,000 rounds, and with so many that a thread is found at it. */
 static const char quick_hash[] =
@@ -80,30 +80,13 @@ static void test_remembers(void **state)
     verifier_release(verifier);
 }
 
-struct waits {
-    int begun;
-    int ended;
-};
-
-static void count_begin(void *context)
-{
-    struct waits *waits = context;
-    waits->begun++;
-}
-
-static void count_end(void *context)
-{
-    struct waits *waits = context;
-    waits->ended++;
-}
-
 /* Whoever waits for a thread that hashes says so, and only those. */
 static void test_says_that_it_waits(void **state)
 {
     (void)state;
     struct waits waits = {0};
     struct verifier *verifier = verifier_new(&wide);
-    waiting_tell(&(struct waiting_calls){.begins = count_begin, .ends = count_end, .context = &waits});
+    hear_waits(&waits);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(ask(verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
         assert_int_equal(ask(NULL, "b", quick_hash, "secret"), PASSWORD_MATCH);

@@ -5,32 +5,12 @@
 
 #include <pthread.h>
 
-struct ear {
-    int begins;
-    int ends;
-};
+#include "waits_fixture.h"
 
-static void hear_begin(void *context)
+static void check(const struct waits *waits, int begun, int ended)
 {
-    struct ear *ear = context;
-    ear->begins++;
-}
-
-static void hear_end(void *context)
-{
-    struct ear *ear = context;
-    ear->ends++;
-}
-
-static void tell(struct ear *ear)
-{
-    waiting_tell(&(struct waiting_calls){.begins = hear_begin, .ends = hear_end, .context = ear});
-}
-
-static void check(const struct ear *ear, int begins, int ends)
-{
-    assert_int_equal(ear->begins, begins);
-    assert_int_equal(ear->ends, ends);
+    assert_int_equal(waits->begun, begun);
+    assert_int_equal(waits->ended, ended);
 }
 
 static void *wait_in_a_thread(void *context)
@@ -39,15 +19,15 @@ static void *wait_in_a_thread(void *context)
     waiting_ends();
     if (context == NULL)
         return NULL;
-    tell(context);
+    hear_waits(context);
     waiting_begins();
     return NULL;
 }
 
-static void run_thread(struct ear *ear)
+static void run_thread(struct waits *waits)
 {
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, wait_in_a_thread, ear), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_in_a_thread, waits), 0);
     pthread_join(thread, NULL);
 }
 
@@ -55,11 +35,11 @@ static void run_thread(struct ear *ear)
 static void test_each_thread(void **state)
 {
     (void)state;
-    struct ear mine = {0};
-    struct ear other = {0};
+    struct waits mine = {0};
+    struct waits other = {0};
     waiting_begins();
     waiting_ends();
-    tell(&mine);
+    hear_waits(&mine);
     waiting_begins();
     check(&mine, 1, 0);
     waiting_ends();
