@@ -116,6 +116,15 @@ static int listen_on(const struct addrinfo *found, int backlog)
     return -1;
 }
 
+/* On the first that can be, as one name may have several addresses. -1 with errno set. */
+static int listen_on_any(const struct addrinfo *found, int backlog)
+{
+    int listener = -1;
+    for (; found != NULL && listener < 0; found = found->ai_next)
+        listener = listen_on(found, backlog);
+    return listener;
+}
+
 static int open_internet(const char *address, int backlog, struct report *report)
 {
     char *copy = strdup(address);
@@ -132,7 +141,7 @@ static int open_internet(const char *address, int backlog, struct report *report
     if (error != 0)
         return refuse(report, address, gai_strerror(error));
 
-    const int listener = listen_on(found, backlog);
+    const int listener = listen_on_any(found, backlog);
     if (listener < 0)
         fail(report, address, "cannot listen here");
     freeaddrinfo(found);
