@@ -124,6 +124,7 @@ static void append_account(struct edit *edit)
     put_account(edit, false, edit->hash, edit->attributes, edit->newline);
 }
 
+static const struct command look = {keep_line, NULL};
 static const struct command add = {keep_line, append_account};
 static const struct command replace_hash = {replace_line, NULL};
 static const struct command add_hash = {add_line_behind, NULL};
@@ -261,6 +262,13 @@ static enum account_change change_file(const char *path, const struct command *c
     const enum account_change change = change_locked(path, &edit, report);
     close(guard);
     return change;
+}
+
+enum account_change account_file_look(const char *path, struct text client_id, struct report *report)
+{
+    const enum account_change change =
+        change_file(path, &look, (struct edit){.client_id = client_id}, report);
+    return change == ACCOUNT_AS_IT_WAS ? ACCOUNT_EXISTS : change;
 }
 
 enum account_change account_file_add(const char *path, struct text client_id, struct text hash,

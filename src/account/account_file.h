@@ -11,13 +11,15 @@
 
 enum account_change {
     ACCOUNT_CHANGED,
-    ACCOUNT_EXISTS,    /* add: it is there already */
+    ACCOUNT_EXISTS,    /* look, add: it is there already */
     ACCOUNT_UNKNOWN,   /* no line of that client_id */
     ACCOUNT_AS_IT_WAS, /* lock: locked already; unlock: not locked, or no hash behind the mark; retire: one
                           line only */
     ACCOUNT_FAILED,    /* the file cannot be read or written; reported */
 };
 
+/* ACCOUNT_EXISTS or ACCOUNT_UNKNOWN, as far as the file can be locked and read. */
+enum account_change account_file_look(const char *path, struct text client_id, struct report *report);
 /* `attributes` may be absent. The parts are checked by account_client_id_fault() and
  * account_attributes_fault() before. */
 enum account_change account_file_add(const char *path, struct text client_id, struct text hash,

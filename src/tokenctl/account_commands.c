@@ -110,15 +110,24 @@ static int check_client_id(const struct invocation *invocation)
     return fault == NULL ? EXIT_SUCCESS : complain(EXIT_USAGE, "%s", fault);
 }
 
-/* What `add` and `passwd` do with the new hash. */
-typedef enum account_change change_function(const struct invocation *invocation, const char *path,
-                                            struct text hash, struct text attributes);
+/* `add` and `passwd`: what must be so before a secret is asked for, and what is done with the new hash. */
+struct secret_command {
+    enum account_change expected; /* of account_file_look() */
+    enum account_change (*change)(const struct invocation *invocation, const char *path, struct text hash,
+                                  struct text attributes);
+    struct answers answers;
+};
 
 /* Asks for a secret or makes one up, hashes it, makes the change; a generated one is printed when it is in
  * force. */
 static int set_secret(const struct invocation *invocation, const struct config *config,
-                      struct text attributes, change_function *change, const struct answers *answers)
+                      struct text attributes, const struct secret_command *command)
 {
+    const enum account_change found =
+        account_file_look(config->accounts, text_of(invocation->argument), invocation->report);
+    if (found != command->expected)
+        return tell(invocation, found, &command->answers);
+
     const bool generate = invocation->values[OPTION_GENERATE] != NULL;
     char buffer[SECRET_INPUT_SIZE];
     struct text secret;
@@ -132,7 +141,8 @@ static int set_secret(const struct invocation *invocation, const struct config *
         complain(0, "the secret cannot be hashed: %s", strerror(errno));
         goto out;
     }
-    status = tell(invocation, change(invocation, config->accounts, text_of(hash), attributes), answers);
+    status = tell(invocation, command->change(invocation, config->accounts, text_of(hash), attributes),
+                  &command->answers);
     if (status == EXIT_SUCCESS && generate) {
         printf("%.*s\n", (int)secret.length, secret.data);
         status = finish_output();
@@ -151,7 +161,8 @@ static enum account_change add_account(const struct invocation *invocation, cons
 
 static int run_add(const struct invocation *invocation)
 {
-    static const struct answers answers = {.exists = "exists (tokenctl passwd sets its secret)"};
+    static const struct secret_command add = {
+        ACCOUNT_UNKNOWN, add_account, {.exists = "exists (tokenctl passwd sets its secret)"}};
     struct buffer attributes = {0};
     struct config *config = NULL;
     int status = check_client_id(invocation);
@@ -159,9 +170,8 @@ static int run_add(const struct invocation *invocation)
         status = gather_attributes(invocation, &attributes);
     if (status == EXIT_SUCCESS) {
         config = config_load(invocation->config_file, invocation->report);
-        status = config != NULL
-                     ? set_secret(invocation, config, text_of(attributes.data), add_account, &answers)
-                     : EXIT_FAILURE;
+        status =
+            config != NULL ? set_secret(invocation, config, text_of(attributes.data), &add) : EXIT_FAILURE;
     }
     config_release(config);
     buffer_free(&attributes);
@@ -180,11 +190,11 @@ static enum account_change change_hash(const struct invocation *invocation, cons
 
 static int run_passwd(const struct invocation *invocation)
 {
-    static const struct answers answers = {.exists = NULL};
+    static const struct secret_command passwd = {ACCOUNT_EXISTS, change_hash, {.exists = NULL}};
     struct config *config = config_load(invocation->config_file, invocation->report);
     if (config == NULL)
         return EXIT_FAILURE;
-    const int status = set_secret(invocation, config, (struct text){NULL, 0}, change_hash, &answers);
+    const int status = set_secret(invocation, config, (struct text){NULL, 0}, &passwd);
     config_release(config);
     return status;
 }

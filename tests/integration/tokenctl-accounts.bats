@@ -38,7 +38,8 @@ load tokenctl
     works plain plain-secret
     works full full-secret
     works_not plain full-secret
-    says 1 'exists' add plain <<<'another'
+    # Before a secret is asked for.
+    says 1 'exists' add plain </dev/null
     works plain plain-secret
 }
 
@@ -118,7 +119,8 @@ load tokenctl
     works client newest
     works_not client new
     works other other
-    says 1 'no account' passwd nobody <<<'x'
+    # Before a secret is asked for.
+    says 1 'no account' passwd nobody </dev/null
     says 1 'no account' retire nobody
 }
 

@@ -12,13 +12,15 @@
 #define OLD "$2b$04$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
 #define NEW "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
 
-enum command { ADD, REPLACE, ADD_HASH, RETIRE, LOCK, UNLOCK, REMOVE };
+enum command { LOOK, ADD, REPLACE, ADD_HASH, RETIRE, LOCK, UNLOCK, REMOVE };
 
 static enum account_change run(enum command command, const char *client_id, const char *attributes,
                                struct report *report)
 {
     const struct text id = text_of(client_id);
     switch (command) {
+    case LOOK:
+        return account_file_look("accounts", id, report);
     case ADD:
         return account_file_add("accounts", id, text_of(NEW), text_of(attributes), report);
     case REPLACE:
@@ -45,6 +47,8 @@ static const struct {
     enum account_change change;
     const char *after; /* NULL: as before */
 } rows[] = {
+    {LOOK, "a", NULL, "#\na:plain\na:" OLD, ACCOUNT_EXISTS, NULL},
+    {LOOK, "a", NULL, "#a:" OLD "\nb:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
     {ADD, "a", NULL, "", ACCOUNT_CHANGED, "a:" NEW "\n"},
     {ADD, "a", "scope=x lifetime=5", "# c\n", ACCOUNT_CHANGED, "# c\na:" NEW ":scope=x lifetime=5\n"},
     {ADD, "b", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\nb:" NEW "\n"},
