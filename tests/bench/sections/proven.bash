@@ -47,10 +47,17 @@ cpu_beside() {
     row "  CPU time a request" "$(median "token.$1.cpu")" "$(median "$2.$1.cpu")" us
 }
 
+# Which connection comes to which worker of the web server and to which thread is chance, and stays so as long as they
+# run: each round has new ones.
+fresh_round() {
+    proven_stands
+    BENCH_ROUNDS=1 turns proven_round
+    remove_stands
+}
+
 section_proven() {
     local way
-    proven_stands
-    turns proven_round
+    rounds fresh_round
     beside socket gateway 'on the socket; a constant through our gateway' '>=' 0.60
     cpu_beside socket gateway
     beside socket threads 'on the socket; a constant by a thread a connection'
