@@ -50,9 +50,9 @@ static enum password_result verify(struct attempt *attempt, const struct account
 }
 
 /* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the
- * line's own counts. Whatever is refused has a decoy looked for: the look alone takes a time that would tell.
- */
-static bool secret_matches(struct attempt *attempt, const struct account_entry *entry,
+ * line's own counts. Whatever is refused, for its secret or before, has a decoy looked for: the look alone
+ * takes a time that would tell. */
+static bool secret_matches(struct attempt *attempt, const struct account_entry *entry, bool is_refused,
                            enum oauth_error *error)
 {
     const struct text secret = attempt->credentials.client_secret;
@@ -62,7 +62,7 @@ static bool secret_matches(struct attempt *attempt, const struct account_entry *
     const bool match = result == PASSWORD_MATCH;
 
     struct account_entry decoy;
-    if (!match && decoy_of(attempt, &decoy, error) && result == PASSWORD_UNUSABLE)
+    if ((!match || is_refused) && decoy_of(attempt, &decoy, error) && result == PASSWORD_UNUSABLE)
         result = verify(attempt, &decoy, secret);
     if (result == PASSWORD_NO_MEMORY)
         *error = OAUTH_SERVER_ERROR;
@@ -86,7 +86,7 @@ static void try_decoy(struct attempt *attempt, enum oauth_error *error)
     struct account_entry decoy;
     if (decoy_of(attempt, &decoy, error)) {
         refusal_of(attempt, &decoy);
-        secret_matches(attempt, &decoy, error);
+        secret_matches(attempt, &decoy, true, error);
     }
 }
 
@@ -101,7 +101,7 @@ static struct client_auth try_lines(struct attempt *attempt)
     while ((found = service_find_account(attempt->service, auth.client_id, &cursor, &entry)) ==
            ACCOUNT_FOUND) {
         const char *refusal = refusal_of(attempt, &entry);
-        const bool match = secret_matches(attempt, &entry, &auth.error);
+        const bool match = secret_matches(attempt, &entry, refusal != NULL, &auth.error);
         auth.entry = entry;
         auth.reason = refusal != NULL ? refusal : "wrong_secret";
         if (!may_go_on(auth.error))

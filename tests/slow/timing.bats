@@ -26,8 +26,8 @@ teardown() {
     remove_folder
 }
 
-# Names of one length. The first is refused for its secret only; nobody is in no file.
-CASES=(ordinary nobody-1 nobody-2 locked-1 locked-2 expired1 elsewher unusable attribut)
+# Names of one length, as of all cases. The first is refused for its secret only; nobody is in no file.
+REFUSED=(ordinary nobody-1 nobody-2 locked-1 locked-2 expired1 elsewher unusable attribut)
 
 # write_others FIRST REST-OF-LINE: 120 accounts.
 write_others() {
@@ -37,21 +37,34 @@ write_others() {
     done
 }
 
+# Attributes that nothing is refused for.
+GOOD='expires=2101-01-01 from=127.0.0.0/8'
+
 # write_accounts HASH: a line for each case, all of the same method and cost. They differ from the first in nothing but
 # what they are refused for; and there are others that nothing is wrong with, so that most decoys are like them.
 write_accounts() {
-    local good='expires=2101-01-01 from=127.0.0.0/8'
-    write_others 100 "$1:$good" >"$DIR/etc/accounts"
-    printf '%s\n' "ordinary:$1:$good" "locked-1:!$1:$good" "locked-2:*:$good" \
+    write_others 100 "$1:$GOOD" >"$DIR/etc/accounts"
+    printf '%s\n' "ordinary:$1:$GOOD" "locked-1:!$1:$GOOD" "locked-2:*:$GOOD" \
         "expired1:$1:expires=2001-01-01 from=127.0.0.0/8" "elsewher:$1:expires=2101-01-01 from=192.0.2.0/24" \
-        "unusable:\$apr1\$TndJGIaZ\$VPTfh0/Di9Tbltd/BG.p.0:$good" "attribut:$1:$good lifetime=long" >>"$DIR/etc/accounts"
-    write_others 500 "$1:$good" >>"$DIR/etc/accounts"
+        "unusable:\$apr1\$TndJGIaZ\$VPTfh0/Di9Tbltd/BG.p.0:$GOOD" "attribut:$1:$GOOD lifetime=long" >>"$DIR/etc/accounts"
+    write_others 500 "$1:$GOOD" >>"$DIR/etc/accounts"
 }
 
 start_listening() {
     own "$DIR/etc"
     TOKEN_CONF=$CONF start token.fcgi "$DIR/token.fcgi" -l "$DIR/run/token.sock"
     wait_until 'the socket' is_bound "$DIR/run/token.sock"
+}
+
+# The secret is wrong for the first only; the others are refused although it is right.
+RIGHT=(ordinary locked-3 expired3 elsewhe3)
+
+# write_right_ones WRONG-HASH RIGHT-HASH
+write_right_ones() {
+    write_others 100 "$1:$GOOD" >"$DIR/etc/accounts"
+    printf '%s\n' "ordinary:$1:$GOOD" "locked-3:!$2:$GOOD" "expired3:$2:expires=2001-01-01 from=127.0.0.0/8" \
+        "elsewhe3:$2:expires=2101-01-01 from=192.0.2.0/24" >>"$DIR/etc/accounts"
+    write_others 500 "$1:$GOOD" >>"$DIR/etc/accounts"
 }
 
 # measure SAMPLES fresh|same CLIENT_ID…
@@ -66,40 +79,51 @@ is_told_apart() {
 
 # Other work on the machine may fall on one case more than on another, and which decoy an account has, and where its count
 # stands, is chance. A difference that is real is there again under other keys, and more clearly among four times as many.
+#
+# nothing_is_told fresh|same CLIENT_ID…
 nothing_is_told() {
-    measure $SAMPLES "$1" "${CASES[@]}"
+    measure $SAMPLES "$@"
     is_told_apart || return 0
     printf 'again\n'
     stop token.fcgi
     tokenctl key rotate
     start_listening
-    measure $((4 * SAMPLES)) "$1" "${CASES[@]}"
+    measure $((4 * SAMPLES)) "$@"
     ! is_told_apart || fail 'times tell these apart'
 }
 
 BCRYPT='$2y$04$L4pCWfWdMFbq3BNPRUWyCOtb0QVdBV3CEwWgnD7XDPzVYvcgtYSQW'
 SHA256='$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642'
+# Of the secret that timing sends when it is to be always the same.
+ALWAYS='$5$rounds=1000$TndJGIaZytTBQZ0f$xkU5ZosWIS0V6DNY3vAmr0F057v2SyzBwtY2o2CS8m6'
 DEARER='$5$rounds=1100$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642'
 
 @test "sha256crypt, another secret each time" {
     configure verify_cache_ttl 0
     write_accounts "$SHA256"
     start_listening
-    nothing_is_told fresh
+    nothing_is_told fresh "${REFUSED[@]}"
 }
 
 @test "bcrypt, another secret each time" {
     configure verify_cache_ttl 0
     write_accounts "$BCRYPT"
     start_listening
-    nothing_is_told fresh
+    nothing_is_told fresh "${REFUSED[@]}"
 }
 
 @test "the same secret again and again, of which the verdict is remembered" {
     configure verify_cache_ttl 86400
     write_accounts "$SHA256"
     start_listening
-    nothing_is_told same
+    nothing_is_told same "${REFUSED[@]}"
+}
+
+@test "the right secret of what is refused all the same" {
+    configure verify_cache_ttl 86400
+    write_right_ones "$SHA256" "$ALWAYS"
+    start_listening
+    nothing_is_told same "${RIGHT[@]}"
 }
 
 @test "control: a hash that costs a tenth more is told apart" {

@@ -125,6 +125,22 @@ static void test_decoy(void **state)
     }
 }
 
+/* The second look takes no time that would tell. */
+static void test_decoy_again(void **state)
+{
+    (void)state;
+    static const char text[] = "a:" HASH "\n";
+    struct account_scan *scan = open_text(text, sizeof text - 1);
+    struct account_entry entry;
+    assert_int_equal(account_scan_decoy(scan, 7, &entry), ACCOUNT_FOUND);
+    assert_int_equal(truncate("accounts", 0), 0);
+    memset(&entry, 0, sizeof entry);
+    assert_int_equal(account_scan_decoy(scan, 7, &entry), ACCOUNT_FOUND);
+    assert_true(entry.usable && text_is(entry.account.client_id, "a"));
+    assert_int_equal(account_scan_decoy(scan, 8, &entry), ACCOUNT_NOT_FOUND);
+    account_scan_close(scan);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -184,8 +200,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),    cmocka_unit_test(test_long),     cmocka_unit_test(test_decoy),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_not_read), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_find),        cmocka_unit_test(test_long),    cmocka_unit_test(test_decoy),
+        cmocka_unit_test(test_decoy_again), cmocka_unit_test(test_refused), cmocka_unit_test(test_not_read),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests_name("account_scan", tests, enter_folder, leave_folder);
 }
