@@ -1,6 +1,5 @@
 /* token.fcgi: options, and which way the web server speaks. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "gateway/cgi.h"
 #include "gateway/listener.h"
 #include "gateway/responder.h"
+#include "process/descriptors.h"
 #include "process/dump.h"
 #include "process/privilege.h"
 #include "process/sandbox.h"
@@ -77,18 +77,6 @@ static int serve_fastcgi(const struct options *options)
     return status;
 }
 
-/* The FastCGI specification (§2.2) lets a web server start the program with descriptor 0 alone. What is
- * opened then would be taken for standard error, and the log be written into it. False: no /dev/null, errno
- * set. */
-static bool fill_standard_descriptors(void)
-{
-    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
-        if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR) != descriptor)
-            return false;
-    }
-    return true;
-}
-
 /* False: an option ended the program, or was wrong. */
 static bool read_options(int argc, char **argv, struct options *options, int *status)
 {
@@ -128,7 +116,7 @@ int main(int argc, char **argv)
 {
     struct options options = {0};
     int status = EXIT_SUCCESS;
-    if (!fill_standard_descriptors())
+    if (!descriptors_fill())
         return EXIT_FAILURE;
     if (!read_options(argc, argv, &options, &status))
         return status;

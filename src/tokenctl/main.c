@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "process/descriptors.h"
 #include "process/dump.h"
 #include "tokenctl/command.h"
 #include "version.h"
@@ -173,6 +174,8 @@ int main(int argc, char **argv)
     struct invocation invocation = {.report = &report};
     /* A reader that has gone is told like a full disk. */
     signal(SIGPIPE, SIG_IGN);
+    if (!descriptors_fill())
+        return EXIT_FAILURE;
     if (!dump_forbid())
         return complain(EXIT_FAILURE, "core dumps cannot be forbidden: %s", strerror(errno));
     for (int option; (option = getopt_long(argc, argv, "+c:Vh", help, NULL)) != -1;) {

@@ -175,6 +175,8 @@ as_nobody() {
 }
 
 @test "files and folders that refuse: told with the path" {
+    run as_nobody "$DIR/tokenctl" -c "$CONF" lock client
+    [[ $EUID -ne 0 || ($status -eq 1 && $output == *"$ACCOUNTS: the accounts file cannot be "*"; run tokenctl as root, or as the owner"*) ]]
     [[ $EUID -ne 0 ]] || chown -R nobody "$DIR/etc"
     chmod 0500 "$DIR/etc"
     run as_nobody "$DIR/tokenctl" -c "$CONF" add client --generate
@@ -186,4 +188,21 @@ as_nobody() {
     chmod 0666 "$ACCOUNTS"
     run as_nobody "$DIR/tokenctl" -c "$CONF" check
     [[ $status -eq 1 && $output == *"$ACCOUNTS"*chmod* ]]
+}
+
+# Guessed wrong for once, so that there is a state to open.
+@test "started without standard descriptors: nothing is written into the state" {
+    local command status
+    exits 0 add client <<<'secret'
+    works_not client wrong
+    exits 0 throttle list
+    [[ $OUT == *client* ]]
+    for command in 'throttle clear nobody' 'throttle list'; do
+        status=0
+        # shellcheck disable=SC2086
+        "$DIR/tokenctl" -c "$CONF" $command <&- >&- 2>&- || status=$?
+        [[ $status -eq 1 ]]
+    done
+    exits 0 throttle list
+    [[ $OUT == *client* ]]
 }
