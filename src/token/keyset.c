@@ -130,16 +130,27 @@ static struct keyset *keyset_new(size_t count)
     return keyset;
 }
 
+static struct keyset *keyset_of(struct json_object *array, const char *path, struct report *report)
+{
+    struct keyset *keyset = keyset_new(json_object_array_length(array));
+    if (keyset == NULL)
+        report_problem(report, SEVERITY_ERROR, path, 0, "out of memory");
+    else
+        read_keys(keyset, array, path, report);
+    return keyset;
+}
+
+bool keyset_takes(struct json_object *keys, const char *path, struct report *report)
+{
+    const size_t errors = report->errors;
+    keyset_release(keyset_of(keys, path, report));
+    return report->errors == errors;
+}
+
 static struct keyset *keyset_from(struct json_object *document, const char *path, struct report *report)
 {
     const size_t errors = report->errors;
-    struct json_object *array = json_object_object_get(document, "keys");
-    struct keyset *keyset = keyset_new(json_object_array_length(array));
-    if (keyset == NULL) {
-        report_problem(report, SEVERITY_ERROR, path, 0, "out of memory");
-        return NULL;
-    }
-    read_keys(keyset, array, path, report);
+    struct keyset *keyset = keyset_of(json_object_object_get(document, "keys"), path, report);
     if (report->errors == errors && keyset->signer == NULL)
         report_problem(report, SEVERITY_ERROR, path, 0,
                        "no key signs: each has an \"exp\" or lacks its private part; %s", remedy);

@@ -38,6 +38,9 @@ struct keyset {
 /* Loads and checks: mode, JSON, every key as jwk_read() does, distinct `kid`s, one key that signs. Every
  * problem goes to `report`. NULL: there was an error, or no memory, which is reported too. */
 struct keyset *keyset_load(const char *path, struct report *report);
+/* Whether keyset_load() would take every key of the array `keys`; whether one signs is not asked. False:
+ * reported. */
+bool keyset_takes(struct json_object *keys, const char *path, struct report *report);
 struct keyset *keyset_hold(struct keyset *keyset);
 void keyset_release(struct keyset *keyset); /* NULL is allowed */
 

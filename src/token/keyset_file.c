@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/json_text.h"
 #include "base/secret.h"
+#include "token/keyset.h"
 
 enum { FILE_LIMIT = 1 << 20, NEW_MODE = 0600 };
 
@@ -69,6 +70,17 @@ struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp,
         document = NULL;
     }
     return document;
+}
+
+/* What no process would load is not changed: the change would take effect nowhere. */
+static struct json_object *read_to_change(const char *path, struct report *report)
+{
+    const size_t errors = report->errors;
+    struct json_object *document = keyset_file_read(path, NULL, report);
+    if (report->errors == errors)
+        return document;
+    json_put_wiped(document);
+    return NULL;
 }
 
 /* Under the lock. The text that json-c makes is a copy of every secret. */
@@ -164,11 +176,12 @@ bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, stru
     if (guard < 0)
         return fail(report, path, "the key set cannot be locked");
     const bool missing = access(path, F_OK) != 0 && errno == ENOENT;
-    struct json_object *document = missing ? json_object_new_object() : keyset_file_read(path, NULL, report);
+    struct json_object *document = missing ? json_object_new_object() : read_to_change(path, report);
     struct signer signer;
     char fault[JWK_FAULT_SIZE];
     bool good = document != NULL ? find_signer(keys_of(document), &signer, path, report)
                                  : missing && fail_to_make(report, path, strerror(ENOMEM));
+    good = good && (missing || keyset_takes(keys_of(document), path, report));
     good = good && (rotate(document, &signer, rotation, fault) || fail_to_make(report, path, fault));
     good = good && write_back(path, document, report);
     json_put_wiped(document);
@@ -199,7 +212,7 @@ bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct re
     if (guard < 0)
         return fail(report, path, "the key set cannot be locked");
     *removed = 0;
-    struct json_object *document = keyset_file_read(path, NULL, report);
+    struct json_object *document = read_to_change(path, report);
     struct json_object *keys = document != NULL ? keys_of(document) : NULL;
     struct signer signer;
     bool good = keys != NULL && find_signer(keys, &signer, path, report);

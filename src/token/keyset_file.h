@@ -25,11 +25,12 @@ struct keyset_rotation {
 };
 
 /* Puts a new key in front, which signs from now on, and `exp` on the one that did, so that it verifies for as
- * long as its tokens live. Makes the file, mode 0600, where there is none. False: it is as it was; reported.
- */
+ * long as its tokens live. Makes the file, mode 0600, where there is none. False: it is as it was, as where
+ * no process would load it; reported. */
 bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report);
 
-/* Removes the keys whose `exp` has passed. False: the file is as it was; reported. */
+/* Removes the keys whose `exp` has passed. False: the file is as it was, as where its mode lets others in;
+ * reported. */
 bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct report *report);
 
 #endif

@@ -138,6 +138,7 @@ static void test_refused(void **state)
         {"{\"keys\":[" KEY("a", ",\"exp\":1") "]}", "no key of it signs", true},
         {"{\"keys\":[7," KEY("a", ",\"exp\":1") "]}", "keys[0]: ", false},
         {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "keys[0]: ", false},
+        {"{\"keys\":[7," KEY("a", "") "]}", "keys[0]: ", false},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct collected problems;
@@ -155,6 +156,38 @@ static void test_refused(void **state)
         check_row(strstr(problems.text, rows[i].told) != NULL, problems.text, i, rows[i].told);
         check_row(strcmp(read_text("keys.jwks", left, sizeof left), rows[i].before) == 0, "changed", i, left);
     }
+}
+
+/* A new key would sign nowhere: no process loads such a file. */
+static void test_rotates_only_what_is_loaded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before;
+        mode_t mode;
+        const char *told;
+        bool is_pruned;
+    } rows[] = {
+        {"{\"keys\":[" KEY("a", "") "," KEY("b", ",\"exp\":1") "]}", 0644, "mode 0644 lets everybody read",
+         false},
+        {"{\"keys\":[" KEY("a", "") ",{\"kty\":\"oct\",\"k\":\"AAAA\",\"exp\":1}]}", 0600, "keys[1]: ", true},
+        {"{\"keys\":[" KEY("a", "") "," KEY("a", ",\"exp\":1") "]}", 0600, "the same \"kid\"", true},
+        {"{\"keys\":[" KEY("a", "") "," KEY("b", ",\"exp\":-1") "]}", 0600, "\"exp\" is not", true},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
+        size_t removed = 0;
+        char left[256];
+        write_bytes("keys.jwks", rows[i].before, strlen(rows[i].before), rows[i].mode);
+        check_row(!keyset_file_rotate("keys.jwks", &rotation, collect(&problems)), "rotated", i,
+                  rows[i].told);
+        check_row(strstr(problems.text, rows[i].told) != NULL, problems.text, i, rows[i].told);
+        check_row(strcmp(read_text("keys.jwks", left, sizeof left), rows[i].before) == 0, "changed", i, left);
+        check_row(keyset_file_prune("keys.jwks", 100, &removed, collect(&problems)) == rows[i].is_pruned,
+                  problems.text, i, rows[i].told);
+    }
+    assert_int_equal(chmod("keys.jwks", 0600), 0);
 }
 
 static void test_no_folder(void **state)
@@ -202,9 +235,10 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rotate),    cmocka_unit_test(test_rotate_keeps_members),
-        cmocka_unit_test(test_prune),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_folder), cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_rotate),         cmocka_unit_test(test_rotate_keeps_members),
+        cmocka_unit_test(test_prune),          cmocka_unit_test(test_rotates_only_what_is_loaded),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
