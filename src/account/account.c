@@ -130,9 +130,7 @@ static const struct account empty_account = {.lifetime = -1, .expires = CLOCK_NE
 const char *account_attributes_fault(struct text text)
 {
     struct account account = empty_account;
-    if (text_has_control(text))
-        return unknown_attribute;
-    return parse_attributes(text, &account);
+    return text_has_control(text) ? "there is a control character in it" : parse_attributes(text, &account);
 }
 
 const char *account_client_id_fault(struct text client_id)

@@ -210,9 +210,23 @@ static void write_edited(struct edit *edit, struct text content)
     edit->command->append(edit);
 }
 
+static const char *remedy_of(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return "; tokenctl init makes one";
+    case EACCES:
+    case EPERM:
+        return "; run tokenctl as root, or as the owner of the file and of its folder";
+    default:
+        return "";
+    }
+}
+
 static enum account_change fail(struct report *report, const char *path, const char *what)
 {
-    report_problem(report, SEVERITY_ERROR, path, 0, "%s: %s", what, strerror(errno));
+    report_problem(report, SEVERITY_ERROR, path, 0, "%s: %s%s", what, file_read_reason(errno),
+                   remedy_of(errno));
     return ACCOUNT_FAILED;
 }
 
@@ -239,7 +253,7 @@ static enum account_change change_locked(const char *path, struct edit *edit, st
 {
     struct file_content content;
     if (!file_read(path, LARGEST_FILE, &content))
-        return fail(report, path, "the accounts file cannot be read (tokenctl init makes one)");
+        return fail(report, path, "the accounts file cannot be read");
     look_over(edit, skip_byte_order_mark((struct text){content.data, content.size}));
     enum account_change change = ACCOUNT_CHANGED;
     if (edit->command->append != NULL && edit->matches > 0)
@@ -257,7 +271,7 @@ static enum account_change change_file(const char *path, const struct command *c
 {
     const int guard = file_lock(path);
     if (guard < 0)
-        return fail(report, path, "the accounts file cannot be locked (tokenctl init makes one)");
+        return fail(report, path, "the accounts file cannot be locked");
     edit.command = command;
     const enum account_change change = change_locked(path, &edit, report);
     close(guard);

@@ -12,6 +12,7 @@
 #include "base/config.h"
 #include "base/secret.h"
 #include "tokenctl/command.h"
+#include "tokenctl/output.h"
 #include "tokenctl/secret_input.h"
 
 /* What the file said, in words for this command. */
@@ -40,14 +41,15 @@ static int tell(const struct invocation *invocation, enum account_change change,
 }
 
 /* The options that become attributes, and what they are called in the accounts file. */
-static const struct {
+static const struct attribute_option {
     enum command_option option;
     const char *name;
+    const char *fault; /* what its value must be, where that differs from the file's; NULL: it does not */
 } attribute_options[] = {
-    {OPTION_SCOPE, "scope"},
-    {OPTION_LIFETIME, "lifetime"},
-    {OPTION_EXPIRES, "expires"},
-    {OPTION_FROM, "from"},
+    {OPTION_SCOPE, "scope", "it must be scopes of RFC 6749, each of them once, with blanks between them"},
+    {OPTION_LIFETIME, "lifetime", NULL},
+    {OPTION_EXPIRES, "expires", NULL},
+    {OPTION_FROM, "from", NULL},
 };
 
 /* Scopes are separated by spaces in OAuth, and by commas in the file. */
@@ -74,11 +76,11 @@ static const char *attribute_fault(const struct buffer *attribute)
 }
 
 /* Puts "name=value" behind what is there. */
-static int put_attribute(struct buffer *out, enum command_option option, const char *name, const char *value)
+static int put_attribute(struct buffer *out, const struct attribute_option *form, const char *value)
 {
     struct buffer attribute = {0};
-    buffer_print(&attribute, "%s=", name);
-    if (option == OPTION_SCOPE)
+    buffer_print(&attribute, "%s=", form->name);
+    if (form->option == OPTION_SCOPE)
         put_scopes(&attribute, value);
     else
         buffer_add(&attribute, text_of(value));
@@ -86,8 +88,11 @@ static int put_attribute(struct buffer *out, enum command_option option, const c
     const char *fault = attribute_fault(&attribute);
     if (fault == NULL)
         buffer_print(out, "%s%s", out->length > 0 ? " " : "", attribute.data);
+    else if (attribute.lost)
+        status = complain(EXIT_FAILURE, "%s", fault);
     else
-        status = complain(attribute.lost ? EXIT_FAILURE : EXIT_USAGE, "--%s %s: %s", name, value, fault);
+        status =
+            complain(EXIT_USAGE, "--%s %s: %s", form->name, value, form->fault != NULL ? form->fault : fault);
     buffer_free(&attribute);
     return status;
 }
@@ -99,7 +104,7 @@ static int gather_attributes(const struct invocation *invocation, struct buffer 
     for (size_t i = 0; i < sizeof attribute_options / sizeof *attribute_options; i++) {
         const char *value = invocation->values[attribute_options[i].option];
         if (value != NULL && status == EXIT_SUCCESS)
-            status = put_attribute(out, attribute_options[i].option, attribute_options[i].name, value);
+            status = put_attribute(out, &attribute_options[i], value);
     }
     return out->lost ? complain(EXIT_FAILURE, "%s", strerror(ENOMEM)) : status;
 }
@@ -143,10 +148,11 @@ static int set_secret(const struct invocation *invocation, const struct config *
     }
     status = tell(invocation, command->change(invocation, config->accounts, text_of(hash), attributes),
                   &command->answers);
-    if (status == EXIT_SUCCESS && generate) {
-        printf("%.*s\n", (int)secret.length, secret.data);
-        status = finish_output();
-    }
+    if (status == EXIT_SUCCESS && generate && !output_write_secret(secret))
+        status = complain(EXIT_FAILURE,
+                          "standard output: %s; the secret of %s that nobody has seen is in force: "
+                          "tokenctl passwd %s --generate makes another",
+                          strerror(errno), invocation->argument, invocation->argument);
 out:
     free(hash);
     secret_wipe(buffer, sizeof buffer);

@@ -27,7 +27,7 @@ enum result { MADE, KEPT, FAILED };
 
 static enum result fail(const char *path)
 {
-    complain(0, "%s: %s", path, strerror(errno));
+    complain(0, "%s: %s%s", path, strerror(errno), errno == ENOENT ? "; make the folder above it first" : "");
     return FAILED;
 }
 

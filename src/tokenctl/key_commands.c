@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/json_text.h"
 #include "base/secret.h"
+#include "token/jwk.h"
 #include "token/keyset.h"
 #include "token/keyset_file.h"
 #include "tokenctl/command.h"
@@ -117,6 +118,14 @@ static int run_prune(const struct invocation *invocation)
     return finish_output();
 }
 
+/* A key without one has the kid that its tokens name. False: no memory. */
+static bool add_kid(struct json_object *jwk)
+{
+    char kid[JWK_THUMBPRINT_SIZE];
+    return json_object_object_get_ex(jwk, "kid", NULL) ||
+           (jwk_thumbprint(jwk, kid) && json_add_string(jwk, "kid", kid));
+}
+
 /* What a resource server needs of a key: its public part, or the whole where it has none; NULL: nothing, or
  * no memory, which `*complete` tells. */
 static struct json_object *exported_part(struct json_object *jwk, bool public_only, bool *complete)
@@ -137,7 +146,9 @@ static struct json_object *exported_set(struct json_object *keys, bool public_on
     struct json_object *set = json_object_new_object();
     bool complete = array != NULL;
     for (size_t i = 0; complete && i < json_object_array_length(keys); i++) {
-        struct json_object *part = exported_part(json_object_array_get_idx(keys, i), public_only, &complete);
+        struct json_object *jwk = json_object_array_get_idx(keys, i);
+        complete = add_kid(jwk);
+        struct json_object *part = exported_part(jwk, public_only, &complete);
         if (part != NULL && json_object_array_add(array, part) != 0) {
             json_object_put(part);
             complete = false;

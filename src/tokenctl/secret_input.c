@@ -73,12 +73,12 @@ static bool read_terminal(const char *client_id, char buffer[SECRET_INPUT_SIZE],
     return good;
 }
 
-/* read() itself, for stdio would keep a copy. */
+/* To the newline, as the writer may keep a pipe open. read() itself, for stdio would keep a copy. */
 static bool read_line(char buffer[SECRET_INPUT_SIZE], struct text *secret)
 {
     size_t length = 0;
     ssize_t got = 1;
-    while (got > 0 && length < SECRET_INPUT_SIZE) {
+    while (got > 0 && length < SECRET_INPUT_SIZE && (length == 0 || buffer[length - 1] != '\n')) {
         got = read(STDIN_FILENO, buffer + length, SECRET_INPUT_SIZE - length);
         length += got > 0 ? (size_t)got : 0;
         if (got < 0 && errno == EINTR)

@@ -16,7 +16,7 @@ enum { LONGEST_TOKEN = 65536 };
 
 static int run_check(const struct invocation *invocation)
 {
-    return service_check(invocation->config_file) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return service_check(invocation->config_file) ? finish_output() : EXIT_FAILURE;
 }
 
 /* Configuration, accounts and keys; the log is not touched. */
@@ -32,13 +32,13 @@ static bool find_line(const struct service *service, struct text client_id, int6
 {
     struct account_entry entry;
     bool found = false;
-    *why = "there is no such account";
+    *why = "there is no such account (tokenctl add makes one)";
     for (size_t cursor = 0; account_table_find(service->accounts, client_id, &cursor, &entry);) {
         const char *reason = NULL;
         if (!entry.usable)
             reason = "its line in the accounts file is unusable (tokenctl check tells why)";
         else if (entry.account.locked)
-            reason = "the account is locked";
+            reason = "the account is locked (tokenctl unlock)";
         else if (entry.account.expires <= now)
             reason = "the account has expired";
         if (reason != NULL) {

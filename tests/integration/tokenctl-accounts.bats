@@ -54,6 +54,8 @@ load tokenctl
     says 2 'UTF-8' add $'a\xff'
     says 2 '--scope' add a --scope 'a"b'
     says 2 '--scope' add a --scope ''
+    says 2 'with blanks between them' add a --scope 'b b'
+    says 2 'control character' add a --lifetime $'1\t'
     says 2 '--lifetime' add a --lifetime -1
     says 2 '--lifetime' add a --lifetime 1h
     says 2 '--expires' add a --expires 31.1.2027
@@ -82,8 +84,12 @@ load tokenctl
     says 1 'control character' add d < <(printf 'secret\r\n')
     says 1 'UTF-8' add d < <(printf 'caf\xe9\n')
     says 1 'more than one line' add d < <(printf 'one\ntwo\n')
-    says 1 'standard input' add d <&-
+    says 1 'empty' add d <&-
+    says 1 'standard input' add d </
     [[ $(<"$ACCOUNTS") == "$before" ]]
+    # The writer keeps the pipe open.
+    timeout "$PATIENCE" "$DIR/tokenctl" -c "$CONF" add d < <(printf 'one line\n' && exec tail -f --pid=$$ /dev/null)
+    works d one+line
     # Never an argument, where everybody would see it.
     says 2 'more arguments' add d secret
 }
@@ -96,10 +102,11 @@ load tokenctl
     ! grep -qF -- "$OUT" "$ACCOUNTS" || fail "it is in the file"
     exits 0 passwd made --generate
     works made "$OUT"
+    # It has been set all the same, and an operator is told what to do.
     tokenctl add full2 --generate >/dev/full 2>"$DIR/err" && false
-    grep 'standard output' "$DIR/err"
+    grep 'standard output: No space left.*tokenctl passwd full2 --generate' "$DIR/err"
     tokenctl add full3 --generate >&- 2>"$DIR/err" && false
-    grep 'standard output' "$DIR/err"
+    grep 'standard output: .*tokenctl passwd full3 --generate' "$DIR/err"
 }
 
 @test "a secret is rotated without an outage: passwd --keep-old, retire" {

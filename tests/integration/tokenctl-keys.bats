@@ -42,7 +42,7 @@ keys() {
     exits 0 init
     grep -x 'issuer = http://127.0.0.1:8080/apiops/auth' "$CONF"
     CONF=$DIR/nowhere/at/all/token.conf
-    says 1 "$DIR/nowhere/at/all" init
+    says 1 "$DIR/nowhere/at/all/: No such file or directory; make the folder above it first" init
     : >"$DIR/a-file"
     CONF=$DIR/a-file/token.conf
     says 1 "$DIR/a-file" init
@@ -63,6 +63,8 @@ keys() {
     alike=$("$DIR/token.fcgi" -c "$CONF" -t 2>&1)
     [[ $ERR$'\n'$OUT == "$alike" && $ERR == "warning: $ACCOUNTS:2: "*'htpasswd -B'* ]]
     [[ $OUT == *'1 account lines, 1 keys, 1 warnings' ]]
+    tokenctl check >/dev/full 2>"$DIR/err" && false
+    grep 'standard output' "$DIR/err"
     printf 'token_livetime = 5\n' >>"$CONF"
     says 1 "error: $CONF:" check
     [[ $ERR == *"is 'token_lifetime' meant?"* ]]
@@ -149,6 +151,19 @@ keys() {
     jq -e '[.keys[] | has("d")] | any | not' <<<"$OUT"
     chmod 0644 "$KEYS"
     says 1 "chmod" key export
+    # A new key in such a file would sign nowhere.
+    says 1 "chmod" key rotate
+}
+
+@test "key export: a key without a kid has the one that its tokens name" {
+    local bare
+    exits 0 add client <<<'secret'
+    exits 0 key rotate --alg ES256
+    bare=$(jq 'del(.keys[].kid)' "$KEYS")
+    printf '%s' "$bare" >"$KEYS"
+    exits 0 key export
+    [[ $(jq -r '.keys[0].kid' <<<"$OUT") == "$(tokenctl inspect "$(tokenctl token client)" | jq -r .header.kid)" ]]
+    [[ $(jq -r '.keys | map(.kid) | join(" ")' <<<"$OUT") == "$(keys | awk '{ print $1 }' | paste -sd ' ')" ]]
 }
 
 @test "token: what the endpoint would give, without a password, unless it would not" {
@@ -157,9 +172,9 @@ keys() {
     token=$(tokenctl token client)
     [[ $(tokenctl inspect "$token" | jq -c '[.claims | .sub, .client_id, .scope, .exp - .iat, .iss]') == \
         '["client","client","a b",77,"https://api.example.com/apiops/auth"]' ]]
-    says 1 'no such account' token nobody
+    says 1 'tokenctl add' token nobody
     exits 0 lock client
-    says 1 'locked' token client
+    says 1 'locked (tokenctl unlock)' token client
     exits 0 add gone --expires 2001-01-01 <<<'secret'
     says 1 'expired' token gone
     printf 'plain:text\n' >>"$ACCOUNTS"
