@@ -149,7 +149,7 @@ static void look_for_decoy(struct account_scan *scan, uint64_t choice)
  * a time that would tell. */
 enum account_found account_scan_decoy(struct account_scan *scan, uint64_t choice, struct account_entry *entry)
 {
-    if (scan->decoy == NULL || scan->choice != choice)
+    if (scan->decoy == NULL || scan->choice != choice || scan->decoy_found == ACCOUNT_NOT_READ)
         look_for_decoy(scan, choice);
     *entry = scan->decoy_entry;
     return scan->decoy_found;
