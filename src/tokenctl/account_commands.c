@@ -12,7 +12,6 @@
 #include "base/config.h"
 #include "base/secret.h"
 #include "tokenctl/command.h"
-#include "tokenctl/output.h"
 #include "tokenctl/secret_input.h"
 
 /* What the file said, in words for this command. */
@@ -123,6 +122,20 @@ struct secret_command {
     struct answers answers;
 };
 
+/* The secret that was made, and a newline behind it, past stdio, which would keep a copy. */
+static int print_secret(const struct invocation *invocation, char *secret, size_t length)
+{
+    secret[length] = '\n';
+    const ssize_t written = write(STDOUT_FILENO, secret, length + 1);
+    if (written == (ssize_t)(length + 1))
+        return EXIT_SUCCESS;
+    return complain(EXIT_FAILURE,
+                    "standard output: %s; the secret of %s that nobody has seen is in force: "
+                    "tokenctl passwd %s --generate makes another",
+                    written < 0 ? strerror(errno) : "not all of it was written", invocation->argument,
+                    invocation->argument);
+}
+
 /* Asks for a secret or makes one up, hashes it, makes the change; a generated one is printed when it is in
  * force. */
 static int set_secret(const struct invocation *invocation, const struct config *config,
@@ -148,11 +161,8 @@ static int set_secret(const struct invocation *invocation, const struct config *
     }
     status = tell(invocation, command->change(invocation, config->accounts, text_of(hash), attributes),
                   &command->answers);
-    if (status == EXIT_SUCCESS && generate && !output_write_secret(secret))
-        status = complain(EXIT_FAILURE,
-                          "standard output: %s; the secret of %s that nobody has seen is in force: "
-                          "tokenctl passwd %s --generate makes another",
-                          strerror(errno), invocation->argument, invocation->argument);
+    if (status == EXIT_SUCCESS && generate)
+        status = print_secret(invocation, buffer, secret.length);
 out:
     free(hash);
     secret_wipe(buffer, sizeof buffer);

@@ -1,11 +1,8 @@
 #include "tokenctl/output.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "base/json.h"
 
@@ -30,13 +27,4 @@ bool output_add(struct json_object *object, const char *key, struct text text)
     const bool added = json_add_string(object, key, copy);
     free(copy);
     return added;
-}
-
-bool output_write_secret(struct text secret)
-{
-    const struct iovec line[] = {{(void *)(uintptr_t)secret.data, secret.length}, {(char[]){'\n'}, 1}};
-    const ssize_t written = writev(STDOUT_FILENO, line, 2);
-    if (written >= 0)
-        errno = ENOSPC; /* if it is not all */
-    return written == (ssize_t)(secret.length + 1);
 }

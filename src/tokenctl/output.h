@@ -1,4 +1,4 @@
-/* Text of anybody's making on a terminal and in JSON, and secrets. */
+/* Text of anybody's making on a terminal and in JSON. */
 #ifndef TOKENCTL_OUTPUT_H
 #define TOKENCTL_OUTPUT_H
 
@@ -14,8 +14,5 @@ void output_print(struct text text, int width);
 /* Adds it under `key`, a constant; where it is not UTF-8, with '?' in the place of what is not ASCII. False:
  * no memory. */
 bool output_add(struct json_object *object, const char *key, struct text text);
-
-/* Writes a secret and a newline past stdio, which would keep a copy. False with errno set: not all of it. */
-bool output_write_secret(struct text secret);
 
 #endif
