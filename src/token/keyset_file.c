@@ -72,17 +72,6 @@ struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp,
     return document;
 }
 
-/* What no process would load is not changed: the change would take effect nowhere. */
-static struct json_object *read_to_change(const char *path, struct report *report)
-{
-    const size_t errors = report->errors;
-    struct json_object *document = keyset_file_read(path, NULL, report);
-    if (report->errors == errors)
-        return document;
-    json_put_wiped(document);
-    return NULL;
-}
-
 /* Under the lock. The text that json-c makes is a copy of every secret. */
 static bool write_back(const char *path, struct json_object *document, struct report *report)
 {
@@ -170,23 +159,59 @@ static bool fail_to_make(struct report *report, const char *path, const char *fa
     return false;
 }
 
-bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report)
+/* --- The changes --- */
+
+/* What no process would load is not changed: the change would take effect nowhere. NULL: reported. */
+static struct json_object *read_to_change(const char *path, bool may_be_missing, struct report *report)
+{
+    const size_t errors = report->errors;
+    const bool missing = may_be_missing && access(path, F_OK) != 0 && errno == ENOENT;
+    struct json_object *document = missing ? json_object_new_object() : keyset_file_read(path, NULL, report);
+    if (missing && document == NULL)
+        fail_to_make(report, path, strerror(ENOMEM));
+    if (report->errors == errors)
+        return document;
+    json_put_wiped(document);
+    return NULL;
+}
+
+/* What came of a change in memory. */
+enum edit { EDIT_MADE, EDIT_NEEDLESS, EDIT_REFUSED /* reported */ };
+
+typedef enum edit edit_function(struct json_object *document, void *context, const char *path,
+                                struct report *report);
+
+static bool change_file(const char *path, bool may_be_missing, edit_function *edit, void *context,
+                        struct report *report)
 {
     const int guard = file_lock(path);
     if (guard < 0)
         return fail(report, path, "the key set cannot be locked");
-    const bool missing = access(path, F_OK) != 0 && errno == ENOENT;
-    struct json_object *document = missing ? json_object_new_object() : read_to_change(path, report);
-    struct signer signer;
-    char fault[JWK_FAULT_SIZE];
-    bool good = document != NULL ? find_signer(keys_of(document), &signer, path, report)
-                                 : missing && fail_to_make(report, path, strerror(ENOMEM));
-    good = good && (missing || keyset_takes(keys_of(document), path, report));
-    good = good && (rotate(document, &signer, rotation, fault) || fail_to_make(report, path, fault));
-    good = good && write_back(path, document, report);
+    struct json_object *document = read_to_change(path, may_be_missing, report);
+    const enum edit result = document != NULL ? edit(document, context, path, report) : EDIT_REFUSED;
+    const bool good = result == EDIT_NEEDLESS || (result == EDIT_MADE && write_back(path, document, report));
     json_put_wiped(document);
     close(guard);
     return good;
+}
+
+static enum edit edit_by_rotation(struct json_object *document, void *context, const char *path,
+                                  struct report *report)
+{
+    struct json_object *keys = keys_of(document);
+    struct signer signer;
+    char fault[JWK_FAULT_SIZE];
+    if (!find_signer(keys, &signer, path, report) || (keys != NULL && !keyset_takes(keys, path, report)))
+        return EDIT_REFUSED;
+    if (rotate(document, &signer, context, fault))
+        return EDIT_MADE;
+    fail_to_make(report, path, fault);
+    return EDIT_REFUSED;
+}
+
+bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report)
+{
+    return change_file(path, true, edit_by_rotation, rotation, report);
 }
 
 static bool is_past(struct json_object *jwk, int64_t now)
@@ -206,24 +231,66 @@ static size_t remove_past(struct json_object *keys, int64_t now)
     return removed;
 }
 
+struct pruning {
+    int64_t now;
+    size_t removed;
+};
+
+static enum edit edit_by_pruning(struct json_object *document, void *context, const char *path,
+                                 struct report *report)
+{
+    struct pruning *pruning = context;
+    struct signer signer;
+    if (!find_signer(keys_of(document), &signer, path, report))
+        return EDIT_REFUSED;
+    if (signer.jwk == NULL) {
+        report_problem(report, SEVERITY_ERROR, path, 0, "no key of it signs; first %s", remedy);
+        return EDIT_REFUSED;
+    }
+    pruning->removed = remove_past(keys_of(document), pruning->now);
+    return pruning->removed > 0 ? EDIT_MADE : EDIT_NEEDLESS;
+}
+
 bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct report *report)
 {
-    const int guard = file_lock(path);
-    if (guard < 0)
-        return fail(report, path, "the key set cannot be locked");
-    *removed = 0;
-    struct json_object *document = read_to_change(path, report);
-    struct json_object *keys = document != NULL ? keys_of(document) : NULL;
-    struct signer signer;
-    bool good = keys != NULL && find_signer(keys, &signer, path, report);
-    if (good && signer.jwk == NULL) {
-        report_problem(report, SEVERITY_ERROR, path, 0, "no key of it signs; first %s", remedy);
-        good = false;
-    }
-    if (good)
-        *removed = remove_past(keys, now);
-    good = good && (*removed == 0 || write_back(path, document, report));
-    json_put_wiped(document);
-    close(guard);
+    struct pruning pruning = {.now = now};
+    const bool good = change_file(path, false, edit_by_pruning, &pruning, report);
+    *removed = pruning.removed;
     return good;
+}
+
+static bool has_kid(struct json_object *jwk, const char *kid)
+{
+    char thumbprint[JWK_THUMBPRINT_SIZE];
+    struct json_object *own;
+    if (json_object_object_get_ex(jwk, "kid", &own))
+        return strcmp(json_object_get_string(own), kid) == 0;
+    return jwk_thumbprint(jwk, thumbprint) && strcmp(thumbprint, kid) == 0;
+}
+
+static enum edit edit_by_removal(struct json_object *document, void *context, const char *path,
+                                 struct report *report)
+{
+    const char *const *kid = context;
+    struct json_object *keys = keys_of(document);
+    const size_t count = json_object_array_length(keys);
+    struct signer signer;
+    size_t i = 0;
+    if (!find_signer(keys, &signer, path, report))
+        return EDIT_REFUSED;
+    while (i < count && !has_kid(json_object_array_get_idx(keys, i), *kid))
+        i++;
+    if (i == count)
+        report_problem(report, SEVERITY_ERROR, path, 0, "no key has that kid; tokenctl key list shows them");
+    else if (json_object_array_get_idx(keys, i) == signer.jwk)
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "this key signs; make another first: tokenctl key rotate");
+    else if (json_object_array_del_idx(keys, i, 1) == 0)
+        return EDIT_MADE;
+    return EDIT_REFUSED;
+}
+
+bool keyset_file_remove(const char *path, const char *kid, struct report *report)
+{
+    return change_file(path, false, edit_by_removal, &kid, report);
 }

@@ -33,4 +33,8 @@ bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, stru
  * reported. */
 bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct report *report);
 
+/* Removes the key of that kid, its own or the thumbprint of one that has none; not the one that signs. Its
+ * tokens are not valid any more. False: the file is as it was; reported. */
+bool keyset_file_remove(const char *path, const char *kid, struct report *report);
+
 #endif

@@ -1,4 +1,4 @@
-/* tokenctl key list, rotate, prune, export */
+/* tokenctl key list, rotate, prune, remove, export */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +118,15 @@ static int run_prune(const struct invocation *invocation)
     return finish_output();
 }
 
+static int run_remove(const struct invocation *invocation)
+{
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    const bool good =
+        config != NULL && keyset_file_remove(config->keys, invocation->argument, invocation->report);
+    config_release(config);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* A key without one has the kid that its tokens name. False: no memory. */
 static bool add_kid(struct json_object *jwk)
 {
@@ -212,6 +221,10 @@ const struct command key_commands[] = {
      TAKES(OPTION_ALG), NO_ARGUMENT, run_rotate},
     {"key prune", "key prune", "Removes the keys that no longer sign and whose last token has expired.\n", 0,
      NO_ARGUMENT, run_prune},
+    {"key remove", "key remove KID",
+     "Removes a key, as one that was stolen, at once: its tokens are refused, wherever the new\n"
+     "key set is. It must not be the one that signs: tokenctl key rotate first.\n",
+     0, ONE_ARGUMENT, run_remove},
     {"key export", "key export [--public]",
      "Prints the JWK Set that resource servers verify tokens with: the public parts, and of\n"
      "HS256, which has none, the key itself: whoever has that can sign, too.\n"

@@ -76,7 +76,7 @@ keys() {
     local command
     rm "$CONF"
     for command in 'add x' 'passwd x' 'retire x' 'lock x' 'unlock x' 'remove x' list check 'key list' 'key rotate' \
-        'key prune' 'key export' 'token x' 'inspect x'; do
+        'key prune' 'key remove x' 'key export' 'token x' 'inspect x'; do
         # shellcheck disable=SC2086
         says 1 "error: $CONF: cannot be read: No such file or directory" $command <<<'secret'
     done
@@ -153,6 +153,22 @@ keys() {
     says 1 "chmod" key export
     # A new key in such a file would sign nowhere.
     says 1 "chmod" key rotate
+}
+
+@test "key remove: the tokens of a stolen key are refused, and it is not exported; the one that signs stays" {
+    local stolen token
+    exits 0 add client <<<'secret'
+    exits 0 key rotate --alg ES256
+    token=$(tokenctl token client)
+    stolen=$(tokenctl inspect "$token" | jq -r .header.kid)
+    says 1 'this key signs' key remove "$stolen"
+    exits 0 key rotate
+    exits 0 key remove "$stolen"
+    says 1 'no key of its kid' inspect "$token"
+    exits 0 key export
+    [[ $(jq --arg kid "$stolen" '[.keys[] | select(.kid == $kid)] | length' <<<"$OUT") == 0 ]]
+    tokenctl inspect "$(tokenctl token client)" | jq -e .valid
+    says 1 'tokenctl key list' key remove "$stolen"
 }
 
 @test "key export: a key without a kid has the one that its tokens name" {

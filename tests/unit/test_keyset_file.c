@@ -121,6 +121,39 @@ static void test_prune(void **state)
     }
 }
 
+static void test_remove(void **state)
+{
+    (void)state;
+    /* RFC 7638 §3.2 of A without a kid */
+    static const char set[] =
+        "{\"keys\":[" PUBLIC "," KEY("a", "") ",{\"kty\":\"oct\",\"k\":\"" A
+                                              "\",\"exp\":7}," KEY("c", ",\"exp\":9") "]}";
+    struct collected problems;
+    char thumbprint[JWK_THUMBPRINT_SIZE];
+    write_text("keys.jwks", set);
+    struct json_object *document = keyset_file_read("keys.jwks", NULL, collect(&problems));
+    assert_true(
+        jwk_thumbprint(json_object_array_get_idx(json_object_object_get(document, "keys"), 2), thumbprint));
+    json_put_wiped(document);
+    const struct {
+        const char *kid;
+        const char *told; /* NULL: it is removed */
+    } rows[] = {{"a", "this key signs; make another first: tokenctl key rotate"},
+                {"", "no key has that kid"},
+                {"A", "no key has that kid"},
+                {"c", NULL},
+                {"c", "no key has that kid"},
+                {thumbprint, NULL},
+                {"p", NULL}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const bool removed = keyset_file_remove("keys.jwks", rows[i].kid, collect(&problems));
+        check_row(removed == (rows[i].told == NULL), problems.text, i, rows[i].kid);
+        check_row(rows[i].told == NULL || strstr(problems.text, rows[i].told) != NULL, problems.text, i,
+                  rows[i].kid);
+    }
+    assert_string_equal(order(""), "a@- ");
+}
+
 /* What cannot be taken for a key set, or has nothing that signs, stays as it is. */
 static void test_refused(void **state)
 {
@@ -149,6 +182,7 @@ static void test_refused(void **state)
         check_row(!keyset_file_prune("keys.jwks", 100, &removed, collect(&problems)), "pruned", i,
                   rows[i].before);
         check_row(strstr(problems.text, rows[i].told) != NULL, problems.text, i, rows[i].told);
+        check_row(!keyset_file_remove("keys.jwks", "b", collect(&problems)), "removed", i, rows[i].before);
         check_row(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) == rows[i].rotates,
                   problems.text, i, rows[i].before);
         if (rows[i].rotates)
@@ -200,6 +234,8 @@ static void test_no_folder(void **state)
     assert_non_null(strstr(problems.text, "nowhere/keys.jwks: the key set cannot be locked"));
     assert_false(keyset_file_prune("nowhere/keys.jwks", 100, &removed, collect(&problems)));
     assert_non_null(strstr(problems.text, "cannot be locked"));
+    assert_false(keyset_file_remove("nowhere/keys.jwks", "a", collect(&problems)));
+    assert_non_null(strstr(problems.text, "cannot be locked"));
 }
 
 /* Whichever allocation fails: the whole change, or none and a reason. */
@@ -235,9 +271,13 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rotate),         cmocka_unit_test(test_rotate_keeps_members),
-        cmocka_unit_test(test_prune),          cmocka_unit_test(test_rotates_only_what_is_loaded),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_rotate),
+        cmocka_unit_test(test_rotate_keeps_members),
+        cmocka_unit_test(test_prune),
+        cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_rotates_only_what_is_loaded),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_folder),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
