@@ -93,18 +93,30 @@ static const struct command *find_command(int count, char **words, int *used)
     return NULL;
 }
 
-/* Says what begins with the first word, if anything does. */
+/* The usage of each command of two words that begins with this one. Returns whether there are any. */
+static bool print_usages(const char *word, FILE *out)
+{
+    const size_t length = strlen(word);
+    bool any = false;
+    for (const struct command *const *group = groups; *group != NULL; group++) {
+        for (const struct command *command = *group; command->name != NULL; command++) {
+            if (strncmp(command->name, word, length) != 0 || command->name[length] != ' ')
+                continue;
+            fprintf(out, "usage: tokenctl [-c FILE] %s\n", command->synopsis);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static int refuse_words(int count, char **words)
 {
     if (count == 0)
         return complain(EXIT_USAGE, "no command was given; tokenctl --help lists them");
-    const size_t length = strlen(words[0]);
-    for (const struct command *const *group = groups; *group != NULL; group++) {
-        for (const struct command *command = *group; command->name != NULL; command++) {
-            if (strncmp(command->name, words[0], length) == 0 && command->name[length] == ' ')
-                fprintf(stderr, "usage: tokenctl [-c FILE] %s\n", command->synopsis);
-        }
-    }
+    if (count == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) &&
+        print_usages(words[0], stdout))
+        return finish_output();
+    print_usages(words[0], stderr);
     return complain(EXIT_USAGE, "there is no command %s%s%s; tokenctl --help lists them", words[0],
                     count > 1 ? " " : "", count > 1 ? words[1] : "");
 }

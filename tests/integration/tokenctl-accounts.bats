@@ -10,11 +10,14 @@ load tokenctl
     local command
     exits 0 --help
     for command in init add passwd retire lock unlock remove list check 'key list' 'key rotate' 'key prune' \
-        'key export' token inspect hash-cost; do
+        'key remove' 'key export' token inspect hash-cost; do
         [[ $OUT == *"  $command"* ]] || fail "--help has no $command"
         # shellcheck disable=SC2086
         tokenctl $command --help | grep -qF "usage: tokenctl [-c FILE] $command"
     done
+    # Of a group, its commands.
+    exits 0 key --help
+    [[ $OUT == *'key rotate [--alg A]'*'key export'* ]]
     exits 0 -V
     [[ $OUT == 'tokenctl '* ]]
     says 2 'no command'
