@@ -106,8 +106,10 @@ void privilege_warn(const struct config *config, struct report *report)
                        "as %s",
                        config->user, config->user);
     else if (target.user == 0)
-        report_problem(report, SEVERITY_WARNING, config->file, 0,
-                       "it runs as root, and so would whoever breaks into it: add a line as 'user = token'");
+        report_problem(
+            report, SEVERITY_WARNING, config->file, 0,
+            "started as root it stays root, as whoever breaks into it would be: add a line as 'user = "
+            "token', or have it started as another user");
     if (config->group != NULL && !is_member(target.group))
         report_problem(report, SEVERITY_WARNING, config->file, 0,
                        "group = %s is without effect: only root can join one; start it anew, as root or in "

@@ -90,7 +90,7 @@ is_in_log() {
     is CapPrm 0000000000000000
     [[ $(stat -c '%U %G %a' "$SOCKET") == 'www-data www-data 660' ]]
     [[ $(stat -c '%U %G %a' "$DIR/log/token.log") == 'www-data www-data 640' ]]
-    ! is_in_log 'runs as root' || fail 'it says that it runs as root'
+    ! is_in_log 'stays root' || fail 'it says that it stays root'
 }
 
 @test "user and group: the group is that of the socket, too" {
@@ -111,7 +111,7 @@ is_in_log() {
     is Uid '0 0 0 0'
     is Groups "$(getent group daemon | cut -d : -f 3)"
     [[ $(stat -c '%U %G %a' "$SOCKET") == 'root daemon 660' ]]
-    is_in_log 'warn .*runs as root'
+    is_in_log 'warn .*stays root'
 }
 
 @test "reloading works when root is gone: SIGHUP, accounts, keys, and the log opened again" {
@@ -160,9 +160,9 @@ is_in_log() {
     only_as_root
     unconfigure user
     start_listening
-    is_in_log 'warn .*token.conf: it runs as root'
+    is_in_log 'warn .*token.conf: started as root it stays root'
     run "$DIR/token.fcgi" -t
-    [[ $status -eq 0 && $output == *"warning: $CONF: it runs as root"* ]] || fail "$output"
+    [[ $status -eq 0 && $output == *"warning: $CONF: started as root it stays root"* ]] || fail "$output"
 }
 
 @test "a user that cannot be taken on is a warning, one's own is none" {

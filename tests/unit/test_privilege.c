@@ -272,7 +272,7 @@ static void test_owner(void **state)
     }
 }
 
-#define AS_ROOT "runs as root"
+#define AS_ROOT "stays root"
 #define AS_USER "user = token is without effect"
 #define IN_GROUP "group = web is without effect"
 
