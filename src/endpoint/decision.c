@@ -10,14 +10,15 @@ enum { SOURCE_SIZE = LOG_QUOTED_SIZE(64), TEXT_SIZE = 1024 };
 
 void decision_start(struct decision *decision)
 {
-    *decision = (struct decision){.started_ms = clock_monotonic_ms(), .reason = "granted"};
+    *decision = (struct decision){.started_ms = clock_monotonic_ms()};
 }
 
 void decision_refuse(struct decision *decision, const struct service *service, enum oauth_error error,
                      struct http_response *response)
 {
     decision->error = error;
-    decision->reason = oauth_error_row(error)->reason;
+    if (decision->reason == NULL)
+        decision->reason = oauth_error_row(error)->reason;
     oauth_error_respond(error, service->config->strict_rfc6749, response);
 }
 
@@ -106,7 +107,7 @@ void decision_log(const struct decision *decision, const struct service *service
     if (!log_wants(service->log, outcome->level))
         return;
     char *to = stpcpy(stpcpy(text, "outcome="), outcome->name);
-    to = stpcpy(stpcpy(to, " reason="), decision->reason);
+    to = stpcpy(stpcpy(to, " reason="), decision->reason != NULL ? decision->reason : "granted");
     to = put_client_id(stpcpy(to, " client_id="), decision);
     to = stpcpy(stpcpy(to, " source="), source_text(source, sizeof source, request->source));
     to = stpcpy(to, " line=");

@@ -12,7 +12,7 @@
 struct decision {
     double started_ms;
     enum oauth_error error;
-    const char *reason;
+    const char *reason; /* in the log's words; NULL: granted, or as the error has it */
     char
         client_id[DECISION_CLIENT_ID_SIZE]; /* copied: the request's own is wiped before the log is written */
     size_t client_id_length;                /* as given; may be more than was copied */

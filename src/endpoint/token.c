@@ -54,7 +54,8 @@ static enum oauth_error authenticate(const struct service *service, const struct
     if (error == OAUTH_NO_ERROR) {
         *auth = client_authenticate(service, &credentials, request->source, now);
         error = auth->error;
-        decision->reason = auth->reason;
+        if (error == OAUTH_BAD_CREDENTIALS || error == OAUTH_THROTTLED)
+            decision->reason = auth->reason;
         decision->line = auth->entry.line;
         decision->method = auth->entry.account.method != NULL ? auth->entry.account.method->name : NULL;
         decision_set_client_id(decision, auth->client_id);
@@ -100,29 +101,33 @@ static void tell_wait(long seconds, struct http_response *response)
     response->body = NULL;
 }
 
+/* What the answer says beyond its error. */
+static void complete_refusal(const struct service *service, enum oauth_error error,
+                             const struct http_request *request, const struct client_auth *auth,
+                             struct http_response *response)
+{
+    if (error == OAUTH_BAD_CREDENTIALS && request->authorization.data != NULL)
+        response->realm = service->config->issuer;
+    else if (error == OAUTH_BUSY)
+        response->retry_after = verifier_retry_after(service->verifier);
+    else if (error == OAUTH_THROTTLED)
+        tell_wait(auth->retry_after, response);
+}
+
 void token_endpoint(const struct service *service, struct http_request *request,
                     struct http_response *response, struct decision *decision)
 {
     const int64_t now = clock_now();
     struct text values[PARAMETER_COUNT] = {{NULL, 0}};
     struct client_auth auth = {.error = OAUTH_NO_ERROR};
-    const char *reason = NULL;
 
     enum oauth_error error = read_form(request, values);
-    if (error == OAUTH_NO_ERROR) {
+    if (error == OAUTH_NO_ERROR)
         error = authenticate(service, request, values, now, &auth, decision);
-        reason = error == OAUTH_BAD_CREDENTIALS || error == OAUTH_THROTTLED ? decision->reason : NULL;
-    }
     if (error == OAUTH_NO_ERROR)
         error = issue(service, &auth.entry.account, values[SCOPE], now, response);
-    if (error != OAUTH_NO_ERROR)
-        decision_refuse(decision, service, error, response);
-    if (reason != NULL)
-        decision->reason = reason;
-    if (error == OAUTH_BAD_CREDENTIALS && request->authorization.data != NULL)
-        response->realm = service->config->issuer;
-    if (error == OAUTH_BUSY)
-        response->retry_after = verifier_retry_after(service->verifier);
-    if (error == OAUTH_THROTTLED)
-        tell_wait(auth.retry_after, response);
+    if (error == OAUTH_NO_ERROR)
+        return;
+    decision_refuse(decision, service, error, response);
+    complete_refusal(service, error, request, &auth, response);
 }
