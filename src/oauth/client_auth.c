@@ -127,15 +127,10 @@ static bool says_more(const struct client_auth *later, const struct client_auth 
 
 static struct client_auth try_readings(const struct client_credentials *credentials, struct attempt *attempt)
 {
-    struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials"};
+    struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS};
     for (size_t i = 0; i < credentials->count && may_go_on(auth.error); i++) {
         attempt->credentials = credentials->readings[i];
         attempt->has_choice = false;
-        if (!guess_is_complete(attempt->credentials)) {
-            if (i == 0)
-                auth.client_id = attempt->credentials.client_id;
-            continue;
-        }
         const struct client_auth tried = try_lines(attempt);
         if (says_more(&tried, &auth))
             auth = tried;
@@ -147,10 +142,9 @@ static struct client_auth try_readings(const struct client_credentials *credenti
 static struct client_auth guess_at(const struct client_credentials *credentials, struct attempt *attempt)
 {
     struct guess *guess = &attempt->guess;
-    struct client_auth auth = {.client_id =
-                                   guess_start(guess, attempt->service, credentials, attempt->source)};
+    struct client_auth auth = {.client_id = credentials->readings[0].client_id};
+    guess_start(guess, attempt->service, credentials, attempt->source);
     auth.error = guess_look(guess);
-    auth.reason = oauth_error_row(auth.error)->reason;
     if (auth.error == OAUTH_NO_ERROR) {
         auth = try_readings(credentials, attempt);
         auth.error = guess_end(guess, auth.error);
@@ -169,9 +163,8 @@ struct client_auth client_authenticate(const struct service *service,
     struct address address;
     const bool known_source = source.data != NULL && address_parse(source.data, source.length, &address);
     struct attempt attempt = {.service = service, .source = known_source ? &address : NULL, .now = now};
-    for (size_t i = 0; i < credentials->count; i++) {
-        if (guess_is_complete(credentials->readings[i]))
-            return guess_at(credentials, &attempt);
-    }
-    return try_readings(credentials, &attempt); /* of which none is one */
+    if (credentials->count > 0)
+        return guess_at(credentials, &attempt);
+    return (struct client_auth){
+        .error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials", .client_id = credentials->client_id};
 }

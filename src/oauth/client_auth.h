@@ -9,11 +9,12 @@
 #include "service/service.h"
 
 struct client_auth {
-    enum oauth_error error;     /* OAUTH_NO_ERROR, OAUTH_BAD_CREDENTIALS, OAUTH_THROTTLED, OAUTH_BUSY or
-                                   OAUTH_SERVER_ERROR */
-    long retry_after;           /* of OAUTH_THROTTLED: seconds */
-    const char *reason;         /* for the log: "unknown_client", "wrong_secret", "locked" … */
-    struct text client_id;      /* as given; absent: none was */
+    enum oauth_error error; /* OAUTH_NO_ERROR, OAUTH_BAD_CREDENTIALS, OAUTH_THROTTLED, OAUTH_BUSY or
+                               OAUTH_SERVER_ERROR */
+    long retry_after;       /* of OAUTH_THROTTLED: seconds */
+    const char *reason;     /* of OAUTH_BAD_CREDENTIALS and OAUTH_THROTTLED, for the log: "unknown_client",
+                               "wrong_secret", "locked" … */
+    struct text client_id;  /* as given; absent: none was */
     struct account_entry entry; /* the line that matched, or the last one that was tried; line 0: none */
 };
 

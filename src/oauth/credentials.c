@@ -4,9 +4,24 @@
 
 static const char *const names_in_url[] = {"client_id", "client_secret"};
 
-static bool has_control(struct credentials reading)
+static bool has_no_control(struct credentials reading)
 {
-    return text_has_control(reading.client_id) || text_has_control(reading.client_secret);
+    return !text_has_control(reading.client_id) && !text_has_control(reading.client_secret);
+}
+
+static bool is_complete(struct credentials reading)
+{
+    return reading.client_id.length > 0 && reading.client_secret.length > 0;
+}
+
+static void keep(struct client_credentials *credentials, bool (*is_kept)(struct credentials reading))
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < credentials->count; i++) {
+        if (is_kept(credentials->readings[i]))
+            credentials->readings[kept++] = credentials->readings[i];
+    }
+    credentials->count = kept;
 }
 
 /* A client_id beside Basic says nothing new, or contradicts it: only the readings that agree with it are
@@ -25,15 +40,14 @@ static enum oauth_error take_basic(struct credentials body, struct client_creden
 
 /* Form-decoding may make a control character of what a raw client meant as '%' and two digits, so a reading
  * without one is enough. */
-static enum oauth_error drop_control_characters(struct client_credentials *credentials)
+static enum oauth_error choose_readings(struct client_credentials *credentials)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < credentials->count; i++) {
-        if (!has_control(credentials->readings[i]))
-            credentials->readings[kept++] = credentials->readings[i];
-    }
-    credentials->count = kept;
-    return kept > 0 ? OAUTH_NO_ERROR : OAUTH_CONTROL_CHARACTER;
+    keep(credentials, has_no_control);
+    if (credentials->count == 0)
+        return OAUTH_CONTROL_CHARACTER;
+    credentials->client_id = credentials->readings[0].client_id;
+    keep(credentials, is_complete);
+    return OAUTH_NO_ERROR;
 }
 
 enum oauth_error client_credentials_gather(const struct http_request *request, struct credentials body,
@@ -59,7 +73,7 @@ enum oauth_error client_credentials_gather(const struct http_request *request, s
         error = OAUTH_SERVER_ERROR;
         break;
     }
-    return error != OAUTH_NO_ERROR ? error : drop_control_characters(credentials);
+    return error != OAUTH_NO_ERROR ? error : choose_readings(credentials);
 }
 
 void client_credentials_clear(struct client_credentials *credentials)

@@ -2,33 +2,17 @@
 
 #include "base/clock.h"
 
-bool guess_is_complete(struct credentials reading)
+void guess_start(struct guess *guess, const struct service *service,
+                 const struct client_credentials *credentials, const struct address *source)
 {
-    return reading.client_id.length > 0 && reading.client_secret.length > 0;
-}
-
-static struct text client_id_of(const struct client_credentials *credentials)
-{
-    for (size_t i = 0; i < credentials->count; i++) {
-        if (guess_is_complete(credentials->readings[i]))
-            return credentials->readings[i].client_id;
-    }
-    return (struct text){NULL, 0};
-}
-
-struct text guess_start(struct guess *guess, const struct service *service,
-                        const struct client_credentials *credentials, const struct address *source)
-{
-    const struct text client_id = client_id_of(credentials);
     *guess = (struct guess){.service = service, .credentials = credentials};
     guess->throttle = (struct throttle_guess){
         .state = service->state,
         .log = service->log,
         .limits = throttle_limits_of(service->config),
-        .pair = throttle_key_of(THROTTLE_PAIR, source, client_id),
+        .pair = throttle_key_of(THROTTLE_PAIR, source, credentials->readings[0].client_id),
         .way = credentials->basic.count > 0 ? THROTTLE_BASIC : THROTTLE_BODY,
     };
-    return client_id;
 }
 
 /* Digests under a key that is not kept beside the counts: wrong secrets are often nearly right. */
@@ -36,14 +20,11 @@ static void make_secret(struct guess *guess)
 {
     const struct client_credentials *credentials = guess->credentials;
     uint64_t *digests = guess->throttle.secret.digests;
-    size_t count = 0;
     if (guess->has_secret)
         return;
-    for (size_t i = 0; i < credentials->count; i++) {
-        if (guess_is_complete(credentials->readings[i]))
-            digests[count++] = keyset_digest(guess->service->keys, credentials->readings[i].client_secret);
-    }
-    if (count == 1)
+    for (size_t i = 0; i < credentials->count; i++)
+        digests[i] = keyset_digest(guess->service->keys, credentials->readings[i].client_secret);
+    if (credentials->count == 1)
         digests[1] = digests[0];
     guess->has_secret = true;
 }

@@ -16,13 +16,10 @@ struct guess {
     struct throttle_guess throttle;
 };
 
-/* Whether there is a client_id and a secret. */
-bool guess_is_complete(struct credentials reading);
-
-/* Service and credentials live as long as the guess does; `source` NULL: it is not known. Returns the
- * client_id that it is counted for: where two readings have two, the first, whichever of them exist. */
-struct text guess_start(struct guess *guess, const struct service *service,
-                        const struct client_credentials *credentials, const struct address *source);
+/* Service and credentials, of which there is a reading, live as long as the guess does; `source` NULL: it is
+ * not known. It is counted for the client_id of the first reading, whichever of two exist. */
+void guess_start(struct guess *guess, const struct service *service,
+                 const struct client_credentials *credentials, const struct address *source);
 
 /* Whether it may go on: OAUTH_NO_ERROR, OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
 enum oauth_error guess_look(struct guess *guess);

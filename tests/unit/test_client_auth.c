@@ -47,10 +47,10 @@ static struct service *load_service(const char *accounts)
 static struct client_auth authenticate(const struct service *service, const char *client_id,
                                        const char *secret)
 {
-    const struct client_credentials credentials = {
-        .readings = {{text_of(client_id), text_of(secret)}},
-        .count = 1,
-    };
+    const struct http_request request = {.body = NULL};
+    const struct credentials body = {text_of(client_id), text_of(secret)};
+    struct client_credentials credentials;
+    assert_int_equal(client_credentials_gather(&request, body, &credentials), OAUTH_NO_ERROR);
     computed = 0;
     return client_authenticate(service, &credentials, text_of("198.51.100.7"), 1000000000);
 }
