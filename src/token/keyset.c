@@ -85,13 +85,14 @@ static bool read_key(const struct entry *entry, struct signing_key *key)
     key->key = parts.key;
     key->algorithm = parts.algorithm;
     key->can_sign = parts.is_private;
+    key->is_next = keyset_file_is_next(entry->jwk);
     return read_kid(entry, key) && read_expiry(entry, key);
 }
 
 /* The first that can and may. */
 static void choose_signer(struct keyset *keyset, const struct entry *entry, const struct signing_key *key)
 {
-    if (keyset->signer != NULL || !key->can_sign || key->retired)
+    if (keyset->signer != NULL || !key->can_sign || key->retired || key->is_next)
         return;
     keyset->signer = key;
     if (!jwk_derive(entry->jwk, pepper_label, keyset->pepper))
@@ -153,7 +154,8 @@ static struct keyset *keyset_from(struct json_object *document, const char *path
     struct keyset *keyset = keyset_of(json_object_object_get(document, "keys"), path, report);
     if (report->errors == errors && keyset->signer == NULL)
         report_problem(report, SEVERITY_ERROR, path, 0,
-                       "no key signs: each has an \"exp\" or lacks its private part; %s", remedy);
+                       "no key signs: each has an \"exp\" or a \"next\", or lacks its private part; %s",
+                       remedy);
     return keyset;
 }
 

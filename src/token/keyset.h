@@ -2,7 +2,8 @@
  *
  * The first key that has its private part and no `exp` signs. `exp` (seconds) is put on a key when it stops
  * signing: it is when the last token signed with it expires. It is absent from such a key where one of its
- * tokens never does; then the key must not stand first. */
+ * tokens never does; then the key must not stand first. `next`, if true, is on a key that does not sign yet,
+ * but verifies, so that resource servers have it before it does. */
 #ifndef TOKEN_KEYSET_H
 #define TOKEN_KEYSET_H
 
@@ -21,6 +22,7 @@ struct signing_key {
     struct jws_key *key;
     bool can_sign;   /* the private part is there */
     bool retired;    /* no longer signs */
+    bool is_next;    /* does not sign yet */
     int64_t expires; /* when its last token does; CLOCK_NEVER: not known, or never */
 };
 

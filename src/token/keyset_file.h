@@ -16,15 +16,37 @@
  * reported. The caller puts it with json_put_wiped(). */
 struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp, struct report *report);
 
+/* What came of an edit of the set in memory. */
+enum edit { EDIT_MADE, EDIT_NEEDLESS, EDIT_REFUSED /* reported */ };
+
+typedef enum edit keyset_edit(struct json_object *document, void *context, const char *path,
+                              struct report *report);
+
+/* Under the lock: reads, edits, and replaces the file where that changed anything. `may_be_missing`: the edit
+ * then begins with an empty object, and the file is made, mode 0600. False: it is as it was; reported. */
+bool keyset_file_change(const char *path, bool may_be_missing, keyset_edit *edit, void *context,
+                        struct report *report);
+
+/* Whether the key is marked to sign from the next rotation on. */
+bool keyset_file_is_next(struct json_object *jwk);
+
+#define KEYSET_KID_SIZE 256
+
 struct keyset_rotation {
     bool has_algorithm; /* else as the key that signs now, or HS256 */
     enum jws_algorithm algorithm;
-    int64_t now;                   /* seconds */
-    int64_t last_expiry;           /* when the last token of the key that signs now expires; CLOCK_NEVER */
-    char kid[JWK_THUMBPRINT_SIZE]; /* out: of the new key */
+    int64_t now;               /* seconds */
+    int64_t last_expiry;       /* when the last token of the key that signs now expires; CLOCK_NEVER */
+    char kid[KEYSET_KID_SIZE]; /* out: of the new key; a longer one is cut */
 };
 
-/* Puts a new key in front, which signs from now on, and `exp` on the one that did, so that it verifies for as
+/* Puts a new key behind the others, which verifies at once, and signs from the next rotation on;
+ * `last_expiry` is not looked at. False: the file is as it was, as where there is such a key already;
+ * reported. */
+bool keyset_file_add(const char *path, struct keyset_rotation *rotation, struct report *report);
+
+/* Puts a key in front, which signs from now on, the one that keyset_file_add() put there, unless another
+ * algorithm is asked for, or else a new one; and `exp` on the one that did, so that it verifies for as
  * long as its tokens live. Makes the file, mode 0600, where there is none. False: it is as it was, as where
  * no process would load it; reported. */
 bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report);

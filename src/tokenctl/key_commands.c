@@ -1,4 +1,4 @@
-/* tokenctl key list, rotate, prune, remove, export */
+/* tokenctl key list, add, rotate, prune, remove, export */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,11 +23,14 @@ static void print_key(const struct keyset *keyset, const struct signing_key *key
 {
     const bool signs = key == keyset->signer;
     char expires[CLOCK_DATE_SIZE];
-    snprintf(expires, sizeof expires, "%s", signs ? "-" : "never, or not known");
+    snprintf(expires, sizeof expires, "%s", signs || key->is_next ? "-" : "never, or not known");
     if (key->expires != CLOCK_NEVER)
         clock_format_date(key->expires, expires);
     printf("%-43s  %-5s  %-8s  %s\n", key->kid, jws_algorithm_name(key->algorithm),
-           signs ? "signs" : "verifies", expires);
+           signs          ? "signs"
+           : key->is_next ? "next"
+                          : "verifies",
+           expires);
 }
 
 static int run_list(const struct invocation *invocation)
@@ -84,6 +87,21 @@ static bool find_last_expiry(const struct config *config, int64_t now, struct re
     account_table_release(table);
     *last_expiry = longest.lifetime == CLOCK_NEVER ? CLOCK_NEVER : now + longest.lifetime + HANDOVER_SECONDS;
     return true;
+}
+
+static int run_add(const struct invocation *invocation)
+{
+    struct keyset_rotation rotation = {.now = clock_now()};
+    const int usage = key_option_read(invocation, &rotation.has_algorithm, &rotation.algorithm);
+    if (usage != EXIT_SUCCESS)
+        return usage;
+    struct config *config = config_load(invocation->config_file, invocation->report);
+    const bool good = config != NULL && keyset_file_add(config->keys, &rotation, invocation->report);
+    config_release(config);
+    if (!good)
+        return EXIT_FAILURE;
+    printf("%s signs from the next rotation on\n", rotation.kid);
+    return finish_output();
 }
 
 static int run_rotate(const struct invocation *invocation)
@@ -211,13 +229,18 @@ static int run_export(const struct invocation *invocation)
 
 const struct command key_commands[] = {
     {"key list", "key list",
-     "Lists the keys: kid, algorithm, which one signs, when the last token of a\n"
+     "Lists the keys: kid, algorithm, which one signs and which is next, when the last token of a\n"
      "key that no longer does expires.\n",
      0, NO_ARGUMENT, run_list},
-    {"key rotate", "key rotate [--alg A]",
-     "Makes a new key, which signs from now on. The old one verifies until its last token\n"
-     "has expired; then tokenctl key prune removes it.\n"
+    {"key add", "key add [--alg A]",
+     "Makes a key that signs from the next tokenctl key rotate on, so that resource servers can\n"
+     "have it before: export it to them.\n"
      "  --alg A   HS256, ES256, EdDSA or RS256; else as the key that signs now\n",
+     TAKES(OPTION_ALG), NO_ARGUMENT, run_add},
+    {"key rotate", "key rotate [--alg A]",
+     "Lets the key of tokenctl key add sign, or else a new one. The old one verifies until its\n"
+     "last token has expired; then tokenctl key prune removes it.\n"
+     "  --alg A   HS256, ES256, EdDSA or RS256; else as that key, or the one that signs now\n",
      TAKES(OPTION_ALG), NO_ARGUMENT, run_rotate},
     {"key prune", "key prune", "Removes the keys that no longer sign and whose last token has expired.\n", 0,
      NO_ARGUMENT, run_prune},

@@ -75,7 +75,7 @@ keys() {
 @test "each command needs a configuration, and says so" {
     local command
     rm "$CONF"
-    for command in 'add x' 'passwd x' 'retire x' 'lock x' 'unlock x' 'remove x' list check 'key list' 'key rotate' \
+    for command in 'add x' 'passwd x' 'retire x' 'lock x' 'unlock x' 'remove x' list check 'key list' 'key add' 'key rotate' \
         'key prune' 'key remove x' 'key export' 'token x' 'inspect x'; do
         # shellcheck disable=SC2086
         says 1 "error: $CONF: cannot be read: No such file or directory" $command <<<'secret'
@@ -153,6 +153,25 @@ keys() {
     says 1 "chmod" key export
     # A new key in such a file would sign nowhere.
     says 1 "chmod" key rotate
+}
+
+@test "key add: a resource server has the key before it signs" {
+    local next
+    exits 0 add client <<<'secret'
+    exits 0 key rotate --alg ES256
+    exits 0 key add
+    next=${OUT%% *}
+    [[ $OUT == "$next signs from the next rotation on" ]]
+    [[ $(keys | grep -F "$next") == *' ES256 '*next* ]]
+    [[ $(tokenctl inspect "$(tokenctl token client)" | jq -r .header.kid) != "$next" ]]
+    exits 0 key export --public
+    jq -e --arg kid "$next" '[.keys[] | select(.kid == $kid)] | length == 1' <<<"$OUT"
+    says 1 'tokenctl key rotate' key add
+    exits 0 key rotate
+    [[ $OUT == "$next signs from now on" ]]
+    [[ $(tokenctl inspect "$(tokenctl token client)" | jq -r .header.kid) == "$next" ]]
+    [[ $(keys | grep -c next) == 0 ]]
+    says 2 '--alg' key add --alg none
 }
 
 @test "key remove: the tokens of a stolen key are refused, and it is not exported; the one that signs stays" {

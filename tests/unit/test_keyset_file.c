@@ -121,6 +121,41 @@ static void test_prune(void **state)
     }
 }
 
+/* It is loaded, does not sign, and does so after the next rotation, unless that asks for another algorithm.
+ */
+static void test_add(void **state)
+{
+    (void)state;
+    char expected[256];
+    struct collected problems;
+    struct keyset_rotation next = {.now = 100, .has_algorithm = true, .algorithm = JWS_ES256};
+    struct keyset_rotation other = {
+        .now = 100, .last_expiry = 500, .has_algorithm = true, .algorithm = JWS_HS256};
+    struct keyset_rotation rotation = {.now = 100, .last_expiry = 600};
+    write_text("keys.jwks", "{\"keys\":[" KEY("a", "") "]}");
+    assert_true(keyset_file_add("keys.jwks", &next, collect(&problems)));
+    assert_string_equal(order(next.kid), "a@- new@- ");
+    struct keyset *keyset = keyset_load("keys.jwks", collect(&problems));
+    assert_string_equal(keyset->signer->kid, "a");
+    assert_true(keyset->keys[1].is_next && !keyset->keys[0].is_next);
+    keyset_release(keyset);
+    assert_false(keyset_file_add("keys.jwks", &rotation, collect(&problems)));
+    assert_non_null(strstr(problems.text, "a key waits to sign already"));
+
+    assert_true(keyset_file_rotate("keys.jwks", &other, collect(&problems)));
+    snprintf(expected, sizeof expected, "new@- a@500 %s@- ", next.kid);
+    assert_string_equal(order(other.kid), expected);
+
+    assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+    assert_string_equal(rotation.kid, next.kid);
+    snprintf(expected, sizeof expected, "new@- %s@600 a@500 ", other.kid);
+    assert_string_equal(order(next.kid), expected);
+    keyset = keyset_load("keys.jwks", collect(&problems));
+    assert_string_equal(keyset->signer->kid, next.kid);
+    assert_int_equal(keyset->signer->algorithm, JWS_ES256);
+    keyset_release(keyset);
+}
+
 static void test_remove(void **state)
 {
     (void)state;
@@ -183,6 +218,9 @@ static void test_refused(void **state)
                   rows[i].before);
         check_row(strstr(problems.text, rows[i].told) != NULL, problems.text, i, rows[i].told);
         check_row(!keyset_file_remove("keys.jwks", "b", collect(&problems)), "removed", i, rows[i].before);
+        if (!rows[i].rotates)
+            check_row(!keyset_file_add("keys.jwks", &rotation, collect(&problems)), "added", i,
+                      rows[i].before);
         check_row(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) == rows[i].rotates,
                   problems.text, i, rows[i].before);
         if (rows[i].rotates)
@@ -238,32 +276,58 @@ static void test_no_folder(void **state)
     assert_non_null(strstr(problems.text, "cannot be locked"));
 }
 
+enum command { ROTATE, PRUNE, ADD, REMOVE };
+
+static bool run(enum command command, struct keyset_rotation *rotation, struct report *report)
+{
+    size_t removed = 0;
+    switch (command) {
+    case ROTATE:
+        return keyset_file_rotate("keys.jwks", rotation, report);
+    case PRUNE:
+        return keyset_file_prune("keys.jwks", 100, &removed, report);
+    case ADD:
+        return keyset_file_add("keys.jwks", rotation, report);
+    case REMOVE:
+        return keyset_file_remove("keys.jwks", "b", report);
+    }
+    return false;
+}
+
 /* Whichever allocation fails: the whole change, or none and a reason. */
 static void test_without_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    static const char before[] =
-        "{\"keys\":[" KEY("a", "") "," KEY("b", ",\"exp\":1") "," KEY("c", ",\"exp\":2") "]}";
-    for (int command = 0; command < 2; command++) {
+    static const struct {
+        enum command command;
+        const char *more; /* keys behind a */
+        const char *before;
+        const char *after;
+    } rows[] = {
+        {ROTATE, KEY("b", ",\"exp\":1"), "a@- b@1 ", "new@- a@500 b@1 "},
+        {ROTATE, KEY("b", ",\"next\":true"), "a@- b@- ", "new@- a@500 "},
+        {PRUNE, KEY("b", ",\"exp\":1"), "a@- b@1 ", "a@- "},
+        {ADD, KEY("b", ",\"exp\":1"), "a@- b@1 ", "a@- b@1 new@- "},
+        {REMOVE, KEY("b", ",\"exp\":1"), "a@- b@1 ", "a@- "},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
         bool failed = true;
         for (long allowed = 0; failed; allowed++) {
             struct collected problems;
+            char before[512];
             struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
-            size_t removed = 0;
+            snprintf(before, sizeof before, "{\"keys\":[" KEY("a", "") ",%s]}", rows[i].more);
             write_text("keys.jwks", before);
             collect(&problems);
             one_allocation_fails = true;
             allocations_left = allowed;
-            const bool done = command == 0 ? keyset_file_rotate("keys.jwks", &rotation, &problems.report)
-                                           : keyset_file_prune("keys.jwks", 100, &removed, &problems.report);
+            const bool done = run(rows[i].command, &rotation, &problems.report);
             failed = allocations_left < 0;
             allocations_left = -1;
             check_row(done == (problems.report.errors == 0), "no reason", (size_t)allowed, problems.text);
-            const char *after = order(rotation.kid);
-            const char *whole = command == 0 ? "new@- a@500 b@1 c@2 " : "a@- ";
-            check_row(strcmp(after, done ? whole : "a@- b@1 c@2 ") == 0, after, (size_t)allowed,
-                      problems.text);
+            const char *after = order(done ? rotation.kid : "");
+            check_row(strcmp(after, done ? rows[i].after : rows[i].before) == 0, after, i, problems.text);
         }
     }
 }
@@ -275,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_rotate_keeps_members),
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_add),
         cmocka_unit_test(test_rotates_only_what_is_loaded),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_folder),

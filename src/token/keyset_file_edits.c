@@ -1,0 +1,296 @@
+/* The changes of a key set: rotate, add, prune, remove. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "token/keyset.h"
+#include "token/keyset_file.h"
+
+static struct json_object *keys_of(struct json_object *document)
+{
+    return json_object_object_get(document, "keys");
+}
+
+static bool has_expiry(struct json_object *jwk)
+{
+    return json_object_object_get_ex(jwk, "exp", NULL);
+}
+
+/* The key that signs, as keyset.h says which; `jwk` NULL: none does. */
+struct signer {
+    struct json_object *jwk;
+    enum jws_algorithm algorithm;
+};
+
+/* False: whether a key signs cannot be told, which is reported. */
+static bool find_signer(struct json_object *keys, struct signer *signer, const char *path,
+                        struct report *report)
+{
+    *signer = (struct signer){NULL, JWS_HS256};
+    const size_t count = keys != NULL ? json_object_array_length(keys) : 0;
+    for (size_t i = 0; i < count; i++) {
+        char fault[JWK_FAULT_SIZE];
+        struct jwk_key key;
+        struct json_object *jwk = json_object_array_get_idx(keys, i);
+        if (has_expiry(jwk) || keyset_file_is_next(jwk))
+            continue;
+        if (!jwk_read(jwk, &key, fault)) {
+            report_problem(report, SEVERITY_ERROR, path, 0, "keys[%zu]: %s; mend or remove this key", i,
+                           fault);
+            return false;
+        }
+        jws_key_release(key.key);
+        if (key.is_private) {
+            *signer = (struct signer){jwk, key.algorithm};
+            return true;
+        }
+    }
+    return true;
+}
+
+/* Takes over `first`. */
+static bool put_in_front(struct json_object *document, struct json_object *first)
+{
+    struct json_object *keys = json_object_new_array();
+    struct json_object *old = keys_of(document);
+    bool good = keys != NULL && json_object_array_add(keys, first) == 0;
+    if (!good)
+        json_put_wiped(first);
+    const size_t count = old != NULL ? json_object_array_length(old) : 0;
+    for (size_t i = 0; good && i < count; i++)
+        good = json_object_array_add(keys, json_object_get(json_object_array_get_idx(old, i))) == 0;
+    if (good)
+        return json_add(document, "keys", keys);
+    json_put_wiped(keys);
+    return false;
+}
+
+/* The place of the key that waits to sign; the number of keys: there is none. */
+static size_t find_next(struct json_object *keys)
+{
+    const size_t count = keys != NULL ? json_object_array_length(keys) : 0;
+    size_t i = 0;
+    while (i < count && !keyset_file_is_next(json_object_array_get_idx(keys, i)))
+        i++;
+    return i;
+}
+
+/* Takes the key that waits to sign out of `keys` and into `*jwk`, which the caller puts; NULL: there is none,
+ * or another algorithm is asked for. False: `fault` says why. */
+static bool take_next(struct json_object *keys, const struct keyset_rotation *rotation,
+                      struct json_object **jwk, char fault[JWK_FAULT_SIZE])
+{
+    const size_t place = find_next(keys);
+    struct json_object *next = keys != NULL ? json_object_array_get_idx(keys, place) : NULL;
+    struct jwk_key key;
+    *jwk = NULL;
+    if (next == NULL)
+        return true;
+    if (!jwk_read(next, &key, fault))
+        return false;
+    jws_key_release(key.key);
+    if (!key.is_private || (rotation->has_algorithm && rotation->algorithm != key.algorithm))
+        return true;
+    *jwk = json_object_get(next);
+    json_object_array_del_idx(keys, place, 1);
+    json_object_object_del(*jwk, "next");
+    return true;
+}
+
+/* NULL: `fault` says why. The caller puts it. */
+static struct json_object *make_key(const struct signer *signer, const struct keyset_rotation *rotation,
+                                    char fault[JWK_FAULT_SIZE])
+{
+    return jwk_generate(rotation->has_algorithm ? rotation->algorithm : signer->algorithm, rotation->now,
+                        fault);
+}
+
+static bool tell_kid(struct json_object *jwk, struct keyset_rotation *rotation)
+{
+    char thumbprint[JWK_THUMBPRINT_SIZE];
+    struct json_object *own = json_object_object_get(jwk, "kid");
+    if (own == NULL && !jwk_thumbprint(jwk, thumbprint))
+        return false;
+    snprintf(rotation->kid, sizeof rotation->kid, "%s",
+             own != NULL ? json_object_get_string(own) : thumbprint);
+    return true;
+}
+
+static bool rotate(struct json_object *document, const struct signer *signer,
+                   struct keyset_rotation *rotation, char fault[JWK_FAULT_SIZE])
+{
+    snprintf(fault, JWK_FAULT_SIZE, "%s", strerror(ENOMEM));
+    if (signer->jwk != NULL && rotation->last_expiry != CLOCK_NEVER &&
+        !json_add_number(signer->jwk, "exp", rotation->last_expiry))
+        return false;
+    struct json_object *jwk = NULL;
+    if (take_next(keys_of(document), rotation, &jwk, fault) && jwk == NULL)
+        jwk = make_key(signer, rotation, fault);
+    if (jwk != NULL && tell_kid(jwk, rotation))
+        return put_in_front(document, jwk);
+    json_put_wiped(jwk);
+    return false;
+}
+
+/* Takes over `last`. */
+static bool put_behind(struct json_object *keys, struct json_object *last)
+{
+    if (json_object_array_add(keys, last) == 0)
+        return true;
+    json_put_wiped(last);
+    return false;
+}
+
+static bool add(struct json_object *document, const struct signer *signer, struct keyset_rotation *rotation,
+                char fault[JWK_FAULT_SIZE])
+{
+    struct json_object *jwk = make_key(signer, rotation, fault);
+    if (jwk == NULL)
+        return false;
+    snprintf(fault, JWK_FAULT_SIZE, "%s", strerror(ENOMEM));
+    if (tell_kid(jwk, rotation) && json_add(jwk, "next", json_object_new_boolean(true)))
+        return put_behind(keys_of(document), jwk);
+    json_put_wiped(jwk);
+    return false;
+}
+
+static bool fail_to_make(struct report *report, const char *path, const char *fault)
+{
+    report_problem(report, SEVERITY_ERROR, path, 0, "no key was made: %s", fault);
+    return false;
+}
+
+/* What signs now, of keys that are all such as can be loaded. */
+static bool find_signer_of_good(struct json_object *keys, struct signer *signer, const char *path,
+                                struct report *report)
+{
+    return find_signer(keys, signer, path, report) && (keys == NULL || keyset_takes(keys, path, report));
+}
+
+static enum edit edit_by_rotation(struct json_object *document, void *context, const char *path,
+                                  struct report *report)
+{
+    struct signer signer;
+    char fault[JWK_FAULT_SIZE];
+    if (!find_signer_of_good(keys_of(document), &signer, path, report))
+        return EDIT_REFUSED;
+    if (rotate(document, &signer, context, fault))
+        return EDIT_MADE;
+    fail_to_make(report, path, fault);
+    return EDIT_REFUSED;
+}
+
+bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report)
+{
+    return keyset_file_change(path, true, edit_by_rotation, rotation, report);
+}
+
+static enum edit edit_by_addition(struct json_object *document, void *context, const char *path,
+                                  struct report *report)
+{
+    struct json_object *keys = keys_of(document);
+    struct signer signer;
+    char fault[JWK_FAULT_SIZE];
+    if (!find_signer_of_good(keys, &signer, path, report))
+        return EDIT_REFUSED;
+    if (find_next(keys) < json_object_array_length(keys)) {
+        report_problem(
+            report, SEVERITY_ERROR, path, 0,
+            "a key waits to sign already: tokenctl key rotate lets it, tokenctl key remove takes it away");
+        return EDIT_REFUSED;
+    }
+    if (add(document, &signer, context, fault))
+        return EDIT_MADE;
+    fail_to_make(report, path, fault);
+    return EDIT_REFUSED;
+}
+
+bool keyset_file_add(const char *path, struct keyset_rotation *rotation, struct report *report)
+{
+    return keyset_file_change(path, false, edit_by_addition, rotation, report);
+}
+
+static bool is_past(struct json_object *jwk, int64_t now)
+{
+    struct json_object *expiry;
+    return json_object_object_get_ex(jwk, "exp", &expiry) && json_object_is_type(expiry, json_type_int) &&
+           json_object_get_int64(expiry) <= now;
+}
+
+static size_t remove_past(struct json_object *keys, int64_t now)
+{
+    size_t removed = 0;
+    for (size_t i = json_object_array_length(keys); i-- > 0;) {
+        if (is_past(json_object_array_get_idx(keys, i), now) && json_object_array_del_idx(keys, i, 1) == 0)
+            removed++;
+    }
+    return removed;
+}
+
+struct pruning {
+    int64_t now;
+    size_t removed;
+};
+
+static enum edit edit_by_pruning(struct json_object *document, void *context, const char *path,
+                                 struct report *report)
+{
+    struct pruning *pruning = context;
+    struct signer signer;
+    if (!find_signer(keys_of(document), &signer, path, report))
+        return EDIT_REFUSED;
+    if (signer.jwk == NULL) {
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "no key of it signs; make one first: tokenctl key rotate");
+        return EDIT_REFUSED;
+    }
+    pruning->removed = remove_past(keys_of(document), pruning->now);
+    return pruning->removed > 0 ? EDIT_MADE : EDIT_NEEDLESS;
+}
+
+bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct report *report)
+{
+    struct pruning pruning = {.now = now};
+    const bool good = keyset_file_change(path, false, edit_by_pruning, &pruning, report);
+    *removed = pruning.removed;
+    return good;
+}
+
+static bool has_kid(struct json_object *jwk, const char *kid)
+{
+    char thumbprint[JWK_THUMBPRINT_SIZE];
+    struct json_object *own;
+    if (json_object_object_get_ex(jwk, "kid", &own))
+        return strcmp(json_object_get_string(own), kid) == 0;
+    return jwk_thumbprint(jwk, thumbprint) && strcmp(thumbprint, kid) == 0;
+}
+
+static enum edit edit_by_removal(struct json_object *document, void *context, const char *path,
+                                 struct report *report)
+{
+    const char *const *kid = context;
+    struct json_object *keys = keys_of(document);
+    const size_t count = json_object_array_length(keys);
+    struct signer signer;
+    size_t i = 0;
+    if (!find_signer(keys, &signer, path, report))
+        return EDIT_REFUSED;
+    while (i < count && !has_kid(json_object_array_get_idx(keys, i), *kid))
+        i++;
+    if (i == count)
+        report_problem(report, SEVERITY_ERROR, path, 0, "no key has that kid; tokenctl key list shows them");
+    else if (json_object_array_get_idx(keys, i) == signer.jwk)
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "this key signs; make another first: tokenctl key rotate");
+    else if (json_object_array_del_idx(keys, i, 1) == 0)
+        return EDIT_MADE;
+    return EDIT_REFUSED;
+}
+
+bool keyset_file_remove(const char *path, const char *kid, struct report *report)
+{
+    return keyset_file_change(path, false, edit_by_removal, &kid, report);
+}
