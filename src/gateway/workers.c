@@ -45,6 +45,7 @@ struct workers {
     atomic_long most;
     atomic_long timeout_ms;
     atomic_bool stopping;
+    atomic_bool paused; /* the listening socket is out of the set, until the next watch */
     double stopped_ms;
     atomic_long fresh;     /* accepted connections without a request yet */
     pthread_mutex_t mutex; /* guards the two below */
@@ -141,14 +142,31 @@ static bool accept_connection(struct workers *workers)
     return true;
 }
 
-/* Without a descriptor or memory to spare the listening socket stays ready: looked at again in a moment, not
- * in a busy loop. */
+static bool start_accepting(struct workers *workers)
+{
+    return set_event(workers, EPOLL_CTL_ADD, workers->listener, EPOLLIN | EPOLLEXCLUSIVE,
+                     (uint64_t)workers->listener);
+}
+
+/* Without a descriptor or memory to spare the listening socket stays ready, and would keep every thread busy:
+ * it leaves the set until the next watch, and the threads serve the connections that there are. */
 static void pause_accepting(struct workers *workers, int error)
 {
+    epoll_ctl(workers->epoll, EPOLL_CTL_DEL, workers->listener, NULL);
+    if (atomic_exchange(&workers->paused, true))
+        return;
     struct service *service = service_slot_hold(workers->slot);
     log_write(service->log, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s", strerror(error));
     service_release(service);
-    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+}
+
+/* A thread that was late to pause may find the socket added again, or the watch find it not removed yet: so
+ * it may be in the set already. */
+static void resume_accepting(struct workers *workers)
+{
+    if (atomic_exchange(&workers->paused, false) && !atomic_load(&workers->stopping) &&
+        !start_accepting(workers) && errno != EEXIST)
+        atomic_store(&workers->paused, true);
 }
 
 static void handle_event(struct worker *worker, uint64_t event)
@@ -259,8 +277,7 @@ struct workers *workers_start(int listener, struct service_slot *slot)
     if (workers->worker != NULL && workers->crew != NULL && workers->epoll >= 0 && workers->ended >= 0 &&
         flags >= 0 && fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
         set_event(workers, EPOLL_CTL_ADD, workers->ended, EPOLLIN, (uint64_t)workers->ended) &&
-        set_event(workers, EPOLL_CTL_ADD, listener, EPOLLIN | EPOLLEXCLUSIVE, (uint64_t)listener) &&
-        crew_begin(workers->crew))
+        start_accepting(workers) && crew_begin(workers->crew))
         return workers;
 
     const int error = errno;
@@ -298,6 +315,7 @@ void workers_watch(struct workers *workers)
     pthread_mutex_unlock(&workers->mutex);
     if (dropped > 0)
         log_dropped(workers, dropped);
+    resume_accepting(workers);
 }
 
 void workers_stop_accepting(struct workers *workers)

@@ -147,8 +147,8 @@ static void half_closed(int count, const char *form)
     }
 }
 
-/* COUNT connections beside one that is kept: more than the program may have. The kept one is served; when the
- * others have gone, a new one is. */
+/* COUNT connections beside one that is kept: more than the program may have. The kept one is served COUNT
+ * times; when the others have gone, a new one is. */
 static void crowd(int count, const char *form)
 {
     static int connections[MOST_CONNECTIONS];
@@ -160,8 +160,10 @@ static void crowd(int count, const char *form)
     puts("crowded");
     fflush(stdout);
     getchar(); /* until the test has seen what the log says */
-    send_request(kept, true, form);
-    print_answer(kept);
+    for (int i = 0; i < count; i++) {
+        send_request(kept, true, form);
+        print_answer(kept);
+    }
     for (int i = 0; i < count; i++)
         close(connections[i]);
     const int another = open_connection(socket_path);
