@@ -94,6 +94,26 @@ descriptors_are() {
     [[ $(<"$DIR/drip") == '2×closed ' ]]
 }
 
+too_large_are() {
+    [[ $(grep -c 'reason=body_too_large' "$DIR/log/token.log") -eq $1 ]]
+}
+
+# So many of them that no thread is left; what is over the cap is not read until it ends.
+@test "bodies without an end are answered, and their connections dropped after request_timeout" {
+    local pid
+    configure threads 2
+    configure request_timeout 3600
+    start_listening
+    client endless 2 >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    wait_until 'the answers' too_large_are 2
+    configure request_timeout 1
+    kill -HUP "$(pid_of token.fcgi)"
+    wait $pid
+    [[ $(<"$DIR/answers") == '2×413 ' ]] || fail "$(<"$DIR/answers")"
+    [[ $(client idle 1) == '3×200 ' ]]
+}
+
 @test "half-closed in the middle of a request: it is over at once, whatever request_timeout is" {
     local before
     configure request_timeout 3600
