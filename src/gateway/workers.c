@@ -118,13 +118,6 @@ static void serve_connection(struct worker *worker, uint64_t event)
         close(descriptor);
 }
 
-static bool set_time_limits(int descriptor, long timeout_ms)
-{
-    const struct timeval limit = {.tv_sec = timeout_ms / 1000};
-    return setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
-           setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0;
-}
-
 /* Takes one connection off the listening socket and into the set: it is served when its first bytes are
  * there. */
 static bool accept_connection(struct workers *workers)
@@ -133,8 +126,7 @@ static bool accept_connection(struct workers *workers)
     if (descriptor < 0)
         return false;
     atomic_fetch_add(&workers->fresh, 1);
-    if (set_time_limits(descriptor, atomic_load(&workers->timeout_ms)) &&
-        set_event(workers, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT,
+    if (set_event(workers, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT,
                   (uint64_t)descriptor | EVENT_FRESH))
         return true;
     atomic_fetch_sub(&workers->fresh, 1);

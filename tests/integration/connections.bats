@@ -98,6 +98,32 @@ too_large_are() {
     [[ $(grep -c 'reason=body_too_large' "$DIR/log/token.log") -eq $1 ]]
 }
 
+is_reloaded() {
+    grep -q ' info reloaded' "$DIR/log/token.log"
+}
+
+answers_are() {
+    [[ $(<"$DIR/answers") == "$1" ]] || fail "$(<"$DIR/answers")"
+}
+
+@test "SIGHUP: a new request_timeout is in force on the connections that are there already" {
+    local pid
+    configure request_timeout 2
+    start_listening
+    mkfifo "$DIR/go"
+    client pausing 1 <"$DIR/go" >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    exec 5>"$DIR/go"
+    wait_until 'the answer' grep -q outcome=issued "$DIR/log/token.log"
+    configure request_timeout 3600
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reload' is_reloaded
+    printf 'go\n' >&5
+    exec 5>&-
+    wait $pid
+    answers_are '1×200 1×kept 1×200 '
+}
+
 # So many of them that no thread is left; what is over the cap is not read until it ends.
 @test "bodies without an end are answered, and their connections dropped after request_timeout" {
     local pid
@@ -110,7 +136,7 @@ too_large_are() {
     configure request_timeout 1
     kill -HUP "$(pid_of token.fcgi)"
     wait $pid
-    [[ $(<"$DIR/answers") == '2×413 ' ]] || fail "$(<"$DIR/answers")"
+    answers_are '2×413 '
     [[ $(client idle 1) == '3×200 ' ]]
 }
 
@@ -162,7 +188,7 @@ refusals_between() {
     printf 'go\n' >&5
     exec 5>&-
     wait $pid
-    [[ $(<"$DIR/answers") == '1×200 1×crowded 101×200 ' ]] || fail "$(<"$DIR/answers")"
+    answers_are '1×200 1×crowded 101×200 '
     # Far from one an answer, however slow the machine.
     refusals=$(refusals_between 2 101)
     ((refusals < 50)) || fail "refused $refusals times during 99 answers on a kept connection"

@@ -5,6 +5,8 @@
  *     fcgi_client SOCKET ACTION COUNT FORM */
 #include "../tools/fcgi_peer.h"
 
+#include <poll.h>
+
 #define MOST_CONNECTIONS 2000
 
 static const char *socket_path;
@@ -57,6 +59,31 @@ static void at_once(int count, const char *form)
         send_request(connections[i], false, form);
     for (int i = 0; i < count; i++)
         print_answer(connections[i]);
+}
+
+/* COUNT connections that are kept after a request; then, each in turn, a request on each that pauses half-way
+ * for three seconds, or until its connection is dropped. */
+static void pausing(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static struct bytes begin, rest;
+    for (int i = 0; i < count; i++) {
+        connections[i] = open_connection(socket_path);
+        send_request(connections[i], true, form);
+        print_answer(connections[i]);
+    }
+    puts("kept");
+    fflush(stdout);
+    getchar(); /* until the test has changed the configuration */
+    append_head(&begin, true, NULL, strlen(form));
+    append_body(&rest, form, strlen(form));
+    for (int i = 0; i < count; i++) {
+        struct pollfd peer = {.fd = connections[i], .events = POLLIN};
+        send_all(connections[i], &begin);
+        poll(&peer, 1, 3000);
+        send_all(connections[i], &rest);
+        print_answer(connections[i]);
+    }
 }
 
 /* COUNT requests of which the head and half of the body arrive, and no more; another one beside them; then
@@ -221,9 +248,9 @@ int main(int argc, char **argv)
         const char *name;
         void (*act)(int count, const char *form);
     } actions[] = {
-        {"idle", idle}, {"at-once", at_once}, {"half", half},   {"half-closed", half_closed},
-        {"drip", drip}, {"endless", endless}, {"crowd", crowd}, {"authorizer", authorizer},
-        {"gone", gone}, {"forged", forged},
+        {"idle", idle}, {"at-once", at_once}, {"half", half},       {"half-closed", half_closed},
+        {"drip", drip}, {"endless", endless}, {"crowd", crowd},     {"authorizer", authorizer},
+        {"gone", gone}, {"forged", forged},   {"pausing", pausing},
     };
     const int count = argc == 5 ? (int)strtol(argv[3], NULL, 10) : 0;
     if (count < 1 || count > MOST_CONNECTIONS)
