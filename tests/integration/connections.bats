@@ -194,6 +194,20 @@ refusals_between() {
     ((refusals < 50)) || fail "refused $refusals times during 99 answers on a kept connection"
 }
 
+# More than a pipe takes.
+@test "standard error that nobody reads holds up no request, nor SIGTERM" {
+    configure log stderr
+    mkfifo "$DIR/stderr"
+    exec 5<>"$DIR/stderr"
+    # shellcheck disable=SC2016
+    TOKEN_CONF=$CONF start token.fcgi \
+        /bin/sh -c 'exec "$@" 2>"$0" 5>&-' "$DIR/stderr" "$DIR/token.fcgi" -l "$DIR/run/token.sock"
+    wait_until 'the start' is_bound "$DIR/run/token.sock"
+    [[ $(client idle 500) == '1001×200 ' ]]
+    stop token.fcgi
+    exec 5<&-
+}
+
 @test "another role than RESPONDER is answered 500, its connection closed, and the log says why" {
     start_listening
     [[ $(client authorizer 2) == $'1×500 1×closed 1×500 1×closed ' ]]
