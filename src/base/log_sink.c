@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +23,8 @@ enum { STALL_MS = 1000 };
 struct log_sink {
     int descriptor;
     bool is_file;           /* and no pipe, socket or terminal, which somebody must read */
-    bool is_stalled;        /* nobody reads; for the thread that writes */
+    bool is_stalled;        /* nobody reads; for the thread that writes, as the next */
+    bool is_cut;            /* the last write ended in the middle of a line */
     pthread_mutex_t mutex;  /* guards all below */
     pthread_cond_t written; /* `lines` is empty again, or nobody writes */
     bool writing;           /* a thread is at it, and takes along what the others put into `lines` */
@@ -66,16 +68,23 @@ static long count_lines(const char *lines, size_t length)
     return count;
 }
 
-/* One write, so that the lines of processes that share a file stay whole. Returns how many lines are lost. */
-static long write_lines(struct log_sink *sink, const char *lines, size_t length)
+/* One write, so that the lines of processes that share a file stay whole. What a full disk has cut short gets
+ * an end before the next line: to cut it off might cut another process's line off behind it. Returns how many
+ * lines are lost. */
+static long write_lines(struct log_sink *sink, char *lines, size_t length)
 {
+    const int newline = sink->is_cut ? 1 : 0;
+    const struct iovec parts[] = {{"\n", 1}, {lines, length}};
     ssize_t written = 0;
     if (has_room(sink)) {
         do
-            written = write(sink->descriptor, lines, length);
+            written = writev(sink->descriptor, parts + 1 - newline, 1 + newline);
         while (written < 0 && errno == EINTR);
     }
-    const size_t done = written > 0 ? (size_t)written : 0;
+    if (written <= 0)
+        return count_lines(lines, length);
+    const size_t done = (size_t)(written - newline);
+    sink->is_cut = done > 0 && lines[done - 1] != '\n';
     return count_lines(lines + done, length - done);
 }
 

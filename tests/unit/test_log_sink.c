@@ -1,6 +1,8 @@
 #include "base/log_sink.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "failing_malloc.h"
 #include "fixture.h"
@@ -156,6 +158,39 @@ static void test_file(void **state)
     fclose(file);
 }
 
+static void limit_files_to(rlim_t size)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What is full cuts a line, once; the next one that can be written is a line of its own. */
+static void test_cut(void **state)
+{
+    (void)state;
+    FILE *file = tmpfile();
+    char text[8 * LINE_LENGTH];
+    assert_non_null(file);
+    struct log_sink *sink = log_sink_new(dup(fileno(file)));
+    assert_non_null(sink);
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files_to(LINE_LENGTH + 6);
+    assert_int_equal(log_sink_put(sink, "a line that has room ..\n", LINE_LENGTH, true), 0);
+    assert_int_equal(log_sink_put(sink, "a line that has none ..\n", LINE_LENGTH, true), 0);
+    assert_int_equal(log_sink_put(sink, "nor has another one ...\n", LINE_LENGTH, true), 0);
+    limit_files_to(RLIM_INFINITY);
+    assert_int_equal(log_sink_put(sink, "room again\n", 11, true), 2);
+    assert_int_equal(log_sink_put(sink, "and again\n", 10, true), 0);
+    log_sink_free(sink);
+    signal(SIGXFSZ, SIG_DFL);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    assert_string_equal(text, "a line that has room ..\na line\nroom again\nand again\n");
+    fclose(file);
+}
+
 /* Nobody reads: the lines are lost, and only the first waits for that. When somebody does, all is as before.
  */
 static void test_stalled(void **state)
@@ -197,9 +232,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few),       cmocka_unit_test(test_many), cmocka_unit_test(test_urgent),
-        cmocka_unit_test(test_end),       cmocka_unit_test(test_file), cmocka_unit_test(test_stalled),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_few),     cmocka_unit_test(test_many),      cmocka_unit_test(test_urgent),
+        cmocka_unit_test(test_end),     cmocka_unit_test(test_file),      cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_stalled), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
