@@ -49,17 +49,16 @@ static struct service *prepare(const struct config *config, struct report *repor
 
 static int serve(const struct config *config, const char *address, struct report *report)
 {
-    const char *socket = address != NULL && listener_has_path(address) ? address : NULL;
+    struct listener_path bound = {0};
     const struct identity owner = privilege_owner(config);
     const int listener =
-        address != NULL ? listener_open(address, (int)config->backlog, &owner, report) : STDIN_FILENO;
+        address != NULL ? listener_open(address, (int)config->backlog, &owner, &bound, report) : STDIN_FILENO;
     if (listener < 0)
         return EXIT_FAILURE;
     struct service *service = prepare(config, report);
     if (service != NULL)
-        return responder_serve(listener, address, service);
-    if (socket != NULL)
-        listener_remove(socket);
+        return responder_serve(listener, &bound, service);
+    listener_remove(&bound);
     return EXIT_FAILURE;
 }
 

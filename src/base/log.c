@@ -52,7 +52,7 @@ static void open_syslog(void)
     openlog("token.fcgi", LOG_PID | LOG_NDELAY, LOG_AUTHPRIV);
 }
 
-/* O_NONBLOCK matters to a FIFO only: one whose reader is slow or gone loses lines and holds no request up. */
+/* O_NONBLOCK matters to a FIFO only: it is not opened where nobody reads it, and no write ever waits. */
 enum { LOG_FLAGS = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, LOG_MODE = 0640 };
 
 static int open_log_file(const char *path)
@@ -150,13 +150,25 @@ static size_t write_head(enum log_level level, char out[HEAD_SIZE])
     return (size_t)(to - out);
 }
 
-static void put_line(struct log *log, enum log_level level, struct text text)
+/* Returns how many lines have been lost. */
+static long put_line(struct log *log, enum log_level level, struct text text)
 {
     char line[HEAD_SIZE + TEXT_SIZE + 1];
     const size_t head = write_head(level, line);
     memcpy(line + head, text.data, text.length);
     line[head + text.length] = '\n';
-    log_sink_put(log->sink, line, head + text.length + 1, level == LOG_LEVEL_ERROR);
+    return log_sink_put(log->sink, line, head + text.length + 1, level == LOG_LEVEL_ERROR);
+}
+
+/* What is lost of these two lines themselves is told with the next. */
+static void put_lines(struct log *log, enum log_level level, struct text text)
+{
+    char words[64];
+    const long lost = put_line(log, level, text);
+    if (lost == 0 || !log_wants(log, LOG_LEVEL_WARN))
+        return;
+    snprintf(words, sizeof words, "lost: %ld lines of the log", lost);
+    put_line(log, LOG_LEVEL_WARN, text_of(words));
 }
 
 void log_line(struct log *log, enum log_level level, struct text text)
@@ -169,7 +181,7 @@ void log_line(struct log *log, enum log_level level, struct text text)
     if (log->sink == NULL)
         syslog(levels[level].priority, "%.*s", (int)text.length, text.data);
     else
-        put_line(log, level, text);
+        put_lines(log, level, text);
     errno = saved_errno;
 }
 

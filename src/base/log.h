@@ -1,6 +1,6 @@
 /* The log: one line an event, to standard error, syslog or a file. Threads may share one. A line that cannot
- * be written is lost; the request goes on. Where there are many, a line is written some milliseconds later,
- * but for errors. */
+ * be written, or that nobody reads, is lost; the request goes on, and the log tells how many were lost. Where
+ * there are many, a line is written some milliseconds later, but for errors. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

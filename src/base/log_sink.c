@@ -1,11 +1,13 @@
 #include "base/log_sink.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,9 +17,14 @@
  * of the next writes. Where none comes the writer makes it, a thread, which costs more: it waits a while
  * longer. */
 enum { BURST = 2, INTERVAL_MS = 8, WRITER_MS = 12, STACK_SIZE = 128 * 1024 };
+/* How long a reader may let a write wait, once. */
+enum { STALL_MS = 1000 };
 
 struct log_sink {
     int descriptor;
+    bool is_file;           /* and no pipe, socket or terminal, which somebody must read */
+    bool is_stalled;        /* nobody reads; for the thread that writes, as the next */
+    bool is_cut;            /* the last write ended in the middle of a line */
     pthread_mutex_t mutex;  /* guards all below */
     pthread_cond_t written; /* `lines` is empty again, or nobody writes */
     bool writing;           /* a thread is at it, and takes along what the others put into `lines` */
@@ -28,6 +35,8 @@ struct log_sink {
     bool resting; /* the writer: nothing was left to it */
     bool ended;
     pthread_cond_t work; /* for the writer */
+    bool losing;         /* the last write could not be made */
+    long lost;           /* lines, since this was last told */
     size_t length;
     size_t size;   /* of each of the two below */
     char *lines;   /* that wait */
@@ -35,13 +44,48 @@ struct log_sink {
     char bytes[];
 };
 
-/* One write, so that the lines of processes that share a file stay whole. */
-static void write_lines(int descriptor, const char *lines, size_t length)
+/* Whether a write would wait for no reader. One that has let it wait for too long is not waited for again
+ * until he reads. Where processes share a full pipe, another one may take the room that is seen here: to make
+ * the descriptor non-blocking instead would make it so for all that have it. */
+static bool has_room(struct log_sink *sink)
 {
-    ssize_t written;
+    if (sink->is_file)
+        return true;
+    struct pollfd reader = {.fd = sink->descriptor, .events = POLLOUT};
+    int ready;
     do
-        written = write(descriptor, lines, length);
-    while (written < 0 && errno == EINTR);
+        ready = poll(&reader, 1, sink->is_stalled ? 0 : STALL_MS);
+    while (ready < 0 && errno == EINTR);
+    sink->is_stalled = ready == 0;
+    return !sink->is_stalled;
+}
+
+static long count_lines(const char *lines, size_t length)
+{
+    long count = 0;
+    for (size_t i = 0; i < length; i++)
+        count += lines[i] == '\n' ? 1 : 0;
+    return count;
+}
+
+/* One write, so that the lines of processes that share a file stay whole. What a full disk has cut short gets
+ * an end before the next line: to cut it off might cut another process's line off behind it. Returns how many
+ * lines are lost. */
+static long write_lines(struct log_sink *sink, char *lines, size_t length)
+{
+    const int newline = sink->is_cut ? 1 : 0;
+    const struct iovec parts[] = {{"\n", 1}, {lines, length}};
+    ssize_t written = 0;
+    if (has_room(sink)) {
+        do
+            written = writev(sink->descriptor, parts + 1 - newline, 1 + newline);
+        while (written < 0 && errno == EINTR);
+    }
+    if (written <= 0)
+        return count_lines(lines, length);
+    const size_t done = (size_t)(written - newline);
+    sink->is_cut = done > 0 && lines[done - 1] != '\n';
+    return count_lines(lines + done, length - done);
 }
 
 /* Writes what the threads have put there, until nothing is. Under the mutex, which it gives back while it
@@ -57,8 +101,10 @@ static void write_all(struct log_sink *sink)
         sink->length = 0;
         pthread_cond_broadcast(&sink->written);
         pthread_mutex_unlock(&sink->mutex);
-        write_lines(sink->descriptor, lines, length);
+        const long lost = write_lines(sink, lines, length);
         pthread_mutex_lock(&sink->mutex);
+        sink->losing = lost > 0;
+        sink->lost += lost;
     }
     sink->writing = false;
     pthread_cond_broadcast(&sink->written);
@@ -140,7 +186,15 @@ static void make_room(struct log_sink *sink, size_t length)
     }
 }
 
-void log_sink_put(struct log_sink *sink, const char *line, size_t length, bool urgent)
+/* Under the mutex. */
+static long take_lost(struct log_sink *sink)
+{
+    const long lost = sink->losing ? 0 : sink->lost;
+    sink->lost -= lost;
+    return lost;
+}
+
+long log_sink_put(struct log_sink *sink, const char *line, size_t length, bool urgent)
 {
     pthread_mutex_lock(&sink->mutex);
     make_room(sink, length);
@@ -150,25 +204,29 @@ void log_sink_put(struct log_sink *sink, const char *line, size_t length, bool u
         sink->writes++;
         write_all(sink);
     }
+    const long lost = take_lost(sink);
     pthread_mutex_unlock(&sink->mutex);
+    return lost;
 }
 
 /* --- Its life --- */
 
-static size_t size_of_write(int descriptor)
+static bool is_regular(int descriptor)
 {
     struct stat status;
-    return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) ? LOG_SINK_FILE_SIZE : LOG_SINK_SIZE;
+    return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 struct log_sink *log_sink_new(int descriptor)
 {
-    const size_t size = size_of_write(descriptor);
+    const bool is_file = is_regular(descriptor);
+    const size_t size = is_file ? LOG_SINK_FILE_SIZE : LOG_SINK_SIZE;
     struct log_sink *sink = malloc(sizeof *sink + 2 * size);
     if (sink == NULL)
         return NULL;
     *sink = (struct log_sink){
         .descriptor = descriptor,
+        .is_file = is_file,
         .mutex = PTHREAD_MUTEX_INITIALIZER,
         .written = PTHREAD_COND_INITIALIZER,
         .work = PTHREAD_COND_INITIALIZER,
@@ -188,7 +246,7 @@ void log_sink_free(struct log_sink *sink)
     if (sink->has_writer)
         pthread_join(sink->writer, NULL);
     if (sink->length > 0)
-        write_lines(sink->descriptor, sink->lines, sink->length);
+        write_lines(sink, sink->lines, sink->length);
     if (sink->descriptor != STDERR_FILENO)
         close(sink->descriptor);
     free(sink);

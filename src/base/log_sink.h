@@ -21,7 +21,9 @@ void log_sink_free(struct log_sink *sink);
 
 /* Takes a whole line of LOG_SINK_SIZE bytes at most, with its newline. `urgent`: it is written when this
  * returns. Threads may share a sink, and lines stay whole and in order, also among processes that share the
- * file. A line that cannot be written is lost. */
-void log_sink_put(struct log_sink *sink, const char *line, size_t length, bool urgent);
+ * file. A line that cannot be written is lost, as are those that nobody reads: that is waited for a second
+ * long, and then no more until somebody does. Returns how many have been lost, each once, when lines can be
+ * written again; else 0. */
+long log_sink_put(struct log_sink *sink, const char *line, size_t length, bool urgent);
 
 #endif

@@ -2,11 +2,20 @@
 
 #include <fastcgi.h>
 #include <fcgiapp.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "endpoint/route.h"
 #include "gateway/cgi_env.h"
+
+/* How long a peer may be silent that is to close first. */
+enum { CLOSE_MS = 100 };
+
+/* What becomes of a connection behind the answer; CLOSE_UNREAD: there may be input that nobody has read. */
+enum fate { KEEP, CLOSE, CLOSE_UNREAD };
 
 bool fastcgi_prepare(void)
 {
@@ -39,7 +48,7 @@ static void write_answer(FCGX_Request *request, const struct http_response *resp
 
 /* Any role but responder is a slip in the web server's configuration, and an authorizer's input must never be
  * read. */
-static void refuse_role(FCGX_Request *fcgi, const struct service *service)
+static enum fate refuse_role(FCGX_Request *fcgi, const struct service *service)
 {
     struct http_response response;
     log_write(service->log, LOG_LEVEL_ERROR, "the web server asks for FastCGI role %s; this is a RESPONDER",
@@ -47,11 +56,10 @@ static void refuse_role(FCGX_Request *fcgi, const struct service *service)
     route_failed(&response);
     write_answer(fcgi, &response);
     json_object_put(response.body);
-    fcgi->keepConnection = 0;
+    return CLOSE_UNREAD;
 }
 
-/* Returns whether all of the input was read. */
-static bool respond(FCGX_Request *fcgi, const struct service *service)
+static enum fate respond(FCGX_Request *fcgi, const struct service *service)
 {
     const struct gateway gateway = {
         .variable = parameter, .read = read_input, .context = fcgi, .input_ends = true};
@@ -61,23 +69,24 @@ static bool respond(FCGX_Request *fcgi, const struct service *service)
     gateway_read(&gateway, (size_t)service->config->max_body, &request);
     /* What is left unread would be parsed as the next request's records: a body could forge a request. */
     const bool drained = request.drained && FCGX_GetError(fcgi->in) == 0;
-    if (!drained)
-        fcgi->keepConnection = 0;
     route_request(service, &request.http, &response);
     write_answer(fcgi, &response);
     json_object_put(response.body);
     gateway_request_clear(&request);
-    return drained;
+    return !drained ? CLOSE_UNREAD : fcgi->keepConnection ? KEEP : CLOSE;
 }
 
-/* libfcgi waits for the peer before it closes, lest input that nobody has read makes the kernel drop the
- * answer. Where there is none it would be a thread's time for nothing. */
-static void close_connection(FCGX_Request *fcgi, bool drained)
+/* Input that nobody has read makes the kernel drop the answer where the connection is closed at once. So the
+ * peer, which sees that no more comes, has a moment to close it first, and what it goes on sending is read:
+ * under the watch, as that may have no end. */
+static void await_close(int descriptor)
 {
-    const int descriptor = fcgi->ipcFd;
-    FCGX_Free(fcgi, !drained);
-    if (drained && descriptor >= 0)
-        close(descriptor);
+    char dropped[1024];
+    struct pollfd peer = {.fd = descriptor, .events = POLLIN};
+    shutdown(descriptor, SHUT_WR);
+    while (poll(&peer, 1, CLOSE_MS) > 0 && recv(descriptor, dropped, sizeof dropped, MSG_DONTWAIT) > 0)
+        ;
+    secret_wipe(dropped, sizeof dropped);
 }
 
 bool fastcgi_answer(const struct fastcgi_connection *connection)
@@ -92,21 +101,20 @@ bool fastcgi_answer(const struct fastcgi_connection *connection)
     }
 
     struct service *service = service_slot_hold(connection->slot);
-    bool drained = false;
-    if (fcgi.role == FCGI_RESPONDER)
-        drained = respond(&fcgi, service);
-    else
-        refuse_role(&fcgi, service);
-
-    const bool keep = fcgi.keepConnection && !connection->is_stopping(connection->context);
-    /* Writing the rest of the answer may wait for the peer, closing does not: so the two are done one after
-     * the other, and only the first is under the watch. */
+    enum fate fate = fcgi.role == FCGI_RESPONDER ? respond(&fcgi, service) : refuse_role(&fcgi, service);
+    if (fate == KEEP && connection->is_stopping(connection->context))
+        fate = CLOSE;
+    /* Or FCGX_Finish_r() closes it, and waits for the peer even where nothing is unread. After an error it
+     * does all the same. */
     fcgi.keepConnection = 1;
     FCGX_Finish_r(&fcgi);
+    const bool is_open = fcgi.ipcFd >= 0;
+    if (is_open && fate == CLOSE_UNREAD)
+        await_close(connection->descriptor);
     connection->answered(connection->context);
     /* Nobody waits for an old snapshot, which may be large, to be wiped. */
     service_release(service);
-    if (!keep)
-        close_connection(&fcgi, drained);
-    return keep && fcgi.ipcFd >= 0;
+    if (is_open && fate != KEEP)
+        close(connection->descriptor);
+    return is_open && fate == KEEP;
 }

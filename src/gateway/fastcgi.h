@@ -11,7 +11,7 @@
 bool fastcgi_prepare(void);
 
 struct fastcgi_connection {
-    int descriptor; /* ready to be read; blocking, with time limits of its own */
+    int descriptor; /* ready to be read; blocking: shutdown() ends a wait that is too long */
     struct service_slot *slot;
     bool (*is_stopping)(void *context); /* asked when the answer is made: the connection is not kept then */
     void (*answered)(void *context);    /* called when nothing more waits for the peer */

@@ -65,7 +65,15 @@ static bool give_to(const char *path, const struct identity *owner)
            lchown(path, owner->user, owner->group) == 0;
 }
 
-static int open_unix(const char *path, int backlog, const struct identity *owner, struct report *report)
+static void remember(const char *path, struct listener_path *bound)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0)
+        *bound = (struct listener_path){path, status.st_dev, status.st_ino};
+}
+
+static int open_unix(const char *path, int backlog, const struct identity *owner, struct listener_path *bound,
+                     struct report *report)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof name.sun_path)
@@ -75,8 +83,10 @@ static int open_unix(const char *path, int backlog, const struct identity *owner
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0)
         return fail(report, path, "a socket cannot be made");
-    if (bind_unix(listener, &name) == 0 && give_to(path, owner) && listen(listener, backlog) == 0)
+    if (bind_unix(listener, &name) == 0 && give_to(path, owner) && listen(listener, backlog) == 0) {
+        remember(path, bound);
         return listener;
+    }
     fail(report, path, "cannot listen here");
     close(listener);
     return -1;
@@ -148,19 +158,19 @@ static int open_internet(const char *address, int backlog, struct report *report
     return listener;
 }
 
-int listener_open(const char *address, int backlog, const struct identity *owner, struct report *report)
+int listener_open(const char *address, int backlog, const struct identity *owner, struct listener_path *bound,
+                  struct report *report)
 {
-    return listener_has_path(address) ? open_unix(address, backlog, owner, report)
-                                      : open_internet(address, backlog, report);
+    bound->path = NULL;
+    return address[0] == '/' ? open_unix(address, backlog, owner, bound, report)
+                             : open_internet(address, backlog, report);
 }
 
-bool listener_has_path(const char *address)
+/* While it is open no other file gets its inode's number. */
+void listener_remove(const struct listener_path *bound)
 {
-    return address[0] == '/';
-}
-
-void listener_remove(const char *address)
-{
-    if (listener_has_path(address))
-        unlink(address);
+    struct stat status;
+    if (bound->path != NULL && lstat(bound->path, &status) == 0 && status.st_dev == bound->device &&
+        status.st_ino == bound->inode)
+        unlink(bound->path);
 }

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "gateway/fastcgi.h"
-#include "gateway/listener.h"
 #include "gateway/workers.h"
 
 /* While the last requests are finished: how often to look, and how many looks in a row must find nothing to
@@ -76,7 +75,7 @@ static void finish_requests(struct workers *workers)
     workers_end(workers);
 }
 
-int responder_serve(int listener, const char *address, struct service *service)
+int responder_serve(int listener, const struct listener_path *bound, struct service *service)
 {
     struct service_slot *slot = service_slot_new(service);
     if (slot == NULL)
@@ -84,8 +83,7 @@ int responder_serve(int listener, const char *address, struct service *service)
     struct workers *workers = slot != NULL && fastcgi_prepare() ? workers_start(listener, slot) : NULL;
     if (workers == NULL) {
         fprintf(stderr, "token.fcgi: cannot start serving: %s\n", strerror(errno));
-        if (address != NULL)
-            listener_remove(address);
+        listener_remove(bound);
         service_slot_free(slot);
         return EXIT_FAILURE;
     }
@@ -94,8 +92,7 @@ int responder_serve(int listener, const char *address, struct service *service)
     log_event(slot, LOG_LEVEL_INFO, "stopping: the requests in hand are finished");
     /* Before the last connection is accepted: who comes later finds no socket, or that of the next process.
      */
-    if (address != NULL)
-        listener_remove(address);
+    listener_remove(bound);
     finish_requests(workers);
     log_event(slot, LOG_LEVEL_INFO, "stopped");
     service_slot_free(slot);

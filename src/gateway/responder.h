@@ -2,6 +2,7 @@
 #ifndef GATEWAY_RESPONDER_H
 #define GATEWAY_RESPONDER_H
 
+#include "gateway/listener.h"
 #include "service/service_slot.h"
 
 /* Blocks the signals that the responder waits for, and ignores SIGPIPE. Call it first, before any thread and
@@ -9,8 +10,8 @@
 void responder_block_signals(void);
 
 /* Serves on `listener`, which it takes over, with `service`, whose hold it takes over, until SIGTERM, SIGINT
- * or SIGUSR1; then finishes the requests in hand. SIGHUP loads everything anew. `address` is what
- * listener_open() was told, to be removed at the end, or NULL. Returns the exit status. */
-int responder_serve(int listener, const char *address, struct service *service);
+ * or SIGUSR1; then finishes the requests in hand. SIGHUP loads everything anew. `bound` is what
+ * listener_open() told, to be removed at the end. Returns the exit status. */
+int responder_serve(int listener, const struct listener_path *bound, struct service *service);
 
 #endif

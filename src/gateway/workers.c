@@ -45,6 +45,7 @@ struct workers {
     atomic_long most;
     atomic_long timeout_ms;
     atomic_bool stopping;
+    atomic_bool paused; /* the listening socket is out of the set, until the next watch */
     double stopped_ms;
     atomic_long fresh;     /* accepted connections without a request yet */
     pthread_mutex_t mutex; /* guards the two below */
@@ -117,13 +118,6 @@ static void serve_connection(struct worker *worker, uint64_t event)
         close(descriptor);
 }
 
-static bool set_time_limits(int descriptor, long timeout_ms)
-{
-    const struct timeval limit = {.tv_sec = timeout_ms / 1000};
-    return setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
-           setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0;
-}
-
 /* Takes one connection off the listening socket and into the set: it is served when its first bytes are
  * there. */
 static bool accept_connection(struct workers *workers)
@@ -132,8 +126,7 @@ static bool accept_connection(struct workers *workers)
     if (descriptor < 0)
         return false;
     atomic_fetch_add(&workers->fresh, 1);
-    if (set_time_limits(descriptor, atomic_load(&workers->timeout_ms)) &&
-        set_event(workers, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT,
+    if (set_event(workers, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT,
                   (uint64_t)descriptor | EVENT_FRESH))
         return true;
     atomic_fetch_sub(&workers->fresh, 1);
@@ -141,14 +134,31 @@ static bool accept_connection(struct workers *workers)
     return true;
 }
 
-/* Without a descriptor or memory to spare the listening socket stays ready: looked at again in a moment, not
- * in a busy loop. */
+static bool start_accepting(struct workers *workers)
+{
+    return set_event(workers, EPOLL_CTL_ADD, workers->listener, EPOLLIN | EPOLLEXCLUSIVE,
+                     (uint64_t)workers->listener);
+}
+
+/* Without a descriptor or memory to spare the listening socket stays ready, and would keep every thread busy:
+ * it leaves the set until the next watch, and the threads serve the connections that there are. */
 static void pause_accepting(struct workers *workers, int error)
 {
+    epoll_ctl(workers->epoll, EPOLL_CTL_DEL, workers->listener, NULL);
+    if (atomic_exchange(&workers->paused, true))
+        return;
     struct service *service = service_slot_hold(workers->slot);
     log_write(service->log, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s", strerror(error));
     service_release(service);
-    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+}
+
+/* A thread that was late to pause may find the socket added again, or the watch find it not removed yet: so
+ * it may be in the set already. */
+static void resume_accepting(struct workers *workers)
+{
+    if (atomic_exchange(&workers->paused, false) && !atomic_load(&workers->stopping) &&
+        !start_accepting(workers) && errno != EEXIST)
+        atomic_store(&workers->paused, true);
 }
 
 static void handle_event(struct worker *worker, uint64_t event)
@@ -259,8 +269,7 @@ struct workers *workers_start(int listener, struct service_slot *slot)
     if (workers->worker != NULL && workers->crew != NULL && workers->epoll >= 0 && workers->ended >= 0 &&
         flags >= 0 && fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
         set_event(workers, EPOLL_CTL_ADD, workers->ended, EPOLLIN, (uint64_t)workers->ended) &&
-        set_event(workers, EPOLL_CTL_ADD, listener, EPOLLIN | EPOLLEXCLUSIVE, (uint64_t)listener) &&
-        crew_begin(workers->crew))
+        start_accepting(workers) && crew_begin(workers->crew))
         return workers;
 
     const int error = errno;
@@ -298,6 +307,7 @@ void workers_watch(struct workers *workers)
     pthread_mutex_unlock(&workers->mutex);
     if (dropped > 0)
         log_dropped(workers, dropped);
+    resume_accepting(workers);
 }
 
 void workers_stop_accepting(struct workers *workers)

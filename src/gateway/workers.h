@@ -13,8 +13,8 @@ struct workers *workers_start(int listener, struct service_slot *slot);
 /* Takes `threads` and `request_timeout` from the current snapshot. Threads that are there already stay. */
 void workers_configure(struct workers *workers);
 
-/* Drops the connections whose request has been in hand for longer than request_timeout, and logs it. Call it
- * a few times a second. */
+/* Drops the connections whose request has been in hand for longer than request_timeout, and logs it; accepts
+ * again where descriptors had run out. Call it a few times a second. */
 void workers_watch(struct workers *workers);
 
 /* Accepts what waits on the listening socket, and nothing after that. */

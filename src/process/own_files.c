@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/text.h"
 
 enum { LOG_MODE = 0640 };
@@ -28,6 +29,13 @@ void own_files_make_log(const struct config *config, const struct identity *owne
     if (fchown(log, owner->user, owner->group) != 0)
         unlink(config->log);
     close(log);
+}
+
+bool own_files_lack_log(const struct config *config)
+{
+    struct stat status;
+    return log_is_file(config) && lstat(config->log, &status) != 0 && errno == ENOENT &&
+           log_can_be_opened(config->log);
 }
 
 /* The outermost folder on the way to `path` that may not be entered; the caller frees. NULL: none is. */

@@ -12,6 +12,9 @@
  * there stays as it is; what fails shows when the log is opened. */
 void own_files_make_log(const struct config *config, const struct identity *owner);
 
+/* Whether own_files_make_log() would make it now. */
+bool own_files_lack_log(const struct config *config);
+
 /* Reports each file of the configuration, itself included, that the process is kept from, with what mends it.
  * False: there was one. */
 bool own_files_check(const struct config *config, struct report *report);

@@ -85,10 +85,21 @@ bool privilege_become(const struct config *config, struct report *report)
     return own_files_check(config, report);
 }
 
+static bool is_for_owner(const struct identity *owner)
+{
+    return geteuid() == 0 && owner->group != IDENTITY_NO_GROUP;
+}
+
+bool privilege_makes_log(const struct config *config)
+{
+    const struct identity owner = privilege_owner(config);
+    return is_for_owner(&owner) && own_files_lack_log(config);
+}
+
 bool privilege_drop(const struct config *config, struct report *report)
 {
     const struct identity owner = privilege_owner(config);
-    if (geteuid() == 0 && owner.group != IDENTITY_NO_GROUP)
+    if (is_for_owner(&owner))
         own_files_make_log(config, &owner);
     return privilege_become(config, report);
 }

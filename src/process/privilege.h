@@ -16,6 +16,9 @@ struct identity privilege_owner(const struct config *config);
 /* Makes the log file where it is missing, and does privilege_become(). Call it before there is a thread. */
 bool privilege_drop(const struct config *config, struct report *report);
 
+/* Whether privilege_drop() would make the log file now: where it would, the user may open it. */
+bool privilege_makes_log(const struct config *config);
+
 /* Becomes the user for good, and reports, with what mends it, what of the configuration's files this user is
  * kept from. `user` alone brings its primary group and all others it is in; `group` alone leaves the user.
  * Nothing changes, and nothing is reported, where neither is given or the process is not root's. False: there

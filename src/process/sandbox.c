@@ -85,6 +85,9 @@ static const struct condition conditions[] = {
     {SCMP_SYS(openat), 2, HOW, O_RDWR | O_CREAT},
     {SCMP_SYS(openat), 2, HOW | O_EXCL, O_WRONLY | O_CREAT | O_EXCL},
     {SCMP_SYS(openat), 2, HOW | O_DSYNC, O_WRONLY | O_DSYNC},
+    /* When a kept connection has ended libfcgi tries to accept another, on the descriptor that it was not
+     * given: so it is not in the audit log each time. */
+    {SCMP_SYS(accept), 0, INT, UINT32_MAX},
     /* No network: syslog's socket, and those of look-ups. */
     {SCMP_SYS(socket), 0, INT, AF_UNIX},
     /* The threads that verify passwords step back. */

@@ -155,11 +155,12 @@ struct service *service_load_quietly(const char *config_file, struct report *rep
 }
 
 /* What is wrong is told with the rights that the program will have; the configuration is loaded again then.
- */
-static bool become_user(const char *config_file, struct report *report)
+ * `*makes_log`: a start would make the log file first, with the rights that are gone now. */
+static bool become_user(const char *config_file, bool *makes_log, struct report *report)
 {
     report->errors_only = true;
     struct config *config = config_load(config_file, report);
+    *makes_log = config != NULL && privilege_makes_log(config);
     const bool good = config != NULL && privilege_become(config, report);
     config_release(config);
     report->errors_only = false;
@@ -170,15 +171,16 @@ static bool become_user(const char *config_file, struct report *report)
 bool service_check(const char *config_file)
 {
     struct report report = {.problem = report_to_stream, .context = stderr};
+    bool makes_log = false;
     struct service *service =
-        become_user(config_file, &report) ? service_load_quietly(config_file, &report) : NULL;
+        become_user(config_file, &makes_log, &report) ? service_load_quietly(config_file, &report) : NULL;
     if (service == NULL || !state_check(service->config->state, &report)) {
         service_release(service);
         return false;
     }
     privilege_warn(service->config, &report);
     account_advise(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, &report);
-    if (!log_can_be_opened(service->config->log))
+    if (!makes_log && !log_can_be_opened(service->config->log))
         report_log(service->config, service->config->log, &report);
     else
         printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,

@@ -94,6 +94,52 @@ descriptors_are() {
     [[ $(<"$DIR/drip") == '2×closed ' ]]
 }
 
+too_large_are() {
+    [[ $(grep -c 'reason=body_too_large' "$DIR/log/token.log") -eq $1 ]]
+}
+
+is_reloaded() {
+    grep -q ' info reloaded' "$DIR/log/token.log"
+}
+
+answers_are() {
+    [[ $(<"$DIR/answers") == "$1" ]] || fail "$(<"$DIR/answers")"
+}
+
+@test "SIGHUP: a new request_timeout is in force on the connections that are there already" {
+    local pid
+    configure request_timeout 2
+    start_listening
+    mkfifo "$DIR/go"
+    client pausing 1 <"$DIR/go" >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    exec 5>"$DIR/go"
+    wait_until 'the answer' grep -q outcome=issued "$DIR/log/token.log"
+    configure request_timeout 3600
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reload' is_reloaded
+    printf 'go\n' >&5
+    exec 5>&-
+    wait $pid
+    answers_are '1×200 1×kept 1×200 '
+}
+
+# So many of them that no thread is left; what is over the cap is not read until it ends.
+@test "bodies without an end are answered, and their connections dropped after request_timeout" {
+    local pid
+    configure threads 2
+    configure request_timeout 3600
+    start_listening
+    client endless 2 >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    wait_until 'the answers' too_large_are 2
+    configure request_timeout 1
+    kill -HUP "$(pid_of token.fcgi)"
+    wait $pid
+    answers_are '2×413 '
+    [[ $(client idle 1) == '3×200 ' ]]
+}
+
 @test "half-closed in the middle of a request: it is over at once, whatever request_timeout is" {
     local before
     configure request_timeout 3600
@@ -118,22 +164,48 @@ cannot_be_accepted() {
     grep -q 'error a connection cannot be accepted: Too many open files' "$DIR/log/token.log"
 }
 
+# refusals_between FIRST LAST: how often the log says it between these two of the answers.
+refusals_between() {
+    awk -v first="$1" -v last="$2" '
+        /outcome=issued/ { n++ }
+        /a connection cannot be accepted/ && n >= first && n < last { count++ }
+        END { print count + 0 }' "$DIR/log/token.log"
+}
+
+# Each of the refusals took a thread's tenth of a second once, and the answers waited for these.
 @test "no descriptor is left for a connection: the others are served, the log says it, and it recovers" {
-    local pid room
+    local pid room refusals
     start_listening
     room=$(($(descriptors) + 20))
     stop token.fcgi
     rm "$DIR/log/token.log"
     start_listening prlimit --nofile=$room
     mkfifo "$DIR/go"
-    client crowd 40 <"$DIR/go" >"$DIR/answers" 3>&- 4>&- &
+    client crowd 100 <"$DIR/go" >"$DIR/answers" 3>&- 4>&- &
     pid=$!
     exec 5>"$DIR/go"
     wait_until 'the log to say it' cannot_be_accepted
     printf 'go\n' >&5
     exec 5>&-
     wait $pid
-    [[ $(<"$DIR/answers") == '1×200 1×crowded 2×200 ' ]]
+    answers_are '1×200 1×crowded 101×200 '
+    # Far from one an answer, however slow the machine.
+    refusals=$(refusals_between 2 101)
+    ((refusals < 50)) || fail "refused $refusals times during 99 answers on a kept connection"
+}
+
+# More than a pipe takes.
+@test "standard error that nobody reads holds up no request, nor SIGTERM" {
+    configure log stderr
+    mkfifo "$DIR/stderr"
+    exec 5<>"$DIR/stderr"
+    # shellcheck disable=SC2016
+    TOKEN_CONF=$CONF start token.fcgi \
+        /bin/sh -c 'exec "$@" 2>"$0" 5>&-' "$DIR/stderr" "$DIR/token.fcgi" -l "$DIR/run/token.sock"
+    wait_until 'the start' is_bound "$DIR/run/token.sock"
+    [[ $(client idle 500) == '1001×200 ' ]]
+    stop token.fcgi
+    exec 5<&-
 }
 
 @test "another role than RESPONDER is answered 500, its connection closed, and the log says why" {

@@ -5,6 +5,8 @@
  *     fcgi_client SOCKET ACTION COUNT FORM */
 #include "../tools/fcgi_peer.h"
 
+#include <poll.h>
+
 #define MOST_CONNECTIONS 2000
 
 static const char *socket_path;
@@ -59,6 +61,31 @@ static void at_once(int count, const char *form)
         print_answer(connections[i]);
 }
 
+/* COUNT connections that are kept after a request; then, each in turn, a request on each that pauses half-way
+ * for three seconds, or until its connection is dropped. */
+static void pausing(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static struct bytes begin, rest;
+    for (int i = 0; i < count; i++) {
+        connections[i] = open_connection(socket_path);
+        send_request(connections[i], true, form);
+        print_answer(connections[i]);
+    }
+    puts("kept");
+    fflush(stdout);
+    getchar(); /* until the test has changed the configuration */
+    append_head(&begin, true, NULL, strlen(form));
+    append_body(&rest, form, strlen(form));
+    for (int i = 0; i < count; i++) {
+        struct pollfd peer = {.fd = connections[i], .events = POLLIN};
+        send_all(connections[i], &begin);
+        poll(&peer, 1, 3000);
+        send_all(connections[i], &rest);
+        print_answer(connections[i]);
+    }
+}
+
 /* COUNT requests of which the head and half of the body arrive, and no more; another one beside them; then
  * what became of them. */
 static void half(int count, const char *form)
@@ -79,25 +106,49 @@ static void half(int count, const char *form)
         print_answer(connections[i]);
 }
 
-/* COUNT requests whose bodies arrive byte by byte, none of them ever whole, until they are dropped. */
-static void drip(int count, const char *form)
+/* Sends this on each of them, again and again, until all are dropped; then what became of them. */
+static void send_until_dropped(const int *connections, int count, const struct bytes *bytes, useconds_t pause)
 {
-    static int connections[MOST_CONNECTIONS];
-    static struct bytes request, drop;
+    for (int open = count; open > 0;) {
+        usleep(pause);
+        open = 0;
+        for (int i = 0; i < count; i++)
+            open += send(connections[i], bytes->data, bytes->length, MSG_NOSIGNAL) > 0;
+    }
+    for (int i = 0; i < count; i++)
+        print_answer(connections[i]);
+}
+
+static void open_with_head(int *connections, int count)
+{
+    static struct bytes request;
     append_head(&request, false, NULL, CONTENT_MAX);
-    append_record(&drop, FCGI_STDIN, form, 1);
     for (int i = 0; i < count; i++) {
         connections[i] = open_connection(socket_path);
         send_all(connections[i], &request);
     }
-    for (int open = count; open > 0;) {
-        usleep(50000);
-        open = 0;
-        for (int i = 0; i < count; i++)
-            open += send(connections[i], drop.data, drop.length, MSG_NOSIGNAL) > 0;
-    }
-    for (int i = 0; i < count; i++)
-        print_answer(connections[i]);
+}
+
+/* COUNT requests whose bodies arrive byte by byte, none of them ever whole, until they are dropped. */
+static void drip(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static struct bytes drop;
+    append_record(&drop, FCGI_STDIN, form, 1);
+    open_with_head(connections, count);
+    send_until_dropped(connections, count, &drop, 50000);
+}
+
+/* COUNT requests whose bodies arrive as fast as can be, and have no end, until they are dropped. */
+static void endless(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static char body[CONTENT_MAX];
+    static struct bytes flood;
+    (void)form;
+    append_record(&flood, FCGI_STDIN, body, sizeof body);
+    open_with_head(connections, count);
+    send_until_dropped(connections, count, &flood, 0);
 }
 
 /* COUNT requests in a role that is not the responder's, and what comes behind each on its connection. */
@@ -147,8 +198,8 @@ static void half_closed(int count, const char *form)
     }
 }
 
-/* COUNT connections beside one that is kept: more than the program may have. The kept one is served; when the
- * others have gone, a new one is. */
+/* COUNT connections beside one that is kept: more than the program may have. The kept one is served COUNT
+ * times; when the others have gone, a new one is. */
 static void crowd(int count, const char *form)
 {
     static int connections[MOST_CONNECTIONS];
@@ -160,8 +211,10 @@ static void crowd(int count, const char *form)
     puts("crowded");
     fflush(stdout);
     getchar(); /* until the test has seen what the log says */
-    send_request(kept, true, form);
-    print_answer(kept);
+    for (int i = 0; i < count; i++) {
+        send_request(kept, true, form);
+        print_answer(kept);
+    }
     for (int i = 0; i < count; i++)
         close(connections[i]);
     const int another = open_connection(socket_path);
@@ -195,15 +248,9 @@ int main(int argc, char **argv)
         const char *name;
         void (*act)(int count, const char *form);
     } actions[] = {
-        {"idle", idle},
-        {"at-once", at_once},
-        {"half", half},
-        {"half-closed", half_closed},
-        {"drip", drip},
-        {"crowd", crowd},
-        {"authorizer", authorizer},
-        {"gone", gone},
-        {"forged", forged},
+        {"idle", idle}, {"at-once", at_once}, {"half", half},       {"half-closed", half_closed},
+        {"drip", drip}, {"endless", endless}, {"crowd", crowd},     {"authorizer", authorizer},
+        {"gone", gone}, {"forged", forged},   {"pausing", pausing},
     };
     const int count = argc == 5 ? (int)strtol(argv[3], NULL, 10) : 0;
     if (count < 1 || count > MOST_CONNECTIONS)

@@ -156,6 +156,29 @@ is_in_log() {
     start_listening
 }
 
+@test "a log that is missing in a folder of root's is made by the start, and nothing is wrong for -t" {
+    only_as_root
+    belongs_to_root
+    let_in www-data
+    rm -f "$DIR/log/token.log"
+    run "$DIR/token.fcgi" -t
+    [[ $status -eq 0 ]] || fail "$output"
+    run "$DIR/tokenctl" -c "$CONF" check
+    [[ $status -eq 0 ]] || fail "$output"
+    [[ ! -e $DIR/log/token.log ]]
+    start_listening
+    stop token.fcgi
+    # Where it is not made, as through a link, or not reached, both say so.
+    mv "$DIR/log/token.log" "$DIR/log/moved"
+    ln -s later "$DIR/log/token.log"
+    refuses 1 'cannot be opened: Permission denied' "$DIR/token.fcgi" -t
+    refuses 1 'cannot be opened: Permission denied' "$DIR/token.fcgi" -l "$SOCKET"
+    rm "$DIR/log/token.log"
+    chmod 0700 "$DIR/log"
+    refuses 1 'may not enter its folder' "$DIR/token.fcgi" -t
+    refuses 1 'may not enter its folder' "$DIR/token.fcgi" -l "$SOCKET"
+}
+
 @test "root without a user: a warning at the start, and by -t" {
     only_as_root
     unconfigure user

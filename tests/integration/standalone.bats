@@ -120,6 +120,16 @@ lifetime_is() {
     [[ ! -e $SOCKET ]]
 }
 
+@test "-l: a process that ends leaves the socket of another one, at the same path, where it is" {
+    start_listening "$SOCKET"
+    rm "$SOCKET"
+    start next "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until "answers of the next one" issues "$SOCKET"
+    kill -TERM "$(pid_of token.fcgi)"
+    ends_with 0 token.fcgi
+    issues "$SOCKET"
+}
+
 @test "spawn-fcgi" {
     start token.fcgi spawn-fcgi -n -s "$SOCKET" -M 0660 -b 1024 -- "$DIR/token.fcgi"
     wait_until 'answers' issues "$SOCKET"

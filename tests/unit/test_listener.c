@@ -1,4 +1,4 @@
-/* A host that has several addresses. */
+/* A host that has several addresses, and a path at which several sockets come to be. */
 #include "gateway/listener.h"
 
 #include "fixture.h"
@@ -39,10 +39,19 @@ static in_port_t port_of(int descriptor)
     return name.sin_port;
 }
 
+static int open_on(const char *address, struct listener_path *bound, struct collected *problems)
+{
+    return listener_open(address, 16, &(struct identity){IDENTITY_NO_USER, IDENTITY_NO_GROUP}, bound,
+                         collect(problems));
+}
+
 static int open_any(struct collected *problems)
 {
-    return listener_open("host:1", 16, &(struct identity){IDENTITY_NO_USER, IDENTITY_NO_GROUP},
-                         collect(problems));
+    struct listener_path bound;
+    const int listener = open_on("host:1", &bound, problems);
+    assert_null(bound.path);
+    listener_remove(&bound);
+    return listener;
 }
 
 /* The first address is taken. */
@@ -74,10 +83,36 @@ static void test_next_address(void **state)
     close(other);
 }
 
+/* Only the socket itself, whatever else has come to its path. */
+static void test_remove(void **state)
+{
+    char path[PATH_MAX];
+    struct collected problems;
+    struct listener_path first_bound;
+    struct listener_path second_bound;
+    snprintf(path, sizeof path, "%s/sock", (const char *)*state);
+    const int first = open_on(path, &first_bound, &problems);
+    assert_true(first >= 0);
+    assert_int_equal(unlink(path), 0);
+    listener_remove(&first_bound);
+    const int second = open_on(path, &second_bound, &problems);
+    assert_true(second >= 0);
+    listener_remove(&first_bound);
+    assert_int_equal(access(path, F_OK), 0);
+    listener_remove(&second_bound);
+    assert_int_equal(access(path, F_OK), -1);
+    write_text(path, "");
+    listener_remove(&second_bound);
+    assert_int_equal(access(path, F_OK), 0);
+    close(first);
+    close(second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_next_address),
+        cmocka_unit_test(test_remove),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("listener", tests, enter_folder, leave_folder);
 }

@@ -199,6 +199,37 @@ static void test_lost(void **state)
     signal(SIGPIPE, SIG_DFL);
 }
 
+/* How many lines were lost is told when one could be written. */
+static void test_lost_are_told(void **state)
+{
+    (void)state;
+    static char text[128 * 1024];
+    assert_int_equal(mkfifo("slow-reader", 0600), 0);
+    const int reader = open("slow-reader", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct log *log = log_open("slow-reader", LOG_LEVEL_INFO);
+    assert_non_null(log);
+    const int room = fcntl(reader, F_SETPIPE_SZ, 2 * PIPE_BUF);
+    assert_true(room > 0);
+    for (int i = 0; i < room / 32; i++)
+        log_write(log, LOG_LEVEL_ERROR, "unread");
+    const ssize_t got = read(reader, text, sizeof text);
+    assert_true(got > 0);
+    log_write(log, LOG_LEVEL_ERROR, "read");
+    log_release(log);
+    text[read(reader, text, sizeof text - 1)] = '\0';
+    const char *first = strtok(text, "\n");
+    const char *second = strtok(NULL, "\n");
+    assert_string_equal(text_of_line(first, "error"), "read");
+    assert_non_null(second);
+    const char *words = text_of_line(second, "warn");
+    assert_non_null(words);
+    const long lost = room / 32 - got / (long)(strlen(first) + strlen("unread") - strlen("read") + 1);
+    char expected[64];
+    snprintf(expected, sizeof expected, "lost: %ld lines of the log", lost);
+    assert_string_equal(words, expected);
+    close(reader);
+}
+
 static void test_stderr_and_syslog(void **state)
 {
     (void)state;
@@ -295,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_can_be_opened),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_lost_are_told),
         cmocka_unit_test(test_stderr_and_syslog),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_quote),

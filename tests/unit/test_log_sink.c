@@ -1,11 +1,13 @@
 #include "base/log_sink.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "failing_malloc.h"
 #include "fixture.h"
 
-enum { LINES = 500, LINE_LENGTH = 24 };
+enum { LINES = 500, LINE_LENGTH = 24, PATIENCE = 60 };
 
 /* A pipe that hands out each write by itself. It has room for a few only, so a thread puts the lines. */
 struct packets {
@@ -24,11 +26,11 @@ static struct packets open_packets(void)
     return packets;
 }
 
-static void put_line(struct log_sink *sink, int number, bool urgent)
+static long put_line(struct log_sink *sink, int number, bool urgent)
 {
     char line[LINE_LENGTH + 1];
     snprintf(line, sizeof line, "line %*d\n", LINE_LENGTH - 6, number);
-    log_sink_put(sink, line, LINE_LENGTH, urgent);
+    return log_sink_put(sink, line, LINE_LENGTH, urgent);
 }
 
 /* Reads one write, waiting for it, and checks that the lines in it follow `*next`. False: no writer is left.
@@ -156,6 +158,67 @@ static void test_file(void **state)
     fclose(file);
 }
 
+static void limit_files_to(rlim_t size)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What is full cuts a line, once; the next one that can be written is a line of its own. */
+static void test_cut(void **state)
+{
+    (void)state;
+    FILE *file = tmpfile();
+    char text[8 * LINE_LENGTH];
+    assert_non_null(file);
+    struct log_sink *sink = log_sink_new(dup(fileno(file)));
+    assert_non_null(sink);
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files_to(LINE_LENGTH + 6);
+    assert_int_equal(log_sink_put(sink, "a line that has room ..\n", LINE_LENGTH, true), 0);
+    assert_int_equal(log_sink_put(sink, "a line that has none ..\n", LINE_LENGTH, true), 0);
+    assert_int_equal(log_sink_put(sink, "nor has another one ...\n", LINE_LENGTH, true), 0);
+    limit_files_to(RLIM_INFINITY);
+    assert_int_equal(log_sink_put(sink, "room again\n", 11, true), 2);
+    assert_int_equal(log_sink_put(sink, "and again\n", 10, true), 0);
+    log_sink_free(sink);
+    signal(SIGXFSZ, SIG_DFL);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    assert_string_equal(text, "a line that has room ..\na line\nroom again\nand again\n");
+    fclose(file);
+}
+
+/* Nobody reads: the lines are lost, and only the first waits for that. When somebody does, all is as before.
+ */
+static void test_stalled(void **state)
+{
+    (void)state;
+    const struct packets packets = open_packets();
+    int next = 0;
+    assert_true(fcntl(packets.reader, F_SETPIPE_SZ, 1) > 0);
+    alarm(PATIENCE);
+    for (int i = 0; i < LINES; i++)
+        assert_int_equal(log_sink_put(packets.sink, "unread\n", 7, true), 0);
+    alarm(0);
+    char data[LOG_SINK_SIZE];
+    assert_int_equal(fcntl(packets.reader, F_SETFL, O_NONBLOCK | O_DIRECT), 0);
+    int kept = 0;
+    while (read(packets.reader, data, sizeof data) > 0)
+        kept++;
+    assert_true(kept >= 1 && kept < LINES);
+    assert_int_equal(fcntl(packets.reader, F_SETFL, O_DIRECT), 0);
+    assert_int_equal(put_line(packets.sink, 0, true), LINES - kept);
+    assert_true(read_packet(&packets, &next));
+    assert_int_equal(put_line(packets.sink, 1, true), 0);
+    assert_true(read_packet(&packets, &next));
+    log_sink_free(packets.sink);
+    assert_false(read_packet(&packets, &next));
+    close(packets.reader);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -169,8 +232,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few), cmocka_unit_test(test_many), cmocka_unit_test(test_urgent),
-        cmocka_unit_test(test_end), cmocka_unit_test(test_file), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_few),     cmocka_unit_test(test_many),      cmocka_unit_test(test_urgent),
+        cmocka_unit_test(test_end),     cmocka_unit_test(test_file),      cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_stalled), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,11 @@ static int listen_anew(void)
     return error_of(listen(STDIN_FILENO, 1));
 }
 
+static int accept_by_descriptor(void)
+{
+    return error_of(accept(STDIN_FILENO, NULL, NULL));
+}
+
 static int open_to_write(void)
 {
     return error_of(open("file", O_WRONLY));
@@ -206,6 +211,7 @@ static const struct {
     {"socket(AF_INET6)", internet_6},
     {"socket(AF_NETLINK)", netlink},
     {"listen", listen_anew},
+    {"accept", accept_by_descriptor},
     {"open to write", open_to_write},
     {"open to empty", open_to_empty},
     {"open to read and to empty", open_to_empty_by_reading},
@@ -338,13 +344,19 @@ static int look_at_limits(void)
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? 0 : errno;
 }
 
+/* In vain, as libfcgi does. */
+static int accept_none(void)
+{
+    return accept(-1, NULL, NULL) < 0 && errno == EBADF ? 0 : errno;
+}
+
 static const struct {
     const char *name;
     action *act;
 } permitted[] = {
     {"read a file", read_file},       {"append to the log", append_to_log}, {"keep state", keep_state},
     {"replace a file", replace_file}, {"talk to syslog", talk_to_syslog},   {"run threads", run_threads},
-    {"wait", wait_a_moment},          {"look at limits", look_at_limits},
+    {"wait", wait_a_moment},          {"look at limits", look_at_limits},   {"accept none", accept_none},
 };
 
 static void test_permitted(void **state)
