@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 bool listener_is_inherited(void)
 {
     int listening = 0;
@@ -92,14 +94,17 @@ static int open_unix(const char *path, int backlog, const struct identity *owner
     return -1;
 }
 
-/* Splits "host:port" or "[host]:port" in place. */
+/* Splits "host:port" or "[host]:port" in place. getaddrinfo() would take 65537 for 1. */
 static bool split_host_port(char *address, char **host, char **port)
 {
+    long number = 0;
     char *colon = strrchr(address, ':');
-    if (colon == NULL || colon == address || colon[1] == '\0')
+    if (colon == NULL || colon == address)
         return false;
     *colon = '\0';
     *port = colon + 1;
+    if (!text_parse_number(text_of(*port), 1, 65535, &number))
+        return false;
     *host = address;
     const size_t length = strlen(address);
     if (address[0] == '[' && address[length - 1] == ']') {
@@ -142,7 +147,8 @@ static int open_internet(const char *address, int backlog, struct report *report
     char *port = NULL;
     if (copy == NULL || !split_host_port(copy, &host, &port)) {
         free(copy);
-        return refuse(report, address, "this is neither /path/to.sock nor host:port");
+        return refuse(report, address,
+                      "this is neither /path/to.sock nor host:port, with a port of 1 to 65535");
     }
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;

@@ -108,10 +108,25 @@ static void test_remove(void **state)
     close(second);
 }
 
+static void test_refused(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "host",    "host:",     ":1",    "host:0", "host:65536",        "host:-1",
+        "host:1x", "host:http", "::1:1", "[::1]",  "relative/path.sock"};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        struct listener_path bound;
+        check_row(open_on(rows[i], &bound, &problems) == -1, "open", i, rows[i]);
+        check_row(strstr(problems.text, "this is neither") != NULL, problems.text, i, rows[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_next_address),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_remove),
     };
     return cmocka_run_group_tests_name("listener", tests, enter_folder, leave_folder);
