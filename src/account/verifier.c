@@ -244,23 +244,25 @@ static enum password_result wait_for(struct job *job)
 }
 
 /* Under the mutex. Whether one more caller is too many, for `job` or, where that is NULL, for one of its own.
- */
-static bool is_full(const struct verifier *verifier, const struct job *job)
+ * One that has had a secret hashed already would learn something and have nothing counted. */
+static bool is_full(const struct verifier *verifier, const struct verifier_gate *gate, const struct job *job)
 {
     const struct verifier_limits *limits = &verifier->limits;
+    if (gate != NULL && gate->is_passed)
+        return false;
     return verifier->waiting >= limits->waiters ||
            (job == NULL && verifier->pending >= limits->concurrency + limits->queue);
 }
 
 /* Under the mutex. The job to wait for; NULL: there is none, but `result`. */
-static struct job *join_job(struct verifier *verifier, const struct job *pattern,
-                            enum password_result *result)
+static struct job *join_job(struct verifier *verifier, const struct verifier_gate *gate,
+                            const struct job *pattern, enum password_result *result)
 {
     struct job *job = find_job(verifier, pattern->key);
     if (job == NULL && verifier->limits.memory_ttl > 0 && recall(verifier, pattern->key, result))
         return NULL;
     *result = PASSWORD_BUSY;
-    if (is_full(verifier, job))
+    if (is_full(verifier, gate, job))
         return NULL;
     *result = PASSWORD_NO_MEMORY;
     if (job == NULL)
@@ -284,7 +286,7 @@ static bool may_begin(struct verifier *verifier, const struct verifier_gate *gat
 {
     pthread_mutex_lock(&verifier->mutex);
     const struct job *job = find_job(verifier, key);
-    const bool full = is_full(verifier, job);
+    const bool full = is_full(verifier, gate, job);
     pthread_mutex_unlock(&verifier->mutex);
     *refusal = full ? PASSWORD_BUSY : PASSWORD_REFUSED;
     return !full && (job != NULL || is_admitted(gate));
@@ -306,7 +308,7 @@ enum password_result verifier_verify(struct verifier *verifier, const struct ver
     if (!may_begin(verifier, gate, pattern.key, &result))
         return result;
     pthread_mutex_lock(&verifier->mutex);
-    struct job *job = join_job(verifier, &pattern, &result);
+    struct job *job = join_job(verifier, gate, &pattern, &result);
     pthread_mutex_unlock(&verifier->mutex);
     return job != NULL ? wait_for(job) : result;
 }

@@ -30,6 +30,7 @@ void verifier_set_limits(struct verifier *verifier, const struct verifier_limits
 struct verifier_gate {
     bool (*admits)(void *context); /* false: PASSWORD_REFUSED */
     void *context;
+    bool is_passed; /* by the same guess before: what it has begun is not refused for want of room */
 };
 
 /* As password_verify(), and for whom: verdicts are remembered by client_id, secret and hash together. `gate`

@@ -130,7 +130,7 @@ static void test_gate(void **state)
         struct verifier *verifier = with != 0 ? verifier_new(&wide) : NULL;
         for (size_t i = 0; i < ROWS(rows); i++) {
             struct keeper keeper = {.admits = rows[i].admits};
-            const struct verifier_gate gate = {keep_gate, &keeper};
+            const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
             check_row(ask_at(&gate, verifier, "a", quick_hash, rows[i].secret) == rows[i].result, "result", i,
                       rows[i].secret);
             check_row(keeper.asked == (with != 0 ? rows[i].asked : rows[i].asked_without), "asked", i,
@@ -140,7 +140,7 @@ static void test_gate(void **state)
             continue;
         /* The proven pass a gate that is closed. */
         struct keeper keeper = {.admits = false};
-        const struct verifier_gate gate = {keep_gate, &keeper};
+        const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
         assert_int_equal(ask_at(&gate, verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
         verifier_release(verifier);
     }
@@ -182,7 +182,7 @@ static void test_single_flight(void **state)
 
     struct caller callers[CALLERS];
     struct keeper keeper = {.admits = true};
-    const struct verifier_gate gate = {keep_gate, &keeper};
+    const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
     const double began = cpu_ms();
     for (size_t i = 0; i < CALLERS; i++) {
         callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = "secret", .gate = &gate};
@@ -222,7 +222,7 @@ static void test_full_queue(void **state)
         for (size_t i = 0; i < CALLERS; i++) {
             snprintf(secrets[i], sizeof secrets[i], "guess %zu", i);
             keepers[i] = (struct keeper){.admits = true};
-            gates[i] = (struct verifier_gate){keep_gate, &keepers[i]};
+            gates[i] = (struct verifier_gate){.admits = keep_gate, .context = &keepers[i]};
             callers[i] =
                 (struct caller){.verifier = verifier, .id = "a", .secret = secrets[i], .gate = &gates[i]};
             start(&callers[i]);
