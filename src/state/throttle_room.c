@@ -83,7 +83,11 @@ struct walk {
 static void visit(struct walk *walk, struct transaction *transaction, const struct throttle_key *key,
                   struct throttle_record *record)
 {
+    const int64_t since_ms = record->since_ms;
     throttle_record_age(record, &transaction->window);
+    /* One of a clock that was set back since would not grow older. */
+    if (record->failures > 0 && record->since_ms != since_ms)
+        transaction_put(transaction, key, record);
     if (throttle_record_is_empty(record)) {
         throttle_room_remove(transaction, key);
         walk->has_removed = true;
@@ -97,7 +101,8 @@ static void visit(struct walk *walk, struct transaction *transaction, const stru
 
 static const struct throttle_key lowest_key = {.size = THROTTLE_HEAD_SIZE};
 
-/* Goes on where the last one has left off, around all counts, and removes what is over. */
+/* Goes on where the last one has left off, around all counts, sees to it that they end, and removes what is
+ * over. */
 static struct walk walk_on(struct transaction *transaction, int steps)
 {
     struct walk walk = {.is_found = false};
