@@ -140,8 +140,12 @@ static bool replace_in(int folder, const char *name, const char *data, size_t si
     if (unlinkat(folder, new_name, 0) != 0 && errno != ENOENT)
         return false;
     if (write_beside(folder, new_name, name, data, size, mode) &&
-        renameat(folder, new_name, folder, name) == 0)
-        return fsync(folder) == 0;
+        renameat(folder, new_name, folder, name) == 0) {
+        /* The new file is in force, whatever comes of this: who is told of a failure takes the old one to be.
+         */
+        fsync(folder);
+        return true;
+    }
     const int error = errno;
     unlinkat(folder, new_name, 0);
     errno = error;
