@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-enum { LINKS_FOLLOWED = 40 };
+enum { LINKS_FOLLOWED = 40, LONGEST_ACL = 4096 };
+
+static const char acl_name[] = "system.posix_acl_access";
 
 /* The path behind the symbolic link `path`; NULL with errno EINVAL: it is not a link. */
 static char *link_target(const char *path)
@@ -97,8 +100,37 @@ static bool write_all(int descriptor, const char *data, size_t size)
     return true;
 }
 
-/* Gives the new file the owner, group and mode of the old one, where there is one. An owner that cannot be
- * kept is an error: the daemon might not be able to read the file any more. */
+/* How a file without an ACL, a file system without any, or a sandbox says so. */
+static bool is_without_acl(int error)
+{
+    return error == ENODATA || error == ENOTSUP || error == ENOSYS;
+}
+
+static ssize_t read_acl(int folder, const char *name, void *value, size_t size)
+{
+    const int old = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (old < 0)
+        return -1;
+    const ssize_t length = fgetxattr(old, acl_name, value, size);
+    const int error = errno;
+    close(old);
+    errno = error;
+    return length;
+}
+
+/* With an ACL the mode's bits of the group are what anybody that it names may do at most: alone they would
+ * give that to the group. Where the old file has none the new one may have got one from its folder. */
+static bool take_over_acl(int descriptor, int folder, const char *name)
+{
+    char value[LONGEST_ACL];
+    const ssize_t length = read_acl(folder, name, value, sizeof value);
+    if (length >= 0)
+        return fsetxattr(descriptor, acl_name, value, (size_t)length, 0) == 0;
+    return is_without_acl(errno) && (fremovexattr(descriptor, acl_name) == 0 || is_without_acl(errno));
+}
+
+/* Gives the new file the owner, group, ACL and mode of the old one, where there is one. An owner that cannot
+ * be kept is an error: the daemon might not be able to read the file any more. */
 static bool take_over_owner(int descriptor, int folder, const char *name, mode_t mode)
 {
     struct stat old;
@@ -108,7 +140,9 @@ static bool take_over_owner(int descriptor, int folder, const char *name, mode_t
         errno = EINVAL;
         return false;
     }
-    return fchown(descriptor, old.st_uid, old.st_gid) == 0 && fchmod(descriptor, old.st_mode & 07777) == 0;
+    /* The mode, which lets others read it, comes last. */
+    return fchown(descriptor, old.st_uid, old.st_gid) == 0 && take_over_acl(descriptor, folder, name) &&
+           fchmod(descriptor, old.st_mode & 07777) == 0;
 }
 
 /* Makes `name` with all that is to stand in it, synced. */
