@@ -22,7 +22,8 @@ static void load_at(struct throttle_count *count, struct transaction *transactio
     load(count, transaction, &key);
 }
 
-/* Returns by how much there are more counts now: 1, 0 or -1. */
+/* Returns by how many members there are more now: 1, 0 or -1. In memory none are, as counts go from there
+ * without a word, and it is bounded by itself. */
 static int save(const struct throttle_count *count, struct transaction *transaction)
 {
     const bool wanted = !throttle_record_is_empty(&count->record);
@@ -31,7 +32,7 @@ static int save(const struct throttle_count *count, struct transaction *transact
         transaction_remove(transaction, &count->key);
     else if (wanted && changed)
         transaction_put(transaction, &count->key, &count->record);
-    return wanted - count->is_stored;
+    return transaction->txn != NULL ? wanted - count->is_stored : 0;
 }
 
 static void add_members(struct throttle_count *above, int more)

@@ -324,6 +324,27 @@ static void test_no_room(void **state)
     close_desk(&desk);
 }
 
+/* However many of a source's clients have failed in the course of time, the next has a count of its own. */
+static void test_memory_of_source(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    int64_t now = NOW;
+    desk.limits.room.of_source = 5;
+    nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    seconds_ahead++;
+    for (int i = 0; i < 20; i++, now += desk.limits.window_ms) {
+        char client_id[16];
+        snprintf(client_id, sizeof client_id, "c%d", i);
+        assert_int_equal(fail_once(&desk, "192.0.2.1", client_id, now), THROTTLE_ADMITTED);
+    }
+    assert_true(log_has("error state: the state is lost"));
+    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "guessed", 5, now), 3);
+    struct throttle_guess guess = guess_of(&desk, "192.0.2.1", "other", 1);
+    assert_int_equal(run_guess(&guess, THROTTLE_MATCH, now), THROTTLE_ADMITTED);
+    close_desk(&desk);
+}
+
 /* In memory there is room for a fixed number, and what says much stays. */
 static void test_memory_is_bounded(void **state)
 {
@@ -356,10 +377,15 @@ static void test_memory_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_refused, anew), cmocka_unit_test_setup(test_no_right, anew),
-        cmocka_unit_test_setup(test_made, anew),    cmocka_unit_test_setup(test_another_boot, anew),
-        cmocka_unit_test_setup(test_is_of, anew),   cmocka_unit_test_setup(test_without_memory, anew),
-        cmocka_unit_test_setup(test_removed, anew), cmocka_unit_test_setup(test_no_room, anew),
+        cmocka_unit_test_setup(test_refused, anew),
+        cmocka_unit_test_setup(test_no_right, anew),
+        cmocka_unit_test_setup(test_made, anew),
+        cmocka_unit_test_setup(test_another_boot, anew),
+        cmocka_unit_test_setup(test_is_of, anew),
+        cmocka_unit_test_setup(test_without_memory, anew),
+        cmocka_unit_test_setup(test_removed, anew),
+        cmocka_unit_test_setup(test_no_room, anew),
+        cmocka_unit_test_setup(test_memory_of_source, anew),
         cmocka_unit_test(test_memory_is_bounded),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
