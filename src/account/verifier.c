@@ -47,9 +47,10 @@ struct verifier {
     struct job *first;
     struct job **last;
     long pending; /* jobs that wait or run */
+    long queued;  /* those that wait */
     long waiting; /* callers */
     long threads;
-    long idle;
+    long idle; /* some of them may have been told of a job and not yet have woken */
     bool ending;
     pthread_cond_t ended;
     double average_ms; /* of a verification, lately */
@@ -120,6 +121,7 @@ static struct job *take_job(struct verifier *verifier)
     verifier->first = job->next_in_queue;
     if (verifier->first == NULL)
         verifier->last = &verifier->first;
+    verifier->queued--;
     return job;
 }
 
@@ -182,12 +184,12 @@ static void *verify_jobs(void *context)
     return NULL;
 }
 
-/* Under the mutex. False: there is no thread at all, nor can there be. */
+/* Under the mutex, for one more job. False: there is no thread at all, nor can there be. */
 static bool see_to_threads(struct verifier *verifier)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    if (verifier->idle > 0 || verifier->threads >= verifier->limits.concurrency)
+    if (verifier->idle > verifier->queued || verifier->threads >= verifier->limits.concurrency)
         return true;
     if (pthread_attr_init(&attributes) != 0)
         return verifier->threads > 0;
@@ -225,6 +227,7 @@ static struct job *add_job(struct verifier *verifier, const struct job *pattern)
     *verifier->last = job;
     verifier->last = &job->next_in_queue;
     verifier->pending++;
+    verifier->queued++;
     pthread_cond_signal(&verifier->work);
     return job;
 }

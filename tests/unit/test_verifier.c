@@ -2,7 +2,10 @@
 
 #include "fixture.h"
 
+#include <crypt.h>
+#include <dlfcn.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -17,6 +20,35 @@ static const char slow_hash[] = "$6$rounds=100000$saltsaltsalt$VaqTwA8/oKXX9qsOG
                                 "CEgWgI7TqgdvBGQMA2uMznMyAvy.xQM/pSLf34j.";
 
 static const struct verifier_limits wide = {.concurrency = 2, .queue = 100, .waiters = 100, .memory_ttl = 60};
+
+/* What happens to a hash: the thread that computes it is noted, and may be held. */
+static struct {
+    atomic_int thread;
+    atomic_bool holds;
+    sem_t begun;
+    sem_t may_end;
+} hashing;
+
+static atomic_bool signals_are_late; /* none is given; a broadcast is */
+
+/* These two in the place of the libraries' own. */
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    char *(*real)(const char *, const char *, void *, int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "crypt_rn");
+    memcpy(&real, &symbol, sizeof symbol);
+    hashing.thread = gettid();
+    if (hashing.holds) {
+        sem_post(&hashing.begun);
+        sem_wait(&hashing.may_end);
+    }
+    return real(phrase, setting, data, size);
+}
+
+int pthread_cond_signal(pthread_cond_t *condition)
+{
+    return signals_are_late ? 0 : pthread_cond_broadcast(condition);
+}
 
 static enum password_result ask_at(const struct verifier_gate *gate, struct verifier *verifier,
                                    const char *id, const char *hash, const char *secret)
@@ -154,6 +186,7 @@ struct caller {
     const char *id;
     const char *secret;
     const struct verifier_gate *gate;
+    sem_t *waits; /* posted where it does */
     enum password_result result;
 };
 
@@ -244,6 +277,76 @@ static void test_full_queue(void **state)
     }
 }
 
+/* Until the thread that has hashed waits for more to do. */
+static void await_idleness(void)
+{
+    char path[64];
+    char text[512];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)hashing.thread);
+    while (strstr(read_text(path, text, sizeof text), ") S ") == NULL)
+        usleep(1000);
+}
+
+static int count_begun(int most)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 30;
+    for (int i = 0; i < most; i++) {
+        while (sem_timedwait(&hashing.begun, &end) != 0) {
+            if (errno != EINTR)
+                return i;
+        }
+    }
+    return most;
+}
+
+static void post(void *context)
+{
+    sem_post(context);
+}
+
+static void *call_and_tell(void *context)
+{
+    struct caller *caller = context;
+    waiting_tell(&(struct waiting_calls){.begins = post, .context = caller->waits});
+    return call(context);
+}
+
+/* Jobs that come one after the other while an idle thread has not woken yet are hashed all at once. */
+static void test_burst(void **state)
+{
+    (void)state;
+    enum { CALLERS = 3 };
+    static const struct verifier_limits limits = {.concurrency = CALLERS, .queue = 100, .waiters = 100};
+    static const char *const secrets[CALLERS] = {"1", "2", "3"};
+    struct verifier *verifier = verifier_new(&limits);
+    struct caller callers[CALLERS];
+    sem_t waits;
+    sem_init(&waits, 0, 0);
+    sem_init(&hashing.begun, 0, 0);
+    sem_init(&hashing.may_end, 0, 0);
+    ask(verifier, "a", quick_hash, "secret");
+    await_idleness();
+    hashing.holds = true;
+    signals_are_late = true;
+    for (size_t i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = secrets[i], .waits = &waits};
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, call_and_tell, &callers[i]), 0);
+        sem_wait(&waits);
+    }
+    signals_are_late = false;
+    verifier_set_limits(verifier, &limits);
+    const int begun = count_begun(CALLERS);
+    hashing.holds = false;
+    for (size_t i = 0; i < CALLERS; i++)
+        sem_post(&hashing.may_end);
+    for (size_t i = 0; i < CALLERS; i++)
+        pthread_join(callers[i].thread, NULL);
+    verifier_release(verifier);
+    assert_int_equal(begun, CALLERS);
+}
+
 /* Limits may change while callers wait; those who wait are served. */
 static void test_set_limits(void **state)
 {
@@ -312,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_single_flight),
         cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_burst),
         cmocka_unit_test(test_set_limits),
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_thread_without_memory),
