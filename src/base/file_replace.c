@@ -165,7 +165,8 @@ static bool write_beside(int folder, const char *name, const char *beside, const
 static bool replace_in(int folder, const char *name, const char *data, size_t size, mode_t mode)
 {
     char new_name[NAME_MAX + 1];
-    const int length = snprintf(new_name, sizeof new_name, "%s.new", name);
+    /* Hidden, as somebody may have a NAME.new of his own there. */
+    const int length = snprintf(new_name, sizeof new_name, ".%s.new", name);
     if (length < 0 || (size_t)length >= sizeof new_name) {
         errno = ENAMETOOLONG;
         return false;

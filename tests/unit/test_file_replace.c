@@ -67,7 +67,7 @@ static void test_new_and_old(void **state)
 
     assert_true(file_replace("made", "", 0, 0640));
     check_content("made", "");
-    assert_false(exists("made.new"));
+    assert_false(exists(".made.new"));
 }
 
 static void test_owner(void **state)
@@ -106,7 +106,7 @@ static void test_owner_not_kept(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     check_content("shared/owned", "old");
-    assert_false(exists("shared/owned.new"));
+    assert_false(exists("shared/.owned.new"));
 }
 
 /* --- ACLs, as the kernel has them in an attribute --- */
@@ -213,17 +213,23 @@ static void test_left_over(void **state)
 {
     (void)state;
     write_text("kept", "old");
-    write_bytes("kept.new", "of a killed program", 19, 0400);
+    write_bytes(".kept.new", "of a killed program", 19, 0400);
     assert_true(file_replace("kept", "new", 3, 0600));
     check_content("kept", "new");
-    assert_false(exists("kept.new"));
+    assert_false(exists(".kept.new"));
 
     /* Somebody else's link is replaced, not followed. */
     write_text("victim", "untouched");
-    assert_int_equal(symlink("victim", "kept.new"), 0);
+    assert_int_equal(symlink("victim", ".kept.new"), 0);
     assert_true(file_replace("kept", "newer", 5, 0600));
     check_content("victim", "untouched");
     check_content("kept", "newer");
+
+    /* A new version that somebody has at hand. */
+    write_text("kept.new", "by hand");
+    assert_true(file_replace("kept", "newest", 6, 0600));
+    check_content("kept", "newest");
+    check_content("kept.new", "by hand");
 }
 
 static void test_refused(void **state)
@@ -246,8 +252,8 @@ static void test_refused(void **state)
         check_row(!file_replace(rows[i].path, "x", 1, 0600), "replaced", i, rows[i].path);
         check_row(errno == rows[i].error, strerror(errno), i, rows[i].path);
     }
-    assert_false(exists("directory.new"));
-    assert_false(exists("pipe.new"));
+    assert_false(exists(".directory.new"));
+    assert_false(exists(".pipe.new"));
     assert_int_equal(file_lock("missing/file"), -1);
     assert_int_equal(errno, ENOENT);
 }
@@ -270,7 +276,7 @@ static void test_no_room(void **state)
     assert_false(good);
     assert_int_equal(error, EFBIG);
     check_content("full", "old");
-    assert_false(exists("full.new"));
+    assert_false(exists(".full.new"));
 }
 
 /* When the folder cannot be synced, which some file systems have no way to, the new file is there already. */
@@ -329,7 +335,7 @@ static void test_killed(void **state)
     }
     assert_true(file_replace("busy", "mended", 6, 0600));
     check_content("busy", "mended");
-    assert_false(exists("busy.new"));
+    assert_false(exists(".busy.new"));
 }
 
 /* Adds one to the number in `path`, `times` times; the exit status of its process. */
