@@ -100,6 +100,14 @@ static void remember(struct verifier *verifier, const struct job *job, long ttl)
         key_memory_add(verifier->refused, job->key, until);
 }
 
+/* Whoever asks what is remembered does not ask for how long, which would take the mutex. */
+static void forget_after(struct verifier *verifier, long ttl)
+{
+    const uint32_t until = seconds() + (uint32_t)ttl;
+    key_memory_shorten(verifier->proven, until);
+    key_memory_shorten(verifier->refused, until);
+}
+
 /* --- The threads that hash --- */
 
 static struct job **bucket_of(struct verifier *verifier, struct memory_key key)
@@ -388,6 +396,8 @@ void verifier_release(struct verifier *verifier)
 void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits)
 {
     pthread_mutex_lock(&verifier->mutex);
+    if (limits->memory_ttl < verifier->limits.memory_ttl)
+        forget_after(verifier, limits->memory_ttl);
     verifier->limits = *limits;
     pthread_cond_broadcast(&verifier->work);
     pthread_mutex_unlock(&verifier->mutex);

@@ -23,7 +23,7 @@ struct verifier *verifier_hold(struct verifier *verifier);
 /* The last one waits for the threads to end. NULL is allowed. */
 void verifier_release(struct verifier *verifier);
 
-/* From now on. Verdicts stay remembered. */
+/* From now on. Verdicts stay remembered, for no longer than the new limits say. */
 void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits);
 
 /* Asked before something is hashed. */

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "failing_malloc.h"
@@ -21,8 +22,9 @@ static const char slow_hash[] = "$6$rounds=100000$saltsaltsalt$VaqTwA8/oKXX9qsOG
 
 static const struct verifier_limits wide = {.concurrency = 2, .queue = 100, .waiters = 100, .memory_ttl = 60};
 
-/* What happens to a hash: the thread that computes it is noted, and may be held. */
+/* What happens to a hash: it is counted, the thread that computes it is noted, and may be held. */
 static struct {
+    atomic_int count;
     atomic_int thread;
     atomic_bool holds;
     sem_t begun;
@@ -31,12 +33,23 @@ static struct {
 
 static atomic_bool signals_are_late; /* none is given; a broadcast is */
 
-/* These two in the place of the libraries' own. */
+static atomic_long seconds_ahead; /* of the clock that memory is reckoned by */
+
+/* These three in the place of the libraries' own. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    const int result = (int)syscall(SYS_clock_gettime, clock, time);
+    if (clock == CLOCK_MONOTONIC_COARSE)
+        time->tv_sec += seconds_ahead;
+    return result;
+}
+
 char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 {
     char *(*real)(const char *, const char *, void *, int) = NULL;
     void *symbol = dlsym(RTLD_NEXT, "crypt_rn");
     memcpy(&real, &symbol, sizeof symbol);
+    hashing.count++;
     hashing.thread = gettid();
     if (hashing.holds) {
         sem_post(&hashing.begun);
@@ -110,6 +123,45 @@ static void test_remembers(void **state)
         again += cost(verifier, "secret") + cost(verifier, "wrong");
     assert_true(again < (right + wrong) / 2);
     verifier_release(verifier);
+}
+
+/* How many hashes it takes to tell a right and a wrong secret. */
+static int hashes_for_two(struct verifier *verifier)
+{
+    const int before = hashing.count;
+    assert_int_equal(ask(verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
+    assert_int_equal(ask(verifier, "a", quick_hash, "wrong"), PASSWORD_MISMATCH);
+    return hashing.count - before;
+}
+
+/* A time to remember that becomes shorter is that of what is remembered already, too. */
+static void test_forgets(void **state)
+{
+    (void)state;
+    static const struct {
+        long ttl;
+        long passed;
+        int hashes;
+    } rows[] = {
+        {86400, 80000, 0}, {100000, 80000, 0}, {100, 50, 0}, {100, 101, 2}, {0, 0, 2},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct verifier_limits limits = wide;
+        limits.memory_ttl = 86400;
+        struct verifier *verifier = verifier_new(&limits);
+        check_row(hashes_for_two(verifier) == 2, "at first", i, "");
+        check_row(hashes_for_two(verifier) == 0, "remembered", i, "");
+        limits.memory_ttl = rows[i].ttl;
+        verifier_set_limits(verifier, &limits);
+        seconds_ahead += rows[i].passed;
+        check_row(hashes_for_two(verifier) == rows[i].hashes, "later", i, "");
+        if (rows[i].ttl == 0) {
+            limits.memory_ttl = 86400;
+            verifier_set_limits(verifier, &limits);
+            check_row(hashes_for_two(verifier) == 2, "again", i, "");
+        }
+        verifier_release(verifier);
+    }
 }
 
 /* Whoever waits for a thread that hashes says so, and only those. */
@@ -411,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_remembers),
+        cmocka_unit_test(test_forgets),
         cmocka_unit_test(test_says_that_it_waits),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_single_flight),
