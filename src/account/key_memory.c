@@ -72,3 +72,15 @@ void key_memory_add(struct key_memory *memory, struct memory_key key, uint32_t u
     *place = (struct entry){key, until};
     unlock_set(memory, key);
 }
+
+void key_memory_shorten(struct key_memory *memory, uint32_t until)
+{
+    for (size_t set = 0; set < SETS; set++) {
+        pthread_mutex_lock(&memory->locks[set % LOCKS]);
+        for (size_t i = 0; i < WAYS; i++) {
+            if (memory->sets[set][i].until > until)
+                memory->sets[set][i].until = until;
+        }
+        pthread_mutex_unlock(&memory->locks[set % LOCKS]);
+    }
+}

@@ -23,4 +23,7 @@ void key_memory_free(struct key_memory *memory);
 bool key_memory_holds(struct key_memory *memory, struct memory_key key, uint32_t now);
 void key_memory_add(struct key_memory *memory, struct memory_key key, uint32_t until);
 
+/* What would be held for longer is held until then. */
+void key_memory_shorten(struct key_memory *memory, uint32_t until);
+
 #endif

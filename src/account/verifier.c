@@ -47,9 +47,10 @@ struct verifier {
     struct job *first;
     struct job **last;
     long pending; /* jobs that wait or run */
+    long queued;  /* those that wait */
     long waiting; /* callers */
     long threads;
-    long idle;
+    long idle; /* some of them may have been told of a job and not yet have woken */
     bool ending;
     pthread_cond_t ended;
     double average_ms; /* of a verification, lately */
@@ -99,6 +100,14 @@ static void remember(struct verifier *verifier, const struct job *job, long ttl)
         key_memory_add(verifier->refused, job->key, until);
 }
 
+/* Whoever asks what is remembered does not ask for how long, which would take the mutex. */
+static void forget_after(struct verifier *verifier, long ttl)
+{
+    const uint32_t until = seconds() + (uint32_t)ttl;
+    key_memory_shorten(verifier->proven, until);
+    key_memory_shorten(verifier->refused, until);
+}
+
 /* --- The threads that hash --- */
 
 static struct job **bucket_of(struct verifier *verifier, struct memory_key key)
@@ -120,6 +129,7 @@ static struct job *take_job(struct verifier *verifier)
     verifier->first = job->next_in_queue;
     if (verifier->first == NULL)
         verifier->last = &verifier->first;
+    verifier->queued--;
     return job;
 }
 
@@ -182,12 +192,12 @@ static void *verify_jobs(void *context)
     return NULL;
 }
 
-/* Under the mutex. False: there is no thread at all, nor can there be. */
+/* Under the mutex, for one more job. False: there is no thread at all, nor can there be. */
 static bool see_to_threads(struct verifier *verifier)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    if (verifier->idle > 0 || verifier->threads >= verifier->limits.concurrency)
+    if (verifier->idle > verifier->queued || verifier->threads >= verifier->limits.concurrency)
         return true;
     if (pthread_attr_init(&attributes) != 0)
         return verifier->threads > 0;
@@ -225,6 +235,7 @@ static struct job *add_job(struct verifier *verifier, const struct job *pattern)
     *verifier->last = job;
     verifier->last = &job->next_in_queue;
     verifier->pending++;
+    verifier->queued++;
     pthread_cond_signal(&verifier->work);
     return job;
 }
@@ -244,23 +255,25 @@ static enum password_result wait_for(struct job *job)
 }
 
 /* Under the mutex. Whether one more caller is too many, for `job` or, where that is NULL, for one of its own.
- */
-static bool is_full(const struct verifier *verifier, const struct job *job)
+ * One that has had a secret hashed already would learn something and have nothing counted. */
+static bool is_full(const struct verifier *verifier, const struct verifier_gate *gate, const struct job *job)
 {
     const struct verifier_limits *limits = &verifier->limits;
+    if (gate != NULL && gate->is_passed)
+        return false;
     return verifier->waiting >= limits->waiters ||
            (job == NULL && verifier->pending >= limits->concurrency + limits->queue);
 }
 
 /* Under the mutex. The job to wait for; NULL: there is none, but `result`. */
-static struct job *join_job(struct verifier *verifier, const struct job *pattern,
-                            enum password_result *result)
+static struct job *join_job(struct verifier *verifier, const struct verifier_gate *gate,
+                            const struct job *pattern, enum password_result *result)
 {
     struct job *job = find_job(verifier, pattern->key);
     if (job == NULL && verifier->limits.memory_ttl > 0 && recall(verifier, pattern->key, result))
         return NULL;
     *result = PASSWORD_BUSY;
-    if (is_full(verifier, job))
+    if (is_full(verifier, gate, job))
         return NULL;
     *result = PASSWORD_NO_MEMORY;
     if (job == NULL)
@@ -284,7 +297,7 @@ static bool may_begin(struct verifier *verifier, const struct verifier_gate *gat
 {
     pthread_mutex_lock(&verifier->mutex);
     const struct job *job = find_job(verifier, key);
-    const bool full = is_full(verifier, job);
+    const bool full = is_full(verifier, gate, job);
     pthread_mutex_unlock(&verifier->mutex);
     *refusal = full ? PASSWORD_BUSY : PASSWORD_REFUSED;
     return !full && (job != NULL || is_admitted(gate));
@@ -306,7 +319,7 @@ enum password_result verifier_verify(struct verifier *verifier, const struct ver
     if (!may_begin(verifier, gate, pattern.key, &result))
         return result;
     pthread_mutex_lock(&verifier->mutex);
-    struct job *job = join_job(verifier, &pattern, &result);
+    struct job *job = join_job(verifier, gate, &pattern, &result);
     pthread_mutex_unlock(&verifier->mutex);
     return job != NULL ? wait_for(job) : result;
 }
@@ -383,6 +396,8 @@ void verifier_release(struct verifier *verifier)
 void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits)
 {
     pthread_mutex_lock(&verifier->mutex);
+    if (limits->memory_ttl < verifier->limits.memory_ttl)
+        forget_after(verifier, limits->memory_ttl);
     verifier->limits = *limits;
     pthread_cond_broadcast(&verifier->work);
     pthread_mutex_unlock(&verifier->mutex);

@@ -23,13 +23,14 @@ struct verifier *verifier_hold(struct verifier *verifier);
 /* The last one waits for the threads to end. NULL is allowed. */
 void verifier_release(struct verifier *verifier);
 
-/* From now on. Verdicts stay remembered. */
+/* From now on. Verdicts stay remembered, for no longer than the new limits say. */
 void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits);
 
 /* Asked before something is hashed. */
 struct verifier_gate {
     bool (*admits)(void *context); /* false: PASSWORD_REFUSED */
     void *context;
+    bool is_passed; /* by the same guess before: what it has begun is not refused for want of room */
 };
 
 /* As password_verify(), and for whom: verdicts are remembered by client_id, secret and hash together. `gate`

@@ -60,10 +60,10 @@ bool file_mode_is_safe(const char *path, const struct stat *status, bool secret,
  * left behind. -1 with errno set. */
 int file_lock(const char *path);
 
-/* Puts `data` in the place of the file `path` (links followed) atomically: a new file beside it, synced,
- * renamed over it, folder synced. Keeps owner, group and mode of the old file; where there is none, the mode
- * is `mode`. Killed or failing at any moment, the old file or the new one is there. Call it under
- * file_lock(). False with errno set. */
+/* Puts `data` in the place of the file `path` (links followed) atomically: a new file beside it, .NAME.new,
+ * synced, renamed over it, folder synced. Keeps owner, group, mode and POSIX ACL of the old file; where there
+ * is none, the mode is `mode`. Killed at any moment, the old file or the new one is there. Call it under
+ * file_lock(). False with errno set: the old file is as it was. */
 bool file_replace(const char *path, const char *data, size_t size, mode_t mode);
 
 #endif

@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-enum { LINKS_FOLLOWED = 40 };
+enum { LINKS_FOLLOWED = 40, LONGEST_ACL = 4096 };
+
+static const char acl_name[] = "system.posix_acl_access";
 
 /* The path behind the symbolic link `path`; NULL with errno EINVAL: it is not a link. */
 static char *link_target(const char *path)
@@ -97,8 +100,37 @@ static bool write_all(int descriptor, const char *data, size_t size)
     return true;
 }
 
-/* Gives the new file the owner, group and mode of the old one, where there is one. An owner that cannot be
- * kept is an error: the daemon might not be able to read the file any more. */
+/* How a file without an ACL, a file system without any, or a sandbox says so. */
+static bool is_without_acl(int error)
+{
+    return error == ENODATA || error == ENOTSUP || error == ENOSYS;
+}
+
+static ssize_t read_acl(int folder, const char *name, void *value, size_t size)
+{
+    const int old = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (old < 0)
+        return -1;
+    const ssize_t length = fgetxattr(old, acl_name, value, size);
+    const int error = errno;
+    close(old);
+    errno = error;
+    return length;
+}
+
+/* With an ACL the mode's bits of the group are what anybody that it names may do at most: alone they would
+ * give that to the group. Where the old file has none the new one may have got one from its folder. */
+static bool take_over_acl(int descriptor, int folder, const char *name)
+{
+    char value[LONGEST_ACL];
+    const ssize_t length = read_acl(folder, name, value, sizeof value);
+    if (length >= 0)
+        return fsetxattr(descriptor, acl_name, value, (size_t)length, 0) == 0;
+    return is_without_acl(errno) && (fremovexattr(descriptor, acl_name) == 0 || is_without_acl(errno));
+}
+
+/* Gives the new file the owner, group, ACL and mode of the old one, where there is one. An owner that cannot
+ * be kept is an error: the daemon might not be able to read the file any more. */
 static bool take_over_owner(int descriptor, int folder, const char *name, mode_t mode)
 {
     struct stat old;
@@ -108,7 +140,9 @@ static bool take_over_owner(int descriptor, int folder, const char *name, mode_t
         errno = EINVAL;
         return false;
     }
-    return fchown(descriptor, old.st_uid, old.st_gid) == 0 && fchmod(descriptor, old.st_mode & 07777) == 0;
+    /* The mode, which lets others read it, comes last. */
+    return fchown(descriptor, old.st_uid, old.st_gid) == 0 && take_over_acl(descriptor, folder, name) &&
+           fchmod(descriptor, old.st_mode & 07777) == 0;
 }
 
 /* Makes `name` with all that is to stand in it, synced. */
@@ -131,7 +165,8 @@ static bool write_beside(int folder, const char *name, const char *beside, const
 static bool replace_in(int folder, const char *name, const char *data, size_t size, mode_t mode)
 {
     char new_name[NAME_MAX + 1];
-    const int length = snprintf(new_name, sizeof new_name, "%s.new", name);
+    /* Hidden, as somebody may have a NAME.new of his own there. */
+    const int length = snprintf(new_name, sizeof new_name, ".%s.new", name);
     if (length < 0 || (size_t)length >= sizeof new_name) {
         errno = ENAMETOOLONG;
         return false;
@@ -140,8 +175,12 @@ static bool replace_in(int folder, const char *name, const char *data, size_t si
     if (unlinkat(folder, new_name, 0) != 0 && errno != ENOENT)
         return false;
     if (write_beside(folder, new_name, name, data, size, mode) &&
-        renameat(folder, new_name, folder, name) == 0)
-        return fsync(folder) == 0;
+        renameat(folder, new_name, folder, name) == 0) {
+        /* The new file is in force, whatever comes of this: who is told of a failure takes the old one to be.
+         */
+        fsync(folder);
+        return true;
+    }
     const int error = errno;
     unlinkat(folder, new_name, 0);
     errno = error;

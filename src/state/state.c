@@ -128,16 +128,33 @@ static void tell_fault(void *context, enum severity severity, const char *messag
     pthread_mutex_unlock(&state->fault_mutex);
 }
 
+static void tell_loss(struct state *state, struct report *report, const char *why)
+{
+    report_problem(report, SEVERITY_ERROR, state->folder, 0, "the state is lost: %s", why);
+}
+
 static void lose(struct state *state, struct log *log, const char *why)
 {
     struct fault_report to = {state, log};
     struct report report = {.problem = tell_fault, .context = &to};
-    report_problem(&report, SEVERITY_ERROR, state->folder, 0, "the state is lost: %s", why);
+    tell_loss(state, &report, why);
     state->look_at_ms = clock_coarse_ms() + LOOK_MS;
     state->lost = true;
 }
 
-/* What was counted in memory stays there, for the next time. */
+/* Changes nothing, but is written. */
+static int try_to_write(MDB_txn *txn, MDB_dbi table, void *context)
+{
+    struct transaction transaction = {.txn = txn, .table = table};
+    struct throttle_key mark;
+    (void)context;
+    transaction_get_mark(&transaction, &mark);
+    transaction_put_mark(&transaction, &mark);
+    return transaction.error;
+}
+
+/* What was counted in memory stays there, for the next time. On a full disk the file opens and reads well: as
+ * long as nothing can be written to it, it would only hide what is in memory. */
 static void open_again(struct state *state, struct log *log)
 {
     struct fault_report to = {state, log};
@@ -145,7 +162,11 @@ static void open_again(struct state *state, struct log *log)
     pthread_rwlock_wrlock(&state->lock);
     environment_close(state->environment);
     state->environment = environment_open(state->folder, &report);
-    state->lost = state->environment == NULL;
+    const int error =
+        state->environment != NULL ? environment_write(state->environment, try_to_write, NULL) : 0;
+    if (error != 0)
+        tell_loss(state, &report, mdb_strerror(error));
+    state->lost = state->environment == NULL || error != 0;
     pthread_rwlock_unlock(&state->lock);
 }
 

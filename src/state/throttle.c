@@ -24,7 +24,7 @@ struct step {
     bool has_failures;
     bool is_other_half;
     bool finds_other_half; /* which is to be noted */
-    bool is_ahead;         /* the count comes from the future, of a clock that was set back since */
+    bool is_ahead;         /* a count comes from the future, of a clock that was set back since */
     struct throttle_counts counts;
     long of_pair; /* failures */
     long of_source;
@@ -73,7 +73,7 @@ static void look(struct transaction *transaction, void *context)
         decide(step, THROTTLE_PAIR_REFUSED, throttle_record_wait(&record, &transaction->window));
 }
 
-/* Writes the age that a count has now, so that it will end. */
+/* Writes the age that the counts have now. */
 static void touch(struct transaction *transaction, void *context)
 {
     struct step *step = context;
@@ -82,15 +82,21 @@ static void touch(struct transaction *transaction, void *context)
     throttle_counts_save(&step->counts, transaction);
 }
 
+/* A refusal writes nothing else, so that one by a clock that was set back since would begin anew each time,
+ * and never end. */
+static enum throttle_verdict let_end(struct step *step, enum throttle_verdict verdict)
+{
+    if (verdict != THROTTLE_ADMITTED && step->is_ahead)
+        state_update(step->guess->state, step->guess->log, touch, step);
+    return verdict;
+}
+
 enum throttle_verdict throttle_look(struct throttle_guess *guess, int64_t now_ms)
 {
     if (state_is_empty(guess->state, guess->log))
         return THROTTLE_ADMITTED;
     struct step step = {.guess = guess, .now_ms = now_ms};
-    const enum throttle_verdict verdict = take(&step, state_read(guess->state, guess->log, look, &step));
-    if (verdict == THROTTLE_PAIR_REFUSED && step.is_ahead)
-        state_update(guess->state, guess->log, touch, &step);
-    return verdict;
+    return let_end(&step, take(&step, state_read(guess->state, guess->log, look, &step)));
 }
 
 /* --- Judging by what has failed --- */
@@ -132,23 +138,29 @@ static bool is_other_half(const struct step *step)
     return true;
 }
 
+static bool is_ahead(const struct step *step, const struct throttle_count *count)
+{
+    return count->stored.since_ms > step->now_ms;
+}
+
 static void see(struct transaction *transaction, void *context)
 {
     struct step *step = context;
     enter(step, transaction);
     throttle_counts_find(&step->counts, transaction, &step->guess->pair, &step->guess->limits.room);
     judge(step, &transaction->window);
+    step->is_ahead = is_ahead(step, step->counts.of_source) || is_ahead(step, &step->counts.pair);
     step->has_failures = is_counted_alone(step) && step->of_pair > 0;
     step->finds_other_half = is_other_half(step);
 }
 
-/* Only reads, and where nothing has failed not even that. */
+/* Only reads, but for let_end(), and where nothing has failed not even that. */
 static enum throttle_verdict see_failures(struct step *step)
 {
     struct throttle_guess *guess = step->guess;
     if (state_is_empty(guess->state, guess->log))
         return THROTTLE_ADMITTED;
-    return take(step, state_read(guess->state, guess->log, see, step));
+    return let_end(step, take(step, state_read(guess->state, guess->log, see, step)));
 }
 
 /* --- Beginning --- */

@@ -48,7 +48,7 @@ enum throttle_outcome { THROTTLE_MATCH, THROTTLE_MISMATCH, THROTTLE_NOT_VERIFIED
 
 /* `now_ms` is of clock_now_ms(). All of these may be called by any thread, each on a guess of its own. */
 
-/* Before anything else: whether the pair is refused. It only reads. */
+/* Before anything else: whether the pair is refused. It only reads, unless the clock was set back. */
 enum throttle_verdict throttle_look(struct throttle_guess *guess, int64_t now_ms);
 
 /* Before something is verified; whoever finds the credential proven never calls it. The same credential that

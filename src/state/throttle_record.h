@@ -19,7 +19,7 @@ struct throttle_secret {
 struct throttle_record {
     int64_t since_ms;              /* of the first failure, or of the one that reached the limit */
     uint32_t failures;             /* within the window */
-    uint32_t members;              /* counts below this one, which keep it from being removed */
+    uint32_t members;              /* counts below this one, which keep it from being removed; in memory 0 */
     uint64_t way;                  /* enum throttle_way of the last failure that was counted */
     struct throttle_secret failed; /* its secret */
 };

@@ -22,61 +22,55 @@ static void load_at(struct throttle_count *count, struct transaction *transactio
     load(count, transaction, &key);
 }
 
-static void change_members(struct throttle_count *parent, bool more)
-{
-    if (more)
-        parent->record.members++;
-    else if (parent->record.members > 0)
-        parent->record.members--;
-}
-
-/* How many of {nearby, source} are above a level. */
-enum { DEEPEST = 2 };
-
-static size_t depth_of(enum throttle_level level)
-{
-    switch (level) {
-    case THROTTLE_NEARBY:
-        return 0;
-    case THROTTLE_SOURCE:
-        return 1;
-    default:
-        return DEEPEST;
-    }
-}
-
-/* Those above the count are saved after it. */
-static void save(struct throttle_count *count, struct transaction *transaction,
-                 struct throttle_count *const above[])
+/* Returns by how many members there are more now: 1, 0 or -1. In memory none are, as counts go from there
+ * without a word, and it is bounded by itself. */
+static int save(const struct throttle_count *count, struct transaction *transaction)
 {
     const bool wanted = !throttle_record_is_empty(&count->record);
     const bool changed = memcmp(&count->record, &count->stored, sizeof count->record) != 0;
-    const size_t depth = depth_of(throttle_key_level(&count->key));
-    for (size_t i = 0; i < DEEPEST && wanted != count->is_stored; i++) {
-        if (i < depth)
-            change_members(above[i], wanted);
-    }
     if (!wanted && count->is_stored)
         transaction_remove(transaction, &count->key);
     else if (wanted && changed)
         transaction_put(transaction, &count->key, &count->record);
+    return transaction->txn != NULL ? wanted - count->is_stored : 0;
+}
+
+static void add_members(struct throttle_count *above, int more)
+{
+    if (more > 0)
+        above->record.members++;
+    else if (more < 0 && above->record.members > 0)
+        above->record.members--;
+}
+
+/* From below to above, as each is a member of all above it. */
+void throttle_counts_save(struct throttle_counts *counts, struct transaction *transaction)
+{
+    const int of_source = save(&counts->pair, transaction);
+    add_members(&counts->source, of_source);
+    add_members(&counts->nearby, of_source);
+    add_members(&counts->nearby, save(&counts->source, transaction));
+    save(&counts->nearby, transaction);
 }
 
 /* --- Room --- */
 
 void throttle_room_remove(struct transaction *transaction, const struct throttle_key *key)
 {
-    struct throttle_count count;
-    struct throttle_count nearby;
-    struct throttle_count source;
-    struct throttle_count *const above[] = {&nearby, &source};
-    load(&count, transaction, key);
-    load_at(&nearby, transaction, key, THROTTLE_NEARBY);
-    load_at(&source, transaction, key, THROTTLE_SOURCE);
-    throttle_record_clear(&count.record);
-    save(&count, transaction, above);
-    for (size_t depth = depth_of(throttle_key_level(key)); depth > 0; depth--)
-        save(above[depth - 1], transaction, above);
+    struct throttle_counts counts = {.of_pair = NULL}; /* what is not loaded is nothing, and stays nothing */
+    const enum throttle_level level = throttle_key_level(key);
+    struct throttle_count *count = &counts.nearby;
+    if (level > THROTTLE_NEARBY) {
+        load_at(&counts.nearby, transaction, key, THROTTLE_NEARBY);
+        count = &counts.source;
+    }
+    if (level > THROTTLE_SOURCE) {
+        load_at(&counts.source, transaction, key, THROTTLE_SOURCE);
+        count = &counts.pair;
+    }
+    load(count, transaction, key);
+    throttle_record_clear(&count->record);
+    throttle_counts_save(&counts, transaction);
 }
 
 /* What a walk has found. */
@@ -90,7 +84,11 @@ struct walk {
 static void visit(struct walk *walk, struct transaction *transaction, const struct throttle_key *key,
                   struct throttle_record *record)
 {
+    const int64_t since_ms = record->since_ms;
     throttle_record_age(record, &transaction->window);
+    /* One of a clock that was set back since would not grow older. */
+    if (record->failures > 0 && record->since_ms != since_ms)
+        transaction_put(transaction, key, record);
     if (throttle_record_is_empty(record)) {
         throttle_room_remove(transaction, key);
         walk->has_removed = true;
@@ -104,7 +102,8 @@ static void visit(struct walk *walk, struct transaction *transaction, const stru
 
 static const struct throttle_key lowest_key = {.size = THROTTLE_HEAD_SIZE};
 
-/* Goes on where the last one has left off, around all counts, and removes what is over. */
+/* Goes on where the last one has left off, around all counts, sees to it that they end, and removes what is
+ * over. */
 static struct walk walk_on(struct transaction *transaction, int steps)
 {
     struct walk walk = {.is_found = false};
@@ -160,12 +159,4 @@ void throttle_counts_load(struct throttle_counts *counts, struct transaction *tr
 {
     make_room(transaction, room);
     throttle_counts_find(counts, transaction, pair, room);
-}
-
-void throttle_counts_save(struct throttle_counts *counts, struct transaction *transaction)
-{
-    struct throttle_count *const above[] = {&counts->nearby, &counts->source};
-    save(&counts->pair, transaction, above);
-    save(&counts->source, transaction, above);
-    save(&counts->nearby, transaction, above);
 }

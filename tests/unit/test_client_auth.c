@@ -4,7 +4,11 @@
 
 #include <crypt.h>
 #include <dlfcn.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 
+#include "base/waiting.h"
 #include "fixture.h"
 #include "token/keyset_file.h"
 
@@ -13,7 +17,10 @@
 #define SECRET SETTING "$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
 #define SECOND SETTING "$GaHwybIoCnR6RrwFA1j9BM.XfBs3WmgFlChB6Fs5LrC"
 
-static size_t computed; /* hashes, all of the cost of the file's accounts */
+static atomic_size_t computed; /* hashes, all of the cost of the file's accounts */
+
+/* Called while the hash of a secret is computed. */
+static void (*meanwhile)(const char *secret);
 
 char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 {
@@ -22,6 +29,8 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
     memcpy(&real, &symbol, sizeof symbol);
     if (strncmp(setting, SETTING, strlen(SETTING)) == 0)
         computed++;
+    if (meanwhile != NULL)
+        meanwhile(phrase);
     return real(phrase, setting, data, size);
 }
 
@@ -36,7 +45,7 @@ static int make_files(void **state)
 static struct service *load_service(const char *accounts)
 {
     struct collected problems;
-    write_text("token.conf", "issuer = https://api.example.com\nlog = log\n");
+    write_text("token.conf", "issuer = https://api.example.com\nlog = log\nthrottle_failures = 1\n");
     write_text("accounts", accounts);
     struct service *service = service_load("token.conf", collect(&problems));
     if (service == NULL)
@@ -139,12 +148,110 @@ static void test_two_readings(void **state)
     service_release(service);
 }
 
+/* --- No room --- */
+
+/* Somebody else, who comes while the first secret of a guess is hashed, and takes all the room there is. */
+static struct {
+    const struct service *service;
+    struct verifier_limits limits; /* from then on */
+    bool has_come;
+    pthread_t thread;
+    sem_t waits;
+    sem_t guess_goes_on; /* once where it waits for the first secret, once where it waits for the second */
+} other;
+
+static void post(void *context)
+{
+    sem_post(context);
+}
+
+static void *ask_as_other(void *context)
+{
+    const char *why = NULL;
+    waiting_tell(&(struct waiting_calls){.begins = post, .context = &other.waits});
+    verifier_verify(other.service->verifier, NULL, text_of("other"),
+                    password_method_of(text_of(SECRET), false, &why), text_of(SECRET), text_of("other's"));
+    return context;
+}
+
+/* In the only thread that hashes, which comes to the other one's secret when it is done with the first. */
+static void take_room(const char *secret)
+{
+    if (strcmp(secret, "first guess") == 0 && !other.has_come) {
+        other.has_come = true;
+        pthread_create(&other.thread, NULL, ask_as_other, NULL);
+        sem_wait(&other.waits);
+        verifier_set_limits(other.service->verifier, &other.limits);
+    } else if (strcmp(secret, "other's") == 0) {
+        sem_wait(&other.guess_goes_on);
+        sem_wait(&other.guess_goes_on);
+    }
+}
+
+static struct client_auth authenticate_without_room(const struct service *service,
+                                                    const struct verifier_limits *limits,
+                                                    const struct client_credentials *credentials,
+                                                    const char *source)
+{
+    other.service = service;
+    other.limits = *limits;
+    other.has_come = false;
+    sem_init(&other.waits, 0, 0);
+    sem_init(&other.guess_goes_on, 0, 0);
+    waiting_tell(&(struct waiting_calls){.begins = post, .context = &other.guess_goes_on});
+    meanwhile = take_room;
+    const struct client_auth auth = client_authenticate(service, credentials, text_of(source), 1000000000);
+    post(&other.guess_goes_on); /* where it did not wait a second time */
+    pthread_join(other.thread, NULL);
+    meanwhile = NULL;
+    waiting_tell(&(struct waiting_calls){.context = NULL});
+    return auth;
+}
+
+/* A guess of which one secret was found wrong would be counted nowhere if the next one found the queue full.
+ */
+static void test_begun_finds_room(void **state)
+{
+    (void)state;
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .waiters = 100};
+    static const struct verifier_limits no_queue = {.concurrency = 1, .queue = 0, .waiters = 100};
+    static const struct verifier_limits no_waiters = {.concurrency = 1, .queue = 100, .waiters = 1};
+    static const struct {
+        const char *client_id;
+        size_t readings;
+        const struct verifier_limits *limits;
+    } rows[] = {
+        {"one", 2, &no_queue}, {"one", 2, &no_waiters}, {"nobody", 2, &no_queue},
+        {"two", 1, &no_queue}, {"two", 1, &no_waiters},
+    };
+    assert_int_equal(mkdir("state", 0700), 0);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const struct client_credentials credentials = {
+            .readings = {{text_of(rows[i].client_id), text_of("first guess")},
+                         {text_of(rows[i].client_id), text_of("second guess")}},
+            .count = rows[i].readings,
+        };
+        struct collected problems;
+        char source[32];
+        snprintf(source, sizeof source, "192.0.2.%zu", i);
+        struct service *service = load_service("one:" SECRET "\ntwo:" SECRET "\ntwo:" SECOND "\n");
+        service->verifier = verifier_new(&wide);
+        assert_true(service_open_state(service, NULL, collect(&problems)));
+        struct client_auth auth = authenticate_without_room(service, rows[i].limits, &credentials, source);
+        check_row(auth.error == OAUTH_BAD_CREDENTIALS, auth.reason, i, rows[i].client_id);
+        auth = client_authenticate(service, &credentials, text_of(source), 1000000000);
+        check_row(auth.error == OAUTH_THROTTLED, auth.reason, i, rows[i].client_id);
+        service_release(service);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cost),
         cmocka_unit_test(test_no_hash_at_all),
         cmocka_unit_test(test_two_readings),
+        cmocka_unit_test(test_begun_finds_room),
     };
     return cmocka_run_group_tests_name("client_auth", tests, make_files, leave_folder);
 }

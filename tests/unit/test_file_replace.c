@@ -5,7 +5,32 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
+
+static int error_of_folder; /* of fsync() on one; 0: none */
+
+/* In the place of the library's own. */
+int fsync(int descriptor)
+{
+    struct stat status;
+    if (error_of_folder == 0 || fstat(descriptor, &status) != 0 || !S_ISDIR(status.st_mode))
+        return (int)syscall(SYS_fsync, descriptor);
+    errno = error_of_folder;
+    return -1;
+}
+
+static int error_of_acl; /* of fgetxattr(); 0: none */
+
+/* Likewise. */
+ssize_t fgetxattr(int descriptor, const char *name, void *value, size_t size)
+{
+    if (error_of_acl == 0)
+        return syscall(SYS_fgetxattr, descriptor, name, value, size);
+    errno = error_of_acl;
+    return -1;
+}
 
 static void check_content(const char *path, const char *expected)
 {
@@ -42,7 +67,7 @@ static void test_new_and_old(void **state)
 
     assert_true(file_replace("made", "", 0, 0640));
     check_content("made", "");
-    assert_false(exists("made.new"));
+    assert_false(exists(".made.new"));
 }
 
 static void test_owner(void **state)
@@ -81,7 +106,78 @@ static void test_owner_not_kept(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     check_content("shared/owned", "old");
-    assert_false(exists("shared/owned.new"));
+    assert_false(exists("shared/.owned.new"));
+}
+
+/* --- ACLs, as the kernel has them in an attribute --- */
+
+#define ACL "system.posix_acl_access"
+#define DEFAULT_ACL "system.posix_acl_default"
+
+/* The version, and of each entry permissions and tag in one, and the id. */
+static const uint32_t acl[] = {
+    2,       0x60001,    UINT32_MAX, /* user::rw- */
+    0x40002, 33,                     /* user:33:r-- */
+    0x4,     UINT32_MAX,             /* group::--- */
+    0x40010, UINT32_MAX,             /* mask::r-- */
+    0x20,    UINT32_MAX,             /* other::--- */
+};
+
+static void skip_without_acls(const char *path, const char *name)
+{
+    if (setxattr(path, name, acl, sizeof acl, 0) == 0)
+        return;
+    assert_int_equal(errno, ENOTSUP);
+    print_message("the file system of $TMPDIR has no ACLs\n");
+    skip();
+}
+
+static void test_acl(void **state)
+{
+    (void)state;
+    unsigned char kept[64];
+    write_text("named", "old");
+    skip_without_acls("named", ACL);
+    assert_int_equal(mode_of("named"), 0640);
+    assert_true(file_replace("named", "new", 3, 0600));
+    check_content("named", "new");
+    assert_int_equal(getxattr("named", ACL, kept, sizeof kept), sizeof acl);
+    assert_memory_equal(kept, acl, sizeof acl);
+    assert_int_equal(mode_of("named"), 0640);
+}
+
+/* A file that has none, in a folder which has one for all that is new. */
+static void test_acl_of_folder(void **state)
+{
+    (void)state;
+    unsigned char kept[64];
+    assert_int_equal(mkdir("naming", 0700), 0);
+    write_bytes("naming/file", "old", 3, 0640);
+    skip_without_acls("naming", DEFAULT_ACL);
+    assert_true(file_replace("naming/file", "new", 3, 0600));
+    check_content("naming/file", "new");
+    assert_int_equal(getxattr("naming/file", ACL, kept, sizeof kept), -1);
+    assert_int_equal(errno, ENODATA);
+    assert_int_equal(mode_of("naming/file"), 0640);
+}
+
+static void test_acl_not_read(void **state)
+{
+    (void)state;
+    static const struct {
+        int error;
+        bool is_replaced;
+    } rows[] = {{ENODATA, true}, {ENOTSUP, true}, {ENOSYS, true}, {EIO, false}, {ERANGE, false}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        write_text("unread", "old");
+        error_of_acl = rows[i].error;
+        errno = 0;
+        const bool good = file_replace("unread", "new", 3, 0600);
+        error_of_acl = 0;
+        check_row(good == rows[i].is_replaced, "replaced", i, strerror(rows[i].error));
+        check_row(good || errno == rows[i].error, "errno", i, strerror(rows[i].error));
+        check_content("unread", good ? "new" : "old");
+    }
 }
 
 static void test_links(void **state)
@@ -117,17 +213,23 @@ static void test_left_over(void **state)
 {
     (void)state;
     write_text("kept", "old");
-    write_bytes("kept.new", "of a killed program", 19, 0400);
+    write_bytes(".kept.new", "of a killed program", 19, 0400);
     assert_true(file_replace("kept", "new", 3, 0600));
     check_content("kept", "new");
-    assert_false(exists("kept.new"));
+    assert_false(exists(".kept.new"));
 
     /* Somebody else's link is replaced, not followed. */
     write_text("victim", "untouched");
-    assert_int_equal(symlink("victim", "kept.new"), 0);
+    assert_int_equal(symlink("victim", ".kept.new"), 0);
     assert_true(file_replace("kept", "newer", 5, 0600));
     check_content("victim", "untouched");
     check_content("kept", "newer");
+
+    /* A new version that somebody has at hand. */
+    write_text("kept.new", "by hand");
+    assert_true(file_replace("kept", "newest", 6, 0600));
+    check_content("kept", "newest");
+    check_content("kept.new", "by hand");
 }
 
 static void test_refused(void **state)
@@ -150,8 +252,8 @@ static void test_refused(void **state)
         check_row(!file_replace(rows[i].path, "x", 1, 0600), "replaced", i, rows[i].path);
         check_row(errno == rows[i].error, strerror(errno), i, rows[i].path);
     }
-    assert_false(exists("directory.new"));
-    assert_false(exists("pipe.new"));
+    assert_false(exists(".directory.new"));
+    assert_false(exists(".pipe.new"));
     assert_int_equal(file_lock("missing/file"), -1);
     assert_int_equal(errno, ENOENT);
 }
@@ -174,7 +276,22 @@ static void test_no_room(void **state)
     assert_false(good);
     assert_int_equal(error, EFBIG);
     check_content("full", "old");
-    assert_false(exists("full.new"));
+    assert_false(exists(".full.new"));
+}
+
+/* When the folder cannot be synced, which some file systems have no way to, the new file is there already. */
+static void test_folder_not_synced(void **state)
+{
+    (void)state;
+    static const int errors[] = {EIO, EINVAL};
+    for (size_t i = 0; i < ROWS(errors); i++) {
+        write_text("unsynced", "old");
+        error_of_folder = errors[i];
+        const bool good = file_replace("unsynced", "new", 3, 0600);
+        error_of_folder = 0;
+        check_content("unsynced", "new");
+        check_row(good, "said to have failed", i, strerror(errors[i]));
+    }
 }
 
 /* Replaces the file for ever, by two contents in turn. */
@@ -218,7 +335,7 @@ static void test_killed(void **state)
     }
     assert_true(file_replace("busy", "mended", 6, 0600));
     check_content("busy", "mended");
-    assert_false(exists("busy.new"));
+    assert_false(exists(".busy.new"));
 }
 
 /* Adds one to the number in `path`, `times` times; the exit status of its process. */
@@ -268,10 +385,18 @@ static void test_lock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_and_old),    cmocka_unit_test(test_owner),
-        cmocka_unit_test(test_owner_not_kept), cmocka_unit_test(test_links),
-        cmocka_unit_test(test_left_over),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_room),        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_new_and_old),
+        cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_owner_not_kept),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_acl),
+        cmocka_unit_test(test_acl_of_folder),
+        cmocka_unit_test(test_acl_not_read),
+        cmocka_unit_test(test_left_over),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_folder_not_synced),
+        cmocka_unit_test(test_killed),
         cmocka_unit_test(test_lock),
     };
     return cmocka_run_group_tests_name("file_replace", tests, enter_folder, leave_folder);

@@ -57,12 +57,31 @@ static void test_bounded(void **state)
     key_memory_free(memory);
 }
 
+static void test_shorten(void **state)
+{
+    (void)state;
+    struct key_memory *memory = key_memory_new();
+    for (uint64_t i = 0; i < 1000; i++)
+        key_memory_add(memory, key_of(i, i), i % 2 == 0 ? 100 : 300);
+    key_memory_shorten(memory, 200);
+    for (uint64_t i = 0; i < 1000; i++) {
+        assert_true(key_memory_holds(memory, key_of(i, i), 99));
+        assert_int_equal(key_memory_holds(memory, key_of(i, i), 100), i % 2 != 0);
+        assert_int_equal(key_memory_holds(memory, key_of(i, i), 199), i % 2 != 0);
+        assert_false(key_memory_holds(memory, key_of(i, i), 200));
+    }
+    key_memory_add(memory, key_of(1, 1), 300);
+    assert_true(key_memory_holds(memory, key_of(1, 1), 299));
+    key_memory_free(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_holds_until),
         cmocka_unit_test(test_oldest_goes),
         cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_shorten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,29 @@ static void test_clock_jumps(void **state)
     close_desk(&desk);
 }
 
+/* Likewise a source, or a network that is counted as a whole. */
+static void test_clock_jumps_of_source(void **state)
+{
+    (void)state;
+    static const int64_t year = INT64_C(31536000000);
+    static const size_t rooms_nearby[] = {4096, 0};
+    for (size_t i = 0; i < ROWS(rooms_nearby); i++) {
+        struct desk desk = open_desk();
+        desk.limits.source_failures = 3;
+        desk.limits.failures = 100;
+        desk.limits.room.nearby = rooms_nearby[i];
+        check_row(failures_admitted(&desk, A, "a", 5, NOW + year) == 3, "admitted", i, "");
+        for (int64_t passed = 0; passed < 60000; passed += 20000) {
+            struct throttle_guess guess = guess_of(&desk, A, "b", 1);
+            check_row(run_guess(&guess, THROTTLE_MATCH, NOW + passed) == THROTTLE_SOURCE_REFUSED, "refused",
+                      i, "");
+            check_row(guess.wait == 60 - passed / 1000, "wait", i, "");
+        }
+        check_row(failures_admitted(&desk, A, "b", 5, NOW + 60000) == 3, "admitted again", i, "");
+        close_desk(&desk);
+    }
+}
+
 static void test_source(void **state)
 {
     (void)state;
@@ -445,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_pair),
         cmocka_unit_test(test_window),
         cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_clock_jumps_of_source),
         cmocka_unit_test(test_source),
         cmocka_unit_test(test_success),
         cmocka_unit_test(test_not_verified),

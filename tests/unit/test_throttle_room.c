@@ -124,18 +124,38 @@ static void test_in_all(void **state)
     close_desk(&desk);
 }
 
+static void fail_from_many(const struct desk *desk, int sources, int64_t now)
+{
+    for (int i = 0; i < sources; i++) {
+        char source[64];
+        snprintf(source, sizeof source, "10.0.%d.1", i);
+        fail_once(desk, source, "x", now);
+    }
+}
+
 /* What is over goes by and by, though nobody comes back to it. */
 static void test_swept(void **state)
 {
     (void)state;
     struct desk desk = open_desk();
-    for (int i = 0; i < 200; i++) {
-        char source[64];
-        snprintf(source, sizeof source, "10.0.%d.1", i);
-        fail_once(&desk, source, "x", NOW);
-    }
+    fail_from_many(&desk, 200, NOW);
     assert_int_equal(census_of(&desk).counts, 600);
     desk.limits.failures = desk.limits.source_failures = 1000;
+    assert_int_equal(failures_admitted(&desk, A, "a", 200, NOW + 60000), 200);
+    assert_int_equal(census_of(&desk).counts, 3);
+    close_desk(&desk);
+}
+
+/* Set back by a year, the clock has them end a window later. */
+static void test_swept_after_clock_jump(void **state)
+{
+    (void)state;
+    static const int64_t year = INT64_C(31536000000);
+    struct desk desk = open_desk();
+    fail_from_many(&desk, 200, NOW + year);
+    desk.limits.failures = desk.limits.source_failures = 1000;
+    assert_int_equal(failures_admitted(&desk, A, "a", 200, NOW), 200);
+    assert_int_equal(census_of(&desk).counts, 603);
     assert_int_equal(failures_admitted(&desk, A, "a", 200, NOW + 60000), 200);
     assert_int_equal(census_of(&desk).counts, 3);
     close_desk(&desk);
@@ -165,8 +185,13 @@ static void test_members(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_of_source), cmocka_unit_test(test_others_stay), cmocka_unit_test(test_nearby),
-        cmocka_unit_test(test_in_all),    cmocka_unit_test(test_swept),       cmocka_unit_test(test_members),
+        cmocka_unit_test(test_of_source),
+        cmocka_unit_test(test_others_stay),
+        cmocka_unit_test(test_nearby),
+        cmocka_unit_test(test_in_all),
+        cmocka_unit_test(test_swept),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_swept_after_clock_jump),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

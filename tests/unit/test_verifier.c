@@ -2,8 +2,12 @@
 
 #include "fixture.h"
 
+#include <crypt.h>
+#include <dlfcn.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "failing_malloc.h"
@@ -17,6 +21,47 @@ static const char slow_hash[] = "$6$rounds=100000$saltsaltsalt$VaqTwA8/oKXX9qsOG
                                 "CEgWgI7TqgdvBGQMA2uMznMyAvy.xQM/pSLf34j.";
 
 static const struct verifier_limits wide = {.concurrency = 2, .queue = 100, .waiters = 100, .memory_ttl = 60};
+
+/* What happens to a hash: it is counted, the thread that computes it is noted, and may be held. */
+static struct {
+    atomic_int count;
+    atomic_int thread;
+    atomic_bool holds;
+    sem_t begun;
+    sem_t may_end;
+} hashing;
+
+static atomic_bool signals_are_late; /* none is given; a broadcast is */
+
+static atomic_long seconds_ahead; /* of the clock that memory is reckoned by */
+
+/* These three in the place of the libraries' own. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    const int result = (int)syscall(SYS_clock_gettime, clock, time);
+    if (clock == CLOCK_MONOTONIC_COARSE)
+        time->tv_sec += seconds_ahead;
+    return result;
+}
+
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    char *(*real)(const char *, const char *, void *, int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "crypt_rn");
+    memcpy(&real, &symbol, sizeof symbol);
+    hashing.count++;
+    hashing.thread = gettid();
+    if (hashing.holds) {
+        sem_post(&hashing.begun);
+        sem_wait(&hashing.may_end);
+    }
+    return real(phrase, setting, data, size);
+}
+
+int pthread_cond_signal(pthread_cond_t *condition)
+{
+    return signals_are_late ? 0 : pthread_cond_broadcast(condition);
+}
 
 static enum password_result ask_at(const struct verifier_gate *gate, struct verifier *verifier,
                                    const char *id, const char *hash, const char *secret)
@@ -80,6 +125,45 @@ static void test_remembers(void **state)
     verifier_release(verifier);
 }
 
+/* How many hashes it takes to tell a right and a wrong secret. */
+static int hashes_for_two(struct verifier *verifier)
+{
+    const int before = hashing.count;
+    assert_int_equal(ask(verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
+    assert_int_equal(ask(verifier, "a", quick_hash, "wrong"), PASSWORD_MISMATCH);
+    return hashing.count - before;
+}
+
+/* A time to remember that becomes shorter is that of what is remembered already, too. */
+static void test_forgets(void **state)
+{
+    (void)state;
+    static const struct {
+        long ttl;
+        long passed;
+        int hashes;
+    } rows[] = {
+        {86400, 80000, 0}, {100000, 80000, 0}, {100, 50, 0}, {100, 101, 2}, {0, 0, 2},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct verifier_limits limits = wide;
+        limits.memory_ttl = 86400;
+        struct verifier *verifier = verifier_new(&limits);
+        check_row(hashes_for_two(verifier) == 2, "at first", i, "");
+        check_row(hashes_for_two(verifier) == 0, "remembered", i, "");
+        limits.memory_ttl = rows[i].ttl;
+        verifier_set_limits(verifier, &limits);
+        seconds_ahead += rows[i].passed;
+        check_row(hashes_for_two(verifier) == rows[i].hashes, "later", i, "");
+        if (rows[i].ttl == 0) {
+            limits.memory_ttl = 86400;
+            verifier_set_limits(verifier, &limits);
+            check_row(hashes_for_two(verifier) == 2, "again", i, "");
+        }
+        verifier_release(verifier);
+    }
+}
+
 /* Whoever waits for a thread that hashes says so, and only those. */
 static void test_says_that_it_waits(void **state)
 {
@@ -130,7 +214,7 @@ static void test_gate(void **state)
         struct verifier *verifier = with != 0 ? verifier_new(&wide) : NULL;
         for (size_t i = 0; i < ROWS(rows); i++) {
             struct keeper keeper = {.admits = rows[i].admits};
-            const struct verifier_gate gate = {keep_gate, &keeper};
+            const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
             check_row(ask_at(&gate, verifier, "a", quick_hash, rows[i].secret) == rows[i].result, "result", i,
                       rows[i].secret);
             check_row(keeper.asked == (with != 0 ? rows[i].asked : rows[i].asked_without), "asked", i,
@@ -140,7 +224,7 @@ static void test_gate(void **state)
             continue;
         /* The proven pass a gate that is closed. */
         struct keeper keeper = {.admits = false};
-        const struct verifier_gate gate = {keep_gate, &keeper};
+        const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
         assert_int_equal(ask_at(&gate, verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
         verifier_release(verifier);
     }
@@ -154,6 +238,7 @@ struct caller {
     const char *id;
     const char *secret;
     const struct verifier_gate *gate;
+    sem_t *waits; /* posted where it does */
     enum password_result result;
 };
 
@@ -182,7 +267,7 @@ static void test_single_flight(void **state)
 
     struct caller callers[CALLERS];
     struct keeper keeper = {.admits = true};
-    const struct verifier_gate gate = {keep_gate, &keeper};
+    const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
     const double began = cpu_ms();
     for (size_t i = 0; i < CALLERS; i++) {
         callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = "secret", .gate = &gate};
@@ -222,7 +307,7 @@ static void test_full_queue(void **state)
         for (size_t i = 0; i < CALLERS; i++) {
             snprintf(secrets[i], sizeof secrets[i], "guess %zu", i);
             keepers[i] = (struct keeper){.admits = true};
-            gates[i] = (struct verifier_gate){keep_gate, &keepers[i]};
+            gates[i] = (struct verifier_gate){.admits = keep_gate, .context = &keepers[i]};
             callers[i] =
                 (struct caller){.verifier = verifier, .id = "a", .secret = secrets[i], .gate = &gates[i]};
             start(&callers[i]);
@@ -242,6 +327,76 @@ static void test_full_queue(void **state)
         check_row(retry >= 1 && retry <= 60, "retry", row, "");
         verifier_release(verifier);
     }
+}
+
+/* Until the thread that has hashed waits for more to do. */
+static void await_idleness(void)
+{
+    char path[64];
+    char text[512];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)hashing.thread);
+    while (strstr(read_text(path, text, sizeof text), ") S ") == NULL)
+        usleep(1000);
+}
+
+static int count_begun(int most)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 30;
+    for (int i = 0; i < most; i++) {
+        while (sem_timedwait(&hashing.begun, &end) != 0) {
+            if (errno != EINTR)
+                return i;
+        }
+    }
+    return most;
+}
+
+static void post(void *context)
+{
+    sem_post(context);
+}
+
+static void *call_and_tell(void *context)
+{
+    struct caller *caller = context;
+    waiting_tell(&(struct waiting_calls){.begins = post, .context = caller->waits});
+    return call(context);
+}
+
+/* Jobs that come one after the other while an idle thread has not woken yet are hashed all at once. */
+static void test_burst(void **state)
+{
+    (void)state;
+    enum { CALLERS = 3 };
+    static const struct verifier_limits limits = {.concurrency = CALLERS, .queue = 100, .waiters = 100};
+    static const char *const secrets[CALLERS] = {"1", "2", "3"};
+    struct verifier *verifier = verifier_new(&limits);
+    struct caller callers[CALLERS];
+    sem_t waits;
+    sem_init(&waits, 0, 0);
+    sem_init(&hashing.begun, 0, 0);
+    sem_init(&hashing.may_end, 0, 0);
+    ask(verifier, "a", quick_hash, "secret");
+    await_idleness();
+    hashing.holds = true;
+    signals_are_late = true;
+    for (size_t i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = secrets[i], .waits = &waits};
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, call_and_tell, &callers[i]), 0);
+        sem_wait(&waits);
+    }
+    signals_are_late = false;
+    verifier_set_limits(verifier, &limits);
+    const int begun = count_begun(CALLERS);
+    hashing.holds = false;
+    for (size_t i = 0; i < CALLERS; i++)
+        sem_post(&hashing.may_end);
+    for (size_t i = 0; i < CALLERS; i++)
+        pthread_join(callers[i].thread, NULL);
+    verifier_release(verifier);
+    assert_int_equal(begun, CALLERS);
 }
 
 /* Limits may change while callers wait; those who wait are served. */
@@ -308,10 +463,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_remembers),
+        cmocka_unit_test(test_forgets),
         cmocka_unit_test(test_says_that_it_waits),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_single_flight),
         cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_burst),
         cmocka_unit_test(test_set_limits),
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_thread_without_memory),
