@@ -126,7 +126,7 @@ static void test_prune(void **state)
 static void test_add(void **state)
 {
     (void)state;
-    char expected[256];
+    char expected[KEYSET_KID_SIZE + 64];
     struct collected problems;
     struct keyset_rotation next = {.now = 100, .has_algorithm = true, .algorithm = JWS_ES256};
     struct keyset_rotation other = {
