@@ -17,6 +17,9 @@ enum {
     CALM_TICK_NS = 100 * TICK_NS,
     LEAST_ROOM = 2
 };
+/* As many more may be awake while others stand aside: whoever comes back takes the place of the next that
+ * does, where to be parked and to have another one called would take longer than a request. */
+enum { SPARE = 2 };
 static const double held_up_ms = 1.0;
 
 struct crew {
@@ -25,9 +28,10 @@ struct crew {
     atomic_long room;    /* threads that may be awake */
     atomic_long engaged; /* threads that are, and do not stand aside */
     atomic_long waiting; /* of those, the ones that wait for an event */
+    atomic_long aside;   /* threads that stand aside */
     atomic_bool asleep;  /* the governor, until no thread waits or a CALM_TICK is over */
     pthread_t governor;
-    pthread_mutex_t mutex; /* guards all below, and the changes of `engaged` */
+    pthread_mutex_t mutex; /* guards all below, and the changes of `engaged` and `aside` */
     pthread_cond_t hiring;
     pthread_cond_t work; /* for the governor */
     long parked;
@@ -63,7 +67,8 @@ static void park(struct crew *crew)
 
 static bool is_too_many(struct crew *crew)
 {
-    return atomic_load(&crew->engaged) > atomic_load(&crew->room);
+    const long aside = atomic_load(&crew->aside);
+    return atomic_load(&crew->engaged) > atomic_load(&crew->room) + (aside < SPARE ? aside : SPARE);
 }
 
 bool crew_await(struct crew *crew)
@@ -99,6 +104,7 @@ void crew_stand_aside(struct crew *crew)
 {
     pthread_mutex_lock(&crew->mutex);
     atomic_fetch_sub(&crew->engaged, 1);
+    atomic_fetch_add(&crew->aside, 1);
     if (atomic_load(&crew->waiting) == 0)
         hire(crew);
     pthread_mutex_unlock(&crew->mutex);
@@ -107,6 +113,7 @@ void crew_stand_aside(struct crew *crew)
 void crew_come_back(struct crew *crew)
 {
     pthread_mutex_lock(&crew->mutex);
+    atomic_fetch_sub(&crew->aside, 1);
     atomic_fetch_add(&crew->engaged, 1);
     pthread_mutex_unlock(&crew->mutex);
 }
