@@ -178,7 +178,11 @@ static bool is_due(struct watched_file *file, const char *path)
     if (!file->changing) {
         if (file_stamp_equal(&stamp, &file->taken))
             return file->retry_ms > 0 && now >= file->retry_ms;
-        *file = (struct watched_file){file->taken, stamp, true, now, now, 0};
+        *file = (struct watched_file){.taken = file->taken,
+                                      .seen = stamp,
+                                      .changing = true,
+                                      .first_seen_ms = now,
+                                      .last_change_ms = now};
     }
     if (!file_stamp_equal(&stamp, &file->seen)) {
         file->seen = stamp;
