@@ -2,12 +2,13 @@
 # check-slow.sh [NAME…]: all tests again, against builds with other compilers and sanitizers and under valgrind, and what
 # is too slow for each change (tests/slow). Ends with a table, and fails if anything in it did.
 set -u
-here=$(dirname "$0")
+here=$(cd "${0%/*}" && pwd)
 results=()
 failed=0
 
 # A sanitizer's report ends the program, wherever its output goes.
-export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS="halt_on_error=1 suppressions=$here/tsan.supp"
 # Valgrind says nothing but errors. What threads still have when the program ends is possibly lost, and none.
 memcheck='valgrind -q --error-exitcode=99 --vgdb=no --fair-sched=try --leak-check=full'
 memcheck+=' --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect'
