@@ -147,40 +147,43 @@ static bool put_behind(struct json_object *keys, struct json_object *last)
 static bool add(struct json_object *document, const struct signer *signer, struct keyset_rotation *rotation,
                 char fault[JWK_FAULT_SIZE])
 {
+    struct json_object *keys = keys_of(document);
+    snprintf(fault, JWK_FAULT_SIZE,
+             "one waits to sign already: tokenctl key rotate lets it, tokenctl key remove takes it away");
+    if (find_next(keys) < json_object_array_length(keys))
+        return false;
     struct json_object *jwk = make_key(signer, rotation, fault);
     if (jwk == NULL)
         return false;
     snprintf(fault, JWK_FAULT_SIZE, "%s", strerror(ENOMEM));
     if (tell_kid(jwk, rotation) && json_add(jwk, "next", json_object_new_boolean(true)))
-        return put_behind(keys_of(document), jwk);
+        return put_behind(keys, jwk);
     json_put_wiped(jwk);
     return false;
 }
 
-static bool fail_to_make(struct report *report, const char *path, const char *fault)
-{
-    report_problem(report, SEVERITY_ERROR, path, 0, "no key was made: %s", fault);
-    return false;
-}
+typedef bool make_function(struct json_object *document, const struct signer *signer,
+                           struct keyset_rotation *rotation, char fault[JWK_FAULT_SIZE]);
 
-/* What signs now, of keys that are all such as can be loaded. */
-static bool find_signer_of_good(struct json_object *keys, struct signer *signer, const char *path,
-                                struct report *report)
+/* Beside keys that can all be loaded. */
+static enum edit make_beside(struct json_object *document, make_function *make,
+                             struct keyset_rotation *rotation, const char *path, struct report *report)
 {
-    return find_signer(keys, signer, path, report) && (keys == NULL || keyset_takes(keys, path, report));
+    struct json_object *keys = keys_of(document);
+    struct signer signer;
+    char fault[JWK_FAULT_SIZE];
+    if (!find_signer(keys, &signer, path, report) || (keys != NULL && !keyset_takes(keys, path, report)))
+        return EDIT_REFUSED;
+    if (make(document, &signer, rotation, fault))
+        return EDIT_MADE;
+    report_problem(report, SEVERITY_ERROR, path, 0, "no key was made: %s", fault);
+    return EDIT_REFUSED;
 }
 
 static enum edit edit_by_rotation(struct json_object *document, void *context, const char *path,
                                   struct report *report)
 {
-    struct signer signer;
-    char fault[JWK_FAULT_SIZE];
-    if (!find_signer_of_good(keys_of(document), &signer, path, report))
-        return EDIT_REFUSED;
-    if (rotate(document, &signer, context, fault))
-        return EDIT_MADE;
-    fail_to_make(report, path, fault);
-    return EDIT_REFUSED;
+    return make_beside(document, rotate, context, path, report);
 }
 
 bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report)
@@ -191,21 +194,7 @@ bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, stru
 static enum edit edit_by_addition(struct json_object *document, void *context, const char *path,
                                   struct report *report)
 {
-    struct json_object *keys = keys_of(document);
-    struct signer signer;
-    char fault[JWK_FAULT_SIZE];
-    if (!find_signer_of_good(keys, &signer, path, report))
-        return EDIT_REFUSED;
-    if (find_next(keys) < json_object_array_length(keys)) {
-        report_problem(
-            report, SEVERITY_ERROR, path, 0,
-            "a key waits to sign already: tokenctl key rotate lets it, tokenctl key remove takes it away");
-        return EDIT_REFUSED;
-    }
-    if (add(document, &signer, context, fault))
-        return EDIT_MADE;
-    fail_to_make(report, path, fault);
-    return EDIT_REFUSED;
+    return make_beside(document, add, context, path, report);
 }
 
 bool keyset_file_add(const char *path, struct keyset_rotation *rotation, struct report *report)

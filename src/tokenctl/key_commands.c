@@ -89,37 +89,48 @@ static bool find_last_expiry(const struct config *config, int64_t now, struct re
     return true;
 }
 
+/* What --alg says, and the configuration, which the caller releases: NULL where the command ends with the
+ * status that is returned. */
+static int begin(const struct invocation *invocation, struct keyset_rotation *rotation,
+                 struct config **config)
+{
+    *config = NULL;
+    const int status = key_option_read(invocation, &rotation->has_algorithm, &rotation->algorithm);
+    if (status != EXIT_SUCCESS)
+        return status;
+    *config = config_load(invocation->config_file, invocation->report);
+    return *config != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int tell_key(const struct keyset_rotation *rotation, const char *when)
+{
+    printf("%s signs from %s on\n", rotation->kid, when);
+    return finish_output();
+}
+
 static int run_add(const struct invocation *invocation)
 {
     struct keyset_rotation rotation = {.now = clock_now()};
-    const int usage = key_option_read(invocation, &rotation.has_algorithm, &rotation.algorithm);
-    if (usage != EXIT_SUCCESS)
-        return usage;
-    struct config *config = config_load(invocation->config_file, invocation->report);
-    const bool good = config != NULL && keyset_file_add(config->keys, &rotation, invocation->report);
+    struct config *config;
+    const int status = begin(invocation, &rotation, &config);
+    if (config == NULL)
+        return status;
+    const bool good = keyset_file_add(config->keys, &rotation, invocation->report);
     config_release(config);
-    if (!good)
-        return EXIT_FAILURE;
-    printf("%s signs from the next rotation on\n", rotation.kid);
-    return finish_output();
+    return good ? tell_key(&rotation, "the next rotation") : EXIT_FAILURE;
 }
 
 static int run_rotate(const struct invocation *invocation)
 {
     struct keyset_rotation rotation = {.now = clock_now()};
-    const int usage = key_option_read(invocation, &rotation.has_algorithm, &rotation.algorithm);
-    if (usage != EXIT_SUCCESS)
-        return usage;
-    struct config *config = config_load(invocation->config_file, invocation->report);
+    struct config *config;
+    const int status = begin(invocation, &rotation, &config);
     if (config == NULL)
-        return EXIT_FAILURE;
+        return status;
     const bool good = find_last_expiry(config, rotation.now, invocation->report, &rotation.last_expiry) &&
                       keyset_file_rotate(config->keys, &rotation, invocation->report);
     config_release(config);
-    if (!good)
-        return EXIT_FAILURE;
-    printf("%s signs from now on\n", rotation.kid);
-    return finish_output();
+    return good ? tell_key(&rotation, "now") : EXIT_FAILURE;
 }
 
 static int run_prune(const struct invocation *invocation)

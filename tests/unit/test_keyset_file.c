@@ -140,7 +140,7 @@ static void test_add(void **state)
     assert_true(keyset->keys[1].is_next && !keyset->keys[0].is_next);
     keyset_release(keyset);
     assert_false(keyset_file_add("keys.jwks", &rotation, collect(&problems)));
-    assert_non_null(strstr(problems.text, "a key waits to sign already"));
+    assert_non_null(strstr(problems.text, "one waits to sign already"));
 
     assert_true(keyset_file_rotate("keys.jwks", &other, collect(&problems)));
     snprintf(expected, sizeof expected, "new@- a@500 %s@- ", next.kid);
