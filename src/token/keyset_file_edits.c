@@ -108,15 +108,22 @@ static struct json_object *make_key(const struct signer *signer, const struct ke
                         fault);
 }
 
+/* Its own, or the thumbprint of a key that has none, which is put into `thumbprint`. NULL: there is none. */
+static const char *kid_of(struct json_object *jwk, char thumbprint[JWK_THUMBPRINT_SIZE])
+{
+    struct json_object *own = json_object_object_get(jwk, "kid");
+    if (own != NULL)
+        return json_object_get_string(own);
+    return json_object_is_type(jwk, json_type_object) && jwk_thumbprint(jwk, thumbprint) ? thumbprint : NULL;
+}
+
 static bool tell_kid(struct json_object *jwk, struct keyset_rotation *rotation)
 {
     char thumbprint[JWK_THUMBPRINT_SIZE];
-    struct json_object *own = json_object_object_get(jwk, "kid");
-    if (own == NULL && !jwk_thumbprint(jwk, thumbprint))
-        return false;
-    snprintf(rotation->kid, sizeof rotation->kid, "%s",
-             own != NULL ? json_object_get_string(own) : thumbprint);
-    return true;
+    const char *kid = kid_of(jwk, thumbprint);
+    if (kid != NULL)
+        snprintf(rotation->kid, sizeof rotation->kid, "%s", kid);
+    return kid != NULL;
 }
 
 static bool rotate(struct json_object *document, const struct signer *signer,
@@ -251,10 +258,8 @@ bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct re
 static bool has_kid(struct json_object *jwk, const char *kid)
 {
     char thumbprint[JWK_THUMBPRINT_SIZE];
-    struct json_object *own;
-    if (json_object_object_get_ex(jwk, "kid", &own))
-        return strcmp(json_object_get_string(own), kid) == 0;
-    return jwk_thumbprint(jwk, thumbprint) && strcmp(thumbprint, kid) == 0;
+    const char *own = kid_of(jwk, thumbprint);
+    return own != NULL && strcmp(own, kid) == 0;
 }
 
 static enum edit edit_by_removal(struct json_object *document, void *context, const char *path,

@@ -156,6 +156,18 @@ static void test_add(void **state)
     keyset_release(keyset);
 }
 
+/* Keys behind the one that signs may be anything. */
+static void test_remove_beside_broken(void **state)
+{
+    (void)state;
+    struct collected problems;
+    write_text("keys.jwks",
+               "{\"keys\":[" KEY("a", "") ",7,{\"kty\":\"oct\",\"kid\":null},{\"kid\":5}," KEY("c", "") "]}");
+    assert_false(keyset_file_remove("keys.jwks", "b", collect(&problems)));
+    assert_non_null(strstr(problems.text, "no key has that kid"));
+    assert_true(keyset_file_remove("keys.jwks", "c", collect(&problems)));
+}
+
 static void test_remove(void **state)
 {
     (void)state;
@@ -339,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_rotate_keeps_members),
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_remove_beside_broken),
         cmocka_unit_test(test_add),
         cmocka_unit_test(test_rotates_only_what_is_loaded),
         cmocka_unit_test(test_refused),

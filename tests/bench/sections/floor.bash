@@ -5,9 +5,8 @@ METHODS=(bcrypt-10 yescrypt sha512crypt)
 FLOOR_ACCOUNTS=256
 FLOOR_CONNECTIONS=$((CPUS * 16))
 
-# By stand, how many verify. The clients would be on other machines, so one core is left to them, and the floor is asked
-# for. Where all cores verify they take what they need of these when nothing else wants it, several answers at a time; what
-# they take is missing, and nothing is asked for.
+# By stand, how many verify. The clients would be on other machines: one core is left to them; or, where all cores verify,
+# they take what they need of these when nothing else wants it, several answers at a time.
 declare -A VERIFIERS=([floor]=$((CPUS > 1 ? CPUS - 1 : 1)) [shared]=$CPUS)
 
 # floor_turn STAND METHOD: the loop comes before and after, and the ratio is that of one turn, as a machine is not equally
@@ -57,13 +56,12 @@ floor_stand() {
     serve_socket
 }
 
-# beside_loop STAND WHAT [RELATION BOUND]
+# beside_loop STAND WHAT
 beside_loop() {
-    local method stand=$1 what=$2
-    shift 2
+    local method
     for method in "${METHODS[@]}"; do
-        row "$method, $what; a loop of crypt_rn()" \
-            "$(median "$stand.$method.rate")" "$(loop_beside "$stand" "$method")" 1/s "$@"
+        row "$method, $2; a loop of crypt_rn()" \
+            "$(median "$1.$method.rate")" "$(loop_beside "$1" "$method")" 1/s '>=' 0.97
     done
 }
 
@@ -84,7 +82,7 @@ section_floor() {
         turns floor_turn "$stand" sha512crypt
     done
     rounds cached_round
-    beside_loop floor 'clients have a core of their own' '>=' 0.97
+    beside_loop floor 'clients have a core of their own'
     beside_loop shared 'clients on the same cores, too'
     for method in "${METHODS[@]}"; do
         row "$method, remembered; a loop of crypt_rn()" \
