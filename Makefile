@@ -48,6 +48,13 @@ ROOM_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(ROOMS:%=src/%/*.c))
 CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+# A sanitizer has a free() and an mmap() of its own.
+ifdef SANITIZE
+UNIT := $(filter-out %/test_huge_mmap,$(UNIT))
+else
+WIPING_FREE := $(BUILD)/obj/wiping_free.o
+HUGE_MMAP   := $(BUILD)/obj/huge_mmap.o
+endif
 
 # A fuzz target is built twice: with libFuzzer, and with a main() that runs it on its corpus.
 TARGETS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -63,13 +70,12 @@ SAY := $(if $(V),@:,@printf '%-4s %s\n')
 .PHONY: all
 all: $(FCGI) $(TOKENCTL)
 
-# A sanitizer has a free() of its own.
-FCGI_OBJ := $(BUILD)/obj/main.o $(if $(SANITIZE),,$(BUILD)/obj/wiping_free.o)
+FCGI_OBJ := $(BUILD)/obj/main.o $(WIPING_FREE) $(HUGE_MMAP)
 $(FCGI): $(FCGI_OBJ) $(ARCHIVE)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
 
-$(TOKENCTL): $(CTL_OBJ) $(ARCHIVE)
+$(TOKENCTL): $(CTL_OBJ) $(HUGE_MMAP) $(ARCHIVE)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd $(LIBS)
 
@@ -91,7 +97,9 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 $(BUILD)/unit/%: tests/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(SAY) TEST $@
-	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka -lfcgi $(LIBS)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) $(ARCHIVE) -lcmocka -lfcgi $(LIBS)
+
+$(BUILD)/unit/test_huge_mmap: $(HUGE_MMAP)
 
 .SECONDARY: $(FUZZ_OBJ)
 $(BUILD)/obj/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags
