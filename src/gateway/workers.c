@@ -99,6 +99,15 @@ static bool set_event(struct workers *workers, int operation, int descriptor, ui
     return epoll_ctl(workers->epoll, operation, descriptor, &event) == 0;
 }
 
+/* For the next request on a connection that is kept. One that was served as soon as it was accepted is not in
+ * the set yet. */
+static bool await_request(struct workers *workers, int descriptor)
+{
+    static const uint32_t events = EPOLLIN | EPOLLONESHOT;
+    return set_event(workers, EPOLL_CTL_MOD, descriptor, events, (uint64_t)descriptor) ||
+           (errno == ENOENT && set_event(workers, EPOLL_CTL_ADD, descriptor, events, (uint64_t)descriptor));
+}
+
 static void serve_connection(struct worker *worker, uint64_t event)
 {
     struct workers *workers = worker->all;
@@ -114,24 +123,34 @@ static void serve_connection(struct worker *worker, uint64_t event)
     const bool kept = fastcgi_answer(&connection);
     if (event & EVENT_FRESH)
         atomic_fetch_sub(&workers->fresh, 1);
-    if (kept && !set_event(workers, EPOLL_CTL_MOD, descriptor, EPOLLIN | EPOLLONESHOT, (uint64_t)descriptor))
+    if (kept && !await_request(workers, descriptor))
         close(descriptor);
 }
 
-/* Takes one connection off the listening socket and into the set: it is served when its first bytes are
- * there. */
-static bool accept_connection(struct workers *workers)
+/* Takes one connection off the listening socket. -1: none. */
+static int accept_connection(struct workers *workers)
 {
     const int descriptor = accept4(workers->listener, NULL, NULL, SOCK_CLOEXEC);
-    if (descriptor < 0)
-        return false;
-    atomic_fetch_add(&workers->fresh, 1);
+    if (descriptor >= 0)
+        atomic_fetch_add(&workers->fresh, 1);
+    return descriptor;
+}
+
+/* Into the set: it is served when its first bytes are there. */
+static void await_first_bytes(struct workers *workers, int descriptor)
+{
     if (set_event(workers, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT,
                   (uint64_t)descriptor | EVENT_FRESH))
-        return true;
+        return;
     atomic_fetch_sub(&workers->fresh, 1);
     close(descriptor);
-    return true;
+}
+
+/* As they mostly are when a web server has a connection for each request. */
+static bool has_first_bytes(int descriptor)
+{
+    char byte;
+    return recv(descriptor, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 static bool start_accepting(struct workers *workers)
@@ -168,9 +187,14 @@ static void handle_event(struct worker *worker, uint64_t event)
         serve_connection(worker, event);
         return;
     }
-    if (atomic_load(&workers->stopping) || accept_connection(workers))
+    if (atomic_load(&workers->stopping))
         return;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+    const int descriptor = accept_connection(workers);
+    if (descriptor >= 0 && has_first_bytes(descriptor))
+        serve_connection(worker, (uint64_t)descriptor | EVENT_FRESH);
+    else if (descriptor >= 0)
+        await_first_bytes(workers, descriptor);
+    else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
         pause_accepting(workers, errno);
 }
 
@@ -313,8 +337,9 @@ void workers_watch(struct workers *workers)
 void workers_stop_accepting(struct workers *workers)
 {
     epoll_ctl(workers->epoll, EPOLL_CTL_DEL, workers->listener, NULL);
-    while (accept_connection(workers))
-        ;
+    int descriptor;
+    while ((descriptor = accept_connection(workers)) >= 0)
+        await_first_bytes(workers, descriptor);
     workers->stopped_ms = clock_monotonic_ms();
     atomic_store(&workers->stopping, true);
 }
