@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <json-c/printbuf.h>
 #include <limits.h>
 
 bool json_add(struct json_object *object, const char *key, struct json_object *value)
@@ -21,6 +22,24 @@ bool json_add_text(struct json_object *object, const char *key, struct text valu
     if (value.length > INT_MAX)
         return false;
     return json_add(object, key, json_object_new_string_len(value.data, (int)value.length));
+}
+
+/* json-c's own looks at each character. */
+static int write_plain(struct json_object *value, struct printbuf *buffer, int level, int flags)
+{
+    (void)level;
+    (void)flags;
+    printbuf_memappend(buffer, "\"", 1);
+    printbuf_memappend(buffer, json_object_get_string(value), json_object_get_string_len(value));
+    return printbuf_memappend(buffer, "\"", 1);
+}
+
+bool json_add_plain(struct json_object *object, const char *key, const char *value)
+{
+    struct json_object *string = json_object_new_string(value);
+    if (string != NULL)
+        json_object_set_serializer(string, write_plain, NULL, NULL);
+    return json_add(object, key, string);
 }
 
 bool json_add_number(struct json_object *object, const char *key, int64_t value)

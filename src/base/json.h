@@ -14,6 +14,8 @@
 bool json_add(struct json_object *object, const char *key, struct json_object *value);
 bool json_add_string(struct json_object *object, const char *key, const char *value);
 bool json_add_text(struct json_object *object, const char *key, struct text value);
+/* A long `value` that by its nature has no character in it that JSON escapes, as base64url has none. */
+bool json_add_plain(struct json_object *object, const char *key, const char *value);
 bool json_add_number(struct json_object *object, const char *key, int64_t value);
 
 #endif

@@ -68,7 +68,7 @@ static enum oauth_error authenticate(const struct service *service, const struct
 static struct json_object *token_body(const struct grant *grant)
 {
     struct json_object *body = json_object_new_object();
-    const bool complete = json_add_string(body, "access_token", grant->token) &&
+    const bool complete = json_add_plain(body, "access_token", grant->token) &&
                           json_add_string(body, "token_type", "Bearer") &&
                           (grant->lifetime == 0 || json_add_number(body, "expires_in", grant->lifetime)) &&
                           (grant->scope == NULL || json_add_string(body, "scope", grant->scope));
