@@ -48,8 +48,8 @@ ROOM_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(ROOMS:%=src/%/*.c))
 CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
-# A sanitizer has a free() and an mmap() of its own.
-ifdef SANITIZE
+# A sanitizer of memory or threads has a free() and an mmap() of its own.
+ifneq ($(filter address thread,$(subst $(comma), ,$(SANITIZE))),)
 UNIT := $(filter-out %/test_huge_mmap,$(UNIT))
 else
 WIPING_FREE := $(BUILD)/obj/wiping_free.o

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* `size` bytes at `data`, which are about to be filled, come in huge pages where the system has such; what is
- * small, or unaligned at its ends, stays as it is. Nothing depends on it, so there is no error. */
+/* `size` bytes at `data`, where nothing is yet, come in huge pages where the system has such; what is small,
+ * or unaligned at its ends, stays as it is. Nothing depends on it, so there is no error. */
 void huge_pages_for(void *data, size_t size);
 
 #endif

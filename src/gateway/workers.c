@@ -99,19 +99,10 @@ static bool set_event(struct workers *workers, int operation, int descriptor, ui
     return epoll_ctl(workers->epoll, operation, descriptor, &event) == 0;
 }
 
-/* For the next request on a connection that is kept. One that was served as soon as it was accepted is not in
- * the set yet. */
-static bool await_request(struct workers *workers, int descriptor)
-{
-    static const uint32_t events = EPOLLIN | EPOLLONESHOT;
-    return set_event(workers, EPOLL_CTL_MOD, descriptor, events, (uint64_t)descriptor) ||
-           (errno == ENOENT && set_event(workers, EPOLL_CTL_ADD, descriptor, events, (uint64_t)descriptor));
-}
-
-static void serve_connection(struct worker *worker, uint64_t event)
+/* `operation` is what puts it into the set for its next request. */
+static void serve_connection(struct worker *worker, int descriptor, bool is_fresh, int operation)
 {
     struct workers *workers = worker->all;
-    const int descriptor = EVENT_DESCRIPTOR(event);
     const struct fastcgi_connection connection = {
         .descriptor = descriptor,
         .slot = workers->slot,
@@ -121,9 +112,9 @@ static void serve_connection(struct worker *worker, uint64_t event)
     };
     watch_begins(worker, descriptor);
     const bool kept = fastcgi_answer(&connection);
-    if (event & EVENT_FRESH)
+    if (is_fresh)
         atomic_fetch_sub(&workers->fresh, 1);
-    if (kept && !await_request(workers, descriptor))
+    if (kept && !set_event(workers, operation, descriptor, EPOLLIN | EPOLLONESHOT, (uint64_t)descriptor))
         close(descriptor);
 }
 
@@ -184,14 +175,14 @@ static void handle_event(struct worker *worker, uint64_t event)
 {
     struct workers *workers = worker->all;
     if (EVENT_DESCRIPTOR(event) != workers->listener) {
-        serve_connection(worker, event);
+        serve_connection(worker, EVENT_DESCRIPTOR(event), event & EVENT_FRESH, EPOLL_CTL_MOD);
         return;
     }
     if (atomic_load(&workers->stopping))
         return;
     const int descriptor = accept_connection(workers);
     if (descriptor >= 0 && has_first_bytes(descriptor))
-        serve_connection(worker, (uint64_t)descriptor | EVENT_FRESH);
+        serve_connection(worker, descriptor, true, EPOLL_CTL_ADD);
     else if (descriptor >= 0)
         await_first_bytes(workers, descriptor);
     else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
