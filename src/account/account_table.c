@@ -19,6 +19,10 @@
 /* The offset of every so manieth line is kept: a line's number is found from the one before it. */
 #define LINES_PER_MARK 16
 
+/* Where so many places in a row hold no decoy, as in a file whose lines are hardly ever usable, it is one of
+ * so many lines. */
+enum { DECOY_PLACES = 64, DECOY_LINES = 64 };
+
 struct account_table {
     refcount holders;
     struct file_content content;
@@ -26,8 +30,9 @@ struct account_table {
     size_t start; /* behind a byte order mark */
     size_t lines;
     size_t accounts;
-    size_t decoys; /* usable lines with a hash */
-    size_t *marks; /* where line 1 + n * LINES_PER_MARK begins */
+    size_t decoys;                   /* usable lines with a hash */
+    size_t decoy_lines[DECOY_LINES]; /* where some of them begin: all, or a sample */
+    size_t *marks;                   /* where line 1 + n * LINES_PER_MARK begins */
     uint64_t *slots;
     size_t capacity;
 };
@@ -60,6 +65,12 @@ static struct text line_at(const struct account_table *table, size_t offset)
 static size_t offset_of(const struct account_table *table, struct text line)
 {
     return (size_t)(line.data - table->content.data);
+}
+
+/* Where the line begins that a slot in use is of. */
+static size_t line_in(const struct account_table *table, size_t slot)
+{
+    return (size_t)(table->slots[slot] & OFFSET_MASK) - 1;
 }
 
 static size_t next_slot(const struct account_table *table, size_t slot)
@@ -144,6 +155,17 @@ static void report_unusable(struct report *report, const char *path, size_t numb
     report_problem(report, SEVERITY_WARNING, path, number, "client %s: %s", quoted, why);
 }
 
+/* Of n lines each is kept with the same chance: a later one takes the place of one before. */
+static void note_decoy(struct account_table *table, struct text line)
+{
+    const uint64_t spread = (uint32_t)(table->decoys * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    const size_t place =
+        table->decoys < DECOY_LINES ? table->decoys : (size_t)(spread * (table->decoys + 1) >> 32);
+    table->decoys++;
+    if (place < DECOY_LINES)
+        table->decoy_lines[place] = offset_of(table, line);
+}
+
 /* Parses every line once: counts, marks, and reports what is unusable. */
 static void scan(struct account_table *table, const char *path, struct report *report)
 {
@@ -163,7 +185,7 @@ static void scan(struct account_table *table, const char *path, struct report *r
         insert(table, &account, line, &insertions);
         table->accounts++;
         if (kind == ACCOUNT_LINE_USABLE && account.method != NULL)
-            table->decoys++;
+            note_decoy(table, line);
     }
     insert_all(table, &insertions);
 }
@@ -249,9 +271,9 @@ const struct file_stamp *account_table_stamp(const struct account_table *table)
     return &table->content.stamp;
 }
 
-static const char *read_entry(const struct account_table *table, size_t slot, struct account_entry *entry)
+/* Of the line that begins at `offset`. */
+static const char *read_entry(const struct account_table *table, size_t offset, struct account_entry *entry)
 {
-    const size_t offset = (size_t)(table->slots[slot] & OFFSET_MASK) - 1;
     const char *why = NULL;
     entry->usable = account_parse(line_at(table, offset), table->allow_legacy, &entry->account, &why) ==
                     ACCOUNT_LINE_USABLE;
@@ -272,7 +294,7 @@ bool account_table_find(const struct account_table *table, struct text client_id
     for (size_t passed = 0; table->slots[slot] != 0; slot = next_slot(table, slot), passed++) {
         if (passed < *cursor || (table->slots[slot] & ~OFFSET_MASK) != tag_of(hash))
             continue;
-        read_entry(table, slot, entry);
+        read_entry(table, line_in(table, slot), entry);
         if (!text_equal(entry->account.client_id, client_id))
             continue;
         number_entry(table, entry);
@@ -286,15 +308,19 @@ bool account_table_decoy(const struct account_table *table, uint64_t choice, str
 {
     if (table->decoys == 0)
         return false;
-    for (size_t slot = slot_of(table, choice);; slot = next_slot(table, slot)) {
+    const size_t lines = table->decoys < DECOY_LINES ? table->decoys : DECOY_LINES;
+    size_t slot = slot_of(table, choice);
+    bool found = false;
+    for (int places = 0; !found && places < DECOY_PLACES; places++, slot = next_slot(table, slot)) {
         if (table->slots[slot] == 0)
             continue;
-        read_entry(table, slot, entry);
-        if (!entry->usable || entry->account.method == NULL)
-            continue;
-        number_entry(table, entry); /* as account_table_find() does, which takes its time */
-        return true;
+        read_entry(table, line_in(table, slot), entry);
+        found = entry->usable && entry->account.method != NULL;
     }
+    if (!found)
+        read_entry(table, table->decoy_lines[choice % lines], entry);
+    number_entry(table, entry); /* as account_table_find() does, which takes its time */
+    return true;
 }
 
 void account_table_each(const struct account_table *table,

@@ -129,6 +129,33 @@ static void test_decoy(void **state)
     account_table_release(table);
 }
 
+/* One line of 200 is of use: it is not looked for in all of the file, and still many are found. */
+static void test_few_decoys(void **state)
+{
+    (void)state;
+    enum { LINES = 20000, OF = 200, MANY = 40 };
+    static char text[LINES * 20];
+    static bool seen[LINES];
+    struct collected problems;
+    size_t length = 0;
+    for (int i = 0; i < LINES; i++)
+        length +=
+            (size_t)snprintf(text + length, sizeof text - length, "%d:%s\n", i, i % OF == 7 ? HASH : "!");
+    struct account_table *table = load(text, &problems);
+    int count = 0;
+    for (uint64_t choice = 0; choice < 20000; choice++) {
+        struct account_entry entry;
+        assert_true(account_table_decoy(table, choice * UINT64_C(0x9e3779b97f4a7c15), &entry));
+        const int number = atoi(entry.account.client_id.data);
+        assert_int_equal(number % OF, 7);
+        assert_int_equal(entry.line, number + 1);
+        count += !seen[number];
+        seen[number] = true;
+    }
+    assert_true(count > MANY);
+    account_table_release(table);
+}
+
 /* Writes "2 3! " of what it is called for. */
 static bool note_until_b(void *context, const struct account_entry *entry, const char *why)
 {
@@ -204,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_hashes_agree),
         cmocka_unit_test(test_decoy),
+        cmocka_unit_test(test_few_decoys),
         cmocka_unit_test(test_each),
         cmocka_unit_test(test_many_lines_of_one),
         cmocka_unit_test(test_stamp_and_holders),
