@@ -5,9 +5,12 @@
 #include "base/clock.h"
 
 #define LONGEST_LIFETIME 315360000
+/* Each scope is compared with all that follow. */
+#define LONGEST_SCOPE ((size_t)8192)
 
 static const char bad_scope[] =
-    "scope= must be scopes of RFC 6749 without repeats, separated by commas: scope=read,write";
+    "scope= must be scopes of RFC 6749 without repeats, separated by commas, at most "
+    "8192 bytes of them: scope=read,write";
 static const char bad_lifetime[] = "lifetime= must be 0 (never expires) to 315360000 seconds: lifetime=600";
 static const char bad_expires[] =
     "expires= must be a date or a time in UTC: expires=2027-01-31 or expires=2027-01-31T12:00:00Z";
@@ -41,6 +44,8 @@ static bool holds(struct text list, struct text token)
 static bool parse_scope(struct text value, struct account *account)
 {
     account->scope = value;
+    if (value.length > LONGEST_SCOPE)
+        return false;
     while (value.data != NULL) {
         const struct text token = text_split(&value, ',');
         if (!account_is_scope(token) || holds(value, token))

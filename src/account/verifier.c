@@ -28,6 +28,7 @@ struct job {
     const struct password_method *method;
     struct text hash;
     struct text secret;
+    bool is_decoy;
     enum password_result result;
     atomic_uint holders; /* callers that wait; grows under the mutex, and the last one frees */
     sem_t finished;      /* once for each */
@@ -66,14 +67,16 @@ static struct text bytes_of(const size_t *length)
     return (struct text){(const char *)length, sizeof *length};
 }
 
-/* The lengths are in it, so that no two credentials run into one. */
+/* The lengths are in it, so that no two credentials run into one, and whether it is a decoy's, so that what
+ * is remembered of it says nothing of an account of that name. */
 static struct memory_key derive_key(const struct verifier *verifier, struct text client_id, struct text hash,
-                                    struct text secret)
+                                    struct text secret, bool is_decoy)
 {
     struct memory_key key;
     unsigned char digest[HMAC_SIZE];
-    const struct text pieces[] = {bytes_of(&client_id.length), client_id, bytes_of(&hash.length), hash,
-                                  bytes_of(&secret.length),    secret};
+    const char kind = is_decoy ? 'd' : 'a';
+    const struct text pieces[] = {{&kind, 1}, bytes_of(&client_id.length), client_id, bytes_of(&hash.length),
+                                  hash,       bytes_of(&secret.length),    secret};
     hmac_compute(&verifier->hmac, pieces, sizeof pieces / sizeof *pieces, digest);
     memcpy(&key, digest, sizeof key);
     return key;
@@ -94,10 +97,10 @@ static bool recall(struct verifier *verifier, struct memory_key key, enum passwo
 static void remember(struct verifier *verifier, const struct job *job, long ttl)
 {
     const uint32_t until = seconds() + (uint32_t)ttl;
-    if (ttl > 0 && job->result == PASSWORD_MATCH)
-        key_memory_add(verifier->proven, job->key, until);
-    else if (ttl > 0 && job->result == PASSWORD_MISMATCH)
-        key_memory_add(verifier->refused, job->key, until);
+    if (ttl == 0 || (job->result != PASSWORD_MATCH && job->result != PASSWORD_MISMATCH))
+        return;
+    const bool is_proof = job->result == PASSWORD_MATCH && !job->is_decoy;
+    key_memory_add(is_proof ? verifier->proven : verifier->refused, job->key, until);
 }
 
 /* Whoever asks what is remembered does not ask for how long, which would take the mutex. */
@@ -309,10 +312,12 @@ enum password_result verifier_verify(struct verifier *verifier, const struct ver
 {
     if (verifier == NULL)
         return is_admitted(gate) ? password_verify(NULL, method, hash, secret) : PASSWORD_REFUSED;
-    const struct job pattern = {.key = derive_key(verifier, client_id, hash, secret),
+    const bool is_decoy = gate != NULL && gate->is_decoy;
+    const struct job pattern = {.key = derive_key(verifier, client_id, hash, secret, is_decoy),
                                 .method = method,
                                 .hash = hash,
-                                .secret = secret};
+                                .secret = secret,
+                                .is_decoy = is_decoy};
     enum password_result result;
     if (recall(verifier, pattern.key, &result))
         return result;

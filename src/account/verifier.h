@@ -31,6 +31,7 @@ struct verifier_gate {
     bool (*admits)(void *context); /* false: PASSWORD_REFUSED */
     void *context;
     bool is_passed; /* by the same guess before: what it has begun is not refused for want of room */
+    bool is_decoy;  /* the hash is not the client_id's: a match is nobody's, and remembered as a mismatch */
 };
 
 /* As password_verify(), and for whom: verdicts are remembered by client_id, secret and hash together. `gate`

@@ -44,7 +44,8 @@ static bool decoy_of(struct attempt *attempt, struct account_entry *decoy, enum 
 static enum password_result verify(struct attempt *attempt, const struct account_entry *entry,
                                    struct text secret)
 {
-    const struct verifier_gate gate = guess_gate(&attempt->guess);
+    struct verifier_gate gate = guess_gate(&attempt->guess);
+    gate.is_decoy = !text_equal(entry->account.client_id, attempt->credentials.client_id);
     return verifier_verify(attempt->service->verifier, &gate, attempt->credentials.client_id,
                            entry->account.method, entry->account.hash, secret);
 }

@@ -34,14 +34,12 @@ struct service_slot {
     struct watched_file keys;
 };
 
-/* A part of the threads is never let wait for a verification: it serves who is proven already. */
 static struct verifier_limits limits_of(const struct config *config)
 {
-    const long reserve = config->threads / 4 + 1;
     return (struct verifier_limits){
         .concurrency = config->verify_concurrency,
         .queue = config->verify_queue,
-        .waiters = config->threads > reserve ? config->threads - reserve : 1,
+        .waiters = config_verifying_most(config),
         .memory_ttl = config->verify_cache_ttl,
     };
 }

@@ -175,6 +175,24 @@ static void test_unusable(void **state)
     }
 }
 
+/* Each is compared with all others: ten MiB of them would take hours. */
+static void test_longest_scope(void **state)
+{
+    (void)state;
+    static const char head[] = "a:" HASH ":scope=";
+    char line[sizeof head + 8193];
+    for (size_t length = 8192; length <= 8193; length++) {
+        struct account account;
+        const char *why = NULL;
+        memset(line, 's', sizeof line);
+        memcpy(line, head, sizeof head - 1);
+        const enum account_line kind =
+            account_parse((struct text){line, sizeof head - 1 + length}, false, &account, &why);
+        assert_int_equal(kind, length == 8192 ? ACCOUNT_LINE_USABLE : ACCOUNT_LINE_UNUSABLE);
+        assert_true(kind == ACCOUNT_LINE_USABLE || strstr(why, "at most 8192 bytes") != NULL);
+    }
+}
+
 static void test_legacy_allowed(void **state)
 {
     (void)state;
@@ -249,9 +267,10 @@ static void test_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),     cmocka_unit_test(test_ignored),
-        cmocka_unit_test(test_unusable), cmocka_unit_test(test_legacy_allowed),
-        cmocka_unit_test(test_source),   cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_good),           cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_unusable),       cmocka_unit_test(test_longest_scope),
+        cmocka_unit_test(test_legacy_allowed), cmocka_unit_test(test_source),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

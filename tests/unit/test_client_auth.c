@@ -115,6 +115,28 @@ static void test_cost(void **state)
     service_release(service);
 }
 
+/* Two requests with one credential, the second after the accounts have changed: what the first leaves in the
+ * verifier's memory is nothing to an account that was not there. */
+static void test_decoy_is_no_proof(void **state)
+{
+    (void)state;
+    static const char *const accounts[] = {"good:" SECRET "\n", "good:" SECRET "\nnew:" SECRET "\n"};
+    static const enum oauth_error errors[] = {OAUTH_BAD_CREDENTIALS, OAUTH_NO_ERROR};
+    static const struct verifier_limits limits = {
+        .concurrency = 1, .queue = 1, .waiters = 1, .memory_ttl = 60};
+    struct verifier *verifier = verifier_new(&limits);
+    for (size_t i = 0; i < ROWS(accounts); i++) {
+        struct service *service = load_service(accounts[i]);
+        service->verifier = verifier_hold(verifier);
+        for (size_t time = 0; time < 2; time++) {
+            check_row(authenticate(service, "new", "secret").error == errors[i], "error", i, "");
+            check_row(computed == (time == 0 ? 1 : 0), "hashes computed", i, "");
+        }
+        service_release(service);
+    }
+    verifier_release(verifier);
+}
+
 /* Where no line has a hash there is nothing to compute, and nothing to tell apart. */
 static void test_no_hash_at_all(void **state)
 {
@@ -270,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_decoy_is_no_proof),
         cmocka_unit_test(test_no_hash_at_all),
         cmocka_unit_test(test_two_readings),
         cmocka_unit_test(test_remembered),

@@ -482,9 +482,40 @@ static void test_thread_without_memory(void **state)
     verifier_release(verifier);
 }
 
+static bool admit(void *context)
+{
+    (void)context;
+    return true;
+}
+
+/* Or one secret of one's own, under names that nobody has, would push out what others have proven. */
+static void test_decoy(void **state)
+{
+    (void)state;
+    static const struct verifier_gate decoy = {.admits = admit, .is_decoy = true};
+    static const struct {
+        const struct verifier_gate *gate;
+        enum password_result result;
+        int computed;
+    } rows[] = {
+        {&decoy, PASSWORD_MATCH, 1}, {&decoy, PASSWORD_MISMATCH, 0}, /* remembered as refused */
+        {NULL, PASSWORD_MATCH, 1}, /* an account of that name is new meanwhile */
+        {NULL, PASSWORD_MATCH, 0},   {&decoy, PASSWORD_MISMATCH, 0},
+    };
+    struct verifier *verifier = verifier_new(&wide);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        hashing.count = 0;
+        const enum password_result result = ask_at(rows[i].gate, verifier, "a", quick_hash, "secret");
+        check_row(result == rows[i].result, "result", i, "");
+        check_row(hashing.count == rows[i].computed, "hashes computed", i, "");
+    }
+    verifier_release(verifier);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decoy),
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_remembers),
         cmocka_unit_test(test_forgets),
