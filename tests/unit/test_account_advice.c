@@ -2,6 +2,10 @@
 
 #include "fixture.h"
 
+#include <crypt.h>
+#include <sys/syscall.h>
+#include <time.h>
+
 #include "failing_malloc.h"
 
 #define D22 "aaaaaaaaaaaaaaaaaaaaaa"
@@ -10,6 +14,28 @@
 #define D86 D43 D43
 
 #define GENERATED "$6$rounds=1000$aaaaaaaaaaaaaaaa$" D86
+
+/* yescrypt at its default cost, and how long it takes here; all others take 1 ms. */
+#define DEFAULT "$y$j9T$"
+static long default_ms = 1;
+static long spent_ms;
+
+/* These two in the place of the libraries' own. */
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    (void)phrase;
+    spent_ms += strncmp(setting, DEFAULT, strlen(DEFAULT)) == 0 ? default_ms : 1;
+    snprintf(data, (size_t)size, "*0");
+    return data;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    if (clock != CLOCK_THREAD_CPUTIME_ID)
+        return (int)syscall(SYS_clock_gettime, clock, time);
+    *time = (struct timespec){spent_ms / 1000, spent_ms % 1000 * 1000000};
+    return 0;
+}
 
 /* Nothing is slow for 0, and everything for as many as nobody hashes. */
 static void advise(const char *file, double fewest_tokens, struct collected *problems)
@@ -89,6 +115,28 @@ static void test_slow(void **state)
     }
 }
 
+/* Ten a second are enough. */
+static void test_fewest_tokens(void **state)
+{
+    (void)state;
+    static const struct {
+        long default_ms;
+        const char *warning; /* "": none */
+    } rows[] = {
+        {99, ""},
+        {100, ""},
+        {101, "accounts:1: client \"a\": the hash is yescrypt: " DEFAULT " allows 9.9 tokens a second"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        default_ms = rows[i].default_ms;
+        advise("a:" DEFAULT "salt$" D43 "\n", ACCOUNT_FEWEST_TOKENS, &problems);
+        check_row(problems.report.warnings == (rows[i].warning[0] != '\0'), problems.text, i, DEFAULT);
+        check_row(strstr(problems.text, rows[i].warning) != NULL, problems.text, i, DEFAULT);
+    }
+    default_ms = 1;
+}
+
 /* One warning for all lines of a method that have the same weakness, with the first one's number. */
 static void test_gathered(void **state)
 {
@@ -144,8 +192,8 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_weak),   cmocka_unit_test(test_slow),           cmocka_unit_test(test_gathered),
-        cmocka_unit_test(test_quoted), cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_weak),     cmocka_unit_test(test_slow),   cmocka_unit_test(test_fewest_tokens),
+        cmocka_unit_test(test_gathered), cmocka_unit_test(test_quoted), cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests_name("account_advice", tests, enter_folder, leave_folder);
 }

@@ -14,29 +14,31 @@ static void test_odd_files(void **state)
     static const char good[] = "a:" HASH "\n";
     static const struct {
         struct text text;
-        const char *lines; /* of "a" */
-        size_t warnings;
+        const char *lines;   /* of "a" */
+        const char *warning; /* the beginning of the only one; "": there is none */
     } rows[] = {
-        {BYTES(""), "", 0},
-        {BYTES("\n\n\n"), "", 0},
-        {BYTES("\xef\xbb\xbf"), "", 0},
-        {BYTES("a:" HASH), "1", 0},
+        {BYTES(""), "", ""},
+        {BYTES("\n\n\n"), "", ""},
+        {BYTES("\xef\xbb\xbf"), "", ""},
+        {BYTES("a:" HASH), "1", ""},
         {BYTES("\0\0\0\n"
                "a:" HASH "\n"),
-         "2", 1},
-        {BYTES("b\0b:" HASH "\n"
+         "2", "warning: accounts:1: "},
+        {BYTES("a:" HASH "\n"
+               "b\0b:" HASH "\n"
                "a:" HASH "\n"),
-         "2", 1},
-        {BYTES("\xff\xfe:x\n"
+         "1 3", "warning: accounts:2: "},
+        {BYTES("\n\n\xff\xfe:x\n"
                "a:" HASH "\n"),
-         "2", 1},
-        {BYTES("a:" HASH "\0\n"
+         "4", "warning: accounts:3: "},
+        {BYTES("a:" HASH "\n"
+               "a:" HASH "\0\n"
                "a:" HASH "\n"),
-         "1! 2", 1},
+         "1 2! 3", "warning: accounts:2: "},
         {BYTES("a:" HASH "\r"
                "b:" HASH "\n"
                "a:" HASH),
-         "1! 2", 1},
+         "1! 2", "warning: accounts:1: "},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct collected problems;
@@ -44,7 +46,9 @@ static void test_odd_files(void **state)
         struct account_table *table = account_table_load("accounts", false, collect(&problems));
         check_row(table != NULL, problems.text, i, "");
         check_row(strcmp(lines_of(table, "a"), rows[i].lines) == 0, lines_of(table, "a"), i, rows[i].lines);
-        check_row(problems.report.warnings == rows[i].warnings, problems.text, i, rows[i].lines);
+        check_row(problems.report.warnings == (rows[i].warning[0] != '\0'), problems.text, i, rows[i].lines);
+        check_row(strncmp(problems.text, rows[i].warning, strlen(rows[i].warning)) == 0, problems.text, i,
+                  rows[i].lines);
         account_table_release(table);
     }
     /* One line of 10 MiB. */

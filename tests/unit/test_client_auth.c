@@ -170,6 +170,27 @@ static void test_two_readings(void **state)
     service_release(service);
 }
 
+/* A verdict is remembered of whoever there is, and of whoever there is not. */
+static void test_remembered(void **state)
+{
+    (void)state;
+    static const struct verifier_limits limits = {
+        .concurrency = 1, .queue = 1, .waiters = 1, .memory_ttl = 3600};
+    static const struct {
+        const char *client_id;
+        const char *secret;
+    } rows[] = {{"good", "secret"}, {"good", "wrong"}, {"nobody", "wrong"}, {"nohash", "wrong"}};
+    struct service *service = load_service("good:" SECRET "\nnohash:!\n");
+    service->verifier = verifier_new(&limits);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        authenticate(service, rows[i].client_id, rows[i].secret);
+        check_row(computed == 1, "hashes computed", i, rows[i].client_id);
+        authenticate(service, rows[i].client_id, rows[i].secret);
+        check_row(computed == 0, "hashes computed again", i, rows[i].client_id);
+    }
+    service_release(service);
+}
+
 /* --- No room --- */
 
 /* Somebody else, who comes while the first secret of a guess is hashed, and takes all the room there is. */
@@ -274,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_decoy_is_no_proof),
         cmocka_unit_test(test_no_hash_at_all),
         cmocka_unit_test(test_two_readings),
+        cmocka_unit_test(test_remembered),
         cmocka_unit_test(test_begun_finds_room),
     };
     return cmocka_run_group_tests_name("client_auth", tests, make_files, leave_folder);

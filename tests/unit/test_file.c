@@ -58,6 +58,20 @@ static void test_read_without_size(void **state)
     assert_int_equal(errno, EFBIG);
 }
 
+/* One that has less than it tells, as one that is cut short while it is read. */
+static void test_read_less_than_told(void **state)
+{
+    (void)state;
+    static const char path[] = "/sys/devices/system/cpu/online";
+    if (access(path, R_OK) != 0)
+        skip();
+    struct file_content content;
+    assert_true(file_read(path, 65536, &content));
+    assert_true(content.size < (size_t)content.status.st_size);
+    assert_int_equal(strlen(content.data), content.size);
+    file_content_free(&content);
+}
+
 static void test_read_refused(void **state)
 {
     (void)state;
@@ -235,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_read_large),
         cmocka_unit_test(test_read_without_size),
+        cmocka_unit_test(test_read_less_than_told),
         cmocka_unit_test(test_read_refused),
         cmocka_unit_test(test_remedy),
         cmocka_unit_test(test_no_memory),
