@@ -146,7 +146,7 @@ static void test_few_decoys(void **state)
     for (uint64_t choice = 0; choice < 20000; choice++) {
         struct account_entry entry;
         assert_true(account_table_decoy(table, choice * UINT64_C(0x9e3779b97f4a7c15), &entry));
-        const int number = atoi(entry.account.client_id.data);
+        const int number = (int)strtol(entry.account.client_id.data, NULL, 10);
         assert_int_equal(number % OF, 7);
         assert_int_equal(entry.line, number + 1);
         count += !seen[number];

@@ -291,12 +291,9 @@ static void test_begun_finds_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cost),
-        cmocka_unit_test(test_decoy_is_no_proof),
-        cmocka_unit_test(test_no_hash_at_all),
-        cmocka_unit_test(test_two_readings),
-        cmocka_unit_test(test_remembered),
-        cmocka_unit_test(test_begun_finds_room),
+        cmocka_unit_test(test_cost),           cmocka_unit_test(test_decoy_is_no_proof),
+        cmocka_unit_test(test_no_hash_at_all), cmocka_unit_test(test_two_readings),
+        cmocka_unit_test(test_remembered),     cmocka_unit_test(test_begun_finds_room),
     };
     return cmocka_run_group_tests_name("client_auth", tests, make_files, leave_folder);
 }
