@@ -11,13 +11,14 @@ BIN=$OUT/bin
 TOKEN_FCGI=$FCGI
 WRK_SCRIPT=$REPOSITORY/tests/bench/token.lua
 
-# The same secret, "secret", by each method that is measured.
+# A secret as tokenctl makes them, as what $6$ costs grows with its length, and that by each method that is measured.
+SECRET=ZCkRcjtjHd36BHRzzYYBozOkGS9FAPTGXkzwkoipHRU
 # shellcheck disable=SC2016
 declare -A HASHES=(
-    [bcrypt-10]='$2b$10$I/6ROtIgVzUU5gbvaouOF.IA4MubLYTMST8P29aFA5CICu2YUn9BW'
-    [yescrypt]='$y$j9T$.QtP6.1NOToqb46Pn/oKd.$.aYAV7k81Wioq0uv38g6KSuuVYwgaC/x8t8w6mEOPG3'
-    [sha512crypt]='$6$saltsaltsaltsalt$'ph0yGsyjzqdeFaon7.gJZo8eAG5/rj9/JdzOu1Rl7dKzBYg3xgvl7T2VQ2Rt81bc5AXkdA54r0p8QvC1omD6R1
-    [md5crypt]='$1$saltsalt$9xy1btjgzLYfb7hivXtC//'
+    [bcrypt-10]='$2b$10$I/6ROtIgVzUU5gbvaouOF.W19caPAiVuyZL3KMQFXkauQZM/ZzEe2'
+    [yescrypt]='$y$j9T$.QtP6.1NOToqb46Pn/oKd.$FdALB/8.cF.QOs1r0AJVs1.7PvjVEUFTEdWhWbQt9H.'
+    [sha512crypt]='$6$saltsaltsaltsalt$qDe76Tu/EIbrF9T54cyKlip5cMUCtrBPv6H9DUkT8FqfHzh..t3ar5zKRT6XCj..mFgDlDCw4mhp4LrKlHMME/'
+    [md5crypt]='$1$saltsalt$m6t7Ae40nn3QS/EGwRMxt1'
 )
 GRANT=grant_type=client_credentials
 

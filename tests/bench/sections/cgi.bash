@@ -1,6 +1,6 @@
 # Plain CGI: from the start of the process to its exit, beside a program that answers a constant.
 
-CGI_BODY="$GRANT&client_id=cgi-000000000000&client_secret=secret"
+CGI_BODY="$GRANT&client_id=cgi-000000000000&client_secret=$SECRET"
 
 # As the web server's own user, which is no business of token.conf's `user` then.
 as_the_server() {
@@ -32,7 +32,7 @@ cgi_round() {
         -- "$DIR/token.fcgi" -c "$(conf_of small)" -- "$BIN/constant_cgi")
     sample cgi "${took[0]}"
     sample constant "${took[1]}"
-    sample crypt "$(field cpu_us "$("$BIN/crypt_loop" "${HASHES[md5crypt]}" secret 0.2 1)")"
+    sample crypt "$(field cpu_us "$("$BIN/crypt_loop" "${HASHES[md5crypt]}" "$SECRET" 0.2 1)")"
 }
 
 # What the last of a million lines takes more than the last of two.
