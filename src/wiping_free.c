@@ -7,6 +7,10 @@
 /* What is larger is a file or a table; a secret in it is wiped by whoever held it. */
 #define LARGEST ((size_t)64 * 1024)
 
+/* They reach no library where the compiler is told to hide what is not declared otherwise. */
+extern void free(void *memory) __attribute__((visibility("default")));
+extern void *realloc(void *memory, size_t size) __attribute__((visibility("default")));
+
 /* The C library's own, under the names that it keeps for those who replace them. */
 extern void library_free(void *memory) __asm__("__libc_free");
 extern void *library_realloc(void *memory, size_t size) __asm__("__libc_realloc");

@@ -212,13 +212,18 @@ static bool make_room(struct account_table *table)
     return true;
 }
 
+static bool fail(struct report *report, const char *path, int error)
+{
+    const char *remedy = error == EFBIG ? "it must have less than 2 GiB" : "tokenctl init makes one";
+    report_problem(report, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
+                   file_read_reason(error), file_read_remedy(error, remedy));
+    return false;
+}
+
 static bool read_accounts(struct account_table *table, const char *path, struct report *report)
 {
-    if (!file_read(path, LARGEST_FILE, &table->content)) {
-        report_problem(report, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
-                       file_read_reason(errno), file_read_remedy(errno, "tokenctl init makes one"));
-        return false;
-    }
+    if (!file_read(path, LARGEST_FILE, &table->content))
+        return fail(report, path, errno);
     table->start = text_mark_length((struct text){table->content.data, table->content.size});
     return file_mode_is_safe(path, &table->content.status, false, report);
 }
@@ -227,20 +232,18 @@ struct account_table *account_table_load(const char *path, bool allow_legacy, st
 {
     struct account_table *table = calloc(1, sizeof *table);
     if (table == NULL) {
-        report_problem(report, SEVERITY_ERROR, path, 0, "%s", strerror(ENOMEM));
+        fail(report, path, ENOMEM);
         return NULL;
     }
     refcount_init(&table->holders);
     table->allow_legacy = allow_legacy;
-    if (!read_accounts(table, path, report))
-        goto failed;
-    if (!make_room(table)) {
-        report_problem(report, SEVERITY_ERROR, path, 0, "%s", strerror(ENOMEM));
-        goto failed;
+    bool good = read_accounts(table, path, report);
+    if (good && !make_room(table))
+        good = fail(report, path, ENOMEM);
+    if (good) {
+        scan(table, path, report);
+        return table;
     }
-    scan(table, path, report);
-    return table;
-failed:
     account_table_release(table);
     return NULL;
 }

@@ -206,6 +206,10 @@ static void test_refused(void **state)
     write_bytes("accounts", "", 0, 0606);
     assert_null(account_table_load("accounts", false, collect(&problems)));
     assert_non_null(strstr(problems.text, "chmod"));
+    assert_int_equal(chmod("accounts", 0600), 0);
+    assert_int_equal(truncate("accounts", (off_t)1 << 31), 0);
+    assert_null(account_table_load("accounts", false, collect(&problems)));
+    assert_non_null(strstr(problems.text, "File too large; it must have less than 2 GiB"));
     remove("accounts");
 }
 
@@ -225,6 +229,8 @@ static void test_without_memory(void **state)
         allocations_left = -1;
         check_row((table == NULL) == failed, "table", (size_t)allowed, problems.text);
         check_row((problems.report.errors > 0) == failed, "reason", (size_t)allowed, problems.text);
+        check_row(!failed || strstr(problems.text, "limits of this process") != NULL, "remedy",
+                  (size_t)allowed, problems.text);
         account_table_release(table);
     }
 }
