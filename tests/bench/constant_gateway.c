@@ -1,5 +1,6 @@
 /* The constant through our own gateway: token.fcgi as it is, confined and all, but that this file's
- * route_request() stands in for that of src/endpoint. */
+ * route_request() stands in for that of src/endpoint, and makes its body by the same means. */
+#include "base/json.h"
 #include "constant.h"
 #include "endpoint/route.h"
 
@@ -9,10 +10,10 @@ void route_request(const struct service *service, struct http_request *request,
     (void)service;
     (void)request;
     *response = (struct http_response){.status = 200, .body = json_object_new_object()};
-    json_object_object_add(response->body, "access_token", json_object_new_string(CONSTANT_TOKEN));
-    json_object_object_add(response->body, "token_type", json_object_new_string("Bearer"));
-    json_object_object_add(response->body, "expires_in", json_object_new_int(3600));
-    json_object_object_add(response->body, "scope", json_object_new_string("read write"));
+    json_add_plain(response->body, "access_token", CONSTANT_TOKEN);
+    json_add_string(response->body, "token_type", "Bearer");
+    json_add_number(response->body, "expires_in", 3600);
+    json_add_string(response->body, "scope", "read write");
 }
 
 void route_failed(struct http_response *response)
