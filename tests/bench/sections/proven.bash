@@ -4,7 +4,7 @@
 # The programs in turn: straight on the socket, behind nginx with kept connections, behind lighttpd.
 PROGRAMS=(token es256 gateway threads)
 
-proven_round() {
+proven_turn() {
     local program
     for program in "${PROGRAMS[@]}"; do
         use "$program"
@@ -48,17 +48,16 @@ cpu_beside() {
 }
 
 # Which connection comes to which worker of the web server and to which thread is chance, and stays so as long as they
-# run: each round has new ones.
-fresh_round() {
+# run: each turn has new ones.
+fresh_turn() {
     proven_stands
-    BENCH_ROUNDS=1 turns proven_round
+    proven_turn
     remove_stands
 }
 
 section_proven() {
     local way
-    # Servers are one sample, however many turns they take.
-    BENCH_ROUNDS=$((BENCH_ROUNDS * 2 - 1)) rounds fresh_round
+    BENCH_ROUNDS=$((BENCH_ROUNDS * 2)) turns fresh_turn
     beside socket gateway 'on the socket; a constant through our gateway' '>=' 0.60
     cpu_beside socket gateway
     beside socket threads 'on the socket; a constant by a thread a connection'
