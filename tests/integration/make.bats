@@ -172,3 +172,15 @@ installed() {
     in_copy clean
     [[ ! -e $COPY/build && ! -e $COPY/cgi-bin/token.fcgi && -d $COPY/cgi-bin && -d $COPY/src ]]
 }
+
+# --- build -----------------------------------------------------------------------------------------------------
+
+# Or what they free is not wiped, and a hash has no huge pages, and nobody hears of it.
+@test "libraries are given this program's free, realloc and mmap, also where the compiler hides symbols" {
+    local file
+    in_copy BUILD=hidden CFLAGS=-fvisibility=hidden hidden/obj/wiping_free.o hidden/obj/huge_mmap.o >"$DIR/log/make.log" 2>&1
+    for file in wiping_free huge_mmap; do
+        readelf --wide --symbols "$COPY/hidden/obj/$file.o"
+    done | awk '$4 == "FUNC" && $5 == "GLOBAL" && $7 != "UND" { print $6, $8 }' | sort >"$DIR/visible"
+    diff "$DIR/visible" - <<<$'DEFAULT free\nDEFAULT mmap\nDEFAULT realloc'
+}
