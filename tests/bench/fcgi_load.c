@@ -1,10 +1,10 @@
-/* fcgi_load [-f] [-m MODULO] [-n REQUESTS] [-p PHASES] [-t FILE] SOCKET SECONDS CONNECTIONS BODY
+/* fcgi_load [-f] [-m MODULO] [-n REQUESTS] [-p PHASES] [-t FILE] [-w MS] SOCKET SECONDS CONNECTIONS BODY
  *
  * Sends BODY to the token endpoint over and over, on connections that are kept (-f: on a fresh one each), for
  * SECONDS or until REQUESTS have been answered, and prints "name=value" for rate, latency and statuses: a
  * line for all of it, or for each of PHASES of equal length. "############" in BODY is another number in each
  * request, below MODULO. -t: into FILE for each tenth of a second: when it began, requests, p50 and p99 in
- * microseconds. */
+ * microseconds. -w: looks for answers so often only, and is not woken by each. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fcgi_request.h"
@@ -41,6 +42,7 @@ struct load {
     size_t most;               /* answers */
     size_t sent;
     unsigned long phases;
+    long wait_ms; /* 0: until there is an answer */
     const char *tenths;
     double seconds;
     struct fcgi_request request;
@@ -114,7 +116,9 @@ static void run(struct load *load)
     const double ends_us = load->began_us + load->seconds * 1e6;
     while (now_us() < ends_us && load->count < load->most) {
         struct epoll_event events[64];
-        const int ready = epoll_wait(load->epoll, events, 64, 100);
+        if (load->wait_ms > 0)
+            nanosleep(&(struct timespec){.tv_nsec = load->wait_ms * 1000000}, NULL);
+        const int ready = epoll_wait(load->epoll, events, 64, load->wait_ms > 0 ? 0 : 100);
         if (ready < 0 && errno != EINTR)
             die("epoll_wait");
         for (int i = 0; i < ready; i++)
@@ -211,7 +215,7 @@ static void write_tenths(const struct load *load)
 static bool read_options(int argc, char **argv, struct load *load)
 {
     int option = 0;
-    while ((option = getopt(argc, argv, "fm:n:p:t:")) != -1) {
+    while ((option = getopt(argc, argv, "fm:n:p:t:w:")) != -1) {
         switch (option) {
         case 'f':
             load->fresh = true;
@@ -227,6 +231,9 @@ static bool read_options(int argc, char **argv, struct load *load)
             break;
         case 't':
             load->tenths = optarg;
+            break;
+        case 'w':
+            load->wait_ms = strtol(optarg, NULL, 10);
             break;
         default:
             return false;

@@ -6,7 +6,8 @@ FLOOR_ACCOUNTS=256
 FLOOR_CONNECTIONS=$((CPUS * 16))
 
 # By stand, how many verify. The clients would be on other machines: one core is left to them; or, where all cores verify,
-# they take what they need of these when nothing else wants it, several answers at a time.
+# they take little of these. So they look for answers all at once, so often that the queue is never empty.
+FLOOR_LOOK_MS=4
 declare -A VERIFIERS=([floor]=$((CPUS > 1 ? CPUS - 1 : 1)) [shared]=$CPUS)
 
 # floor_turn STAND METHOD: the loop comes before and after, and the ratio is that of one turn, as a machine is not equally
@@ -16,7 +17,8 @@ floor_turn() {
     use "$1"
     before=$(loop_rate "$1" "$2")
     rate=$(field rate "$(nice -n 19 \
-        "$BIN/fcgi_load" -m $FLOOR_ACCOUNTS "$SOCKET" "$BENCH_SECONDS" $FLOOR_CONNECTIONS "$body")")
+        "$BIN/fcgi_load" -w $FLOOR_LOOK_MS -m $FLOOR_ACCOUNTS "$SOCKET" "$BENCH_SECONDS" $FLOOR_CONNECTIONS \
+        "$body")")
     # What is left in the queue is worked off when this is answered.
     answers_one
     sample "$1.$2.rate" "$rate"
