@@ -32,6 +32,7 @@ enum password_result {
     PASSWORD_NO_MEMORY,
     PASSWORD_BUSY,    /* not verified: too many others wait; see account/verifier.h */
     PASSWORD_REFUSED, /* not verified: its gate said no; likewise */
+    PASSWORD_PENDING, /* not verified yet; likewise */
 };
 
 /* What a hash is computed in, some 33 KiB: one thread uses it for one verification after the other. NULL: no

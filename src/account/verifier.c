@@ -2,39 +2,21 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "account/key_memory.h"
 #include "base/clock.h"
 #include "base/hmac.h"
 #include "base/refcount.h"
 #include "base/secret.h"
-#include "base/waiting.h"
 
-enum { BUCKETS = 256, STACK_SIZE = 256 * 1024, LONGEST_RETRY = 60 };
+/* The stack is also that of what goes on with a verdict, to the end of a request. */
+enum { BUCKETS = 256, STACK_SIZE = 512 * 1024, LONGEST_RETRY = 60 };
 
 /* What requests that are served at once lose to hashing, and hashing to them: see make bench, "flood". */
 enum { VERIFIER_NICE = 2 };
-
-/* One verification that somebody waits for. The texts are those of the caller that began it, who waits, too.
- */
-struct job {
-    struct memory_key key;
-    const struct password_method *method;
-    struct text hash;
-    struct text secret;
-    bool is_decoy;
-    enum password_result result;
-    atomic_uint holders; /* callers that wait; grows under the mutex, and the last one frees */
-    sem_t finished;      /* once for each */
-    struct job *next_in_queue;
-    struct job *next_in_bucket;
-};
 
 struct verifier {
     refcount holders;
@@ -44,14 +26,13 @@ struct verifier {
     pthread_mutex_t mutex; /* guards all below */
     pthread_cond_t work;
     struct verifier_limits limits;
-    struct job *buckets[BUCKETS]; /* all jobs that are not finished, by key */
-    struct job *first;
-    struct job **last;
-    long pending; /* jobs that wait or run */
-    long queued;  /* those that wait */
-    long waiting; /* callers */
+    struct verification *buckets[BUCKETS]; /* all that wait or run, one for each key */
+    struct verification *first;            /* of those that wait */
+    struct verification **last;
+    long pending; /* how many wait or run */
+    long queued;  /* how many wait */
     long threads;
-    long idle; /* some of them may have been told of a job and not yet have woken */
+    long idle; /* some of them may have been told of one and not yet have woken */
     bool ending;
     pthread_cond_t ended;
     double average_ms; /* of a verification, lately */
@@ -69,14 +50,17 @@ static struct text bytes_of(const size_t *length)
 
 /* The lengths are in it, so that no two credentials run into one, and whether it is a decoy's, so that what
  * is remembered of it says nothing of an account of that name. */
-static struct memory_key derive_key(const struct verifier *verifier, struct text client_id, struct text hash,
-                                    struct text secret, bool is_decoy)
+static struct memory_key derive_key(const struct verifier *verifier, const struct verification *verification)
 {
     struct memory_key key;
     unsigned char digest[HMAC_SIZE];
-    const char kind = is_decoy ? 'd' : 'a';
-    const struct text pieces[] = {{&kind, 1}, bytes_of(&client_id.length), client_id, bytes_of(&hash.length),
-                                  hash,       bytes_of(&secret.length),    secret};
+    const char kind = verification->is_decoy ? 'd' : 'a';
+    const struct text *client_id = &verification->client_id;
+    const struct text *hash = &verification->hash;
+    const struct text *secret = &verification->secret;
+    const struct text pieces[] = {
+        {&kind, 1}, bytes_of(&client_id->length), *client_id, bytes_of(&hash->length),
+        *hash,      bytes_of(&secret->length),    *secret};
     hmac_compute(&verifier->hmac, pieces, sizeof pieces / sizeof *pieces, digest);
     memcpy(&key, digest, sizeof key);
     return key;
@@ -94,13 +78,14 @@ static bool recall(struct verifier *verifier, struct memory_key key, enum passwo
     return key_memory_holds(verifier->refused, key, now);
 }
 
-static void remember(struct verifier *verifier, const struct job *job, long ttl)
+static void remember(struct verifier *verifier, const struct verification *verification, long ttl)
 {
     const uint32_t until = seconds() + (uint32_t)ttl;
-    if (ttl == 0 || (job->result != PASSWORD_MATCH && job->result != PASSWORD_MISMATCH))
+    const enum password_result result = verification->result;
+    if (ttl == 0 || (result != PASSWORD_MATCH && result != PASSWORD_MISMATCH))
         return;
-    const bool is_proof = job->result == PASSWORD_MATCH && !job->is_decoy;
-    key_memory_add(is_proof ? verifier->proven : verifier->refused, job->key, until);
+    const bool is_proof = result == PASSWORD_MATCH && !verification->is_decoy;
+    key_memory_add(is_proof ? verifier->proven : verifier->refused, verification->key, until);
 }
 
 /* Whoever asks what is remembered does not ask for how long, which would take the mutex. */
@@ -113,63 +98,72 @@ static void forget_after(struct verifier *verifier, long ttl)
 
 /* --- The threads that hash --- */
 
-static struct job **bucket_of(struct verifier *verifier, struct memory_key key)
+static struct verification **bucket_of(struct verifier *verifier, struct memory_key key)
 {
     return &verifier->buckets[key.words[1] % BUCKETS];
 }
 
-static void leave_bucket(struct verifier *verifier, const struct job *job)
+static void leave_bucket(struct verifier *verifier, const struct verification *verification)
 {
-    struct job **place = bucket_of(verifier, job->key);
-    while (*place != job)
+    struct verification **place = bucket_of(verifier, verification->key);
+    while (*place != verification)
         place = &(*place)->next_in_bucket;
-    *place = job->next_in_bucket;
+    *place = verification->next_in_bucket;
 }
 
-static struct job *take_job(struct verifier *verifier)
+static struct verification *take_first(struct verifier *verifier)
 {
-    struct job *job = verifier->first;
-    verifier->first = job->next_in_queue;
+    struct verification *first = verifier->first;
+    verifier->first = first->next_in_queue;
     if (verifier->first == NULL)
         verifier->last = &verifier->first;
     verifier->queued--;
-    return job;
+    return first;
 }
 
-/* Under the mutex. Returns how many callers are to be told. */
-static unsigned finish_job(struct verifier *verifier, struct job *job, double took_ms)
+static enum password_result compute(struct password_workspace *workspace,
+                                    const struct verification *verification)
 {
-    static const double weight = 0.1;
-    verifier->average_ms += (took_ms - verifier->average_ms) * weight;
-    /* Remembered before it is taken away, so that whoever comes finds the one or the other. */
-    remember(verifier, job, verifier->limits.memory_ttl);
-    leave_bucket(verifier, job);
-    verifier->pending--;
-    verifier->waiting -= job->holders;
-    return job->holders;
+    return password_verify(workspace, verification->method, verification->hash, verification->secret);
 }
 
-/* Not under the mutex, which each of them would have to wait for. After the last one the job may be gone. */
-static void tell_callers(struct job *job, unsigned count)
-{
-    for (; count > 0; count--)
-        sem_post(&job->finished);
-}
-
-static double run_job(struct job *job, struct password_workspace **workspace)
+/* Returns how long it took. */
+static double run(struct verification *verification, struct password_workspace **workspace)
 {
     const double began_ms = clock_monotonic_ms();
     if (*workspace == NULL)
         *workspace = password_workspace_new();
-    job->result = *workspace != NULL ? password_verify(*workspace, job->method, job->hash, job->secret)
-                                     : PASSWORD_NO_MEMORY;
+    verification->result = *workspace != NULL ? compute(*workspace, verification) : PASSWORD_NO_MEMORY;
     return clock_monotonic_ms() - began_ms;
 }
 
-static void *verify_jobs(void *context)
+/* Under the mutex. From then on nobody joins it. */
+static void finish(struct verifier *verifier, struct verification *verification, double took_ms)
+{
+    static const double weight = 0.1;
+    verifier->average_ms += (took_ms - verifier->average_ms) * weight;
+    /* Remembered before it is taken away, so that whoever comes finds the one or the other. */
+    remember(verifier, verification, verifier->limits.memory_ttl);
+    leave_bucket(verifier, verification);
+    verifier->pending--;
+}
+
+/* Each of them may be gone when it has gone on. */
+static void go_on_with(struct verification *verification)
+{
+    const enum password_result result = verification->result;
+    while (verification != NULL) {
+        struct verification *next = verification->same;
+        verification->result = result;
+        verification->go_on(verification->context);
+        verification = next;
+    }
+}
+
+static void *verify_in_turn(void *context)
 {
     struct verifier *verifier = context;
-    struct password_workspace *workspace = NULL; /* kept from one job to the next */
+    struct password_workspace *workspace = NULL; /* kept from one to the next */
     setpriority(PRIO_PROCESS, (id_t)gettid(), VERIFIER_NICE);
     pthread_mutex_lock(&verifier->mutex);
     while (!verifier->ending && verifier->threads <= verifier->limits.concurrency) {
@@ -179,13 +173,13 @@ static void *verify_jobs(void *context)
             verifier->idle--;
             continue;
         }
-        struct job *job = take_job(verifier);
+        struct verification *verification = take_first(verifier);
         pthread_mutex_unlock(&verifier->mutex);
-        const double took_ms = run_job(job, &workspace);
+        const double took_ms = run(verification, &workspace);
         pthread_mutex_lock(&verifier->mutex);
-        const unsigned callers = finish_job(verifier, job, took_ms);
+        finish(verifier, verification, took_ms);
         pthread_mutex_unlock(&verifier->mutex);
-        tell_callers(job, callers);
+        go_on_with(verification);
         pthread_mutex_lock(&verifier->mutex);
     }
     password_workspace_free(workspace);
@@ -195,7 +189,7 @@ static void *verify_jobs(void *context)
     return NULL;
 }
 
-/* Under the mutex, for one more job. False: there is no thread at all, nor can there be. */
+/* Under the mutex, for one more. False: there is no thread at all, nor can there be. */
 static bool see_to_threads(struct verifier *verifier)
 {
     pthread_attr_t attributes;
@@ -206,7 +200,7 @@ static bool see_to_threads(struct verifier *verifier)
         return verifier->threads > 0;
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attributes, verify_jobs, verifier) == 0)
+    if (pthread_create(&thread, &attributes, verify_in_turn, verifier) == 0)
         verifier->threads++;
     pthread_attr_destroy(&attributes);
     return verifier->threads > 0;
@@ -214,78 +208,59 @@ static bool see_to_threads(struct verifier *verifier)
 
 /* --- The callers --- */
 
-static struct job *find_job(struct verifier *verifier, struct memory_key key)
+/* Under the mutex, as are all that follow down to verifier_ask(). */
+static struct verification *find_same(struct verifier *verifier, struct memory_key key)
 {
-    struct job *job = *bucket_of(verifier, key);
-    while (job != NULL && memcmp(&job->key, &key, sizeof key) != 0)
-        job = job->next_in_bucket;
-    return job;
+    struct verification *found = *bucket_of(verifier, key);
+    while (found != NULL && memcmp(&found->key, &key, sizeof key) != 0)
+        found = found->next_in_bucket;
+    return found;
 }
 
-/* Puts a copy of `pattern` into the queue. NULL: no memory, or no thread. */
-static struct job *add_job(struct verifier *verifier, const struct job *pattern)
+static void join(struct verification *first, struct verification *verification)
 {
-    struct job *job = malloc(sizeof *job);
-    if (job == NULL || !see_to_threads(verifier)) {
-        free(job);
-        return NULL;
-    }
-    *job = *pattern;
-    sem_init(&job->finished, 0, 0);
-    struct job **bucket = bucket_of(verifier, job->key);
-    job->next_in_bucket = *bucket;
-    *bucket = job;
-    *verifier->last = job;
-    verifier->last = &job->next_in_queue;
+    verification->same = first->same;
+    first->same = verification;
+}
+
+static void put_into_queue(struct verifier *verifier, struct verification *verification)
+{
+    struct verification **bucket = bucket_of(verifier, verification->key);
+    verification->same = NULL;
+    verification->next_in_bucket = *bucket;
+    *bucket = verification;
+    verification->next_in_queue = NULL;
+    *verifier->last = verification;
+    verifier->last = &verification->next_in_queue;
     verifier->pending++;
     verifier->queued++;
     pthread_cond_signal(&verifier->work);
-    return job;
 }
 
-static enum password_result wait_for(struct job *job)
-{
-    waiting_begins();
-    while (sem_wait(&job->finished) != 0) /* interrupted by a signal */
-        ;
-    waiting_ends();
-    const enum password_result result = job->result;
-    if (atomic_fetch_sub(&job->holders, 1) == 1) {
-        sem_destroy(&job->finished);
-        free(job);
-    }
-    return result;
-}
-
-/* Under the mutex. Whether one more caller is too many, for `job` or, where that is NULL, for one of its own.
- * One that has had a secret hashed already would learn something and have nothing counted. */
-static bool is_full(const struct verifier *verifier, const struct verifier_gate *gate, const struct job *job)
+static bool has_room_for(const struct verifier *verifier, const struct verification *verification)
 {
     const struct verifier_limits *limits = &verifier->limits;
-    if (gate != NULL && gate->is_passed)
-        return false;
-    return verifier->waiting >= limits->waiters ||
-           (job == NULL && verifier->pending >= limits->concurrency + limits->queue);
+    return verification->is_of_begun_guess || verifier->pending < limits->concurrency + limits->queue;
 }
 
-/* Under the mutex. The job to wait for; NULL: there is none, but `result`. */
-static struct job *join_job(struct verifier *verifier, const struct verifier_gate *gate,
-                            const struct job *pattern, enum password_result *result)
+/* False: the verdict is there. */
+static bool begin(struct verifier *verifier, struct verification *verification)
 {
-    struct job *job = find_job(verifier, pattern->key);
-    if (job == NULL && verifier->limits.memory_ttl > 0 && recall(verifier, pattern->key, result))
-        return NULL;
-    *result = PASSWORD_BUSY;
-    if (is_full(verifier, gate, job))
-        return NULL;
-    *result = PASSWORD_NO_MEMORY;
-    if (job == NULL)
-        job = add_job(verifier, pattern);
-    if (job == NULL)
-        return NULL;
-    job->holders++;
-    verifier->waiting++;
-    return job;
+    struct verification *same = find_same(verifier, verification->key);
+    if (same != NULL) {
+        join(same, verification);
+        return true;
+    }
+    if (verifier->limits.memory_ttl > 0 && recall(verifier, verification->key, &verification->result))
+        return false;
+    verification->result = PASSWORD_BUSY;
+    if (!has_room_for(verifier, verification))
+        return false;
+    verification->result = PASSWORD_NO_MEMORY;
+    if (!see_to_threads(verifier))
+        return false;
+    put_into_queue(verifier, verification);
+    return true;
 }
 
 static bool is_admitted(const struct verifier_gate *gate)
@@ -295,38 +270,33 @@ static bool is_admitted(const struct verifier_gate *gate)
 
 /* The gate is asked of what would be a verification of its own, and not where there is no place for it: to be
  * asked costs it more than all the rest, and a flood would have it asked each time. */
-static bool may_begin(struct verifier *verifier, const struct verifier_gate *gate, struct memory_key key,
-                      enum password_result *refusal)
+enum password_result verifier_ask(struct verifier *verifier, const struct verifier_gate *gate,
+                                  struct verification *verification)
 {
+    enum password_result result;
+    if (verifier == NULL)
+        return is_admitted(gate) ? compute(NULL, verification) : PASSWORD_REFUSED;
+    verification->key = derive_key(verifier, verification);
+    if (recall(verifier, verification->key, &result))
+        return result;
     pthread_mutex_lock(&verifier->mutex);
-    const struct job *job = find_job(verifier, key);
-    const bool full = is_full(verifier, gate, job);
+    const bool is_under_way = find_same(verifier, verification->key) != NULL;
+    const bool has_room = is_under_way || has_room_for(verifier, verification);
     pthread_mutex_unlock(&verifier->mutex);
-    *refusal = full ? PASSWORD_BUSY : PASSWORD_REFUSED;
-    return !full && (job != NULL || is_admitted(gate));
+    if (!has_room)
+        return PASSWORD_BUSY;
+    return is_under_way || is_admitted(gate) ? PASSWORD_PENDING : PASSWORD_REFUSED;
 }
 
-enum password_result verifier_verify(struct verifier *verifier, const struct verifier_gate *gate,
-                                     struct text client_id, const struct password_method *method,
-                                     struct text hash, struct text secret)
+bool verifier_begin(struct verifier *verifier, struct verification *verification,
+                    void (*go_on)(void *context), void *context)
 {
-    if (verifier == NULL)
-        return is_admitted(gate) ? password_verify(NULL, method, hash, secret) : PASSWORD_REFUSED;
-    const bool is_decoy = gate != NULL && gate->is_decoy;
-    const struct job pattern = {.key = derive_key(verifier, client_id, hash, secret, is_decoy),
-                                .method = method,
-                                .hash = hash,
-                                .secret = secret,
-                                .is_decoy = is_decoy};
-    enum password_result result;
-    if (recall(verifier, pattern.key, &result))
-        return result;
-    if (!may_begin(verifier, gate, pattern.key, &result))
-        return result;
+    verification->go_on = go_on;
+    verification->context = context;
     pthread_mutex_lock(&verifier->mutex);
-    struct job *job = join_job(verifier, gate, &pattern, &result);
+    const bool is_begun = begin(verifier, verification);
     pthread_mutex_unlock(&verifier->mutex);
-    return job != NULL ? wait_for(job) : result;
+    return is_begun;
 }
 
 long verifier_retry_after(struct verifier *verifier)

@@ -1,11 +1,13 @@
 /* Password verification, rationed: a few threads at a lower priority hash, some requests wait for them, the
  * rest is told to come again. What was proven or refused a moment ago is remembered, and the same credential
- * arriving many times at once is verified once. */
+ * arriving many times at once is verified once. Whoever waits holds no thread: the one that hashed goes on
+ * with what waited for it. */
 #ifndef ACCOUNT_VERIFIER_H
 #define ACCOUNT_VERIFIER_H
 
 #include <stdbool.h>
 
+#include "account/key_memory.h"
 #include "account/password.h"
 
 struct verifier;
@@ -13,34 +15,57 @@ struct verifier;
 struct verifier_limits {
     long concurrency; /* verifications running at once */
     long queue;       /* waiting beyond those */
-    long waiters;     /* threads of callers that may wait at once */
     long memory_ttl;  /* seconds that a verdict is remembered; 0: not at all */
 };
 
 /* One holder. NULL with errno set. */
 struct verifier *verifier_new(const struct verifier_limits *limits);
 struct verifier *verifier_hold(struct verifier *verifier);
-/* The last one waits for the threads to end. NULL is allowed. */
+/* The last one waits for the threads to end, and is none of them; nothing waits for a verdict then. NULL is
+ * allowed. */
 void verifier_release(struct verifier *verifier);
 
 /* From now on. Verdicts stay remembered, for no longer than the new limits say. */
 void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits);
 
+/* A secret against a hash, and for whom: verdicts are remembered by all three together. */
+struct verification {
+    struct text client_id;
+    const struct password_method *method;
+    struct text hash;
+    struct text secret;
+    bool is_decoy;               /* the hash is not the client_id's: a match is nobody's, and remembered as a
+                                    mismatch */
+    bool is_of_begun_guess;      /* one whose gate was passed before is not refused for want of room: it would
+                                    have learnt something, and have nothing counted */
+    enum password_result result; /* the verdict */
+
+    /* The verifier's, from verifier_ask() on. */
+    struct memory_key key;
+    void (*go_on)(void *context);
+    void *context;
+    struct verification *next_in_bucket;
+    struct verification *next_in_queue;
+    struct verification *same; /* another one that waits for this one's hash */
+};
+
 /* Asked before something is hashed. */
 struct verifier_gate {
     bool (*admits)(void *context); /* false: PASSWORD_REFUSED */
     void *context;
-    bool is_passed; /* by the same guess before: what it has begun is not refused for want of room */
-    bool is_decoy;  /* the hash is not the client_id's: a match is nobody's, and remembered as a mismatch */
 };
 
-/* As password_verify(), and for whom: verdicts are remembered by client_id, secret and hash together. `gate`
- * (NULL: open) is not asked where the verdict is remembered, the same is being verified already, or the queue
- * is full. PASSWORD_BUSY: it was not verified, the queue is full. Without a verifier (NULL) the caller's
- * thread hashes. */
-enum password_result verifier_verify(struct verifier *verifier, const struct verifier_gate *gate,
-                                     struct text client_id, const struct password_method *method,
-                                     struct text hash, struct text secret);
+/* As password_verify() where the verdict is remembered. Where it is not, `gate` (NULL: open) is asked, unless
+ * the same is being verified already or the queue is full (PASSWORD_BUSY). Then PASSWORD_PENDING: the verdict
+ * comes of verifier_begin(). Without a verifier (NULL) the caller's thread hashes, and nothing is pending. */
+enum password_result verifier_ask(struct verifier *verifier, const struct verifier_gate *gate,
+                                  struct verification *verification);
+
+/* Has a pending one verified. True: `go_on` will be called with `context` when there is a verdict, once, by a
+ * thread of the verifier, and maybe before this returns: until then the verification is the verifier's, its
+ * texts live, and whatever `go_on` goes on with is not touched any more. False: the verdict is there. */
+bool verifier_begin(struct verifier *verifier, struct verification *verification,
+                    void (*go_on)(void *context), void *context);
 
 /* Seconds after which the queue as it stands will have been worked off; at least 1. */
 long verifier_retry_after(struct verifier *verifier);

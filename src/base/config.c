@@ -108,59 +108,8 @@ static void set_computed_defaults(struct loading *loading)
                             "is missing: add a line as 'issuer = https://api.example.com/apiops/auth'");
     else if (config->audience == NULL && config->issuer != NULL)
         audience->set(place, audience, config->issuer);
-}
-
-/* 0: it is not given. */
-static size_t line_of(const struct loading *loading, const char *key)
-{
-    return loading->given_at[config_key_find(key) - config_keys];
-}
-
-long config_verifying_most(const struct config *config)
-{
-    const long most = (config->threads * 3 - 1) / 4;
-    return most > 1 ? most : 1;
-}
-
-/* `least`, where that is more than `most`. */
-static long bounded(long value, long least, long most)
-{
-    return value < least || most < least ? least : value < most ? value : most;
-}
-
-/* As many threads as what was given of verifications asks for, where there may be as many. */
-static void raise_threads(struct config *config)
-{
-    const long needed = (config->verify_concurrency + config->verify_queue) * 4 / 3 + 1;
-    config->threads = bounded(needed, config->threads, CONFIG_THREADS);
-}
-
-/* Whoever waits for a verification holds a thread, and the proven are to find one all the same. What the
- * operator says of it must not contradict itself; a default gives way. */
-static void set_verification(struct loading *loading)
-{
-    struct config *config = loading->place.config;
-    const size_t queue_line = line_of(loading, "verify_queue");
-    const size_t concurrency_line = line_of(loading, "verify_concurrency");
-    const size_t line = queue_line > 0 ? queue_line : concurrency_line;
-    const bool has_threads = line_of(loading, "threads") > 0;
-    if (concurrency_line == 0)
+    if (loading->given_at[config_key_find("verify_concurrency") - config_keys] == 0)
         config->verify_concurrency = usable_cpus();
-    if (line > 0 && !has_threads)
-        raise_threads(config);
-
-    const long room = config_verifying_most(config);
-    if (concurrency_line == 0)
-        config->verify_concurrency =
-            bounded(config->verify_concurrency, 1, room - (queue_line > 0 ? config->verify_queue : 0));
-    if (queue_line == 0)
-        config->verify_queue = bounded(config->verify_queue, 0, room - config->verify_concurrency);
-    if (line > 0 && has_threads && config->verify_concurrency + config->verify_queue > room)
-        report_problem(
-            loading->place.report, SEVERITY_ERROR, loading->place.file, line,
-            "verify_concurrency (%ld) and verify_queue (%ld) together must be less than three quarters "
-            "of threads (%ld): lower them, or raise threads",
-            config->verify_concurrency, config->verify_queue, config->threads);
 }
 
 static struct config *parse(const char *path, const struct file_content *content, struct report *report)
@@ -180,7 +129,6 @@ static struct config *parse(const char *path, const struct file_content *content
     loading.place.line = 0;
     set_defaults(&loading);
     set_computed_defaults(&loading);
-    set_verification(&loading);
     return config;
 }
 

@@ -43,10 +43,6 @@ struct config {
     bool sandbox;
 };
 
-/* How many requests may wait for verifications at once: fewer than three quarters of `threads`, so that the
- * proven find one, and at least 1. */
-long config_verifying_most(const struct config *config);
-
 /* The file that `option` (-c), else $TOKEN_CONF, else the compiled-in default names. Never NULL. */
 const char *config_path(const char *option);
 

@@ -2,17 +2,16 @@
 
 #include <string.h>
 
-#include "endpoint/decision.h"
 #include "endpoint/token.h"
 #include "oauth/oauth_error.h"
 
 static const struct endpoint {
     const char *path; /* behind the issuer's */
     const char *method;
-    void (*answer)(const struct service *service, struct http_request *request,
-                   struct http_response *response, struct decision *decision);
+    struct verification *(*answer)(struct exchange *exchange);
+    struct verification *(*go_on)(struct exchange *exchange);
 } endpoints[] = {
-    {"/token", "POST", token_endpoint},
+    {"/token", "POST", token_answer, token_go_on},
 };
 
 static const struct endpoint *find_endpoint(const struct service *service, struct text path)
@@ -29,23 +28,37 @@ static const struct endpoint *find_endpoint(const struct service *service, struc
     return NULL;
 }
 
-void route_request(const struct service *service, struct http_request *request,
-                   struct http_response *response)
+/* Of an exchange that waits for nothing more. */
+static struct verification *finish(struct exchange *exchange, struct verification *awaited)
 {
-    *response = (struct http_response){.status = 0};
-    struct decision decision;
-    decision_start(&decision);
+    if (awaited == NULL)
+        decision_log(&exchange->decision, exchange->service, exchange->request);
+    return awaited;
+}
 
-    const struct endpoint *endpoint = find_endpoint(service, request->path);
-    if (endpoint == NULL)
-        decision_refuse(&decision, service, OAUTH_NOT_FOUND, response);
-    else if (!text_is(request->method, endpoint->method)) {
-        decision_refuse(&decision, service, OAUTH_METHOD_NOT_ALLOWED, response);
-        response->allow = endpoint->method;
+struct verification *route_request(struct exchange *exchange, const struct service *service,
+                                   struct http_request *request)
+{
+    struct verification *awaited = NULL;
+    exchange->service = service;
+    exchange->request = request;
+    exchange->response = (struct http_response){.status = 0};
+    decision_start(&exchange->decision);
+
+    exchange->endpoint = find_endpoint(service, request->path);
+    if (exchange->endpoint == NULL)
+        decision_refuse(&exchange->decision, service, OAUTH_NOT_FOUND, &exchange->response);
+    else if (!text_is(request->method, exchange->endpoint->method)) {
+        decision_refuse(&exchange->decision, service, OAUTH_METHOD_NOT_ALLOWED, &exchange->response);
+        exchange->response.allow = exchange->endpoint->method;
     } else
-        endpoint->answer(service, request, response, &decision);
+        awaited = exchange->endpoint->answer(exchange);
+    return finish(exchange, awaited);
+}
 
-    decision_log(&decision, service, request);
+struct verification *route_go_on(struct exchange *exchange)
+{
+    return finish(exchange, exchange->endpoint->go_on(exchange));
 }
 
 void route_failed(struct http_response *response)

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "http/form.h"
-#include "oauth/client_auth.h"
 #include "oauth/grant.h"
 
 enum token_parameter { GRANT_TYPE, CLIENT_ID, CLIENT_SECRET, SCOPE, PARAMETER_COUNT };
@@ -44,26 +43,6 @@ static enum oauth_error read_form(struct http_request *request, struct text valu
     return text_is(values[GRANT_TYPE], "client_credentials") ? OAUTH_NO_ERROR : OAUTH_GRANT_TYPE_OTHER;
 }
 
-static enum oauth_error authenticate(const struct service *service, const struct http_request *request,
-                                     const struct text values[PARAMETER_COUNT], int64_t now,
-                                     struct client_auth *auth, struct decision *decision)
-{
-    struct client_credentials credentials;
-    const struct credentials body = {values[CLIENT_ID], values[CLIENT_SECRET]};
-    enum oauth_error error = client_credentials_gather(request, body, &credentials);
-    if (error == OAUTH_NO_ERROR) {
-        *auth = client_authenticate(service, &credentials, request->source, now);
-        error = auth->error;
-        if (error == OAUTH_BAD_CREDENTIALS || error == OAUTH_THROTTLED)
-            decision->reason = auth->reason;
-        decision->line = auth->entry.line;
-        decision->method = auth->entry.account.method != NULL ? auth->entry.account.method->name : NULL;
-        decision_set_client_id(decision, auth->client_id);
-    }
-    client_credentials_clear(&credentials);
-    return error;
-}
-
 /* The successful answer (RFC 6749 §5.1). NULL: no memory. */
 static struct json_object *token_body(const struct grant *grant)
 {
@@ -78,17 +57,17 @@ static struct json_object *token_body(const struct grant *grant)
     return NULL;
 }
 
-static enum oauth_error issue(const struct service *service, const struct account *account,
-                              struct text requested_scope, int64_t now, struct http_response *response)
+static enum oauth_error issue(struct exchange *exchange, const struct account *account)
 {
     struct grant grant;
-    const enum oauth_error error = grant_access(service, account, requested_scope, now, &grant);
+    const struct token_request *token = &exchange->token;
+    const enum oauth_error error = grant_access(exchange->service, account, token->scope, token->now, &grant);
     if (error != OAUTH_NO_ERROR)
         return error;
-    response->status = 200;
-    response->body = token_body(&grant);
+    exchange->response.status = 200;
+    exchange->response.body = token_body(&grant);
     grant_clear(&grant);
-    return response->body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
+    return exchange->response.body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
 }
 
 /* In the header and in the body. */
@@ -102,32 +81,71 @@ static void tell_wait(long seconds, struct http_response *response)
 }
 
 /* What the answer says beyond its error. */
-static void complete_refusal(const struct service *service, enum oauth_error error,
-                             const struct http_request *request, const struct client_auth *auth,
-                             struct http_response *response)
+static void complete_refusal(enum oauth_error error, long retry_after, struct exchange *exchange)
 {
-    if (error == OAUTH_BAD_CREDENTIALS && request->authorization.data != NULL)
+    const struct service *service = exchange->service;
+    struct http_response *response = &exchange->response;
+    if (error == OAUTH_BAD_CREDENTIALS && exchange->request->authorization.data != NULL)
         response->realm = service->config->issuer;
     else if (error == OAUTH_BUSY)
         response->retry_after = verifier_retry_after(service->verifier);
     else if (error == OAUTH_THROTTLED)
-        tell_wait(auth->retry_after, response);
+        tell_wait(retry_after, response);
 }
 
-void token_endpoint(const struct service *service, struct http_request *request,
-                    struct http_response *response, struct decision *decision)
+static void refuse(enum oauth_error error, long retry_after, struct exchange *exchange)
 {
-    const int64_t now = clock_now();
-    struct text values[PARAMETER_COUNT] = {{NULL, 0}};
-    struct client_auth auth = {.error = OAUTH_NO_ERROR};
+    decision_refuse(&exchange->decision, exchange->service, error, &exchange->response);
+    complete_refusal(error, retry_after, exchange);
+}
 
-    enum oauth_error error = read_form(request, values);
+static void take_note(const struct client_auth *auth, struct decision *decision)
+{
+    if (auth->error == OAUTH_BAD_CREDENTIALS || auth->error == OAUTH_THROTTLED)
+        decision->reason = auth->reason;
+    decision->line = auth->entry.line;
+    decision->method = auth->entry.account.method != NULL ? auth->entry.account.method->name : NULL;
+    decision_set_client_id(decision, auth->client_id);
+}
+
+static struct verification *answer(struct exchange *exchange, const struct client_auth *auth)
+{
+    if (auth->error == OAUTH_PENDING)
+        return &exchange->token.authentication.verification;
+    take_note(auth, &exchange->decision);
+    client_credentials_clear(&exchange->token.credentials);
+    const enum oauth_error error =
+        auth->error == OAUTH_NO_ERROR ? issue(exchange, &auth->entry.account) : auth->error;
+    if (error != OAUTH_NO_ERROR)
+        refuse(error, auth->retry_after, exchange);
+    return NULL;
+}
+
+struct verification *token_answer(struct exchange *exchange)
+{
+    struct token_request *token = &exchange->token;
+    struct text values[PARAMETER_COUNT] = {{NULL, 0}};
+    token->now = clock_now();
+    token->credentials = (struct client_credentials){.count = 0};
+    enum oauth_error error = read_form(exchange->request, values);
+    token->scope = values[SCOPE];
     if (error == OAUTH_NO_ERROR)
-        error = authenticate(service, request, values, now, &auth, decision);
-    if (error == OAUTH_NO_ERROR)
-        error = issue(service, &auth.entry.account, values[SCOPE], now, response);
-    if (error == OAUTH_NO_ERROR)
-        return;
-    decision_refuse(decision, service, error, response);
-    complete_refusal(service, error, request, &auth, response);
+        error = client_credentials_gather(exchange->request,
+                                          (struct credentials){values[CLIENT_ID], values[CLIENT_SECRET]},
+                                          &token->credentials);
+    if (error != OAUTH_NO_ERROR) {
+        client_credentials_clear(&token->credentials);
+        refuse(error, 0, exchange);
+        return NULL;
+    }
+    const struct client_auth auth =
+        client_auth_start(&token->authentication, exchange->service, &token->credentials,
+                          exchange->request->source, token->now);
+    return answer(exchange, &auth);
+}
+
+struct verification *token_go_on(struct exchange *exchange)
+{
+    const struct client_auth auth = client_auth_go_on(&exchange->token.authentication);
+    return answer(exchange, &auth);
 }

@@ -2,11 +2,11 @@
 #ifndef ENDPOINT_TOKEN_H
 #define ENDPOINT_TOKEN_H
 
-#include "endpoint/decision.h"
+#include "endpoint/exchange.h"
 
 /* Answers a POST to …/token: 200 with an access token (RFC 6749 §5.1), or the first error in the order of the
- * contract (§5.2). */
-void token_endpoint(const struct service *service, struct http_request *request,
-                    struct http_response *response, struct decision *decision);
+ * contract (§5.2). NULL, or what is to be verified before it can go on. */
+struct verification *token_answer(struct exchange *exchange);
+struct verification *token_go_on(struct exchange *exchange);
 
 #endif

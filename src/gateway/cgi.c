@@ -80,7 +80,8 @@ int cgi_serve(const char *config_file)
     struct service *service = load_service(config_file);
     const struct gateway gateway = {.variable = environment_variable, .read = read_standard_input};
     struct gateway_request request;
-    struct http_response response;
+    struct exchange exchange;
+    struct http_response *response = &exchange.response;
 
     /* A web server that has gone away is an error in writing, after which all is wiped. */
     signal(SIGPIPE, SIG_IGN);
@@ -90,14 +91,14 @@ int cgi_serve(const char *config_file)
                  service != NULL ? (size_t)service->config->max_body : MAX_BODY_WITHOUT_CONFIGURATION,
                  &request);
     if (service != NULL)
-        route_request(service, &request.http, &response);
+        route_request(&exchange, service, &request.http);
     else
-        route_failed(&response);
+        route_failed(response);
 
     struct buffer out = {0};
-    const bool written = write_standard_output(http_response_render(&response, &out));
+    const bool written = write_standard_output(http_response_render(response, &out));
     buffer_free(&out);
-    json_object_put(response.body);
+    json_object_put(response->body);
     gateway_request_clear(&request);
     service_release(service);
     return written ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -17,21 +17,17 @@ enum {
     CALM_TICK_NS = 100 * TICK_NS,
     LEAST_ROOM = 2
 };
-/* As many more may be awake while others stand aside: whoever comes back takes the place of the next that
- * does, where to be parked and to have another one called would take longer than a request. */
-enum { SPARE = 2 };
 static const double held_up_ms = 1.0;
 
 struct crew {
     struct crew_calls calls;
     long cpus;
     atomic_long room;    /* threads that may be awake */
-    atomic_long engaged; /* threads that are, and do not stand aside */
+    atomic_long engaged; /* threads that are */
     atomic_long waiting; /* of those, the ones that wait for an event */
-    atomic_long aside;   /* threads that stand aside */
     atomic_bool asleep;  /* the governor, until no thread waits or a CALM_TICK is over */
     pthread_t governor;
-    pthread_mutex_t mutex; /* guards all below, and the changes of `engaged` and `aside` */
+    pthread_mutex_t mutex; /* guards all below, and the changes of `engaged` */
     pthread_cond_t hiring;
     pthread_cond_t work; /* for the governor */
     long parked;
@@ -67,8 +63,7 @@ static void park(struct crew *crew)
 
 static bool is_too_many(struct crew *crew)
 {
-    const long aside = atomic_load(&crew->aside);
-    return atomic_load(&crew->engaged) > atomic_load(&crew->room) + (aside < SPARE ? aside : SPARE);
+    return atomic_load(&crew->engaged) > atomic_load(&crew->room);
 }
 
 bool crew_await(struct crew *crew)
@@ -97,24 +92,6 @@ void crew_busy(struct crew *crew)
     hire(crew);
     if (asleep)
         pthread_cond_signal(&crew->work);
-    pthread_mutex_unlock(&crew->mutex);
-}
-
-void crew_stand_aside(struct crew *crew)
-{
-    pthread_mutex_lock(&crew->mutex);
-    atomic_fetch_sub(&crew->engaged, 1);
-    atomic_fetch_add(&crew->aside, 1);
-    if (atomic_load(&crew->waiting) == 0)
-        hire(crew);
-    pthread_mutex_unlock(&crew->mutex);
-}
-
-void crew_come_back(struct crew *crew)
-{
-    pthread_mutex_lock(&crew->mutex);
-    atomic_fetch_sub(&crew->aside, 1);
-    atomic_fetch_add(&crew->engaged, 1);
     pthread_mutex_unlock(&crew->mutex);
 }
 

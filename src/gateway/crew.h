@@ -1,7 +1,6 @@
 /* Which threads are awake. A request is served in microseconds, and to wake a thread costs as much again: so
- * only about as many as there are CPUs take events, and the others are parked. One that waits for a hash does
- * not count and says so; nor does one that is held up by a peer, whose place another takes within a few
- * milliseconds. */
+ * only about as many as there are CPUs take events, and the others are parked. One that is held up by a peer
+ * does not count, and another takes its place within a few milliseconds. */
 #ifndef GATEWAY_CREW_H
 #define GATEWAY_CREW_H
 
@@ -11,7 +10,7 @@ struct crew;
 
 struct crew_calls {
     bool (*start)(void *context); /* another thread; false: there are as many as may be */
-    /* How many threads have been busy for longer than `ms`, and do not stand aside. */
+    /* How many threads have been busy for longer than `ms`. */
     long (*count_held_up)(void *context, double ms);
     void *context;
 };
@@ -27,12 +26,6 @@ bool crew_await(struct crew *crew);
 
 /* For a thread that has an event in hand: sees to it that another one waits, if there is room for it. */
 void crew_busy(struct crew *crew);
-
-/* For a thread that has an event in hand and is about to wait for something else than the CPU: another one
- * takes its place at once. */
-void crew_stand_aside(struct crew *crew);
-/* When it goes on. */
-void crew_come_back(struct crew *crew);
 
 /* How many threads wait for an event, or are parked. */
 long crew_idle(struct crew *crew);

@@ -10,16 +10,29 @@
 /* Once, before any thread: false where libfcgi cannot be set up. */
 bool fastcgi_prepare(void);
 
+/* What becomes of a connection behind an answer. */
+enum fastcgi_end {
+    FASTCGI_KEPT,   /* for another request */
+    FASTCGI_DONE,   /* to be closed */
+    FASTCGI_CLOSED, /* by libfcgi, which had no request from it */
+};
+
 struct fastcgi_connection {
-    int descriptor; /* ready to be read; blocking: shutdown() ends a wait that is too long */
+    int descriptor; /* blocking: shutdown() ends a wait that is too long */
     struct service_slot *slot;
     bool (*is_stopping)(void *context); /* asked when the answer is made: the connection is not kept then */
-    void (*answered)(void *context);    /* called when nothing more waits for the peer */
+    /* The request is over, and the connection the caller's again. */
+    void (*ended)(void *context, enum fastcgi_end end);
     void *context;
 };
 
-/* Reads one request from the connection and answers it with the current snapshot. True: the connection is
- * kept for another request; false: it was closed. */
-bool fastcgi_answer(const struct fastcgi_connection *connection);
+/* What serves one connection. NULL: no memory. */
+struct fastcgi *fastcgi_new(const struct fastcgi_connection *connection);
+void fastcgi_free(struct fastcgi *fastcgi); /* between requests */
+
+/* Reads one request from the connection, which is ready to be read, and answers it with the current snapshot,
+ * or leaves it to a thread that verifies its credentials. Whoever has answered calls `ended`, once, maybe
+ * before this returns: from the call on nothing of the connection is the caller's, until then. */
+void fastcgi_serve(struct fastcgi *fastcgi);
 
 #endif

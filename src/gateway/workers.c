@@ -14,26 +14,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/waiting.h"
+#include "gateway/connections.h"
 #include "gateway/crew.h"
-#include "gateway/fastcgi.h"
 
 /* libfcgi, json-c and libcrypt keep their large things on the heap. */
 #define STACK_SIZE ((size_t)512 * 1024)
 /* After the stop, a connection that was just accepted has this long to send its first bytes. */
 #define FRESH_GRACE_MS 1000.0
-
-/* What an event is about: the descriptor, and whether the connection has not had a request yet. */
-#define EVENT_FRESH ((uint64_t)1 << 32)
-#define EVENT_DESCRIPTOR(event) ((int)((event)&UINT32_MAX))
+#define END_TICK_NS 1000000
 
 struct worker {
     struct workers *all;
     pthread_t thread;
-    pthread_mutex_t mutex;   /* guards the descriptor against the watch */
-    int descriptor;          /* of the request in hand, or -1 */
-    _Atomic double began_ms; /* the request in hand; 0: none is */
-    _Atomic double busy_ms;  /* since when with it; 0: not, or it stands aside */
+    _Atomic double busy_ms; /* since when it has had an event in hand; 0: it has none */
 };
 
 struct workers {
@@ -47,107 +40,111 @@ struct workers {
     atomic_bool stopping;
     atomic_bool paused; /* the listening socket is out of the set, until the next watch */
     double stopped_ms;
-    atomic_long fresh;     /* accepted connections without a request yet */
+    struct connections connections;
+    atomic_long fresh;     /* connections without a request yet */
+    atomic_long in_hand;   /* requests, also those that another thread goes on with */
     pthread_mutex_t mutex; /* guards the two below */
     long count;
     struct worker *worker; /* room for CONFIG_THREADS */
 };
 
-static bool is_stopping(void *context)
+/* What an event is about: a connection, or one of the descriptors that are in the set for good. */
+static bool set_event(struct workers *workers, int operation, int descriptor, uint32_t events, void *about)
 {
-    const struct worker *worker = context;
-    return atomic_load(&worker->all->stopping);
-}
-
-static void watch_begins(struct worker *worker, int descriptor)
-{
-    pthread_mutex_lock(&worker->mutex);
-    worker->descriptor = descriptor;
-    pthread_mutex_unlock(&worker->mutex);
-    const double now_ms = clock_monotonic_ms();
-    atomic_store(&worker->began_ms, now_ms);
-    atomic_store(&worker->busy_ms, now_ms);
-}
-
-static void watch_ends(void *context)
-{
-    struct worker *worker = context;
-    atomic_store(&worker->began_ms, 0);
-    atomic_store(&worker->busy_ms, 0);
-    pthread_mutex_lock(&worker->mutex);
-    worker->descriptor = -1;
-    pthread_mutex_unlock(&worker->mutex);
-}
-
-static void stand_aside(void *context)
-{
-    struct worker *worker = context;
-    atomic_store(&worker->busy_ms, 0);
-    crew_stand_aside(worker->all->crew);
-}
-
-static void come_back(void *context)
-{
-    struct worker *worker = context;
-    crew_come_back(worker->all->crew);
-    atomic_store(&worker->busy_ms, clock_monotonic_ms());
-}
-
-static bool set_event(struct workers *workers, int operation, int descriptor, uint32_t events, uint64_t data)
-{
-    struct epoll_event event = {.events = events, .data.u64 = data};
+    struct epoll_event event = {.events = events, .data.ptr = about};
     return epoll_ctl(workers->epoll, operation, descriptor, &event) == 0;
 }
 
-/* `operation` is what puts it into the set for its next request. */
-static void serve_connection(struct worker *worker, int descriptor, bool is_fresh, int operation)
+static bool is_stopping(void *context)
 {
-    struct workers *workers = worker->all;
-    const struct fastcgi_connection connection = {
-        .descriptor = descriptor,
-        .slot = workers->slot,
-        .is_stopping = is_stopping,
-        .answered = watch_ends,
-        .context = worker,
-    };
-    watch_begins(worker, descriptor);
-    const bool kept = fastcgi_answer(&connection);
-    if (is_fresh)
-        atomic_fetch_sub(&workers->fresh, 1);
-    if (kept && !set_event(workers, operation, descriptor, EPOLLIN | EPOLLONESHOT, (uint64_t)descriptor))
-        close(descriptor);
+    const struct connection *connection = context;
+    const struct workers *workers = connection->context;
+    return atomic_load(&workers->stopping);
 }
 
-/* Takes one connection off the listening socket. -1: none. */
-static int accept_connection(struct workers *workers)
+static void no_longer_fresh(struct connection *connection)
 {
-    const int descriptor = accept4(workers->listener, NULL, NULL, SOCK_CLOEXEC);
-    if (descriptor >= 0)
-        atomic_fetch_add(&workers->fresh, 1);
-    return descriptor;
+    struct workers *workers = connection->context;
+    if (connection->is_fresh)
+        atomic_fetch_sub(&workers->fresh, 1);
+    connection->is_fresh = false;
+}
+
+static void close_connection(struct connection *connection, bool is_open)
+{
+    no_longer_fresh(connection);
+    connection_free(connection, is_open);
+}
+
+/* Into the set for its next request. Once it is there it may be another thread's. */
+static void await_request(struct workers *workers, struct connection *connection, int operation,
+                          int descriptor)
+{
+    if (!set_event(workers, operation, descriptor, EPOLLIN | EPOLLONESHOT, connection))
+        close_connection(connection, true);
 }
 
 /* Into the set: it is served when its first bytes are there. */
-static void await_first_bytes(struct workers *workers, int descriptor)
+static void await_first_bytes(struct workers *workers, struct connection *connection)
 {
-    if (set_event(workers, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLONESHOT,
-                  (uint64_t)descriptor | EVENT_FRESH))
-        return;
-    atomic_fetch_sub(&workers->fresh, 1);
-    close(descriptor);
+    connection->is_in_set = true;
+    await_request(workers, connection, EPOLL_CTL_ADD, connection->descriptor);
+}
+
+/* In the thread that has answered, which may be none of the workers. What is to be known of the connection is
+ * looked at before it has answered, and that it has counts last: the workers may be freed then. */
+static void end_request(void *context, enum fastcgi_end end)
+{
+    struct connection *connection = context;
+    struct workers *workers = connection->context;
+    const int descriptor = connection->descriptor;
+    const int operation = connection->is_in_set ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    connection->is_in_set = true;
+    no_longer_fresh(connection);
+    if (connection_has_answered(connection) && end == FASTCGI_KEPT)
+        await_request(workers, connection, operation, descriptor);
+    else
+        close_connection(connection, end != FASTCGI_CLOSED);
+    atomic_fetch_sub(&workers->in_hand, 1);
+}
+
+static void serve_connection(struct worker *worker, struct connection *connection)
+{
+    const double now_ms = clock_monotonic_ms();
+    atomic_store(&worker->busy_ms, now_ms);
+    atomic_fetch_add(&worker->all->in_hand, 1);
+    connection_takes_request(connection, now_ms);
+    fastcgi_serve(connection->fastcgi);
+    atomic_store(&worker->busy_ms, 0);
+}
+
+/* Takes one connection off the listening socket. NULL: none, with errno set. */
+static struct connection *accept_connection(struct workers *workers)
+{
+    const int descriptor = accept4(workers->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (descriptor < 0)
+        return NULL;
+    struct connection *connection =
+        connection_new(&workers->connections, descriptor, workers->slot, is_stopping, end_request, workers);
+    if (connection == NULL) {
+        close(descriptor);
+        errno = ENOMEM;
+        return NULL;
+    }
+    atomic_fetch_add(&workers->fresh, 1);
+    return connection;
 }
 
 /* As they mostly are when a web server has a connection for each request. */
-static bool has_first_bytes(int descriptor)
+static bool has_first_bytes(const struct connection *connection)
 {
     char byte;
-    return recv(descriptor, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return recv(connection->descriptor, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 static bool start_accepting(struct workers *workers)
 {
-    return set_event(workers, EPOLL_CTL_ADD, workers->listener, EPOLLIN | EPOLLEXCLUSIVE,
-                     (uint64_t)workers->listener);
+    return set_event(workers, EPOLL_CTL_ADD, workers->listener, EPOLLIN | EPOLLEXCLUSIVE, &workers->listener);
 }
 
 /* Without a descriptor or memory to spare the listening socket stays ready, and would keep every thread busy:
@@ -171,20 +168,16 @@ static void resume_accepting(struct workers *workers)
         atomic_store(&workers->paused, true);
 }
 
-static void handle_event(struct worker *worker, uint64_t event)
+static void accept_request(struct worker *worker)
 {
     struct workers *workers = worker->all;
-    if (EVENT_DESCRIPTOR(event) != workers->listener) {
-        serve_connection(worker, EVENT_DESCRIPTOR(event), event & EVENT_FRESH, EPOLL_CTL_MOD);
-        return;
-    }
     if (atomic_load(&workers->stopping))
         return;
-    const int descriptor = accept_connection(workers);
-    if (descriptor >= 0 && has_first_bytes(descriptor))
-        serve_connection(worker, descriptor, true, EPOLL_CTL_ADD);
-    else if (descriptor >= 0)
-        await_first_bytes(workers, descriptor);
+    struct connection *connection = accept_connection(workers);
+    if (connection != NULL && has_first_bytes(connection))
+        serve_connection(worker, connection);
+    else if (connection != NULL)
+        await_first_bytes(workers, connection);
     else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
         pause_accepting(workers, errno);
 }
@@ -193,17 +186,19 @@ static void *work(void *context)
 {
     struct worker *worker = context;
     struct workers *workers = worker->all;
-    waiting_tell(&(struct waiting_calls){.begins = stand_aside, .ends = come_back, .context = worker});
     while (crew_await(workers->crew)) {
         struct epoll_event event;
         int ready;
         do
             ready = epoll_wait(workers->epoll, &event, 1, -1);
         while (ready < 0 && errno == EINTR);
-        if (ready < 0 || EVENT_DESCRIPTOR(event.data.u64) == workers->ended)
+        if (ready < 0 || event.data.ptr == &workers->ended)
             break;
         crew_busy(workers->crew);
-        handle_event(worker, event.data.u64);
+        if (event.data.ptr == &workers->listener)
+            accept_request(worker);
+        else
+            serve_connection(worker, event.data.ptr);
     }
     return NULL;
 }
@@ -219,7 +214,7 @@ static bool start_thread(void *context)
     pthread_mutex_lock(&workers->mutex);
     if (workers->count < atomic_load(&workers->most)) {
         struct worker *worker = &workers->worker[workers->count];
-        *worker = (struct worker){.all = workers, .descriptor = -1, .mutex = PTHREAD_MUTEX_INITIALIZER};
+        *worker = (struct worker){.all = workers};
         pthread_attr_setstacksize(&attributes, STACK_SIZE);
         started = pthread_create(&worker->thread, &attributes, work, worker) == 0;
         if (started)
@@ -246,6 +241,7 @@ static long count_held_up(void *context, double ms)
 
 static void free_workers(struct workers *workers)
 {
+    connections_free(&workers->connections);
     if (workers->epoll >= 0)
         close(workers->epoll);
     if (workers->ended >= 0)
@@ -274,6 +270,7 @@ struct workers *workers_start(int listener, struct service_slot *slot)
     workers_configure(workers);
     workers->listener = listener;
     workers->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    workers->connections.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     workers->worker = calloc(CONFIG_THREADS, sizeof *workers->worker);
     const struct crew_calls calls = {
         .start = start_thread, .count_held_up = count_held_up, .context = workers};
@@ -283,7 +280,7 @@ struct workers *workers_start(int listener, struct service_slot *slot)
     const int flags = fcntl(listener, F_GETFL);
     if (workers->worker != NULL && workers->crew != NULL && workers->epoll >= 0 && workers->ended >= 0 &&
         flags >= 0 && fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
-        set_event(workers, EPOLL_CTL_ADD, workers->ended, EPOLLIN, (uint64_t)workers->ended) &&
+        set_event(workers, EPOLL_CTL_ADD, workers->ended, EPOLLIN, &workers->ended) &&
         start_accepting(workers) && crew_begin(workers->crew))
         return workers;
 
@@ -306,20 +303,7 @@ static void log_dropped(struct workers *workers, long count)
 void workers_watch(struct workers *workers)
 {
     const double since_ms = clock_monotonic_ms() - (double)atomic_load(&workers->timeout_ms);
-    long dropped = 0;
-    pthread_mutex_lock(&workers->mutex);
-    for (long i = 0; i < workers->count; i++) {
-        struct worker *worker = &workers->worker[i];
-        pthread_mutex_lock(&worker->mutex);
-        const double began_ms = atomic_load(&worker->began_ms);
-        if (worker->descriptor >= 0 && began_ms > 0 && began_ms < since_ms) {
-            shutdown(worker->descriptor, SHUT_RDWR);
-            worker->descriptor = -1;
-            dropped++;
-        }
-        pthread_mutex_unlock(&worker->mutex);
-    }
-    pthread_mutex_unlock(&workers->mutex);
+    const long dropped = connections_drop(&workers->connections, since_ms);
     if (dropped > 0)
         log_dropped(workers, dropped);
     resume_accepting(workers);
@@ -328,9 +312,9 @@ void workers_watch(struct workers *workers)
 void workers_stop_accepting(struct workers *workers)
 {
     epoll_ctl(workers->epoll, EPOLL_CTL_DEL, workers->listener, NULL);
-    int descriptor;
-    while ((descriptor = accept_connection(workers)) >= 0)
-        await_first_bytes(workers, descriptor);
+    struct connection *connection;
+    while ((connection = accept_connection(workers)) != NULL)
+        await_first_bytes(workers, connection);
     workers->stopped_ms = clock_monotonic_ms();
     atomic_store(&workers->stopping, true);
 }
@@ -342,7 +326,16 @@ bool workers_are_idle(struct workers *workers)
     pthread_mutex_unlock(&workers->mutex);
     const bool expected =
         atomic_load(&workers->fresh) > 0 && clock_monotonic_ms() - workers->stopped_ms < FRESH_GRACE_MS;
-    return !expected && crew_idle(workers->crew) == count;
+    return !expected && atomic_load(&workers->in_hand) == 0 && crew_idle(workers->crew) == count;
+}
+
+/* What a worker took last may still be in the hands of one that verifies. */
+static void await_last_answers(struct workers *workers)
+{
+    while (atomic_load(&workers->in_hand) > 0) {
+        workers_watch(workers);
+        nanosleep(&(struct timespec){.tv_nsec = END_TICK_NS}, NULL);
+    }
 }
 
 void workers_end(struct workers *workers)
@@ -352,5 +345,6 @@ void workers_end(struct workers *workers)
     const ssize_t written = write(workers->ended, &one, sizeof one);
     for (long i = 0; written == sizeof one && i < workers->count; i++)
         pthread_join(workers->worker[i].thread, NULL);
+    await_last_answers(workers);
     free_workers(workers);
 }

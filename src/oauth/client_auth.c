@@ -1,76 +1,90 @@
 #include "oauth/client_auth.h"
 
-#include "base/clock.h"
-#include "oauth/guess.h"
-
-struct attempt {
-    const struct service *service;
-    struct credentials credentials;
-    const struct address *source; /* NULL: not known */
-    int64_t now;
-    struct guess guess;
-    bool has_choice;
-    uint64_t choice; /* of the decoy, for these credentials */
-};
-
 /* What speaks against a line before its secret is looked at, in the log's words; NULL: nothing. */
-static const char *refusal_of(const struct attempt *attempt, const struct account_entry *entry)
+static const char *refusal_of(const struct client_authentication *authentication,
+                              const struct account_entry *entry)
 {
     if (!entry->usable)
         return "unusable_line";
     if (entry->account.locked)
         return "locked";
-    if (entry->account.expires <= attempt->now)
+    if (entry->account.expires <= authentication->now)
         return "expired";
-    if (!account_admits_source(&entry->account, attempt->source))
+    if (!account_admits_source(&entry->account, authentication->source))
         return "source";
     return NULL;
 }
 
+static const struct credentials *reading_of(const struct client_authentication *authentication)
+{
+    return &authentication->credentials->readings[authentication->reading];
+}
+
 /* The line to take where a client_id has none, or none with a hash: one of the file's, always the same one
  * for that client_id. False: the file has none. */
-static bool decoy_of(struct attempt *attempt, struct account_entry *decoy, enum oauth_error *error)
+static bool decoy_of(struct client_authentication *authentication, struct account_entry *decoy,
+                     enum oauth_error *error)
 {
-    const struct service *service = attempt->service;
-    if (!attempt->has_choice)
-        attempt->choice = keyset_digest(service->keys, attempt->credentials.client_id);
-    attempt->has_choice = true;
-    const enum account_found found = service_decoy_account(service, attempt->choice, decoy);
+    const struct service *service = authentication->service;
+    if (!authentication->has_choice)
+        authentication->choice = keyset_digest(service->keys, reading_of(authentication)->client_id);
+    authentication->has_choice = true;
+    const enum account_found found = service_decoy_account(service, authentication->choice, decoy);
     if (found == ACCOUNT_NOT_READ)
         *error = OAUTH_SERVER_ERROR;
     return found == ACCOUNT_FOUND;
 }
 
-static enum password_result verify(struct attempt *attempt, const struct account_entry *entry,
-                                   struct text secret)
+/* What was pending is asked for again when there is a verdict: all that led to it is as it was. */
+static enum password_result verify(struct client_authentication *authentication,
+                                   const struct account_entry *entry)
 {
-    struct verifier_gate gate = guess_gate(&attempt->guess);
-    gate.is_decoy = !text_equal(entry->account.client_id, attempt->credentials.client_id);
-    return verifier_verify(attempt->service->verifier, &gate, attempt->credentials.client_id,
-                           entry->account.method, entry->account.hash, secret);
+    struct verification *verification = &authentication->verification;
+    const struct credentials *reading = reading_of(authentication);
+    if (authentication->is_pending) {
+        authentication->is_pending = false;
+        return verification->result;
+    }
+    const struct verifier_gate gate = guess_gate(&authentication->guess);
+    verification->client_id = reading->client_id;
+    verification->method = entry->account.method;
+    verification->hash = entry->account.hash;
+    verification->secret = reading->client_secret;
+    verification->is_decoy = !text_equal(entry->account.client_id, reading->client_id);
+    verification->is_of_begun_guess = guess_is_begun(&authentication->guess);
+    const enum password_result result = verifier_ask(authentication->service->verifier, &gate, verification);
+    authentication->is_pending = result == PASSWORD_PENDING;
+    return result;
 }
 
-/* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the
- * line's own counts. Whatever is refused, for its secret or before, has a decoy looked for: the look alone
- * takes a time that would tell. */
-static bool secret_matches(struct attempt *attempt, const struct account_entry *entry, bool is_refused,
-                           enum oauth_error *error)
+static void set_error(const struct client_authentication *authentication, enum password_result result,
+                      enum oauth_error *error)
 {
-    const struct text secret = attempt->credentials.client_secret;
-    enum password_result result = PASSWORD_UNUSABLE;
-    if (entry->account.method != NULL)
-        result = verify(attempt, entry, secret);
-    const bool match = result == PASSWORD_MATCH;
-
-    struct account_entry decoy;
-    if ((!match || is_refused) && decoy_of(attempt, &decoy, error) && result == PASSWORD_UNUSABLE)
-        result = verify(attempt, &decoy, secret);
     if (result == PASSWORD_NO_MEMORY)
         *error = OAUTH_SERVER_ERROR;
     else if (result == PASSWORD_BUSY)
         *error = OAUTH_BUSY;
     else if (result == PASSWORD_REFUSED)
-        *error = guess_refusal(&attempt->guess);
+        *error = guess_refusal(&authentication->guess);
+}
+
+/* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the
+ * line's own counts. Whatever is refused, for its secret or before, has a decoy looked for: the look alone
+ * takes a time that would tell. */
+static bool secret_matches(struct client_authentication *authentication, const struct account_entry *entry,
+                           bool is_refused, enum oauth_error *error)
+{
+    enum password_result result = PASSWORD_UNUSABLE;
+    if (entry->account.method != NULL && !authentication->has_no_own)
+        result = verify(authentication, entry);
+    const bool match = result == PASSWORD_MATCH;
+    authentication->has_no_own = result == PASSWORD_UNUSABLE;
+
+    struct account_entry decoy;
+    if (result != PASSWORD_PENDING && (!match || is_refused) && decoy_of(authentication, &decoy, error) &&
+        result == PASSWORD_UNUSABLE)
+        result = verify(authentication, &decoy);
+    set_error(authentication, result, error);
     return match;
 }
 
@@ -82,42 +96,50 @@ static bool may_go_on(enum oauth_error error)
 
 /* An unknown client_id goes the way of a known one, with the decoy's line for its own, and is refused
  * whatever comes of it. */
-static void try_decoy(struct attempt *attempt, enum oauth_error *error)
+static void try_decoy(struct client_authentication *authentication)
 {
     struct account_entry decoy;
-    if (decoy_of(attempt, &decoy, error)) {
-        refusal_of(attempt, &decoy);
-        secret_matches(attempt, &decoy, true, error);
+    enum oauth_error *error = &authentication->tried.error;
+    if (decoy_of(authentication, &decoy, error)) {
+        refusal_of(authentication, &decoy);
+        secret_matches(authentication, &decoy, true, error);
     }
 }
 
-static struct client_auth try_lines(struct attempt *attempt)
+static void try_line(struct client_authentication *authentication, const struct account_entry *entry)
 {
-    struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS,
-                               .reason = "unknown_client",
-                               .client_id = attempt->credentials.client_id};
+    struct client_auth *tried = &authentication->tried;
+    const char *refusal = refusal_of(authentication, entry);
+    const bool match = secret_matches(authentication, entry, refusal != NULL, &tried->error);
+    if (authentication->is_pending)
+        return;
+    authentication->has_no_own = false;
+    tried->entry = *entry;
+    tried->reason = refusal != NULL ? refusal : "wrong_secret";
+    if (match && refusal == NULL && may_go_on(tried->error)) {
+        tried->error = OAUTH_NO_ERROR;
+        tried->reason = "granted";
+    }
+}
+
+/* A line that is pending is found again. */
+static void try_lines(struct client_authentication *authentication)
+{
+    struct client_auth *tried = &authentication->tried;
     struct account_entry entry;
-    size_t cursor = 0;
+    size_t cursor = authentication->cursor;
     enum account_found found;
-    while ((found = service_find_account(attempt->service, auth.client_id, &cursor, &entry)) ==
+    while ((found = service_find_account(authentication->service, tried->client_id, &cursor, &entry)) ==
            ACCOUNT_FOUND) {
-        const char *refusal = refusal_of(attempt, &entry);
-        const bool match = secret_matches(attempt, &entry, refusal != NULL, &auth.error);
-        auth.entry = entry;
-        auth.reason = refusal != NULL ? refusal : "wrong_secret";
-        if (!may_go_on(auth.error))
-            return auth;
-        if (match && refusal == NULL) {
-            auth.error = OAUTH_NO_ERROR;
-            auth.reason = "granted";
-            return auth;
-        }
+        try_line(authentication, &entry);
+        if (authentication->is_pending || !may_go_on(tried->error))
+            return;
+        authentication->cursor = cursor;
     }
     if (found == ACCOUNT_NOT_READ)
-        auth.error = OAUTH_SERVER_ERROR;
-    else if (auth.entry.line == 0)
-        try_decoy(attempt, &auth.error);
-    return auth;
+        tried->error = OAUTH_SERVER_ERROR;
+    else if (tried->entry.line == 0)
+        try_decoy(authentication);
 }
 
 /* A reading that names no account does not hide one that does. */
@@ -126,30 +148,33 @@ static bool says_more(const struct client_auth *later, const struct client_auth 
     return later->error != OAUTH_BAD_CREDENTIALS || later->entry.line > 0 || earlier->entry.line == 0;
 }
 
-static struct client_auth try_readings(const struct client_credentials *credentials, struct attempt *attempt)
+static void start_reading(struct client_authentication *authentication)
 {
-    struct client_auth auth = {.error = OAUTH_BAD_CREDENTIALS};
-    for (size_t i = 0; i < credentials->count && may_go_on(auth.error); i++) {
-        attempt->credentials = credentials->readings[i];
-        attempt->has_choice = false;
-        const struct client_auth tried = try_lines(attempt);
-        if (says_more(&tried, &auth))
-            auth = tried;
-    }
-    return auth;
+    authentication->tried = (struct client_auth){.error = OAUTH_BAD_CREDENTIALS, .reason = "unknown_client"};
+    authentication->cursor = 0;
+    authentication->has_no_own = false;
+    authentication->has_choice = false;
+    if (authentication->reading < authentication->credentials->count)
+        authentication->tried.client_id = reading_of(authentication)->client_id;
 }
 
-/* Counted from before the first hash to the last. */
-static struct client_auth guess_at(const struct client_credentials *credentials, struct attempt *attempt)
+static void try_readings(struct client_authentication *authentication)
 {
-    struct guess *guess = &attempt->guess;
-    struct client_auth auth = {.client_id = credentials->readings[0].client_id};
-    guess_start(guess, attempt->service, credentials, attempt->source);
-    auth.error = guess_look(guess);
-    if (auth.error == OAUTH_NO_ERROR) {
-        auth = try_readings(credentials, attempt);
-        auth.error = guess_end(guess, auth.error);
+    struct client_auth *auth = &authentication->auth;
+    while (authentication->reading < authentication->credentials->count && may_go_on(auth->error)) {
+        try_lines(authentication);
+        if (authentication->is_pending)
+            return;
+        if (says_more(&authentication->tried, auth))
+            *auth = authentication->tried;
+        authentication->reading++;
+        start_reading(authentication);
     }
+}
+
+/* What the throttle has refused says for how long. */
+static struct client_auth complete(const struct guess *guess, struct client_auth auth)
+{
     if (auth.error == OAUTH_THROTTLED) {
         auth.reason = guess_reason(guess);
         auth.retry_after = guess->throttle.wait;
@@ -157,15 +182,32 @@ static struct client_auth guess_at(const struct client_credentials *credentials,
     return auth;
 }
 
-struct client_auth client_authenticate(const struct service *service,
-                                       const struct client_credentials *credentials, struct text source,
-                                       int64_t now)
+struct client_auth client_auth_start(struct client_authentication *authentication,
+                                     const struct service *service,
+                                     const struct client_credentials *credentials, struct text source,
+                                     int64_t now)
 {
-    struct address address;
-    const bool known_source = source.data != NULL && address_parse(source.data, source.length, &address);
-    struct attempt attempt = {.service = service, .source = known_source ? &address : NULL, .now = now};
-    if (credentials->count > 0)
-        return guess_at(credentials, &attempt);
-    return (struct client_auth){
+    struct client_auth auth = {
         .error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials", .client_id = credentials->client_id};
+    if (credentials->count == 0)
+        return auth;
+    *authentication = (struct client_authentication){
+        .service = service, .credentials = credentials, .now = now, .auth.error = OAUTH_BAD_CREDENTIALS};
+    if (source.data != NULL && address_parse(source.data, source.length, &authentication->address))
+        authentication->source = &authentication->address;
+    start_reading(authentication);
+    guess_start(&authentication->guess, service, credentials, authentication->source);
+    auth.error = guess_look(&authentication->guess);
+    return auth.error == OAUTH_NO_ERROR ? client_auth_go_on(authentication)
+                                        : complete(&authentication->guess, auth);
+}
+
+/* Counted from before the first hash to the last. */
+struct client_auth client_auth_go_on(struct client_authentication *authentication)
+{
+    try_readings(authentication);
+    if (authentication->is_pending)
+        return (struct client_auth){.error = OAUTH_PENDING};
+    authentication->auth.error = guess_end(&authentication->guess, authentication->auth.error);
+    return complete(&authentication->guess, authentication->auth);
 }

@@ -6,11 +6,12 @@
 #include <stdint.h>
 
 #include "oauth/credentials.h"
+#include "oauth/guess.h"
 #include "service/service.h"
 
 struct client_auth {
-    enum oauth_error error; /* OAUTH_NO_ERROR, OAUTH_BAD_CREDENTIALS, OAUTH_THROTTLED, OAUTH_BUSY or
-                               OAUTH_SERVER_ERROR */
+    enum oauth_error error; /* OAUTH_NO_ERROR, OAUTH_BAD_CREDENTIALS, OAUTH_THROTTLED, OAUTH_BUSY,
+                               OAUTH_SERVER_ERROR or, until it is over, OAUTH_PENDING */
     long retry_after;       /* of OAUTH_THROTTLED: seconds */
     const char *reason;     /* of OAUTH_BAD_CREDENTIALS and OAUTH_THROTTLED, for the log: "unknown_client",
                                "wrong_secret", "locked" … */
@@ -18,12 +19,38 @@ struct client_auth {
     struct account_entry entry; /* the line that matched, or the last one that was tried; line 0: none */
 };
 
+/* One authentication on its way to that, which stays where it is. */
+struct client_authentication {
+    struct verification verification; /* what it waits for */
+
+    /* Its own. */
+    const struct service *service;
+    const struct client_credentials *credentials;
+    const struct address *source; /* NULL: not known */
+    struct address address;
+    int64_t now;
+    struct guess guess;
+    struct client_auth auth;  /* what came of the readings that were tried */
+    size_t reading;           /* how many these are, so which one is tried now */
+    struct client_auth tried; /* what came of its lines that were tried */
+    size_t cursor;            /* behind them */
+    bool has_no_own;          /* of the line that is tried now: its hash cannot be computed, a decoy's is */
+    bool is_pending;          /* `verification`, until its verdict is taken */
+    bool has_choice;
+    uint64_t choice; /* of the decoy, for this reading */
+};
+
 /* Tries each reading on each line of its client_id until one is good. What refuses a line (locked, expired,
  * source, hash unusable, unknown) changes nothing about the work: a hash of the file is computed all the
- * same. All of it together is one guess, which is counted, and refused where there were too many. `now` in
- * seconds. */
-struct client_auth client_authenticate(const struct service *service,
-                                       const struct client_credentials *credentials, struct text source,
-                                       int64_t now);
+ * same. All of it together is one guess, which is counted, and refused where there were too many. Service,
+ * credentials and `source` live as long as it does. `now` in seconds.
+ *
+ * OAUTH_PENDING: go on with it when there is the verdict on its `verification`, which is for
+ * verifier_begin(); without a verifier that does not happen. */
+struct client_auth client_auth_start(struct client_authentication *authentication,
+                                     const struct service *service,
+                                     const struct client_credentials *credentials, struct text source,
+                                     int64_t now);
+struct client_auth client_auth_go_on(struct client_authentication *authentication);
 
 #endif

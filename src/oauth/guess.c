@@ -62,7 +62,12 @@ static bool begin(void *context)
 
 struct verifier_gate guess_gate(struct guess *guess)
 {
-    return (struct verifier_gate){.admits = begin, .context = guess, .is_passed = guess->throttle.is_begun};
+    return (struct verifier_gate){.admits = begin, .context = guess};
+}
+
+bool guess_is_begun(const struct guess *guess)
+{
+    return guess->throttle.is_begun;
 }
 
 enum oauth_error guess_refusal(const struct guess *guess)

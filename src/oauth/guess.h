@@ -27,6 +27,9 @@ enum oauth_error guess_look(struct guess *guess);
 /* What is asked before something is hashed. */
 struct verifier_gate guess_gate(struct guess *guess);
 
+/* Whether the gate has let something through. */
+bool guess_is_begun(const struct guess *guess);
+
 /* What the gate's refusal means: OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
 enum oauth_error guess_refusal(const struct guess *guess);
 

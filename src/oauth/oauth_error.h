@@ -7,7 +7,8 @@
 #include "http/http.h"
 
 enum oauth_error {
-    OAUTH_NO_ERROR,
+    OAUTH_NO_ERROR, /* this and the next have no row */
+    OAUTH_PENDING,  /* it is not known yet */
     OAUTH_NOT_FOUND,
     OAUTH_METHOD_NOT_ALLOWED,
     OAUTH_CONTENT_TYPE,

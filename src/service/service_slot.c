@@ -39,7 +39,6 @@ static struct verifier_limits limits_of(const struct config *config)
     return (struct verifier_limits){
         .concurrency = config->verify_concurrency,
         .queue = config->verify_queue,
-        .waiters = config_verifying_most(config),
         .memory_ttl = config->verify_cache_ttl,
     };
 }

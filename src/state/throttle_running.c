@@ -11,7 +11,7 @@ static bool is_same_secret(const struct throttle_secret *one, const struct throt
     return one->digests[0] == other->digests[0] && one->digests[1] == other->digests[1];
 }
 
-/* Under the mutex. There are no more of them than threads that wait for a verifier. */
+/* Under the mutex. There are no more of them than verifications that run or wait. */
 static struct throttle_under_way count(const struct throttle_running *running,
                                        const struct throttle_key *pair, const struct throttle_secret *secret)
 {

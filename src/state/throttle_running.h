@@ -8,7 +8,7 @@
 #include "state/throttle_key.h"
 #include "state/throttle_record.h"
 
-/* One of them, in the hands of its thread, which alone looks at `is_under_way`. */
+/* One of them, in the hands of one thread at a time, which alone looks at `is_under_way`. */
 struct throttle_run {
     const struct throttle_key *pair; /* lives as long as it is under way */
     struct throttle_secret secret;

@@ -4,9 +4,10 @@
 #include "constant.h"
 #include "endpoint/route.h"
 
-void route_request(const struct service *service, struct http_request *request,
-                   struct http_response *response)
+struct verification *route_request(struct exchange *exchange, const struct service *service,
+                                   struct http_request *request)
 {
+    struct http_response *response = &exchange->response;
     (void)service;
     (void)request;
     *response = (struct http_response){.status = 200, .body = json_object_new_object()};
@@ -14,6 +15,13 @@ void route_request(const struct service *service, struct http_request *request,
     json_add_string(response->body, "token_type", "Bearer");
     json_add_number(response->body, "expires_in", 3600);
     json_add_string(response->body, "scope", "read write");
+    return NULL;
+}
+
+struct verification *route_go_on(struct exchange *exchange)
+{
+    (void)exchange;
+    return NULL;
 }
 
 void route_failed(struct http_response *response)

@@ -72,11 +72,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct http_request request = read_request(fuzz_text(data, size));
     struct text body = {request.body, request.body_length};
     const unsigned spoken = demo_secrets_in(body) | demo_secrets_in(request.authorization);
-    struct http_response response;
+    struct exchange exchange;
     struct buffer out = {0};
 
-    route_request(service, &request, &response);
-    struct answer answer = answer_require(http_response_render(&response, &out));
+    REQUIRE(route_request(&exchange, service, &request) == NULL);
+    struct answer answer = answer_require(http_response_render(&exchange.response, &out));
     require_order(&request, &answer);
     if (answer.status == 200)
         demo_require_grant(service, answer.body, request.source, spoken);
@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     answer_clear(&answer);
     buffer_free(&out);
-    json_object_put(response.body);
+    json_object_put(exchange.response.body);
     free(request.body);
     return 0;
 }

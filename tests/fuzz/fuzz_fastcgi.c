@@ -6,6 +6,7 @@
 
 #include <fastcgi.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,6 +34,8 @@ struct script {
     unsigned spoken;    /* secrets */
     struct text source; /* one that is let in where only some are, if any request has it */
     bool is_stopping;
+    enum fastcgi_end end; /* of the last request */
+    sem_t answered;
 };
 
 static void add_record(struct script *script, int type, struct text content)
@@ -198,9 +201,11 @@ static bool is_stopping(void *context)
     return script->is_stopping;
 }
 
-static void answered(void *context)
+static void ended(void *context, enum fastcgi_end end)
 {
-    (void)context;
+    struct script *script = context;
+    script->end = end;
+    sem_post(&script->answered);
 }
 
 static struct service_slot *the_slot(void)
@@ -221,18 +226,24 @@ static void serve(struct script *script, const int ends[2], struct buffer *answe
     const struct fastcgi_connection connection = {.descriptor = ends[0],
                                                   .slot = the_slot(),
                                                   .is_stopping = is_stopping,
-                                                  .answered = answered,
+                                                  .ended = ended,
                                                   .context = script};
+    struct fastcgi *fastcgi = fastcgi_new(&connection);
     size_t calls = 0;
-    bool kept = true;
-    while (kept) {
-        kept = fastcgi_answer(&connection);
+    REQUIRE(fastcgi != NULL);
+    do {
+        fastcgi_serve(fastcgi);
+        while (sem_wait(&script->answered) != 0) /* interrupted by a signal */
+            ;
         calls++;
         const ssize_t got = recv(ends[1], piece, sizeof piece, MSG_DONTWAIT);
         if (got > 0)
             buffer_add(answers, (struct text){piece, (size_t)got});
         REQUIRE(calls <= script->requests + 1);
-    }
+    } while (script->end == FASTCGI_KEPT);
+    fastcgi_free(fastcgi);
+    if (script->end == FASTCGI_DONE)
+        close(ends[0]);
     REQUIRE(fcntl(ends[0], F_GETFD) < 0);
 }
 
@@ -306,6 +317,7 @@ static void play(struct script *script)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct script script = {.record = RECORD_MAX};
+    sem_init(&script.answered, 0, 0);
     read_script(&script, fuzz_text(data, size));
     play(&script);
     buffer_free(&script.body);

@@ -94,6 +94,55 @@ descriptors_are() {
     [[ $(<"$DIR/drip") == '2×closed ' ]]
 }
 
+# Many guesses wait for one verification after the other, and the throttle lets them.
+configure_guesses() {
+    configure threads 1
+    configure verify_concurrency 1
+    configure verify_queue 1000
+    configure throttle_failures 1000000
+    configure throttle_source_failures 1000000
+}
+
+@test "one thread, and hundreds of requests wait for verifications: all are answered, and the proven beside them" {
+    local answers
+    configure_guesses
+    start_listening
+    answers=$(client guesses 500)
+    [[ $answers == '2×200 500×401 ' ]] || fail "$answers"
+    # Not behind all of them.
+    (($(awk '/outcome=issued/ { n++ } n == 2 { exit } /outcome=refused/ { count++ } END { print count + 0 }' \
+        "$DIR/log/token.log") < 500))
+}
+
+@test "SIGTERM while hundreds of requests wait for verifications: all are answered" {
+    local pid
+    configure_guesses
+    start_listening
+    client guesses 500 >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    wait_until 'the first guess' grep -q outcome=refused "$DIR/log/token.log"
+    stop token.fcgi TERM
+    wait $pid
+    answers_are '2×200 500×401 '
+    awk '/ info stopping/ { s = 1 } s && /outcome=refused/ { n++ } END { exit n == 0 }' "$DIR/log/token.log"
+}
+
+# One after the other, each takes about a second.
+@test "requests that wait for verifications for longer than request_timeout are dropped" {
+    local answers before
+    add_slow_account
+    configure verify_concurrency 1
+    configure request_timeout 1
+    start_listening
+    before=$(descriptors)
+    answers=$(timeout "$PATIENCE" "$BATS_FILE_TMPDIR/fcgi_client" "$DIR/run/token.sock" guesses 5 \
+        "$GRANT&client_id=slow0&client_secret=slow")
+    [[ $answers == *closed* ]] || fail "$answers"
+    wait_until 'the descriptors to be closed' descriptors_are "$before"
+    grep -q ' warn dropped: ' "$DIR/log/token.log"
+    [[ $(client idle 1) == '3×200 ' ]]
+}
+
 too_large_are() {
     [[ $(grep -c 'reason=body_too_large' "$DIR/log/token.log") -eq $1 ]]
 }

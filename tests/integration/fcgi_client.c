@@ -61,6 +61,28 @@ static void at_once(int count, const char *form)
         print_answer(connections[i]);
 }
 
+/* A request; COUNT guesses, each at a secret of its own, all sent before the first answer is read; the same
+ * request beside them, and then what became of them. */
+static void guesses(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static char guess[CONTENT_MAX];
+    const int before = open_connection(socket_path);
+    const int beside = open_connection(socket_path);
+    send_request(before, false, form);
+    print_answer(before);
+    for (int i = 0; i < count; i++)
+        connections[i] = open_connection(socket_path);
+    for (int i = 0; i < count; i++) {
+        snprintf(guess, sizeof guess, "%s%d", form, i);
+        send_request(connections[i], i % 2 == 0, guess);
+    }
+    send_request(beside, false, form);
+    print_answer(beside);
+    for (int i = 0; i < count; i++)
+        print_answer(connections[i]);
+}
+
 /* COUNT connections that are kept after a request; then, each in turn, a request on each that pauses half-way
  * for three seconds, or until its connection is dropped. */
 static void pausing(int count, const char *form)
@@ -250,7 +272,7 @@ int main(int argc, char **argv)
     } actions[] = {
         {"idle", idle}, {"at-once", at_once}, {"half", half},       {"half-closed", half_closed},
         {"drip", drip}, {"endless", endless}, {"crowd", crowd},     {"authorizer", authorizer},
-        {"gone", gone}, {"forged", forged},   {"pausing", pausing},
+        {"gone", gone}, {"forged", forged},   {"pausing", pausing}, {"guesses", guesses},
     };
     const int count = argc == 5 ? (int)strtol(argv[3], NULL, 10) : 0;
     if (count < 1 || count > MOST_CONNECTIONS)

@@ -4,13 +4,14 @@
 
 #include <crypt.h>
 #include <dlfcn.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 
-#include "base/waiting.h"
 #include "fixture.h"
 #include "token/keyset_file.h"
+#include "verdict_fixture.h"
+
+/* Of the right form, but libxcrypt computes none at such a cost. */
+#define NOT_COMPUTED "$2b$32$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
 
 /* "secret" and "second" */
 #define SETTING "$5$rounds=1000$TndJGIaZytTBQZ0f"
@@ -53,6 +54,25 @@ static struct service *load_service(const char *accounts)
     return service;
 }
 
+/* To its end, whatever it waits for. */
+static struct client_auth end(struct client_authentication *authentication, struct client_auth auth)
+{
+    while (auth.error == OAUTH_PENDING) {
+        await_verdict(authentication->service->verifier, &authentication->verification);
+        auth = client_auth_go_on(authentication);
+    }
+    return auth;
+}
+
+static struct client_auth authenticate_at(const struct service *service,
+                                          const struct client_credentials *credentials, const char *source)
+{
+    struct client_authentication authentication;
+    const struct client_auth auth =
+        client_auth_start(&authentication, service, credentials, text_of(source), 1000000000);
+    return end(&authentication, auth);
+}
+
 static struct client_auth authenticate(const struct service *service, const char *client_id,
                                        const char *secret)
 {
@@ -61,12 +81,14 @@ static struct client_auth authenticate(const struct service *service, const char
     struct client_credentials credentials;
     assert_int_equal(client_credentials_gather(&request, body, &credentials), OAUTH_NO_ERROR);
     computed = 0;
-    return client_authenticate(service, &credentials, text_of("198.51.100.7"), 1000000000);
+    return authenticate_at(service, &credentials, "198.51.100.7");
 }
 
+/* Whether the caller's thread hashes or one of a verifier, which has everything gone on with. */
 static void test_cost(void **state)
 {
     (void)state;
+    static const struct verifier_limits forgetful = {.concurrency = 1, .queue = 1, .memory_ttl = 0};
     static const struct {
         const char *client_id;
         const char *secret;
@@ -105,7 +127,10 @@ static void test_cost(void **state)
                                            "attribute:" SECRET ":nonsense\n"
                                            "two:" SECRET "\n"
                                            "two:" SECOND "\n");
-    for (size_t i = 0; i < ROWS(rows); i++) {
+    for (size_t n = 0; n < 2 * ROWS(rows); n++) {
+        const size_t i = n % ROWS(rows);
+        if (n == ROWS(rows))
+            service->verifier = verifier_new(&forgetful);
         const struct client_auth auth = authenticate(service, rows[i].client_id, rows[i].secret);
         check_row(strcmp(auth.reason, rows[i].reason) == 0, auth.reason, i, rows[i].client_id);
         check_row((auth.error == OAUTH_NO_ERROR) == (strcmp(rows[i].reason, "granted") == 0), "error", i,
@@ -122,8 +147,7 @@ static void test_decoy_is_no_proof(void **state)
     (void)state;
     static const char *const accounts[] = {"good:" SECRET "\n", "good:" SECRET "\nnew:" SECRET "\n"};
     static const enum oauth_error errors[] = {OAUTH_BAD_CREDENTIALS, OAUTH_NO_ERROR};
-    static const struct verifier_limits limits = {
-        .concurrency = 1, .queue = 1, .waiters = 1, .memory_ttl = 60};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 60};
     struct verifier *verifier = verifier_new(&limits);
     for (size_t i = 0; i < ROWS(accounts); i++) {
         struct service *service = load_service(accounts[i]);
@@ -135,6 +159,35 @@ static void test_decoy_is_no_proof(void **state)
         service_release(service);
     }
     verifier_release(verifier);
+}
+
+/* A hash that cannot be computed has a decoy's computed, which may be the same: nothing comes of either. */
+static void test_not_computed(void **state)
+{
+    (void)state;
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 0};
+    static const struct {
+        const char *client_id;
+        const char *secret;
+        const char *reason;
+    } rows[] = {
+        {"odd", "secret", "wrong_secret"},      {"odds", "secret", "granted"},
+        {"odds", "second", "granted"},          {"odds", "wrong", "wrong_secret"},
+        {"nobody", "secret", "unknown_client"},
+    };
+    struct service *service = load_service("odd:" NOT_COMPUTED "\n"
+                                           "odds:" NOT_COMPUTED "\n"
+                                           "odds:" SECOND "\n"
+                                           "odds:" NOT_COMPUTED "\n"
+                                           "odds:" SECRET "\n");
+    for (size_t n = 0; n < 2 * ROWS(rows); n++) {
+        const size_t i = n % ROWS(rows);
+        if (n == ROWS(rows))
+            service->verifier = verifier_new(&limits);
+        const struct client_auth auth = authenticate(service, rows[i].client_id, rows[i].secret);
+        check_row(strcmp(auth.reason, rows[i].reason) == 0, auth.reason, n, rows[i].client_id);
+    }
+    service_release(service);
 }
 
 /* Where no line has a hash there is nothing to compute, and nothing to tell apart. */
@@ -155,18 +208,25 @@ static void test_no_hash_at_all(void **state)
 static void test_two_readings(void **state)
 {
     (void)state;
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 0};
     struct service *service = load_service("a%41:" SECRET "\n");
-    struct client_credentials credentials = {
-        .readings = {{text_of("aA"), text_of("secret")}, {text_of("a%41"), text_of("secret")}},
-        .count = 2,
-    };
-    struct client_auth auth = client_authenticate(service, &credentials, text_of("::1"), 0);
-    assert_int_equal(auth.error, OAUTH_NO_ERROR);
-    credentials.readings[1].client_secret = text_of("wrong");
-    auth = client_authenticate(service, &credentials, text_of("::1"), 0);
-    assert_int_equal(auth.error, OAUTH_BAD_CREDENTIALS);
-    assert_string_equal(auth.reason, "wrong_secret");
-    assert_true(text_is(auth.client_id, "a%41"));
+    for (int with = 0; with < 2; with++) {
+        struct client_credentials credentials = {
+            .readings = {{text_of("aA"), text_of("secret")}, {text_of("a%41"), text_of("secret")}},
+            .count = 2,
+        };
+        if (with != 0)
+            service->verifier = verifier_new(&limits);
+        computed = 0;
+        struct client_auth auth = authenticate_at(service, &credentials, "::1");
+        assert_int_equal(auth.error, OAUTH_NO_ERROR);
+        assert_int_equal(computed, 2);
+        credentials.readings[1].client_secret = text_of("wrong");
+        auth = authenticate_at(service, &credentials, "::1");
+        assert_int_equal(auth.error, OAUTH_BAD_CREDENTIALS);
+        assert_string_equal(auth.reason, "wrong_secret");
+        assert_true(text_is(auth.client_id, "a%41"));
+    }
     service_release(service);
 }
 
@@ -174,8 +234,7 @@ static void test_two_readings(void **state)
 static void test_remembered(void **state)
 {
     (void)state;
-    static const struct verifier_limits limits = {
-        .concurrency = 1, .queue = 1, .waiters = 1, .memory_ttl = 3600};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 3600};
     static const struct {
         const char *client_id;
         const char *secret;
@@ -193,61 +252,59 @@ static void test_remembered(void **state)
 
 /* --- No room --- */
 
-/* Somebody else, who comes while the first secret of a guess is hashed, and takes all the room there is. */
-static struct {
-    const struct service *service;
-    struct verifier_limits limits; /* from then on */
-    bool has_come;
-    pthread_t thread;
-    sem_t waits;
-    sem_t guess_goes_on; /* once where it waits for the first secret, once where it waits for the second */
-} other;
+static sem_t other_may_end;
 
-static void post(void *context)
+static void hold_other(const char *secret)
 {
-    sem_post(context);
+    if (strcmp(secret, "other's") == 0)
+        sem_wait(&other_may_end);
 }
 
-static void *ask_as_other(void *context)
+/* Somebody else, who comes when the first secret of a guess has been hashed, and takes all the room there is.
+ */
+static void take_room(const struct service *service, struct verification *other, sem_t *gone_on)
 {
+    static const struct verifier_limits no_queue = {.concurrency = 1, .queue = 0};
     const char *why = NULL;
-    waiting_tell(&(struct waiting_calls){.begins = post, .context = &other.waits});
-    verifier_verify(other.service->verifier, NULL, text_of("other"),
-                    password_method_of(text_of(SECRET), false, &why), text_of(SECRET), text_of("other's"));
-    return context;
+    *other = (struct verification){
+        .client_id = text_of("other"),
+        .method = password_method_of(text_of(SECRET), false, &why),
+        .hash = text_of(SECRET),
+        .secret = text_of("other's"),
+    };
+    sem_init(gone_on, 0, 0);
+    assert_int_equal(verifier_ask(service->verifier, NULL, other), PASSWORD_PENDING);
+    assert_true(verifier_begin(service->verifier, other, post_verdict, gone_on));
+    verifier_set_limits(service->verifier, &no_queue);
 }
 
-/* In the only thread that hashes, which comes to the other one's secret when it is done with the first. */
-static void take_room(const char *secret)
-{
-    if (strcmp(secret, "first guess") == 0 && !other.has_come) {
-        other.has_come = true;
-        pthread_create(&other.thread, NULL, ask_as_other, NULL);
-        sem_wait(&other.waits);
-        verifier_set_limits(other.service->verifier, &other.limits);
-    } else if (strcmp(secret, "other's") == 0) {
-        sem_wait(&other.guess_goes_on);
-        sem_wait(&other.guess_goes_on);
-    }
-}
-
+/* The second secret comes while the other one's is held. */
 static struct client_auth authenticate_without_room(const struct service *service,
-                                                    const struct verifier_limits *limits,
                                                     const struct client_credentials *credentials,
                                                     const char *source)
 {
-    other.service = service;
-    other.limits = *limits;
-    other.has_come = false;
-    sem_init(&other.waits, 0, 0);
-    sem_init(&other.guess_goes_on, 0, 0);
-    waiting_tell(&(struct waiting_calls){.begins = post, .context = &other.guess_goes_on});
-    meanwhile = take_room;
-    const struct client_auth auth = client_authenticate(service, credentials, text_of(source), 1000000000);
-    post(&other.guess_goes_on); /* where it did not wait a second time */
-    pthread_join(other.thread, NULL);
+    struct client_authentication authentication;
+    struct verification other;
+    sem_t gone_on[2];
+    sem_init(&other_may_end, 0, 0);
+    meanwhile = hold_other;
+    struct client_auth auth =
+        client_auth_start(&authentication, service, credentials, text_of(source), 1000000000);
+    assert_int_equal(auth.error, OAUTH_PENDING);
+    await_verdict(service->verifier, &authentication.verification);
+    take_room(service, &other, &gone_on[0]);
+    auth = client_auth_go_on(&authentication);
+    if (auth.error == OAUTH_PENDING) {
+        sem_init(&gone_on[1], 0, 0);
+        assert_true(
+            verifier_begin(service->verifier, &authentication.verification, post_verdict, &gone_on[1]));
+        sem_post(&other_may_end);
+        wait_for(&gone_on[1]);
+        auth = end(&authentication, client_auth_go_on(&authentication));
+    } else
+        sem_post(&other_may_end);
+    wait_for(&gone_on[0]);
     meanwhile = NULL;
-    waiting_tell(&(struct waiting_calls){.context = NULL});
     return auth;
 }
 
@@ -256,17 +313,11 @@ static struct client_auth authenticate_without_room(const struct service *servic
 static void test_begun_finds_room(void **state)
 {
     (void)state;
-    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .waiters = 100};
-    static const struct verifier_limits no_queue = {.concurrency = 1, .queue = 0, .waiters = 100};
-    static const struct verifier_limits no_waiters = {.concurrency = 1, .queue = 100, .waiters = 1};
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100};
     static const struct {
         const char *client_id;
         size_t readings;
-        const struct verifier_limits *limits;
-    } rows[] = {
-        {"one", 2, &no_queue}, {"one", 2, &no_waiters}, {"nobody", 2, &no_queue},
-        {"two", 1, &no_queue}, {"two", 1, &no_waiters},
-    };
+    } rows[] = {{"one", 2}, {"nobody", 2}, {"two", 1}};
     assert_int_equal(mkdir("state", 0700), 0);
     for (size_t i = 0; i < ROWS(rows); i++) {
         const struct client_credentials credentials = {
@@ -280,9 +331,9 @@ static void test_begun_finds_room(void **state)
         struct service *service = load_service("one:" SECRET "\ntwo:" SECRET "\ntwo:" SECOND "\n");
         service->verifier = verifier_new(&wide);
         assert_true(service_open_state(service, NULL, collect(&problems)));
-        struct client_auth auth = authenticate_without_room(service, rows[i].limits, &credentials, source);
+        struct client_auth auth = authenticate_without_room(service, &credentials, source);
         check_row(auth.error == OAUTH_BAD_CREDENTIALS, auth.reason, i, rows[i].client_id);
-        auth = client_authenticate(service, &credentials, text_of(source), 1000000000);
+        auth = authenticate_at(service, &credentials, source);
         check_row(auth.error == OAUTH_THROTTLED, auth.reason, i, rows[i].client_id);
         service_release(service);
     }
@@ -291,9 +342,13 @@ static void test_begun_finds_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cost),           cmocka_unit_test(test_decoy_is_no_proof),
-        cmocka_unit_test(test_no_hash_at_all), cmocka_unit_test(test_two_readings),
-        cmocka_unit_test(test_remembered),     cmocka_unit_test(test_begun_finds_room),
+        cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_decoy_is_no_proof),
+        cmocka_unit_test(test_not_computed),
+        cmocka_unit_test(test_no_hash_at_all),
+        cmocka_unit_test(test_two_readings),
+        cmocka_unit_test(test_remembered),
+        cmocka_unit_test(test_begun_finds_room),
     };
     return cmocka_run_group_tests_name("client_auth", tests, make_files, leave_folder);
 }

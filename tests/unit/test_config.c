@@ -166,24 +166,7 @@ static const struct {
     {ISSUER "threads = x\nthreads = 5\n",
      PROBLEM(2, "threads must be a whole number from 1 to 4096")
          PROBLEM(3, "threads is given a second time, after line 2: take one of them out")},
-    {ISSUER "threads = 4\nverify_concurrency = 2\nverify_queue = 1\n",
-     PROBLEM(
-         4,
-         "verify_concurrency (2) and verify_queue (1) together must be less than three quarters of threads "
-         "(4): lower them, or raise threads")},
-    {ISSUER "threads = 4\nverify_concurrency = 3\n",
-     PROBLEM(
-         3,
-         "verify_concurrency (3) and verify_queue (0) together must be less than three quarters of threads "
-         "(4): lower them, or raise threads")},
-    {ISSUER "threads = 1\nverify_concurrency = 2\n",
-     PROBLEM(
-         3,
-         "verify_concurrency (2) and verify_queue (0) together must be less than three quarters of threads "
-         "(1): lower them, or raise threads")},
-    {ISSUER "threads = 5\nverify_concurrency = 2\nverify_queue = 1\n", ""},
-    {ISSUER "threads = 1\nverify_concurrency = 1\n", ""},
-    {ISSUER "threads = 1\n", ""},
+    {ISSUER "threads = 1\nverify_concurrency = 256\n", ""}, /* who waits for these holds no thread */
     {ISSUER "verify_queue = 65536\n", ""},
     {ISSUER "threads = 0x10\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
     {ISSUER "threads = 5 s\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
@@ -272,41 +255,6 @@ static void test_long_lines(void **state)
     }
     assert_null(config_line_complaint((struct text)BYTES("a = b"), 6));
     assert_non_null(config_line_complaint((struct text)BYTES("a = b"), 5));
-}
-
-/* What is given of threads and verifications has the others give way, if they are not. */
-static void test_defaults_give_way(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        long threads;
-        long concurrency;
-        long queue;
-        long most; /* that may wait */
-    } rows[] = {
-        {"verify_concurrency = 2\nverify_queue = 189\n", 256, 2, 189, 191},
-        {"verify_concurrency = 2\nverify_queue = 190\n", 257, 2, 190, 192},
-        {"verify_concurrency = 256\n", 385, 256, 32, 288},
-        {"verify_concurrency = 2\nverify_queue = 65536\n", 4096, 2, 65536, 3071},
-        {"threads = 20\nverify_concurrency = 2\n", 20, 2, 12, 14},
-        {"threads = 20\nverify_queue = 13\n", 20, 1, 13, 14},
-        {"threads = 2\nverify_concurrency = 1\n", 2, 1, 0, 1},
-        {"threads = 2\n", 2, 1, 0, 1},
-        {"threads = 1\n", 1, 1, 0, 1},
-    };
-    for (size_t i = 0; i < ROWS(rows); i++) {
-        char text[128];
-        struct collected collected;
-        snprintf(text, sizeof text, ISSUER "%s", rows[i].text);
-        struct config *config = load_text(text, &collected);
-        check_row(config != NULL, collected.text, i, rows[i].text);
-        check_row(config->threads == rows[i].threads, "threads", i, rows[i].text);
-        check_row(config->verify_concurrency == rows[i].concurrency, "concurrency", i, rows[i].text);
-        check_row(config->verify_queue == rows[i].queue, "queue", i, rows[i].text);
-        check_row(config_verifying_most(config) == rows[i].most, "most", i, rows[i].text);
-        config_release(config);
-    }
 }
 
 static void test_nul(void **state)
@@ -411,19 +359,12 @@ static void test_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_one_problem),
-        cmocka_unit_test(test_all_problems),
-        cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_defaults_give_way),
-        cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_relative_paths),
-        cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_mode),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_path),
+        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_ranges),       cmocka_unit_test(test_one_problem),
+        cmocka_unit_test(test_all_problems), cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_nul),          cmocka_unit_test(test_relative_paths),
+        cmocka_unit_test(test_unreadable),   cmocka_unit_test(test_mode),
+        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_path),
     };
     return cmocka_run_group_tests_name("config", tests, enter_folder, leave_folder);
 }

@@ -11,8 +11,6 @@
 
 #include "base/clock.h"
 
-/* As the crew has it. */
-enum { SPARE = 2 };
 enum { MOST = 40, PATIENCE_MS = 60000 };
 
 struct yard;
@@ -28,7 +26,6 @@ struct yard {
     sem_t events;
     sem_t released; /* ends an event in hand, where these are long */
     atomic_bool long_events;
-    atomic_bool stands_aside; /* whoever has a long event in hand, which nobody counts then */
     atomic_bool ended;
     atomic_int waiting;
     atomic_int in_hand;
@@ -40,15 +37,10 @@ struct yard {
 static void handle(struct hand *hand)
 {
     struct yard *yard = hand->yard;
-    const bool stands_aside = yard->stands_aside;
-    hand->began_ms = stands_aside ? 0 : clock_monotonic_ms();
+    hand->began_ms = clock_monotonic_ms();
     yard->in_hand++;
-    if (stands_aside)
-        crew_stand_aside(yard->crew);
     if (yard->long_events)
         sem_wait(&yard->released);
-    if (stands_aside)
-        crew_come_back(yard->crew);
     yard->in_hand--;
     hand->began_ms = 0;
     yard->done++;
@@ -174,47 +166,6 @@ static void test_held_up(void **state)
     close_yard(&yard);
 }
 
-/* The governor sees nobody that is held up, and for all that there is somebody for each event. Whoever has
- * come back counts again. */
-static void test_stand_aside(void **state)
-{
-    (void)state;
-    enum { ROUNDS = 20 };
-    struct yard yard;
-    open_yard(&yard);
-    atomic_store(&yard.long_events, true);
-    atomic_store(&yard.stands_aside, true);
-    for (int round = 0; round < ROUNDS; round++) {
-        post(&yard.events, MOST - 1);
-        wait_for(&yard.in_hand, MOST - 1, round);
-        post(&yard.released, MOST - 1);
-        wait_for_idleness(&yard);
-    }
-    assert_true(yard.waiting <= few_threads() + SPARE);
-    close_yard(&yard);
-}
-
-/* While some stand aside those that come back are not parked, but for more than a few. */
-static void test_come_back(void **state)
-{
-    (void)state;
-    const int back = few_threads() + SPARE;
-    if (back + SPARE > MOST)
-        skip();
-    struct yard yard;
-    open_yard(&yard);
-    atomic_store(&yard.long_events, true);
-    atomic_store(&yard.stands_aside, true);
-    post(&yard.events, back + SPARE);
-    wait_for(&yard.in_hand, back + SPARE, 0);
-    post(&yard.released, back);
-    wait_for(&yard.done, back, 0);
-    wait_for(&yard.waiting, few_threads() + SPARE, 0);
-    post(&yard.released, SPARE);
-    wait_for_idleness(&yard);
-    close_yard(&yard);
-}
-
 /* Short events: none is lost, and few threads are there for them. */
 static void test_short_events(void **state)
 {
@@ -254,8 +205,8 @@ static void test_parked_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_held_up),      cmocka_unit_test(test_stand_aside),
-        cmocka_unit_test(test_come_back),    cmocka_unit_test(test_short_events),
+        cmocka_unit_test(test_held_up),
+        cmocka_unit_test(test_short_events),
         cmocka_unit_test(test_parked_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,12 +118,12 @@ static const char *answer_to(const struct service *service, const struct example
         .body = body,
         .body_length = text.length,
     };
-    struct http_response response;
+    struct exchange exchange;
     struct buffer buffer = {0};
-    route_request(service, &request, &response);
-    const struct text answer = http_response_render(&response, &buffer);
+    assert_null(route_request(&exchange, service, &request));
+    const struct text answer = http_response_render(&exchange.response, &buffer);
     snprintf(out, size, "%.*s", (int)answer.length, answer.data);
-    json_object_put(response.body);
+    json_object_put(exchange.response.body);
     buffer_free(&buffer);
     return out;
 }

@@ -15,6 +15,7 @@
 #include "service/service_slot.h"
 #include "token/jwt.h"
 #include "token/keyset_file.h"
+#include "verdict_fixture.h"
 
 /* "secret" */
 #define SECRET "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
@@ -67,9 +68,13 @@ static struct http_response request_token(const struct service *service, const c
         .body = body,
         .body_length = strlen(body),
     };
-    struct http_response response;
-    route_request(service, &request, &response);
-    return response;
+    struct exchange exchange;
+    struct verification *awaited = route_request(&exchange, service, &request);
+    while (awaited != NULL) {
+        await_verdict(service->verifier, awaited);
+        awaited = route_go_on(&exchange);
+    }
+    return exchange.response;
 }
 
 static unsigned status_of(const struct service *service, const char *client_id, const char *secret)

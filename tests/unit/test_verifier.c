@@ -5,13 +5,12 @@
 #include <crypt.h>
 #include <dlfcn.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "failing_malloc.h"
-#include "waits_fixture.h"
+#include "verdict_fixture.h"
 
 /* "secret" under sha512crypt with 1,000 rounds, and with so many that a thread is found at it. */
 static const char quick_hash[] =
@@ -20,7 +19,7 @@ static const char quick_hash[] =
 static const char slow_hash[] = "$6$rounds=100000$saltsaltsalt$VaqTwA8/oKXX9qsOGZKgXiviNokNoNS29hYZz1xyt08xoV"
                                 "CEgWgI7TqgdvBGQMA2uMznMyAvy.xQM/pSLf34j.";
 
-static const struct verifier_limits wide = {.concurrency = 2, .queue = 100, .waiters = 100, .memory_ttl = 60};
+static const struct verifier_limits wide = {.concurrency = 2, .queue = 100, .memory_ttl = 60};
 
 /* What happens to a hash: it is counted, the thread that computes it is noted, and may be held. */
 static struct {
@@ -63,13 +62,30 @@ int pthread_cond_signal(pthread_cond_t *condition)
     return signals_are_late ? 0 : pthread_cond_broadcast(condition);
 }
 
-static enum password_result ask_at(const struct verifier_gate *gate, struct verifier *verifier,
-                                   const char *id, const char *hash, const char *secret)
+static struct verification verification_of(const char *id, const char *hash, const char *secret)
 {
     const char *why = NULL;
     const struct password_method *method = password_method_of(text_of(hash), false, &why);
     assert_non_null(method);
-    return verifier_verify(verifier, gate, text_of(id), method, text_of(hash), text_of(secret));
+    return (struct verification){
+        .client_id = text_of(id), .method = method, .hash = text_of(hash), .secret = text_of(secret)};
+}
+
+static enum password_result verdict_on(struct verification *verification, struct verifier *verifier,
+                                       const struct verifier_gate *gate)
+{
+    const enum password_result result = verifier_ask(verifier, gate, verification);
+    if (result != PASSWORD_PENDING)
+        return result;
+    await_verdict(verifier, verification);
+    return verification->result;
+}
+
+static enum password_result ask_at(const struct verifier_gate *gate, struct verifier *verifier,
+                                   const char *id, const char *hash, const char *secret)
+{
+    struct verification verification = verification_of(id, hash, secret);
+    return verdict_on(&verification, verifier, gate);
 }
 
 static enum password_result ask(struct verifier *verifier, const char *id, const char *hash,
@@ -97,8 +113,8 @@ static void test_results(void **state)
 {
     (void)state;
     static const struct verifier_limits limits[] = {
-        {.concurrency = 2, .queue = 8, .waiters = 8, .memory_ttl = 60},
-        {.concurrency = 1, .queue = 0, .waiters = 1, .memory_ttl = 0},
+        {.concurrency = 2, .queue = 8, .memory_ttl = 60},
+        {.concurrency = 1, .queue = 0, .memory_ttl = 0},
     };
     for (size_t i = 0; i <= ROWS(limits); i++) {
         struct verifier *verifier = i < ROWS(limits) ? verifier_new(&limits[i]) : NULL;
@@ -164,23 +180,6 @@ static void test_forgets(void **state)
     }
 }
 
-/* Whoever waits for a thread that hashes says so, and only those. */
-static void test_says_that_it_waits(void **state)
-{
-    (void)state;
-    struct waits waits = {0};
-    struct verifier *verifier = verifier_new(&wide);
-    hear_waits(&waits);
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(ask(verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
-        assert_int_equal(ask(NULL, "b", quick_hash, "secret"), PASSWORD_MATCH);
-        assert_int_equal(waits.begun, 1);
-        assert_int_equal(waits.ended, 1);
-    }
-    waiting_tell(&(struct waiting_calls){.context = NULL});
-    verifier_release(verifier);
-}
-
 /* --- The gate --- */
 
 struct keeper {
@@ -232,33 +231,55 @@ static void test_gate(void **state)
 
 /* --- Many callers --- */
 
-struct caller {
-    pthread_t thread;
+enum { MOST_CALLERS = 20 };
+
+/* Callers of one verifier, each with a secret of its own or all with the same. */
+struct callers {
     struct verifier *verifier;
-    const char *id;
-    const char *secret;
-    const struct verifier_gate *gate;
-    sem_t *waits; /* posted where it does; may be NULL */
-    enum password_result result;
+    struct caller {
+        struct verification verification;
+        char secret[16];
+        enum password_result result;
+        int thread; /* that went on with it */
+        struct verifier *verifier;
+        struct caller *second; /* that is begun then, or NULL */
+        sem_t *gone_on;
+    } caller[MOST_CALLERS];
+    sem_t gone_on; /* once for each */
 };
 
-static void post(void *context)
-{
-    sem_post(context);
-}
-
-static void *call(void *context)
+static void go_on(void *context)
 {
     struct caller *caller = context;
-    if (caller->waits != NULL)
-        waiting_tell(&(struct waiting_calls){.begins = post, .context = caller->waits});
-    caller->result = ask_at(caller->gate, caller->verifier, caller->id, slow_hash, caller->secret);
-    return NULL;
+    caller->thread = gettid();
+    caller->result = caller->verification.result;
+    if (caller->second != NULL)
+        verifier_begin(caller->verifier, &caller->second->verification, go_on, caller->second);
+    sem_post(caller->gone_on);
 }
 
-static void start(struct caller *caller)
+static void ask_callers(struct callers *callers, const struct verifier_limits *limits, size_t count,
+                        const char *format, const struct verifier_gate *gate)
 {
-    assert_int_equal(pthread_create(&caller->thread, NULL, call, caller), 0);
+    callers->verifier = verifier_new(limits);
+    sem_init(&callers->gone_on, 0, 0);
+    for (size_t i = 0; i < count; i++) {
+        struct caller *caller = &callers->caller[i];
+        *caller = (struct caller){.gone_on = &callers->gone_on, .verifier = callers->verifier};
+        snprintf(caller->secret, sizeof caller->secret, format, i);
+        caller->verification = verification_of("a", slow_hash, caller->secret);
+        caller->result = verifier_ask(callers->verifier, gate, &caller->verification);
+    }
+}
+
+/* Returns whether there is a verdict at once. */
+static bool begin(struct callers *callers, size_t i)
+{
+    struct caller *caller = &callers->caller[i];
+    if (verifier_begin(callers->verifier, &caller->verification, go_on, caller))
+        return false;
+    caller->result = caller->verification.result;
+    return true;
 }
 
 static void hold_hashes(void)
@@ -276,97 +297,104 @@ static void release_hashes(size_t held)
         sem_post(&hashing.may_end);
 }
 
-static bool admit_all_at_once(void *context)
+static void await_callers(struct callers *callers, size_t count)
 {
-    pthread_barrier_wait(context);
-    return true;
+    for (size_t i = 0; i < count; i++) {
+        wait_for(&callers->gone_on);
+    }
+    verifier_release(callers->verifier);
 }
 
 /* The same credential many times at once is computed once, whether the callers find it under way or none of
- * them did; and who finds it does not ask the gate. */
+ * them did; and who finds it does not ask the gate. No caller waits: the thread that hashed goes on with all.
+ */
 static void test_single_flight(void **state)
 {
     (void)state;
-    enum { CALLERS = 20 };
+    struct callers callers;
     for (size_t at_once = 0; at_once < 2; at_once++) {
-        struct verifier *verifier = verifier_new(&wide);
-        struct caller callers[CALLERS];
         struct keeper keeper = {.admits = true};
-        pthread_barrier_t barrier;
-        pthread_barrier_init(&barrier, NULL, CALLERS);
-        const struct verifier_gate gates[] = {{.admits = keep_gate, .context = &keeper},
-                                              {.admits = admit_all_at_once, .context = &barrier}};
-        sem_t waits;
-        sem_init(&waits, 0, 0);
-        hold_hashes();
+        const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
         const int before = hashing.count;
-        for (size_t i = 0; i < CALLERS; i++) {
-            callers[i] = (struct caller){.verifier = verifier,
-                                         .id = "a",
-                                         .secret = "secret",
-                                         .gate = &gates[at_once],
-                                         .waits = &waits};
-            start(&callers[i]);
-            if (at_once == 0)
-                sem_wait(&waits);
+        hold_hashes();
+        ask_callers(&callers, &wide, at_once == 0 ? 1 : MOST_CALLERS, "secret", &gate);
+        for (size_t i = 0; i < MOST_CALLERS; i++) {
+            struct caller *caller = &callers.caller[i];
+            if (at_once == 0 && i > 0) {
+                *caller = (struct caller){.gone_on = &callers.gone_on};
+                caller->verification = verification_of("a", slow_hash, "secret");
+                caller->result = verifier_ask(callers.verifier, &gate, &caller->verification);
+            }
+            check_row(caller->result == PASSWORD_PENDING, "asked", at_once, "");
+            check_row(!begin(&callers, i), "begun", at_once, "");
         }
-        for (size_t i = 0; at_once == 1 && i < CALLERS; i++)
-            sem_wait(&waits);
-        release_hashes(CALLERS);
-        for (size_t i = 0; i < CALLERS; i++) {
-            pthread_join(callers[i].thread, NULL);
-            check_row(callers[i].result == PASSWORD_MATCH, "result", at_once, "");
+        release_hashes(1);
+        await_callers(&callers, MOST_CALLERS);
+        for (size_t i = 0; i < MOST_CALLERS; i++) {
+            check_row(callers.caller[i].result == PASSWORD_MATCH, "result", at_once, "");
+            check_row(callers.caller[i].thread == hashing.thread, "thread", at_once, "");
         }
         check_row(hashing.count == before + 1, "hashes", at_once, "");
-        check_row(keeper.asked == (at_once == 0 ? 1 : 0), "gate", at_once, "");
-        verifier_release(verifier);
+        check_row(keeper.asked == (at_once == 0 ? 1 : MOST_CALLERS), "gate", at_once, "");
     }
 }
 
-/* As many as run and wait get an answer of their own, all others are told at once that there is no room. */
+/* As many as run and wait get an answer of their own, all others are told at once that there is no room, even
+ * where there was some when they asked; but for those of a guess that has had its answer to the first half.
+ */
 static void test_full_queue(void **state)
 {
     (void)state;
-    enum { CALLERS = 12 };
     static const struct {
         struct verifier_limits limits;
-        size_t least; /* that are verified */
+        size_t places;
     } rows[] = {
-        {{.concurrency = 1, .queue = 2, .waiters = 100}, 3},
-        {{.concurrency = 2, .queue = 0, .waiters = 100}, 2},
-        {{.concurrency = 4, .queue = 8, .waiters = 1}, 1},
+        {{.concurrency = 1, .queue = 2}, 3},
+        {{.concurrency = 2, .queue = 0}, 2},
+        {{.concurrency = 4, .queue = 8}, 12},
     };
+    struct callers callers;
     for (size_t row = 0; row < ROWS(rows); row++) {
-        struct verifier *verifier = verifier_new(&rows[row].limits);
-        struct caller callers[CALLERS];
-        char secrets[CALLERS][16];
-        struct keeper keepers[CALLERS];
-        struct verifier_gate gates[CALLERS];
-        size_t busy = 0;
-        size_t not_asked = 0;
-        for (size_t i = 0; i < CALLERS; i++) {
-            snprintf(secrets[i], sizeof secrets[i], "guess %zu", i);
-            keepers[i] = (struct keeper){.admits = true};
-            gates[i] = (struct verifier_gate){.admits = keep_gate, .context = &keepers[i]};
-            callers[i] =
-                (struct caller){.verifier = verifier, .id = "a", .secret = secrets[i], .gate = &gates[i]};
-            start(&callers[i]);
+        struct keeper keeper = {.admits = true};
+        const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
+        hold_hashes();
+        ask_callers(&callers, &rows[row].limits, MOST_CALLERS, "guess %zu", NULL);
+        for (size_t i = 0; i < MOST_CALLERS; i++) {
+            check_row(callers.caller[i].result == PASSWORD_PENDING, "asked", row, callers.caller[i].secret);
+            check_row(begin(&callers, i) == (i >= rows[row].places), "begun", row, callers.caller[i].secret);
         }
-        for (size_t i = 0; i < CALLERS; i++) {
-            pthread_join(callers[i].thread, NULL);
-            busy += callers[i].result == PASSWORD_BUSY ? 1 : 0;
-            not_asked += keepers[i].asked == 0 ? 1 : 0;
-            check_row(callers[i].result == PASSWORD_BUSY || callers[i].result == PASSWORD_MISMATCH, "result",
-                      row, secrets[i]);
-        }
-        check_row(busy > 0, "nobody was turned away", row, "");
         /* Those that find no place are not guesses. */
-        check_row(not_asked > 0, "the gate was asked for all", row, "");
-        check_row(CALLERS - busy >= rows[row].least, "too many were turned away", row, "");
-        const long retry = verifier_retry_after(verifier);
+        struct verification late = verification_of("a", slow_hash, "late");
+        check_row(verifier_ask(callers.verifier, &gate, &late) == PASSWORD_BUSY, "late", row, "");
+        check_row(keeper.asked == 0, "the gate was asked", row, "");
+        struct caller *begun = &callers.caller[MOST_CALLERS - 1];
+        begun->verification.is_of_begun_guess = true;
+        check_row(verifier_ask(callers.verifier, &gate, &begun->verification) == PASSWORD_PENDING,
+                  "of a begun guess", row, "");
+        check_row(!begin(&callers, MOST_CALLERS - 1), "of a begun guess", row, "");
+        const long retry = verifier_retry_after(callers.verifier);
         check_row(retry >= 1 && retry <= 60, "retry", row, "");
-        verifier_release(verifier);
+        release_hashes(MOST_CALLERS);
+        await_callers(&callers, rows[row].places + 1);
+        for (size_t i = 0; i < MOST_CALLERS; i++) {
+            const bool has_place = i < rows[row].places || i == MOST_CALLERS - 1;
+            check_row(callers.caller[i].result == (has_place ? PASSWORD_MISMATCH : PASSWORD_BUSY), "result",
+                      row, callers.caller[i].secret);
+        }
     }
+}
+
+/* What is verified while the same is on its way here is known when it comes. */
+static void test_known_meanwhile(void **state)
+{
+    (void)state;
+    struct callers callers;
+    ask_callers(&callers, &wide, 2, "secret", NULL);
+    assert_false(begin(&callers, 0));
+    wait_for(&callers.gone_on);
+    assert_true(begin(&callers, 1));
+    assert_int_equal(callers.caller[1].result, PASSWORD_MATCH);
+    await_callers(&callers, 0);
 }
 
 /* Until the thread that has hashed waits for more to do. */
@@ -393,33 +421,42 @@ static int count_begun(int most)
     return most;
 }
 
-/* Jobs that come one after the other while an idle thread has not woken yet are hashed all at once. */
+/* Whoever goes on may have another verification, in the only thread there is, and find room for it. */
+static void test_second_from_first(void **state)
+{
+    (void)state;
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 0};
+    struct callers callers;
+    ask_callers(&callers, &limits, 2, "%zu", NULL);
+    callers.caller[0].second = &callers.caller[1];
+    callers.caller[1].verification.is_of_begun_guess = true;
+    assert_false(begin(&callers, 0));
+    await_callers(&callers, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(callers.caller[i].result, PASSWORD_MISMATCH);
+        assert_int_equal(callers.caller[i].thread, hashing.thread);
+    }
+}
+
+/* What comes while an idle thread has not woken yet is hashed all at once. */
 static void test_burst(void **state)
 {
     (void)state;
     enum { CALLERS = 3 };
-    static const struct verifier_limits limits = {.concurrency = CALLERS, .queue = 100, .waiters = 100};
-    static const char *const secrets[CALLERS] = {"1", "2", "3"};
-    struct verifier *verifier = verifier_new(&limits);
-    struct caller callers[CALLERS];
-    sem_t waits;
-    sem_init(&waits, 0, 0);
-    ask(verifier, "a", quick_hash, "secret");
+    static const struct verifier_limits limits = {.concurrency = CALLERS, .queue = 100};
+    struct callers callers;
+    ask_callers(&callers, &limits, CALLERS, "%zu", NULL);
+    ask(callers.verifier, "a", quick_hash, "secret");
     await_idleness();
     hold_hashes();
     signals_are_late = true;
-    for (size_t i = 0; i < CALLERS; i++) {
-        callers[i] = (struct caller){.verifier = verifier, .id = "a", .secret = secrets[i], .waits = &waits};
-        start(&callers[i]);
-        sem_wait(&waits);
-    }
+    for (size_t i = 0; i < CALLERS; i++)
+        assert_false(begin(&callers, i));
     signals_are_late = false;
-    verifier_set_limits(verifier, &limits);
+    verifier_set_limits(callers.verifier, &limits);
     const int begun = count_begun(CALLERS);
     release_hashes(CALLERS);
-    for (size_t i = 0; i < CALLERS; i++)
-        pthread_join(callers[i].thread, NULL);
-    verifier_release(verifier);
+    await_callers(&callers, CALLERS);
     assert_int_equal(begun, CALLERS);
 }
 
@@ -428,23 +465,17 @@ static void test_set_limits(void **state)
 {
     (void)state;
     enum { CALLERS = 6 };
-    static const char *const secrets[CALLERS] = {"1", "2", "3", "4", "5", "secret"};
-    struct verifier *verifier = verifier_new(&wide);
-    struct caller callers[CALLERS];
+    struct callers callers;
+    ask_callers(&callers, &wide, CALLERS, "%zu", NULL);
     for (size_t i = 0; i < CALLERS; i++) {
-        callers[i] = (struct caller){.verifier = verifier_hold(verifier), .id = "a", .secret = secrets[i]};
-        start(&callers[i]);
+        assert_false(begin(&callers, i));
         const struct verifier_limits limits = {
-            .concurrency = i % 2 == 0 ? 1 : 4, .queue = 100, .waiters = 100, .memory_ttl = 60};
-        verifier_set_limits(verifier, &limits);
+            .concurrency = i % 2 == 0 ? 1 : 4, .queue = 100, .memory_ttl = 60};
+        verifier_set_limits(callers.verifier, &limits);
     }
-    for (size_t i = 0; i < CALLERS; i++) {
-        pthread_join(callers[i].thread, NULL);
-        assert_int_equal(callers[i].result,
-                         strcmp(secrets[i], "secret") == 0 ? PASSWORD_MATCH : PASSWORD_MISMATCH);
-        verifier_release(verifier);
-    }
-    verifier_release(verifier);
+    await_callers(&callers, CALLERS);
+    for (size_t i = 0; i < CALLERS; i++)
+        assert_int_equal(callers.caller[i].result, PASSWORD_MISMATCH);
 }
 
 static void test_without_memory(void **state)
@@ -482,31 +513,25 @@ static void test_thread_without_memory(void **state)
     verifier_release(verifier);
 }
 
-static bool admit(void *context)
-{
-    (void)context;
-    return true;
-}
-
 /* Or one secret of one's own, under names that nobody has, would push out what others have proven. */
 static void test_decoy(void **state)
 {
     (void)state;
-    static const struct verifier_gate decoy = {.admits = admit, .is_decoy = true};
     static const struct {
-        const struct verifier_gate *gate;
+        bool is_decoy;
         enum password_result result;
         int computed;
     } rows[] = {
-        {&decoy, PASSWORD_MATCH, 1}, {&decoy, PASSWORD_MISMATCH, 0}, /* remembered as refused */
-        {NULL, PASSWORD_MATCH, 1}, /* an account of that name is new meanwhile */
-        {NULL, PASSWORD_MATCH, 0},   {&decoy, PASSWORD_MISMATCH, 0},
+        {true, PASSWORD_MATCH, 1},  {true, PASSWORD_MISMATCH, 0}, /* remembered as refused */
+        {false, PASSWORD_MATCH, 1}, /* an account of that name is new meanwhile */
+        {false, PASSWORD_MATCH, 0}, {true, PASSWORD_MISMATCH, 0},
     };
     struct verifier *verifier = verifier_new(&wide);
     for (size_t i = 0; i < ROWS(rows); i++) {
+        struct verification verification = verification_of("a", quick_hash, "secret");
+        verification.is_decoy = rows[i].is_decoy;
         hashing.count = 0;
-        const enum password_result result = ask_at(rows[i].gate, verifier, "a", quick_hash, "secret");
-        check_row(result == rows[i].result, "result", i, "");
+        check_row(verdict_on(&verification, verifier, NULL) == rows[i].result, "result", i, "");
         check_row(hashing.count == rows[i].computed, "hashes computed", i, "");
     }
     verifier_release(verifier);
@@ -519,10 +544,11 @@ int main(void)
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_remembers),
         cmocka_unit_test(test_forgets),
-        cmocka_unit_test(test_says_that_it_waits),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_single_flight),
         cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_known_meanwhile),
+        cmocka_unit_test(test_second_from_first),
         cmocka_unit_test(test_burst),
         cmocka_unit_test(test_set_limits),
         cmocka_unit_test(test_without_memory),

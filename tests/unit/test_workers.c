@@ -1,0 +1,138 @@
+/* The end of the workers, while a thread that is none of them has a request in hand. */
+#include "gateway/workers.h"
+
+#include "fixture.h"
+
+#include <crypt.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "../tools/fcgi_peer.h"
+#include "gateway/fastcgi.h"
+#include "gateway/listener.h"
+#include "token/keyset_file.h"
+
+/* "secret" */
+#define SECRET "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
+#define FORM "grant_type=client_credentials&client_id=demo&client_secret="
+
+static sem_t hash_begun;
+static sem_t hash_may_end;
+static atomic_bool has_ended; /* workers_end() */
+
+/* In the place of the library's own: each hash is held. */
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    char *(*real)(const char *, const char *, void *, int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "crypt_rn");
+    memcpy(&real, &symbol, sizeof symbol);
+    sem_post(&hash_begun);
+    sem_wait(&hash_may_end);
+    return real(phrase, setting, data, size);
+}
+
+static int make_files(void **state)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 1};
+    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+        return -1;
+    write_text("token.conf",
+               "issuer = https://api.example.com/apiops/auth\nlog = log\nverify_concurrency = 1\n");
+    write_text("accounts", "demo:" SECRET "\n");
+    return 0;
+}
+
+static struct service_slot *make_slot(void)
+{
+    struct collected problems;
+    struct service *service = service_load("token.conf", collect(&problems));
+    if (service == NULL)
+        fail_msg("%s", problems.text);
+    struct service_slot *slot = service_slot_new(service);
+    assert_non_null(slot);
+    return slot;
+}
+
+static struct workers *start_workers(struct service_slot *slot)
+{
+    struct collected problems;
+    struct listener_path bound;
+    char path[PATH_MAX + 8];
+    assert_non_null(getcwd(path, PATH_MAX));
+    strcat(path, "/socket");
+    static const struct identity nobody = {IDENTITY_NO_USER, IDENTITY_NO_GROUP};
+    const int listener = listener_open(path, 8, &nobody, &bound, collect(&problems));
+    if (listener < 0)
+        fail_msg("%s", problems.text);
+    struct workers *workers = workers_start(listener, slot);
+    assert_non_null(workers);
+    return workers;
+}
+
+static int request(bool keep, const char *form)
+{
+    static struct bytes bytes;
+    const int connection = open_connection("./socket");
+    bytes.length = 0;
+    append_head(&bytes, keep, NULL, strlen(form));
+    append_body(&bytes, form, strlen(form));
+    send_all(connection, &bytes);
+    return connection;
+}
+
+static void *end(void *workers)
+{
+    workers_end(workers);
+    has_ended = true;
+    return NULL;
+}
+
+/* As the last of them is taken when they are found idle and not yet ended. */
+static void test_end_with_requests_in_hand(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    static const char *const forms[] = {FORM "secret", FORM "wrong", FORM "wronger"};
+    static const long statuses[] = {200, 401, 401};
+    int connections[ROWS(forms)];
+    pthread_t thread;
+    sem_init(&hash_begun, 0, 0);
+    sem_init(&hash_may_end, 0, 0);
+    struct service_slot *slot = make_slot();
+    struct workers *workers = start_workers(slot);
+    for (size_t i = 0; i < ROWS(forms); i++)
+        connections[i] = request(i == 0, forms[i]);
+    sem_wait(&hash_begun);
+    workers_stop_accepting(workers);
+    for (int i = 0; i < 20; i++) {
+        assert_false(workers_are_idle(workers));
+        usleep(1000);
+    }
+    assert_int_equal(pthread_create(&thread, NULL, end, workers), 0);
+    for (int i = 0; i < 50; i++) {
+        assert_false(has_ended);
+        usleep(1000);
+    }
+    for (size_t i = 0; i < ROWS(forms); i++)
+        sem_post(&hash_may_end);
+    pthread_join(thread, NULL);
+    for (size_t i = 0; i < ROWS(forms); i++) {
+        const long status = read_answer(connections[i], answer);
+        /* What had not been read when the workers ended has none. */
+        check_row(status == statuses[i] || (i > 0 && status < 0), "answer", i, answer);
+        check_row(read_answer(connections[i], answer) < 0, "closed", i, answer);
+        close(connections[i]);
+    }
+    service_slot_free(slot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_end_with_requests_in_hand)};
+    if (!fastcgi_prepare())
+        return EXIT_FAILURE;
+    return cmocka_run_group_tests_name("workers", tests, make_files, leave_folder);
+}
