@@ -65,6 +65,7 @@ static int serve(const struct config *config, const char *address, struct report
 static int serve_fastcgi(const struct options *options)
 {
     responder_block_signals();
+    descriptors_allow_all();
     /* It is loaded twice, and its warnings are told the second time. */
     struct report first = {.problem = report_to_stream, .context = stderr, .errors_only = true};
     struct report report = {.problem = report_to_stream, .context = stderr};

@@ -1,6 +1,7 @@
 #include "process/descriptors.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 bool descriptors_fill(void)
@@ -10,4 +11,13 @@ bool descriptors_fill(void)
             return false;
     }
     return true;
+}
+
+void descriptors_allow_all(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -10,4 +10,8 @@
  * descriptor 0 alone (FastCGI specification §2.2). False with errno set. */
 bool descriptors_fill(void);
 
+/* As many descriptors from now on as the system lets the process have: what it has at first is mostly meant
+ * for programs with select(2), and each connection takes one. Where that fails it stays as it is. */
+void descriptors_allow_all(void);
+
 #endif

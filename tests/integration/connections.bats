@@ -114,6 +114,15 @@ configure_guesses() {
         "$DIR/log/token.log") < 500))
 }
 
+@test "more connections than the soft limit on open files says, which is raised" {
+    local answers
+    not_under_valgrind 'which has a limit of its own'
+    configure_guesses
+    start_listening prlimit --nofile=64:
+    answers=$(client guesses 500)
+    [[ $answers == '2×200 500×401 ' ]] || fail "$answers"
+}
+
 @test "SIGTERM while hundreds of requests wait for verifications: all are answered" {
     local pid
     configure_guesses
