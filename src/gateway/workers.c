@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -261,12 +262,21 @@ void workers_configure(struct workers *workers)
     service_release(service);
 }
 
+/* Each thread gets an arena, up to eight a CPU, and each arena comes to hold as much free memory as all
+ * requests that wait for verifications take, though no more threads are awake than there are CPUs. */
+static void limit_arenas(void)
+{
+    enum { ARENAS_PER_CPU = 2 };
+    mallopt(M_ARENA_MAX, ARENAS_PER_CPU * (int)sysconf(_SC_NPROCESSORS_ONLN));
+}
+
 struct workers *workers_start(int listener, struct service_slot *slot)
 {
     struct workers *workers = calloc(1, sizeof *workers);
     if (workers == NULL)
         return NULL;
     workers->slot = slot;
+    limit_arenas();
     workers_configure(workers);
     workers->listener = listener;
     workers->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
