@@ -266,8 +266,7 @@ void workers_configure(struct workers *workers)
  * requests that wait for verifications take, though no more threads are awake than there are CPUs. */
 static void limit_arenas(void)
 {
-    enum { ARENAS_PER_CPU = 2 };
-    mallopt(M_ARENA_MAX, ARENAS_PER_CPU * (int)sysconf(_SC_NPROCESSORS_ONLN));
+    mallopt(M_ARENA_MAX, (int)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 struct workers *workers_start(int listener, struct service_slot *slot)
