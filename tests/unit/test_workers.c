@@ -12,6 +12,7 @@
 #include "../tools/fcgi_peer.h"
 #include "gateway/fastcgi.h"
 #include "gateway/listener.h"
+#include "slot_fixture.h"
 #include "token/keyset_file.h"
 
 /* "secret" */
@@ -43,17 +44,6 @@ static int make_files(void **state)
                "issuer = https://api.example.com/apiops/auth\nlog = log\nverify_concurrency = 1\n");
     write_text("accounts", "demo:" SECRET "\n");
     return 0;
-}
-
-static struct service_slot *make_slot(void)
-{
-    struct collected problems;
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    struct service_slot *slot = service_slot_new(service);
-    assert_non_null(slot);
-    return slot;
 }
 
 static struct workers *start_workers(struct service_slot *slot)
@@ -101,7 +91,7 @@ static void test_end_with_requests_in_hand(void **state)
     pthread_t thread;
     sem_init(&hash_begun, 0, 0);
     sem_init(&hash_may_end, 0, 0);
-    struct service_slot *slot = make_slot();
+    struct service_slot *slot = open_slot();
     struct workers *workers = start_workers(slot);
     for (size_t i = 0; i < ROWS(forms); i++)
         connections[i] = request(i == 0, forms[i]);
