@@ -27,38 +27,47 @@ struct crew {
     atomic_long waiting; /* of those, the ones that wait for an event */
     atomic_bool asleep;  /* the governor, until no thread waits or a CALM_TICK is over */
     pthread_t governor;
-    pthread_mutex_t mutex; /* guards all below, and the changes of `engaged` */
-    pthread_cond_t hiring;
-    pthread_cond_t work; /* for the governor */
+    pthread_mutex_t mutex;   /* guards all below, and the changes of `engaged` */
+    pthread_cond_t work;     /* for the governor */
+    struct crew_place *last; /* that was parked and has not been called */
     long parked;
-    long hired; /* parked threads that have been called and have not come yet */
     bool ended;
 };
+
+/* Under the mutex. The one that was parked last has its stack and its free memory still in the caches, and
+ * those below it touch none. */
+static void call_last(struct crew *crew)
+{
+    struct crew_place *place = crew->last;
+    crew->last = place->before;
+    place->is_called = true;
+    pthread_cond_signal(&place->called);
+}
 
 /* Under the mutex. */
 static void hire(struct crew *crew)
 {
     if (crew->ended || atomic_load(&crew->engaged) >= atomic_load(&crew->room))
         return;
-    if (crew->parked > crew->hired) {
-        crew->hired++;
+    if (crew->last != NULL) {
+        call_last(crew);
         atomic_fetch_add(&crew->engaged, 1);
-        pthread_cond_signal(&crew->hiring);
     } else if (crew->calls.start(crew->calls.context)) {
         atomic_fetch_add(&crew->engaged, 1);
     }
 }
 
 /* Under the mutex. */
-static void park(struct crew *crew)
+static void park(struct crew *crew, struct crew_place *place)
 {
     atomic_fetch_sub(&crew->engaged, 1);
+    *place = (struct crew_place){.called = PTHREAD_COND_INITIALIZER, .before = crew->last};
+    crew->last = place;
     crew->parked++;
-    while (!crew->ended && crew->hired == 0)
-        pthread_cond_wait(&crew->hiring, &crew->mutex);
+    while (!place->is_called)
+        pthread_cond_wait(&place->called, &crew->mutex);
     crew->parked--;
-    if (crew->hired > 0)
-        crew->hired--;
+    pthread_cond_destroy(&place->called);
 }
 
 static bool is_too_many(struct crew *crew)
@@ -66,12 +75,12 @@ static bool is_too_many(struct crew *crew)
     return atomic_load(&crew->engaged) > atomic_load(&crew->room);
 }
 
-bool crew_await(struct crew *crew)
+bool crew_await(struct crew *crew, struct crew_place *place)
 {
     if (is_too_many(crew)) {
         pthread_mutex_lock(&crew->mutex);
         if (is_too_many(crew) && !crew->ended)
-            park(crew);
+            park(crew, place);
         const bool ended = crew->ended;
         pthread_mutex_unlock(&crew->mutex);
         if (ended)
@@ -176,7 +185,6 @@ struct crew *crew_new(const struct crew_calls *calls)
     crew->calls = *calls;
     crew->cpus = cpus > LEAST_ROOM ? cpus : LEAST_ROOM;
     crew->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    crew->hiring = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     crew->work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     atomic_init(&crew->room, crew->cpus);
     return crew;
@@ -205,7 +213,8 @@ void crew_end(struct crew *crew)
 {
     pthread_mutex_lock(&crew->mutex);
     crew->ended = true;
-    pthread_cond_broadcast(&crew->hiring);
+    while (crew->last != NULL)
+        call_last(crew);
     pthread_cond_signal(&crew->work);
     pthread_mutex_unlock(&crew->mutex);
     pthread_join(crew->governor, NULL);

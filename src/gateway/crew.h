@@ -4,9 +4,17 @@
 #ifndef GATEWAY_CREW_H
 #define GATEWAY_CREW_H
 
+#include <pthread.h>
 #include <stdbool.h>
 
 struct crew;
+
+/* Of a thread, for as long as it has turns: where it is parked. */
+struct crew_place {
+    pthread_cond_t called;
+    bool is_called;
+    struct crew_place *before; /* the one that was parked before it */
+};
 
 struct crew_calls {
     bool (*start)(void *context); /* another thread; false: there are as many as may be */
@@ -22,7 +30,7 @@ struct crew *crew_new(const struct crew_calls *calls);
 bool crew_begin(struct crew *crew);
 
 /* For a thread, before it waits for an event: returns when it is its turn to. False: it is to end. */
-bool crew_await(struct crew *crew);
+bool crew_await(struct crew *crew, struct crew_place *place);
 
 /* For a thread that has an event in hand: sees to it that another one waits, if there is room for it. */
 void crew_busy(struct crew *crew);

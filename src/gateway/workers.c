@@ -187,7 +187,8 @@ static void *work(void *context)
 {
     struct worker *worker = context;
     struct workers *workers = worker->all;
-    while (crew_await(workers->crew)) {
+    struct crew_place place;
+    while (crew_await(workers->crew, &place)) {
         struct epoll_event event;
         int ready;
         do

@@ -19,6 +19,7 @@ struct hand {
     struct yard *yard;
     pthread_t thread;
     _Atomic double began_ms; /* 0: nothing in hand */
+    atomic_bool has_worked;  /* since somebody looked */
 };
 
 struct yard {
@@ -38,6 +39,7 @@ static void handle(struct hand *hand)
 {
     struct yard *yard = hand->yard;
     hand->began_ms = clock_monotonic_ms();
+    hand->has_worked = true;
     yard->in_hand++;
     if (yard->long_events)
         sem_wait(&yard->released);
@@ -50,7 +52,8 @@ static void *work(void *context)
 {
     struct hand *hand = context;
     struct yard *yard = hand->yard;
-    while (crew_await(yard->crew)) {
+    struct crew_place place;
+    while (crew_await(yard->crew, &place)) {
         yard->waiting++;
         sem_wait(&yard->events);
         yard->waiting--;
@@ -181,24 +184,59 @@ static void test_short_events(void **state)
     close_yard(&yard);
 }
 
+/* Holds up `count` at once, and lets go. */
+static void hold_up(struct yard *yard, int count, int round)
+{
+    atomic_store(&yard->long_events, true);
+    post(&yard->events, count);
+    wait_for(&yard->in_hand, count, round);
+    atomic_store(&yard->long_events, false);
+    post(&yard->released, count);
+    wait_for_idleness(yard);
+}
+
+static void wait_for_few(struct yard *yard)
+{
+    const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
+    while (yard->waiting > few_threads()) {
+        assert_true(clock_monotonic_ms() < end_ms);
+        sem_post(&yard->events);
+        usleep(1000);
+    }
+}
+
 /* Those that came while others were held up do not stay. */
 static void test_parked_again(void **state)
 {
     (void)state;
     struct yard yard;
     open_yard(&yard);
-    atomic_store(&yard.long_events, true);
-    post(&yard.events, MOST / 2);
-    wait_for(&yard.in_hand, MOST / 2, 0);
-    atomic_store(&yard.long_events, false);
-    post(&yard.released, MOST / 2);
-    wait_for_idleness(&yard);
-    const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
-    while (yard.waiting > few_threads()) {
-        assert_true(clock_monotonic_ms() < end_ms);
-        sem_post(&yard.events);
-        usleep(1000);
+    hold_up(&yard, MOST / 2, 0);
+    wait_for_few(&yard);
+    close_yard(&yard);
+}
+
+/* Who comes in the place of one that is held up is who was there last: the others sleep on. */
+static void test_last_first(void **state)
+{
+    (void)state;
+    const int enough = 3 * few_threads() + 3;
+    struct yard yard;
+    if (enough >= MOST)
+        skip(); /* so many CPUs that all work */
+    open_yard(&yard);
+    hold_up(&yard, MOST, 0);
+    wait_for_few(&yard);
+    for (int i = 0; i < MOST; i++)
+        yard.hands[i].has_worked = false;
+    for (int round = 1; round <= MOST; round++) {
+        hold_up(&yard, few_threads() + 1, round);
+        wait_for_few(&yard);
     }
+    int worked = 0;
+    for (int i = 0; i < MOST; i++)
+        worked += yard.hands[i].has_worked ? 1 : 0;
+    assert_in_range(worked, few_threads() + 1, enough);
     close_yard(&yard);
 }
 
@@ -208,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_held_up),
         cmocka_unit_test(test_short_events),
         cmocka_unit_test(test_parked_again),
+        cmocka_unit_test(test_last_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
