@@ -112,15 +112,18 @@ static void write_all(struct log_sink *sink)
 
 /* --- The writer --- */
 
-/* Under the mutex, which it gives back meanwhile. */
-static void wait_for_work(struct log_sink *sink)
+/* Under the mutex, which these two give back meanwhile. */
+static void rest(struct log_sink *sink)
+{
+    sink->resting = true;
+    while (sink->length == 0 && !sink->ended)
+        pthread_cond_wait(&sink->work, &sink->mutex);
+    sink->resting = false;
+}
+
+static void wait_a_while(struct log_sink *sink)
 {
     struct timespec until;
-    sink->resting = sink->length == 0;
-    if (sink->resting) {
-        pthread_cond_wait(&sink->work, &sink->mutex);
-        sink->resting = false;
-    }
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += WRITER_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000;
@@ -129,12 +132,17 @@ static void wait_for_work(struct log_sink *sink)
         pthread_cond_clockwait(&sink->work, &sink->mutex, CLOCK_MONOTONIC, &until);
 }
 
+/* While lines are left to it each time, it is not woken for them: that costs as much as to write them. */
 static void *write_now_and_then(void *context)
 {
     struct log_sink *sink = context;
+    bool has_written = false;
     pthread_mutex_lock(&sink->mutex);
     while (!sink->ended) {
-        wait_for_work(sink);
+        if (!has_written)
+            rest(sink);
+        wait_a_while(sink);
+        has_written = sink->length > 0;
         if (!sink->writing)
             write_all(sink);
     }
