@@ -3,7 +3,7 @@
 
 BENCH_SECONDS=${BENCH_SECONDS:-3}
 BENCH_ROUNDS=${BENCH_ROUNDS:-3}
-BENCH_LOAD_SECONDS=${BENCH_LOAD_SECONDS:-20}
+BENCH_LOAD_SECONDS=${BENCH_LOAD_SECONDS:-600}
 # wrk takes whole seconds.
 WHOLE_SECONDS=$(awk -v s="$BENCH_SECONDS" 'BEGIN { print (s > int(s) ? int(s) + 1 : s) }')
 CPUS=$(nproc)

@@ -3,7 +3,7 @@
 # Prints one table, and leaves tables, figures and drawings in OUT. It is no test: it fails only where something could
 # not be run. FCGI and TOKENCTL name the programs.
 #
-# BENCH_SECONDS (3): length of a measurement. BENCH_ROUNDS (3): of which the medians are told. BENCH_LOAD_SECONDS (20):
+# BENCH_SECONDS (3): length of a measurement. BENCH_ROUNDS (3): of which the medians are told. BENCH_LOAD_SECONDS (600):
 # of load, for memory's growth. BENCH_QUICK: without the ten million accounts.
 set -euo pipefail
 here=$(cd "${0%/*}" && pwd)

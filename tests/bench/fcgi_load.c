@@ -17,7 +17,7 @@
 
 #include "fcgi_request.h"
 
-enum { ANSWER_SIZE = 65536, MOST_SAMPLES = 1 << 24, STATUSES = 600 };
+enum { ANSWER_SIZE = 65536, MOST_SAMPLES = 1 << 24, MOST_EVENTS = 64, STATUSES = 600 };
 
 static const char mark[] = "############";
 
@@ -114,11 +114,12 @@ static void receive(struct load *load, struct connection *connection)
 static void run(struct load *load)
 {
     const double ends_us = load->began_us + load->seconds * 1e6;
+    int ready = 0;
     while (now_us() < ends_us && load->count < load->most) {
-        struct epoll_event events[64];
-        if (load->wait_ms > 0)
+        struct epoll_event events[MOST_EVENTS];
+        if (load->wait_ms > 0 && ready < MOST_EVENTS)
             nanosleep(&(struct timespec){.tv_nsec = load->wait_ms * 1000000}, NULL);
-        const int ready = epoll_wait(load->epoll, events, 64, load->wait_ms > 0 ? 0 : 100);
+        ready = epoll_wait(load->epoll, events, MOST_EVENTS, load->wait_ms > 0 ? 0 : 100);
         if (ready < 0 && errno != EINTR)
             die("epoll_wait");
         for (int i = 0; i < ready; i++)

@@ -3,11 +3,11 @@
 
 METHODS=(bcrypt-10 yescrypt sha512crypt)
 FLOOR_ACCOUNTS=256
-FLOOR_CONNECTIONS=$((CPUS * 16))
+FLOOR_CONNECTIONS=$((CPUS * 32))
 
 # By stand, how many verify. The clients would be on other machines: one core is left to them; or, where all cores verify,
 # they take little of these. So they look for answers all at once, so often that the queue is never empty.
-FLOOR_LOOK_MS=4
+FLOOR_LOOK_MS=16
 declare -A VERIFIERS=([floor]=$((CPUS > 1 ? CPUS - 1 : 1)) [shared]=$CPUS)
 
 # floor_turn STAND METHOD: the loop comes before and after, and the ratio is that of one turn, as a machine is not equally
