@@ -1,7 +1,6 @@
 #include "base/clock.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 
@@ -31,6 +30,17 @@ static double milliseconds(clockid_t clock)
 double clock_monotonic_ms(void)
 {
     return milliseconds(CLOCK_MONOTONIC);
+}
+
+struct timespec clock_monotonic_in(long ms)
+{
+    struct timespec then;
+    clock_gettime(CLOCK_MONOTONIC, &then);
+    then.tv_sec += ms / 1000;
+    then.tv_nsec += ms % 1000 * 1000000;
+    then.tv_sec += then.tv_nsec / 1000000000;
+    then.tv_nsec %= 1000000000;
+    return then;
 }
 
 double clock_coarse_ms(void)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define CLOCK_NEVER INT64_MAX
 
@@ -14,6 +15,9 @@ int64_t clock_now_ms(void); /* milliseconds */
 
 /* Milliseconds on a clock that only goes forward. */
 double clock_monotonic_ms(void);
+
+/* What that clock shows in `ms`, for a wait that is to end then. */
+struct timespec clock_monotonic_in(long ms);
 
 /* The same to a few milliseconds, in a quarter of the time. */
 double clock_coarse_ms(void);

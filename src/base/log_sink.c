@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -123,11 +122,7 @@ static void rest(struct log_sink *sink)
 
 static void wait_a_while(struct log_sink *sink)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += WRITER_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = clock_monotonic_in(WRITER_MS);
     if (!sink->ended)
         pthread_cond_clockwait(&sink->work, &sink->mutex, CLOCK_MONOTONIC, &until);
 }

@@ -7,16 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 /* The governor looks every TICK while it happens that no thread waits, up to four times less often while
  * nobody is held up for all that, as each look interrupts a thread that works, and a hundred times less often
  * when it has not happened for so many looks. */
-enum {
-    TICK_NS = 1000000,
-    LONG_TICK_NS = 4 * TICK_NS,
-    CALM_LOOKS = 16,
-    CALM_TICK_NS = 100 * TICK_NS,
-    LEAST_ROOM = 2
-};
+enum { TICK_NS = 1000000, LONG_TICK_NS = 4 * TICK_NS, CALM_LOOKS = 16, CALM_TICK_MS = 100, LEAST_ROOM = 2 };
 static const double held_up_ms = 1.0;
 
 struct crew {
@@ -25,7 +21,7 @@ struct crew {
     atomic_long room;    /* threads that may be awake */
     atomic_long engaged; /* threads that are */
     atomic_long waiting; /* of those, the ones that wait for an event */
-    atomic_bool asleep;  /* the governor, until no thread waits or a CALM_TICK is over */
+    atomic_bool asleep;  /* the governor, until no thread waits or a CALM_TICK_MS is over */
     pthread_t governor;
     pthread_mutex_t mutex;   /* guards all below, and the changes of `engaged` */
     pthread_cond_t work;     /* for the governor */
@@ -116,11 +112,7 @@ static void sleep_for(struct crew *crew, long ns)
 
 static int wait_for_a_calm_tick(struct crew *crew)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += CALM_TICK_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = clock_monotonic_in(CALM_TICK_MS);
     return pthread_cond_clockwait(&crew->work, &crew->mutex, CLOCK_MONOTONIC, &until);
 }
 

@@ -94,6 +94,25 @@ static void test_now(void **state)
     assert_true(clock_monotonic_ms() - earlier >= 1.9);
 }
 
+/* With the carry into seconds, whatever the clock shows now. */
+static void test_monotonic_in(void **state)
+{
+    (void)state;
+    static const long rows[] = {0, 1, 12, 100, 999, 1000, 2345};
+    for (size_t i = 0; i < 100 * ROWS(rows); i++) {
+        const long ms = rows[i % ROWS(rows)];
+        const double earlier = clock_monotonic_ms();
+        const struct timespec then = clock_monotonic_in(ms);
+        const double later = clock_monotonic_ms();
+        const double shown = (double)then.tv_sec * 1e3 + (double)then.tv_nsec / 1e6;
+        const double lacks = 0.001; /* what a double loses */
+        check_row(shown >= earlier + (double)ms - lacks && shown <= later + (double)ms + lacks, "shown", i,
+                  "");
+        check_row(then.tv_nsec >= 0 && then.tv_nsec < 1000000000, "nanoseconds", i, "");
+        nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL);
+    }
+}
+
 /* It stands still while the thread sleeps, and goes on while it does not. */
 static void test_thread(void **state)
 {
@@ -112,10 +131,8 @@ static void test_thread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_calendar),
-        cmocka_unit_test(test_now),
-        cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_parse),        cmocka_unit_test(test_calendar), cmocka_unit_test(test_now),
+        cmocka_unit_test(test_monotonic_in), cmocka_unit_test(test_thread),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }
