@@ -42,9 +42,11 @@ struct workers {
     atomic_bool paused; /* the listening socket is out of the set, until the next watch */
     double stopped_ms;
     struct connections connections;
-    atomic_long fresh;     /* connections without a request yet */
-    atomic_long in_hand;   /* requests, also those that another thread goes on with */
-    pthread_mutex_t mutex; /* guards the two below */
+    atomic_long fresh;      /* connections without a request yet */
+    atomic_long in_hand;    /* requests, also those that another thread goes on with */
+    atomic_bool has_served; /* since the last watch */
+    bool has_given_back;    /* since it has served last; the watch's */
+    pthread_mutex_t mutex;  /* guards the two below */
     long count;
     struct worker *worker; /* room for CONFIG_THREADS */
 };
@@ -114,6 +116,8 @@ static void serve_connection(struct worker *worker, struct connection *connectio
     const double now_ms = clock_monotonic_ms();
     atomic_store(&worker->busy_ms, now_ms);
     atomic_fetch_add(&worker->all->in_hand, 1);
+    if (!atomic_load(&worker->all->has_served))
+        atomic_store(&worker->all->has_served, true);
     connection_takes_request(connection, now_ms);
     fastcgi_serve(connection->fastcgi);
     atomic_store(&worker->busy_ms, 0);
@@ -263,20 +267,12 @@ void workers_configure(struct workers *workers)
     service_release(service);
 }
 
-/* Each thread gets an arena, up to eight a CPU, and each arena comes to hold as much free memory as all
- * requests that wait for verifications take, though no more threads are awake than there are CPUs. */
-static void limit_arenas(void)
-{
-    mallopt(M_ARENA_MAX, (int)sysconf(_SC_NPROCESSORS_ONLN));
-}
-
 struct workers *workers_start(int listener, struct service_slot *slot)
 {
     struct workers *workers = calloc(1, sizeof *workers);
     if (workers == NULL)
         return NULL;
     workers->slot = slot;
-    limit_arenas();
     workers_configure(workers);
     workers->listener = listener;
     workers->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -310,6 +306,18 @@ static void log_dropped(struct workers *workers, long count)
     service_release(service);
 }
 
+/* What requests have had is kept by malloc(), by each of its arenas, of which there are up to eight a CPU, as
+ * much as all that ever waited at once. The system has it again when nothing was served between two watches:
+ * not before, as requests that go on coming would have to fetch it again. */
+static void give_back_memory(struct workers *workers)
+{
+    const bool is_quiet =
+        !atomic_exchange(&workers->has_served, false) && atomic_load(&workers->in_hand) == 0;
+    if (is_quiet && !workers->has_given_back)
+        malloc_trim(0);
+    workers->has_given_back = is_quiet;
+}
+
 void workers_watch(struct workers *workers)
 {
     const double since_ms = clock_monotonic_ms() - (double)atomic_load(&workers->timeout_ms);
@@ -317,6 +325,7 @@ void workers_watch(struct workers *workers)
     if (dropped > 0)
         log_dropped(workers, dropped);
     resume_accepting(workers);
+    give_back_memory(workers);
 }
 
 void workers_stop_accepting(struct workers *workers)

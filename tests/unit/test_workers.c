@@ -1,10 +1,12 @@
-/* The end of the workers, while a thread that is none of them has a request in hand. */
+/* The workers while a thread that is none of them has a request in hand: their end, and what they do when
+ * there is nothing more to do. */
 #include "gateway/workers.h"
 
 #include "fixture.h"
 
 #include <crypt.h>
 #include <dlfcn.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -32,6 +34,16 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
     sem_post(&hash_begun);
     sem_wait(&hash_may_end);
     return real(phrase, setting, data, size);
+}
+
+static int given_back; /* how often memory was */
+
+/* In the place of the library's own. */
+int malloc_trim(size_t pad)
+{
+    assert_int_equal(pad, 0);
+    given_back++;
+    return 1;
 }
 
 static int make_files(void **state)
@@ -119,9 +131,70 @@ static void test_end_with_requests_in_hand(void **state)
     service_slot_free(slot);
 }
 
+/* Not while a request is in hand or has just been, once afterwards, and anew after the next. */
+static void test_memory_is_given_back(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    sem_init(&hash_begun, 0, 0);
+    sem_init(&hash_may_end, 0, 0);
+    struct service_slot *slot = open_slot();
+    struct workers *workers = start_workers(slot);
+    workers_watch(workers);
+    given_back = 0;
+    for (int round = 1; round <= 3; round++) {
+        const int connection = request(false, round == 1   ? FORM "one"
+                                              : round == 2 ? FORM "two"
+                                                           : FORM "three");
+        sem_wait(&hash_begun);
+        for (int i = 0; i < 3; i++)
+            workers_watch(workers);
+        assert_int_equal(given_back, round - 1);
+        sem_post(&hash_may_end);
+        assert_int_equal(read_answer(connection, answer), 401);
+        close(connection);
+        while (given_back < round) /* when the last of it is no more in hand */
+            workers_watch(workers);
+        for (int i = 0; i < 3; i++)
+            workers_watch(workers);
+        assert_int_equal(given_back, round);
+    }
+    workers_stop_accepting(workers);
+    workers_end(workers);
+    service_slot_free(slot);
+}
+
+/* Requests that come one after the other keep what they have. */
+static void test_memory_is_kept(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    sem_init(&hash_begun, 0, 0);
+    sem_init(&hash_may_end, 0, 0);
+    sem_post(&hash_may_end);
+    struct service_slot *slot = open_slot();
+    struct workers *workers = start_workers(slot);
+    workers_watch(workers);
+    given_back = 0;
+    for (int i = 0; i < 20; i++) {
+        const int connection = request(false, FORM "secret");
+        assert_int_equal(read_answer(connection, answer), 200);
+        close(connection);
+        workers_watch(workers);
+    }
+    assert_int_equal(given_back, 0);
+    workers_stop_accepting(workers);
+    workers_end(workers);
+    service_slot_free(slot);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_end_with_requests_in_hand)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_end_with_requests_in_hand),
+        cmocka_unit_test(test_memory_is_given_back),
+        cmocka_unit_test(test_memory_is_kept),
+    };
     if (!fastcgi_prepare())
         return EXIT_FAILURE;
     return cmocka_run_group_tests_name("workers", tests, make_files, leave_folder);
