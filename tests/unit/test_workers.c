@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "../tools/fcgi_peer.h"
+#include "base/clock.h"
 #include "gateway/fastcgi.h"
 #include "gateway/listener.h"
 #include "slot_fixture.h"
@@ -131,11 +132,32 @@ static void test_end_with_requests_in_hand(void **state)
     service_slot_free(slot);
 }
 
+/* Valgrind has a malloc_trim() of its own, which it calls instead. */
+static bool is_counted(void)
+{
+    int (*volatile trim)(size_t pad) = malloc_trim;
+    given_back = 0;
+    trim(0);
+    return given_back == 1;
+}
+
+/* Until the last of an answered request is no more in hand. */
+static void watch_until_given_back(struct workers *workers, int times)
+{
+    const double end_ms = clock_monotonic_ms() + 60000;
+    while (given_back < times) {
+        assert_true(clock_monotonic_ms() < end_ms);
+        workers_watch(workers);
+    }
+}
+
 /* Not while a request is in hand or has just been, once afterwards, and anew after the next. */
 static void test_memory_is_given_back(void **state)
 {
     (void)state;
     static char answer[CONTENT_MAX + 256];
+    if (!is_counted())
+        skip();
     sem_init(&hash_begun, 0, 0);
     sem_init(&hash_may_end, 0, 0);
     struct service_slot *slot = open_slot();
@@ -153,8 +175,7 @@ static void test_memory_is_given_back(void **state)
         sem_post(&hash_may_end);
         assert_int_equal(read_answer(connection, answer), 401);
         close(connection);
-        while (given_back < round) /* when the last of it is no more in hand */
-            workers_watch(workers);
+        watch_until_given_back(workers, round);
         for (int i = 0; i < 3; i++)
             workers_watch(workers);
         assert_int_equal(given_back, round);
