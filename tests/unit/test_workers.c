@@ -61,6 +61,8 @@ static int make_files(void **state)
 
 static struct workers *start_workers(struct service_slot *slot)
 {
+    sem_init(&hash_begun, 0, 0);
+    sem_init(&hash_may_end, 0, 0);
     struct collected problems;
     struct listener_path bound;
     char path[PATH_MAX + 8];
@@ -75,6 +77,13 @@ static struct workers *start_workers(struct service_slot *slot)
     return workers;
 }
 
+static void stop_workers(struct workers *workers, struct service_slot *slot)
+{
+    workers_stop_accepting(workers);
+    workers_end(workers);
+    service_slot_free(slot);
+}
+
 static int request(bool keep, const char *form)
 {
     static struct bytes bytes;
@@ -86,7 +95,7 @@ static int request(bool keep, const char *form)
     return connection;
 }
 
-static void *end(void *workers)
+static void *end_workers(void *workers)
 {
     workers_end(workers);
     has_ended = true;
@@ -102,8 +111,6 @@ static void test_end_with_requests_in_hand(void **state)
     static const long statuses[] = {200, 401, 401};
     int connections[ROWS(forms)];
     pthread_t thread;
-    sem_init(&hash_begun, 0, 0);
-    sem_init(&hash_may_end, 0, 0);
     struct service_slot *slot = open_slot();
     struct workers *workers = start_workers(slot);
     for (size_t i = 0; i < ROWS(forms); i++)
@@ -114,7 +121,7 @@ static void test_end_with_requests_in_hand(void **state)
         assert_false(workers_are_idle(workers));
         usleep(1000);
     }
-    assert_int_equal(pthread_create(&thread, NULL, end, workers), 0);
+    assert_int_equal(pthread_create(&thread, NULL, end_workers, workers), 0);
     for (int i = 0; i < 50; i++) {
         assert_false(has_ended);
         usleep(1000);
@@ -158,8 +165,6 @@ static void test_memory_is_given_back(void **state)
     static char answer[CONTENT_MAX + 256];
     if (!is_counted())
         skip();
-    sem_init(&hash_begun, 0, 0);
-    sem_init(&hash_may_end, 0, 0);
     struct service_slot *slot = open_slot();
     struct workers *workers = start_workers(slot);
     workers_watch(workers);
@@ -180,9 +185,7 @@ static void test_memory_is_given_back(void **state)
             workers_watch(workers);
         assert_int_equal(given_back, round);
     }
-    workers_stop_accepting(workers);
-    workers_end(workers);
-    service_slot_free(slot);
+    stop_workers(workers, slot);
 }
 
 /* Requests that come one after the other keep what they have. */
@@ -190,11 +193,9 @@ static void test_memory_is_kept(void **state)
 {
     (void)state;
     static char answer[CONTENT_MAX + 256];
-    sem_init(&hash_begun, 0, 0);
-    sem_init(&hash_may_end, 0, 0);
-    sem_post(&hash_may_end);
     struct service_slot *slot = open_slot();
     struct workers *workers = start_workers(slot);
+    sem_post(&hash_may_end);
     workers_watch(workers);
     given_back = 0;
     for (int i = 0; i < 20; i++) {
@@ -204,9 +205,7 @@ static void test_memory_is_kept(void **state)
         workers_watch(workers);
     }
     assert_int_equal(given_back, 0);
-    workers_stop_accepting(workers);
-    workers_end(workers);
-    service_slot_free(slot);
+    stop_workers(workers, slot);
 }
 
 int main(void)
