@@ -1,4 +1,4 @@
-# Resident memory: fresh, with every thread started, and after a while of load.
+# Resident memory: fresh, with every thread started, and what a while of load leaves: not what is held meanwhile.
 
 has_threads() {
     (($(awk '/^Threads:/ { print $2 }' "/proc/$1/status") >= $2))
@@ -61,5 +61,5 @@ section_memory() {
     load_for "$warm_up"
     before=$(resident_when_idle "$pid")
     load_for "$BENCH_LOAD_SECONDS"
-    row "growth in $BENCH_LOAD_SECONDS s of load, after $warm_up s" "$(compute "$(resident_when_idle "$pid") - $before")" - MiB '<=' 0.5
+    row "more is left by $BENCH_LOAD_SECONDS s of load, after $warm_up s" "$(compute "$(resident_when_idle "$pid") - $before")" - MiB '<=' 0.5
 }
