@@ -33,18 +33,23 @@ struct environment {
     MDB_txn *kept[MOST_KEPT]; /* of reading, between two uses: each keeps its place in the table of readers */
 };
 
-/* A file that ends before its last page would be read behind its end, which is SIGBUS. */
+/* A file that ends before its last page would be read behind its end, which is SIGBUS. Its size is asked for
+ * last: another process that makes it larger does so before it says which page is the last. */
 static int check_size(struct environment *environment)
 {
     MDB_envinfo info;
-    MDB_stat stat;
+    MDB_stat layout;
     int error = mdb_env_info(environment->env, &info);
     if (error == 0)
-        error = mdb_env_stat(environment->env, &stat);
-    const size_t least = error == 0 ? (info.me_last_pgno + 1) * stat.ms_psize : 0;
+        error = mdb_env_stat(environment->env, &layout);
+    if (error == 0 && stat(environment->path, &environment->status) != 0)
+        error = errno;
+    if (error != 0)
+        return error;
+    const size_t least = (info.me_last_pgno + 1) * layout.ms_psize;
     /* A new file is shorter than its two first pages until it is written. */
     const bool is_short = info.me_last_txnid > 0 && (size_t)environment->status.st_size < least;
-    return error == 0 && is_short ? MDB_CORRUPTED : error;
+    return is_short ? MDB_CORRUPTED : 0;
 }
 
 static int open_table(struct environment *environment)
@@ -68,8 +73,6 @@ static int open_files(struct environment *environment)
     if (error == 0)
         error = mdb_env_open(environment->env, environment->path,
                              MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, STATE_FILE_MODE);
-    if (error == 0 && stat(environment->path, &environment->status) != 0)
-        error = errno;
     if (error == 0)
         error = check_size(environment);
     if (error == 0)

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,6 +20,21 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     const int result = (int)syscall(SYS_clock_gettime, clock, time);
     if (clock == CLOCK_MONOTONIC_COARSE)
         time->tv_sec += seconds_ahead;
+    return result;
+}
+
+/* What happens once when it has been seen how long the file is. */
+static void (*meanwhile)(void);
+
+/* In the place of the library's own. */
+int stat(const char *restrict path, struct stat *restrict status)
+{
+    const int result = fstatat(AT_FDCWD, path, status, 0);
+    if (meanwhile != NULL && strcmp(path, "state/throttle.mdb") == 0) {
+        void (*const happens)(void) = meanwhile;
+        meanwhile = NULL;
+        happens();
+    }
     return result;
 }
 
@@ -65,16 +81,22 @@ static void make_rubbish(void)
     spoil("state/throttle.mdb", rubbish, sizeof rubbish);
 }
 
+/* Makes the file many pages longer. */
+static void fail_from_many(const struct desk *desk)
+{
+    for (int i = 0; i < 300; i++) {
+        char source[32];
+        snprintf(source, sizeof source, "10.0.%d.1", i % 250);
+        fail_once(desk, source, "client", NOW);
+    }
+}
+
 /* Enough of it that its end is missed. */
 static void make_short(void)
 {
     assert_int_equal(mkdir("state", 0700), 0);
     struct desk desk = open_desk_again();
-    for (int i = 0; i < 300; i++) {
-        char source[32];
-        snprintf(source, sizeof source, "10.0.%d.1", i % 250);
-        fail_once(&desk, source, "client", NOW);
-    }
+    fail_from_many(&desk);
     close_desk(&desk);
     assert_int_equal(truncate("state/throttle.mdb", 8192), 0);
 }
@@ -160,6 +182,53 @@ static void test_no_right(void **state)
         assert_int_equal(WEXITSTATUS(status), 0);
         assert_int_equal(chmod("state", 0700), 0);
     }
+}
+
+/* To the process that has the same state open. */
+static int other_process;
+
+static bool wait_for_word(int from)
+{
+    char word = 0;
+    return read(from, &word, 1) == 1;
+}
+
+static int fail_when_told(int parent)
+{
+    struct desk desk = open_desk_again();
+    if (write(parent, "r", 1) != 1 || !wait_for_word(parent))
+        return 1;
+    fail_from_many(&desk);
+    return write(parent, "d", 1) == 1 ? 0 : 1;
+}
+
+static void let_other_process_fail(void)
+{
+    assert_int_equal(write(other_process, "g", 1), 1);
+    assert_true(wait_for_word(other_process));
+}
+
+/* A file that has become longer since it was looked at is not short. */
+static void test_growing(void **state)
+{
+    (void)state;
+    int ends[2];
+    int status = 1;
+    struct collected problems;
+    assert_int_equal(mkdir("state", 0700), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(fail_when_told(ends[1]));
+    close(ends[1]);
+    other_process = ends[0];
+    assert_true(wait_for_word(other_process));
+    meanwhile = let_other_process_fail;
+    assert_true(opens("state", &problems));
+    assert_null(meanwhile);
+    close(other_process);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 static mode_t mode_of(const char *path)
@@ -378,6 +447,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_refused, anew),
+        cmocka_unit_test_setup(test_growing, anew),
         cmocka_unit_test_setup(test_no_right, anew),
         cmocka_unit_test_setup(test_made, anew),
         cmocka_unit_test_setup(test_another_boot, anew),
