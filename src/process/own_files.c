@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -18,24 +19,46 @@ static bool log_is_file(const struct config *config)
     return strcmp(config->log, "stderr") != 0 && strcmp(config->log, "syslog") != 0;
 }
 
+static bool is_missing(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) != 0 && errno == ENOENT;
+}
+
+/* As another program would make it. */
+static mode_t mode_of_log(void)
+{
+    const mode_t mask = umask(0);
+    umask(mask);
+    return LOG_MODE & ~mask;
+}
+
+/* It gets its name when it is the owner's, as another process may start now. A link that somebody put there
+ * is not followed with root's rights. */
+static bool make_log(const char *path, const struct identity *owner)
+{
+    struct buffer unnamed = {0};
+    buffer_print(&unnamed, "%s.XXXXXX", path);
+    const int log = unnamed.lost ? -1 : mkostemp(unnamed.data, O_CLOEXEC);
+    const bool made = log >= 0 && fchmod(log, mode_of_log()) == 0 &&
+                      fchown(log, owner->user, owner->group) == 0 && link(unnamed.data, path) == 0;
+    if (log >= 0) {
+        unlink(unnamed.data);
+        close(log);
+    }
+    buffer_free(&unnamed);
+    return made;
+}
+
 void own_files_make_log(const struct config *config, const struct identity *owner)
 {
-    if (!log_is_file(config))
-        return;
-    /* O_EXCL, so that a link which somebody put there is not followed with root's rights. */
-    const int log = open(config->log, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, LOG_MODE);
-    if (log < 0)
-        return;
-    if (fchown(log, owner->user, owner->group) != 0)
-        unlink(config->log);
-    close(log);
+    if (log_is_file(config) && is_missing(config->log))
+        make_log(config->log, owner);
 }
 
 bool own_files_lack_log(const struct config *config)
 {
-    struct stat status;
-    return log_is_file(config) && lstat(config->log, &status) != 0 && errno == ENOENT &&
-           log_can_be_opened(config->log);
+    return log_is_file(config) && is_missing(config->log) && log_can_be_opened(config->log);
 }
 
 /* The outermost folder on the way to `path` that may not be entered; the caller frees. NULL: none is. */

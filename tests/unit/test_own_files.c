@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <glob.h>
+
 /* What access() refuses, as root, who may run this, is refused nothing. */
 static struct {
     const char *path; /* and all below it; NULL: nothing */
@@ -23,6 +25,20 @@ int access(const char *path, int mode)
 gid_t getegid(void)
 {
     return 980;
+}
+
+/* What fchown() is to return, and whether the log had its name by then. */
+static int change_of_owner;
+static bool was_named;
+
+int fchown(int descriptor, uid_t owner, gid_t group)
+{
+    (void)descriptor;
+    (void)owner;
+    (void)group;
+    was_named = faccessat(AT_FDCWD, "token.log", F_OK, 0) == 0;
+    errno = EPERM;
+    return change_of_owner;
 }
 
 static struct config config_with(char *group, char *log)
@@ -105,6 +121,14 @@ static void test_log_that_is_none(void **state)
     refused.path = NULL;
 }
 
+static size_t files_named(const char *pattern)
+{
+    glob_t found;
+    const size_t count = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    return count;
+}
+
 static void test_log_is_made(void **state)
 {
     (void)state;
@@ -112,6 +136,7 @@ static void test_log_is_made(void **state)
     const struct config config = config_with(NULL, "token.log");
     const struct identity owner = {IDENTITY_NO_USER, IDENTITY_NO_GROUP};
     own_files_make_log(&config, &owner);
+    assert_false(was_named);
     assert_int_equal(stat("token.log", &status), 0);
     assert_int_equal(status.st_mode & 07777 & ~0640U, 0);
     assert_int_equal(status.st_size, 0);
@@ -127,6 +152,19 @@ static void test_log_is_made(void **state)
     assert_int_equal(symlink("elsewhere", "token.log"), 0);
     own_files_make_log(&config, &owner);
     assert_int_not_equal(stat("elsewhere", &status), 0);
+    assert_int_equal(unlink("token.log"), 0);
+    assert_int_equal(files_named("token.log*"), 0);
+}
+
+static void test_log_that_cannot_be_given(void **state)
+{
+    (void)state;
+    const struct config config = config_with(NULL, "token.log");
+    const struct identity owner = {65534, 65534};
+    change_of_owner = -1;
+    own_files_make_log(&config, &owner);
+    change_of_owner = 0;
+    assert_int_equal(files_named("token.log*"), 0);
 }
 
 int main(void)
@@ -135,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_log_that_is_none),
         cmocka_unit_test(test_log_is_made),
+        cmocka_unit_test(test_log_that_cannot_be_given),
     };
     return cmocka_run_group_tests_name("own_files", tests, enter_folder, leave_folder);
 }
