@@ -23,6 +23,8 @@
 /* After the stop, a connection that was just accepted has this long to send its first bytes. */
 #define FRESH_GRACE_MS 1000.0
 #define END_TICK_NS 1000000
+/* Memory is given back to the system so seldom at least. */
+#define GIVE_BACK_MS 1000.0
 
 struct worker {
     struct workers *all;
@@ -44,8 +46,8 @@ struct workers {
     struct connections connections;
     atomic_long fresh;      /* connections without a request yet */
     atomic_long in_hand;    /* requests, also those that another thread goes on with */
-    atomic_bool has_served; /* since the last watch */
-    bool has_given_back;    /* since it has served last; the watch's */
+    atomic_bool has_served; /* since memory was given back last */
+    double given_back_ms;   /* when that was; the watch's */
     pthread_mutex_t mutex;  /* guards the two below */
     long count;
     struct worker *worker; /* room for CONFIG_THREADS */
@@ -108,6 +110,8 @@ static void end_request(void *context, enum fastcgi_end end)
         await_request(workers, connection, operation, descriptor);
     else
         close_connection(connection, end != FASTCGI_CLOSED);
+    if (!atomic_load(&workers->has_served))
+        atomic_store(&workers->has_served, true);
     atomic_fetch_sub(&workers->in_hand, 1);
 }
 
@@ -116,8 +120,6 @@ static void serve_connection(struct worker *worker, struct connection *connectio
     const double now_ms = clock_monotonic_ms();
     atomic_store(&worker->busy_ms, now_ms);
     atomic_fetch_add(&worker->all->in_hand, 1);
-    if (!atomic_load(&worker->all->has_served))
-        atomic_store(&worker->all->has_served, true);
     connection_takes_request(connection, now_ms);
     fastcgi_serve(connection->fastcgi);
     atomic_store(&worker->busy_ms, 0);
@@ -306,16 +308,15 @@ static void log_dropped(struct workers *workers, long count)
     service_release(service);
 }
 
-/* What requests have had is kept by malloc(), by each of its arenas, of which there are up to eight a CPU, as
- * much as all that ever waited at once. The system has it again when nothing was served between two watches:
- * not before, as requests that go on coming would have to fetch it again. */
+/* What requests have had is kept by malloc(), in each of its arenas, of which there are up to eight a CPU: as
+ * much as all that ever waited there at once. */
 static void give_back_memory(struct workers *workers)
 {
-    const bool is_quiet =
-        !atomic_exchange(&workers->has_served, false) && atomic_load(&workers->in_hand) == 0;
-    if (is_quiet && !workers->has_given_back)
-        malloc_trim(0);
-    workers->has_given_back = is_quiet;
+    const double now_ms = clock_monotonic_ms();
+    if (now_ms - workers->given_back_ms < GIVE_BACK_MS || !atomic_exchange(&workers->has_served, false))
+        return;
+    malloc_trim(0);
+    workers->given_back_ms = now_ms;
 }
 
 void workers_watch(struct workers *workers)

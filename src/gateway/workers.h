@@ -14,7 +14,8 @@ struct workers *workers_start(int listener, struct service_slot *slot);
 void workers_configure(struct workers *workers);
 
 /* Drops the connections whose request has been in hand for longer than request_timeout, and logs it; accepts
- * again where descriptors had run out. Call it a few times a second. */
+ * again where descriptors had run out; and once a second, while there are requests, gives the system the
+ * memory back that they no longer need. Call it a few times a second. */
 void workers_watch(struct workers *workers);
 
 /* Accepts what waits on the listening socket, and nothing after that. */
