@@ -26,8 +26,9 @@ struct jwk_key {
  * `fault` why. The caller releases key->key. */
 bool jwk_read(struct json_object *jwk, struct jwk_key *key, char fault[JWK_FAULT_SIZE]);
 
-/* A new random private JWK {kty, …, alg, use, kid, iat}, `kid` being the thumbprint; the caller puts it with
- * json_put_wiped(). NULL: no memory, no random bytes, or no OpenSSL, as `fault` says. */
+/* A new random private JWK {kty, …, alg, use, kid, iat}, `kid` being the thumbprint: one that begins with no
+ * "-", which commands would take for an option. The caller puts it with json_put_wiped(). NULL: no memory, no
+ * random bytes, or no OpenSSL, as `fault` says. */
 struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now, char fault[JWK_FAULT_SIZE]);
 
 /* A copy of `jwk` with the public members only; NULL for a symmetric key, which has none, and where there is

@@ -80,11 +80,11 @@ static bool add_new_key(struct json_object *jwk, const struct jwk_type *type, ch
     return added;
 }
 
-struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now, char fault[JWK_FAULT_SIZE])
+static struct json_object *generate(enum jws_algorithm algorithm, int64_t now, char kid[JWK_THUMBPRINT_SIZE],
+                                    char fault[JWK_FAULT_SIZE])
 {
     snprintf(fault, JWK_FAULT_SIZE, "out of memory, or no random bytes");
     const struct jwk_type *type = jwk_type_of(algorithm);
-    char kid[JWK_THUMBPRINT_SIZE];
     struct json_object *jwk = json_object_new_object();
     const bool complete = json_add_string(jwk, "kty", type->kty) &&
                           (type->crv == NULL || json_add_string(jwk, "crv", type->crv)) &&
@@ -96,4 +96,15 @@ struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now, char
         return jwk;
     json_put_wiped(jwk);
     return NULL;
+}
+
+struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now, char fault[JWK_FAULT_SIZE])
+{
+    char kid[JWK_THUMBPRINT_SIZE];
+    struct json_object *jwk = generate(algorithm, now, kid, fault);
+    while (jwk != NULL && kid[0] == '-') {
+        json_put_wiped(jwk);
+        jwk = generate(algorithm, now, kid, fault);
+    }
+    return jwk;
 }

@@ -190,12 +190,15 @@ static void check_generated(enum jws_algorithm algorithm)
     assert_true(jwk_thumbprint(jwk, thumbprint));
     assert_string_equal(member(jwk, "kid"), thumbprint);
     assert_string_not_equal(member(jwk, "kid"), member(another, "kid"));
+    assert_int_not_equal(member(jwk, "kid")[0], '-');
+    assert_int_not_equal(member(another, "kid")[0], '-');
     jws_key_release(key.key);
     json_put_wiped(another);
     json_put_wiped(jwk);
 }
 
-/* Many of those that are cheap: a number with a zero at its front must keep it. */
+/* Many of those that are cheap: a number with a zero at its front must keep it, and one kid of 64 would begin
+ * with "-". */
 static void test_generate(void **state)
 {
     (void)state;
