@@ -23,7 +23,7 @@
 /* After the stop, a connection that was just accepted has this long to send its first bytes. */
 #define FRESH_GRACE_MS 1000.0
 #define END_TICK_NS 1000000
-/* Memory is given back to the system so seldom at least. */
+/* Memory is given back to the system once in so long. */
 #define GIVE_BACK_MS 1000.0
 
 struct worker {
@@ -110,8 +110,7 @@ static void end_request(void *context, enum fastcgi_end end)
         await_request(workers, connection, operation, descriptor);
     else
         close_connection(connection, end != FASTCGI_CLOSED);
-    if (!atomic_load(&workers->has_served))
-        atomic_store(&workers->has_served, true);
+    atomic_store(&workers->has_served, true);
     atomic_fetch_sub(&workers->in_hand, 1);
 }
 
@@ -309,7 +308,8 @@ static void log_dropped(struct workers *workers, long count)
 }
 
 /* What requests have had is kept by malloc(), in each of its arenas, of which there are up to eight a CPU: as
- * much as all that ever waited there at once. */
+ * much as all that ever waited there at once, so that under load it grows for hours. Once a second the
+ * requests do not notice. */
 static void give_back_memory(struct workers *workers)
 {
     const double now_ms = clock_monotonic_ms();

@@ -25,7 +25,7 @@ static bool is_missing(const char *path)
     return lstat(path, &status) != 0 && errno == ENOENT;
 }
 
-/* As another program would make it. */
+/* As open() would make it. */
 static mode_t mode_of_log(void)
 {
     const mode_t mask = umask(0);
@@ -33,21 +33,22 @@ static mode_t mode_of_log(void)
     return LOG_MODE & ~mask;
 }
 
-/* It gets its name when it is the owner's, as another process may start now. A link that somebody put there
- * is not followed with root's rights. */
-static bool make_log(const char *path, const struct identity *owner)
+/* It has its name when it is the owner's, as another process may start now. A link that somebody put there is
+ * not followed with root's rights. */
+static void make_log(const char *path, const struct identity *owner)
 {
-    struct buffer unnamed = {0};
-    buffer_print(&unnamed, "%s.XXXXXX", path);
-    const int log = unnamed.lost ? -1 : mkostemp(unnamed.data, O_CLOEXEC);
-    const bool made = log >= 0 && fchmod(log, mode_of_log()) == 0 &&
-                      fchown(log, owner->user, owner->group) == 0 && link(unnamed.data, path) == 0;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    struct buffer hidden = {0};
+    buffer_print(&hidden, "%.*s.%s.XXXXXX", (int)(name - path), path, name);
+    const int log = hidden.lost ? -1 : mkostemp(hidden.data, O_CLOEXEC);
     if (log >= 0) {
-        unlink(unnamed.data);
+        if (fchmod(log, mode_of_log()) != 0 || fchown(log, owner->user, owner->group) != 0 ||
+            renameat2(AT_FDCWD, hidden.data, AT_FDCWD, path, RENAME_NOREPLACE) != 0)
+            unlink(hidden.data);
         close(log);
     }
-    buffer_free(&unnamed);
-    return made;
+    buffer_free(&hidden);
 }
 
 void own_files_make_log(const struct config *config, const struct identity *owner)

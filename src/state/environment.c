@@ -25,7 +25,7 @@ struct environment {
     MDB_env *env;
     MDB_dbi table;
     char *path;
-    struct stat status; /* of the file when it was opened */
+    struct stat status; /* of the file that is open, as it was then */
     _Atomic size_t
         empty_at; /* one more than the number of a transaction that left no count; 0: none is known */
     pthread_mutex_t mutex;
@@ -33,16 +33,20 @@ struct environment {
     MDB_txn *kept[MOST_KEPT]; /* of reading, between two uses: each keeps its place in the table of readers */
 };
 
-/* A file that ends before its last page would be read behind its end, which is SIGBUS. Its size is asked for
- * last: another process that makes it larger does so before it says which page is the last. */
-static int check_size(struct environment *environment)
+/* Notes which file it is. One that ends before its last page would be read behind its end, which is SIGBUS.
+ * Its size is asked for last: another process that makes it longer does so before it says which page is the
+ * last. */
+static int look_at_file(struct environment *environment)
 {
     MDB_envinfo info;
     MDB_stat layout;
+    mdb_filehandle_t file = -1;
     int error = mdb_env_info(environment->env, &info);
     if (error == 0)
         error = mdb_env_stat(environment->env, &layout);
-    if (error == 0 && stat(environment->path, &environment->status) != 0)
+    if (error == 0)
+        error = mdb_env_get_fd(environment->env, &file);
+    if (error == 0 && fstat(file, &environment->status) != 0)
         error = errno;
     if (error != 0)
         return error;
@@ -74,7 +78,7 @@ static int open_files(struct environment *environment)
         error = mdb_env_open(environment->env, environment->path,
                              MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, STATE_FILE_MODE);
     if (error == 0)
-        error = check_size(environment);
+        error = look_at_file(environment);
     if (error == 0)
         error = mdb_reader_check(environment->env, &dead);
     return error == 0 ? open_table(environment) : error;

@@ -101,10 +101,10 @@ static struct json_object *generate(enum jws_algorithm algorithm, int64_t now, c
 struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now, char fault[JWK_FAULT_SIZE])
 {
     char kid[JWK_THUMBPRINT_SIZE];
-    struct json_object *jwk = generate(algorithm, now, kid, fault);
-    while (jwk != NULL && kid[0] == '-') {
+    struct json_object *jwk = NULL;
+    do {
         json_put_wiped(jwk);
         jwk = generate(algorithm, now, kid, fault);
-    }
+    } while (jwk != NULL && kid[0] == '-');
     return jwk;
 }

@@ -29,7 +29,7 @@ gid_t getegid(void)
 
 /* What fchown() is to return, and whether the log had its name by then. */
 static int change_of_owner;
-static bool was_named;
+static bool was_named = true;
 
 int fchown(int descriptor, uid_t owner, gid_t group)
 {
@@ -124,7 +124,7 @@ static void test_log_that_is_none(void **state)
 static size_t files_named(const char *pattern)
 {
     glob_t found;
-    const size_t count = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    const size_t count = glob(pattern, GLOB_PERIOD, NULL, &found) == 0 ? found.gl_pathc : 0;
     globfree(&found);
     return count;
 }
@@ -135,10 +135,12 @@ static void test_log_is_made(void **state)
     struct stat status;
     const struct config config = config_with(NULL, "token.log");
     const struct identity owner = {IDENTITY_NO_USER, IDENTITY_NO_GROUP};
+    const mode_t mask = umask(0077);
     own_files_make_log(&config, &owner);
+    umask(mask);
     assert_false(was_named);
     assert_int_equal(stat("token.log", &status), 0);
-    assert_int_equal(status.st_mode & 07777 & ~0640U, 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
     assert_int_equal(status.st_size, 0);
 
     /* What is there stays as it is. */
@@ -153,7 +155,14 @@ static void test_log_is_made(void **state)
     own_files_make_log(&config, &owner);
     assert_int_not_equal(stat("elsewhere", &status), 0);
     assert_int_equal(unlink("token.log"), 0);
-    assert_int_equal(files_named("token.log*"), 0);
+    assert_int_equal(files_named("*token.log*"), 0);
+
+    umask(0);
+    own_files_make_log(&config, &owner);
+    umask(mask);
+    assert_int_equal(stat("token.log", &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+    assert_int_equal(unlink("token.log"), 0);
 }
 
 static void test_log_that_cannot_be_given(void **state)
@@ -164,7 +173,7 @@ static void test_log_that_cannot_be_given(void **state)
     change_of_owner = -1;
     own_files_make_log(&config, &owner);
     change_of_owner = 0;
-    assert_int_equal(files_named("token.log*"), 0);
+    assert_int_equal(files_named("*token.log*"), 0);
 }
 
 int main(void)

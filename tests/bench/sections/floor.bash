@@ -73,6 +73,7 @@ beside_loop() {
 
 section_floor() {
     local stand method
+    LOOP=()
     for stand in "${!VERIFIERS[@]}"; do
         floor_stand "$stand" "${VERIFIERS[$stand]}" 0
     done
@@ -85,7 +86,7 @@ section_floor() {
         # A second is too short for the few that these do in it.
         rounds floor_turn "$stand" bcrypt-10
         rounds floor_turn "$stand" yescrypt
-        # What it may lose is half of what one turn differs from the next: a hundred are sure to two thirds of a hundredth.
+        # What it may lose is half of what one turn differs from the next.
         BENCH_ROUNDS=$((BENCH_ROUNDS * 12)) turns floor_turn "$stand" sha512crypt
     done
     rounds cached_round

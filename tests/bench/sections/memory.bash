@@ -21,7 +21,7 @@ mixed_load() {
     finish cheap
 }
 
-# Verifications that are under way hold 16 MiB each, and what requests have had is given back within a second.
+# Verifications that are under way hold 16 MiB each, and what requests have had is given back in about a second.
 is_idle() {
     local before
     before=$(cpu_us "$1")
@@ -43,19 +43,22 @@ load_for() {
     done
 }
 
-# Without what has huge pages: verifications, whose memory comes and goes.
+# Without what asks for huge pages: verifications, whose memory comes and goes.
+resident_but_hashes_mib() {
+    awk '/^Rss:/ { rss = $2 } /^VmFlags:/ && !/ hg( |$)/ { sum += rss } END { print sum / 1024 }' "/proc/$1/smaps"
+}
+
 watch_resident() {
-    while sleep 0.25; do
-        awk '/^Rss:/ { rss = $2 } /^AnonHugePages:/ && $2 == 0 { sum += rss } END { print sum / 1024 }' "/proc/$1/smaps"
-    done
+    while sleep 0.25; do resident_but_hashes_mib "$1"; done
 }
 
 # resident_under_load NAME PID SECONDS: samples NAME.
 resident_under_load() {
     launch "$1" watch_resident "$2"
     load_for "$3"
+    is_running "$(pid_of "$1")" || fail "what is resident cannot be watched: $(<"$DIR/log/$1.log")"
     stop "$1"
-    sample "$1" "$(tr '\n' ' ' <"$DIR/log/$1.log")"
+    sample "$1" "$(paste -s -d ' ' "$DIR/log/$1.log")"
 }
 
 # Each thread has its stack and its free memory in its cache when it has once served whatever there is.
@@ -77,6 +80,6 @@ section_memory() {
     resident_under_load first "$pid" "$part"
     load_for $((BENCH_LOAD_SECONDS - 2 * part))
     resident_under_load last "$pid" "$part"
-    row "$BENCH_LOAD_SECONDS s of load, after $warm_up s: grows by, from its first tenth to its last" \
+    row "$BENCH_LOAD_SECONDS s of load, after $warm_up s: growth from first tenth to last" \
         "$(compute "$(median last) - $(median first)")" - MiB '<=' 0.5
 }
