@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <string.h>
 
 #include "account/password.h"
@@ -57,18 +58,19 @@ static bool has_prefix(struct text text, const char *prefix)
     return prefix[i] == '\0';
 }
 
+/* ./0123456789A-Za-z, a bit each. */
 static bool is_digest(struct text text)
 {
+    static const uint64_t allowed[4] = {0x03ffc00000000000, 0x07fffffe07fffffe};
+    uint64_t good = 1;
     for (size_t i = 0; i < text.length; i++) {
-        const char c = text.data[i];
-        const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '.' && c <= '9');
-        if (!good)
-            return false;
+        const unsigned char c = (unsigned char)text.data[i];
+        good &= allowed[c / 64] >> c % 64;
     }
-    return true;
+    return good == 1;
 }
 
-/* '.' to '9' is "./0123456789". A field is printable, and not a separator of the accounts file. */
+/* A field is printable, and not a separator of the accounts file. */
 static bool is_field(struct text text)
 {
     for (size_t i = 0; i < text.length; i++) {
@@ -83,14 +85,15 @@ static bool has_form(struct text hash, const struct form *form)
 {
     const size_t prefix = strlen(form->method.prefix);
     struct text rest = {hash.data + prefix, hash.length - prefix};
+    struct text part = text_split(&rest, '$');
     size_t fields = 0;
-    while (memchr(rest.data, '$', rest.length) != NULL) {
-        if (!is_field(text_split(&rest, '$')))
+    for (; rest.data != NULL; part = text_split(&rest, '$')) {
+        if (!is_field(part))
             return false;
         fields++;
     }
-    return fields >= form->fields_min && fields <= form->fields_max && rest.length == form->digest &&
-           is_digest(rest);
+    return fields >= form->fields_min && fields <= form->fields_max && part.length == form->digest &&
+           is_digest(part);
 }
 
 const struct password_method *password_method_of(struct text hash, bool allow_legacy, const char **why)

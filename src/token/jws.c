@@ -103,10 +103,16 @@ static bool sign(const struct jws_signer *signer, struct text input,
     return true;
 }
 
+/* What is taken and not used would be wiped all the same. */
+static size_t signature_room(const struct jws_signer *signer)
+{
+    return signer->key->algorithm == JWS_HS256 ? HMAC_SIZE : JWS_SIGNATURE_SIZE;
+}
+
 char *jws_sign(const struct jws_signer *signer, struct text rest)
 {
     char *token = malloc(signer->head_length + BASE64URL_LENGTH(signer->open_length + rest.length) + 1 +
-                         BASE64URL_LENGTH(JWS_SIGNATURE_SIZE) + 1);
+                         BASE64URL_LENGTH(signature_room(signer)) + 1);
     if (token == NULL)
         return NULL;
     char *to = encode_rest(signer, rest, mempcpy(token, signer->head, signer->head_length));

@@ -18,6 +18,24 @@ proven_turn() {
         use "$program.lighttpd"
         measure "$program.lighttpd" wrk_line -c64 -d"$WHOLE_SECONDS" "$URL" -- "$DEMO"
     done
+    compare_turn
+    # None is always the first, or behind the same other one.
+    PROGRAMS=("${PROGRAMS[@]:1}" "${PROGRAMS[0]}")
+}
+
+last() {
+    local values=${SAMPLES[$1]% }
+    printf '%s' "${values##* }"
+}
+
+# The ratios are those of one turn, as a machine is not equally fast from one moment to the next.
+compare_turn() {
+    local way other
+    for way in socket nginx lighttpd; do
+        for other in gateway threads; do
+            sample "$other.$way.ratio" "$(compute "$(last "token.$way.rate") / $(last "$other.$way.rate")")"
+        done
+    done
 }
 
 proven_stands() {
@@ -40,7 +58,8 @@ proven_stands() {
 beside() {
     local way=$1 other=$2 what=$3
     shift 3
-    row "$what" "$(median "token.$way.rate")" "$(median "$other.$way.rate")" 1/s "$@"
+    row "$what" "$(median "token.$way.rate")" \
+        "$(compute "$(median "token.$way.rate") / $(median "$other.$way.ratio")")" 1/s "$@"
 }
 
 cpu_beside() {
