@@ -308,8 +308,8 @@ static void log_dropped(struct workers *workers, long count)
 }
 
 /* What requests have had is kept by malloc(), in each of its arenas, of which there are up to eight a CPU: as
- * much as all that ever waited there at once, so that under load it grows for hours. Once a second the
- * requests do not notice. */
+ * much as all that ever waited there at once, so that it grows under load. Given back once a second, it costs
+ * the requests nothing that could be measured. */
 static void give_back_memory(struct workers *workers)
 {
     const double now_ms = clock_monotonic_ms();
