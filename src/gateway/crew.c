@@ -10,18 +10,22 @@
 #include "base/clock.h"
 
 /* The governor looks every TICK while it happens that no thread waits, up to four times less often while
- * nobody is held up for all that, as each look interrupts a thread that works, and a hundred times less often
+ * there are enough for all that, as each look interrupts a thread that works, and a hundred times less often
  * when it has not happened for so many looks. */
-enum { TICK_NS = 1000000, LONG_TICK_NS = 4 * TICK_NS, CALM_LOOKS = 16, CALM_TICK_MS = 100, LEAST_ROOM = 2 };
+enum { TICK_NS = 1000000, LONG_TICK_NS = 4 * TICK_NS, CALM_LOOKS = 16, CALM_TICK_MS = 100 };
+/* As many are there at least while nobody is held up, and wait while the governor sleeps: so that the first
+ * of them to have an event does not wake it. */
+enum { LEAST = 2 };
 static const double held_up_ms = 1.0;
 
 struct crew {
     struct crew_calls calls;
     long cpus;
-    atomic_long room;    /* threads that may be awake */
-    atomic_long engaged; /* threads that are */
-    atomic_long waiting; /* of those, the ones that wait for an event */
-    atomic_bool asleep;  /* the governor, until no thread waits or a CALM_TICK_MS is over */
+    atomic_long room;       /* threads that may be awake */
+    atomic_long engaged;    /* threads that are */
+    atomic_long waiting;    /* of those, the ones that wait for an event */
+    atomic_bool has_waited; /* one of them, since the last look */
+    atomic_bool asleep;     /* the governor, until no thread waits or a CALM_TICK_MS is over */
     pthread_t governor;
     pthread_mutex_t mutex;   /* guards all below, and the changes of `engaged` */
     pthread_cond_t work;     /* for the governor */
@@ -57,7 +61,9 @@ static void hire(struct crew *crew)
 static void park(struct crew *crew, struct crew_place *place)
 {
     atomic_fetch_sub(&crew->engaged, 1);
-    *place = (struct crew_place){.called = PTHREAD_COND_INITIALIZER, .before = crew->last};
+    place->called = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    place->is_called = false;
+    place->before = crew->last;
     crew->last = place;
     crew->parked++;
     while (!place->is_called)
@@ -66,37 +72,68 @@ static void park(struct crew *crew, struct crew_place *place)
     pthread_cond_destroy(&place->called);
 }
 
-static bool is_too_many(struct crew *crew)
+static bool are_too_many(struct crew *crew)
 {
     return atomic_load(&crew->engaged) > atomic_load(&crew->room);
 }
 
-bool crew_await(struct crew *crew, struct crew_place *place)
+/* While the governor sleeps, any number may wait. */
+static bool is_another_waiting(struct crew *crew)
 {
-    if (is_too_many(crew)) {
-        pthread_mutex_lock(&crew->mutex);
-        if (is_too_many(crew) && !crew->ended)
-            park(crew, place);
-        const bool ended = crew->ended;
-        pthread_mutex_unlock(&crew->mutex);
-        if (ended)
-            return false;
-    }
-    atomic_fetch_add(&crew->waiting, 1);
-    return true;
+    return atomic_load(&crew->waiting) > 0 && !atomic_load(&crew->asleep);
 }
 
-void crew_busy(struct crew *crew)
+/* If it still is so. */
+static void park_if(struct crew *crew, struct crew_place *place, bool (*is_so)(struct crew *crew))
 {
-    if (atomic_fetch_sub(&crew->waiting, 1) != 1)
-        return;
-    const bool asleep = atomic_load(&crew->asleep);
-    if (!asleep && atomic_load(&crew->engaged) >= atomic_load(&crew->room))
+    pthread_mutex_lock(&crew->mutex);
+    if (is_so(crew) && !crew->ended)
+        park(crew, place);
+    pthread_mutex_unlock(&crew->mutex);
+}
+
+static void wake_governor(struct crew *crew)
+{
+    pthread_mutex_lock(&crew->mutex);
+    pthread_cond_signal(&crew->work);
+    pthread_mutex_unlock(&crew->mutex);
+}
+
+static bool wait_for_event(struct crew *crew, void *event)
+{
+    atomic_fetch_add(&crew->waiting, 1);
+    atomic_store(&crew->has_waited, true);
+    const bool taken = crew->calls.take(crew->calls.context, event, true);
+    if (atomic_fetch_sub(&crew->waiting, 1) == 1 && atomic_load(&crew->asleep))
+        wake_governor(crew);
+    return taken;
+}
+
+/* Who waits has looked before: so those that are counted as waiting have nothing to do. */
+bool crew_take(struct crew *crew, struct crew_place *place, void *event)
+{
+    const bool was_alone = place->is_alone;
+    place->is_alone = false;
+    if (are_too_many(crew))
+        park_if(crew, place, are_too_many);
+    if (crew->calls.take(crew->calls.context, event, false))
+        return true;
+    if (was_alone && is_another_waiting(crew))
+        park_if(crew, place, is_another_waiting);
+    return wait_for_event(crew, event);
+}
+
+void crew_work_alone(struct crew_place *place)
+{
+    place->is_alone = true;
+}
+
+void crew_call_another(struct crew *crew)
+{
+    if (atomic_load(&crew->waiting) > 0 || atomic_load(&crew->engaged) >= atomic_load(&crew->room))
         return;
     pthread_mutex_lock(&crew->mutex);
     hire(crew);
-    if (asleep)
-        pthread_cond_signal(&crew->work);
     pthread_mutex_unlock(&crew->mutex);
 }
 
@@ -123,6 +160,8 @@ static bool sleep_while_calm(struct crew *crew, bool is_idle)
 {
     int error = 0;
     atomic_store(&crew->asleep, true);
+    if (atomic_load(&crew->waiting) < LEAST)
+        hire(crew);
     if (atomic_load(&crew->waiting) > 0 && is_idle)
         error = pthread_cond_wait(&crew->work, &crew->mutex);
     else if (atomic_load(&crew->waiting) > 0)
@@ -132,10 +171,9 @@ static bool sleep_while_calm(struct crew *crew, bool is_idle)
 }
 
 /* Under the mutex. It grows at once, and shrinks by one a look: a request that has just begun is held up in a
- * moment, and a thread that is parked meanwhile would be woken for it. Returns whether nobody is held up. */
-static bool look_for_room(struct crew *crew)
+ * moment, and a thread that is parked meanwhile would be woken for it. Returns whether it is as at rest. */
+static bool set_room(struct crew *crew, long held_up)
 {
-    const long held_up = crew->calls.count_held_up(crew->calls.context, held_up_ms);
     const long room = atomic_load(&crew->room);
     const long now = crew->cpus + held_up;
     atomic_store(&crew->room, now < room ? room - 1 : now);
@@ -150,17 +188,21 @@ static void *govern(void *context)
     bool is_idle = false; /* nothing is in hand, and room is as it is at rest */
     pthread_mutex_lock(&crew->mutex);
     while (!crew->ended) {
-        if (calm == CALM_LOOKS)
+        if (calm == CALM_LOOKS && sleep_while_calm(crew, is_idle)) {
+            calm = 0;
             tick_ns = TICK_NS;
-        if (calm < CALM_LOOKS || sleep_while_calm(crew, is_idle))
+        }
+        if (calm < CALM_LOOKS)
             sleep_for(crew, tick_ns);
-        const bool is_at_rest = look_for_room(crew);
+        const long held_up = crew->calls.count_held_up(crew->calls.context, held_up_ms);
+        const bool is_at_rest = set_room(crew, held_up);
         const long waiting = atomic_load(&crew->waiting);
-        if (waiting == 0)
+        const bool is_short = !atomic_exchange(&crew->has_waited, false) && waiting == 0;
+        if (is_short)
             hire(crew);
         is_idle = is_at_rest && waiting >= atomic_load(&crew->engaged);
         calm = waiting == 0 ? 0 : calm < CALM_LOOKS ? calm + 1 : calm;
-        tick_ns = !is_at_rest ? TICK_NS : tick_ns < LONG_TICK_NS ? 2 * tick_ns : tick_ns;
+        tick_ns = !is_at_rest || is_short ? TICK_NS : tick_ns < LONG_TICK_NS ? 2 * tick_ns : tick_ns;
     }
     pthread_mutex_unlock(&crew->mutex);
     return NULL;
@@ -175,7 +217,7 @@ struct crew *crew_new(const struct crew_calls *calls)
         return NULL;
     const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     crew->calls = *calls;
-    crew->cpus = cpus > LEAST_ROOM ? cpus : LEAST_ROOM;
+    crew->cpus = cpus > LEAST ? cpus : LEAST;
     crew->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     crew->work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     atomic_init(&crew->room, crew->cpus);

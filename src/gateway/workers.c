@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@
 /* After the stop, a connection that was just accepted has this long to send its first bytes. */
 #define FRESH_GRACE_MS 1000.0
 #define END_TICK_NS 1000000
+#define ACCEPTED_AT_ONCE 16
 /* Memory is given back to the system once in so long. */
 #define GIVE_BACK_MS 1000.0
 
@@ -144,8 +146,8 @@ static struct connection *accept_connection(struct workers *workers)
 /* As they mostly are when a web server has a connection for each request. */
 static bool has_first_bytes(const struct connection *connection)
 {
-    char byte;
-    return recv(connection->descriptor, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0;
+    struct pollfd peer = {.fd = connection->descriptor, .events = POLLIN};
+    return poll(&peer, 1, 0) > 0;
 }
 
 static bool start_accepting(struct workers *workers)
@@ -174,38 +176,56 @@ static void resume_accepting(struct workers *workers)
         atomic_store(&workers->paused, true);
 }
 
-static void accept_request(struct worker *worker)
+/* False: none that came with its request. */
+static bool accept_request(struct worker *worker)
 {
     struct workers *workers = worker->all;
     if (atomic_load(&workers->stopping))
-        return;
+        return false;
     struct connection *connection = accept_connection(workers);
-    if (connection != NULL && has_first_bytes(connection))
+    if (connection != NULL && has_first_bytes(connection)) {
         serve_connection(worker, connection);
-    else if (connection != NULL)
+        return true;
+    }
+    if (connection != NULL)
         await_first_bytes(workers, connection);
     else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
         pause_accepting(workers, errno);
+    return false;
+}
+
+/* Where one comes with its request, the next mostly does, and is there already: a look into the set would
+ * only say so. It must be looked into sometimes, for the connections that are kept. */
+static void accept_requests(struct worker *worker)
+{
+    for (int i = 0; i < ACCEPTED_AT_ONCE && accept_request(worker); i++)
+        ;
+}
+
+static bool take_event(void *context, void *event, bool may_wait)
+{
+    const struct workers *workers = context;
+    int ready;
+    do
+        ready = epoll_wait(workers->epoll, event, 1, may_wait ? -1 : 0);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0;
 }
 
 static void *work(void *context)
 {
     struct worker *worker = context;
     struct workers *workers = worker->all;
-    struct crew_place place;
-    while (crew_await(workers->crew, &place)) {
-        struct epoll_event event;
-        int ready;
-        do
-            ready = epoll_wait(workers->epoll, &event, 1, -1);
-        while (ready < 0 && errno == EINTR);
-        if (ready < 0 || event.data.ptr == &workers->ended)
-            break;
-        crew_busy(workers->crew);
-        if (event.data.ptr == &workers->listener)
-            accept_request(worker);
-        else
+    struct crew_place place = {.is_alone = false};
+    struct epoll_event event;
+    while (crew_take(workers->crew, &place, &event) && event.data.ptr != &workers->ended) {
+        if (event.data.ptr == &workers->listener) {
+            crew_work_alone(&place);
+            accept_requests(worker);
+        } else {
+            crew_call_another(workers->crew);
             serve_connection(worker, event.data.ptr);
+        }
     }
     return NULL;
 }
@@ -280,7 +300,7 @@ struct workers *workers_start(int listener, struct service_slot *slot)
     workers->connections.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     workers->worker = calloc(CONFIG_THREADS, sizeof *workers->worker);
     const struct crew_calls calls = {
-        .start = start_thread, .count_held_up = count_held_up, .context = workers};
+        .start = start_thread, .count_held_up = count_held_up, .take = take_event, .context = workers};
     workers->crew = crew_new(&calls);
     workers->epoll = epoll_create1(EPOLL_CLOEXEC);
     workers->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -27,6 +27,7 @@ struct yard {
     sem_t events;
     sem_t released; /* ends an event in hand, where these are long */
     atomic_bool long_events;
+    atomic_bool work_alone;
     atomic_bool ended;
     atomic_int waiting;
     atomic_int in_hand;
@@ -52,17 +53,28 @@ static void *work(void *context)
 {
     struct hand *hand = context;
     struct yard *yard = hand->yard;
-    struct crew_place place;
-    while (crew_await(yard->crew, &place)) {
-        yard->waiting++;
-        sem_wait(&yard->events);
-        yard->waiting--;
-        if (yard->ended)
-            break;
-        crew_busy(yard->crew);
+    struct crew_place place = {.is_alone = false};
+    char event;
+    while (crew_take(yard->crew, &place, &event) && !yard->ended) {
+        if (yard->work_alone)
+            crew_work_alone(&place);
+        else
+            crew_call_another(yard->crew);
         handle(hand);
     }
     return NULL;
+}
+
+static bool take(void *context, void *event, bool may_wait)
+{
+    struct yard *yard = context;
+    *(char *)event = 0;
+    if (!may_wait)
+        return sem_trywait(&yard->events) == 0;
+    yard->waiting++;
+    const int error = sem_wait(&yard->events);
+    yard->waiting--;
+    return error == 0;
 }
 
 static bool start(void *context)
@@ -91,8 +103,9 @@ static long count_held_up(void *context, double ms)
 
 static void open_yard(struct yard *yard)
 {
-    *yard = (struct yard){.long_events = false};
-    const struct crew_calls calls = {.start = start, .count_held_up = count_held_up, .context = yard};
+    *yard = (struct yard){.work_alone = false};
+    const struct crew_calls calls = {
+        .start = start, .count_held_up = count_held_up, .take = take, .context = yard};
     sem_init(&yard->events, 0, 0);
     sem_init(&yard->released, 0, 0);
     yard->crew = crew_new(&calls);
@@ -157,6 +170,7 @@ static void test_held_up(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         const int events = 1 + round * 7 % (MOST - 1);
         usleep((useconds_t)(round % 8 * 5000)); /* quiet */
+        yard.work_alone = round % 4 < 2;
         for (int i = 1; i <= events; i++) {
             sem_post(&yard.events);
             if (round % 2 != 0)
@@ -177,6 +191,7 @@ static void test_short_events(void **state)
     struct yard yard;
     open_yard(&yard);
     for (int round = 1; round <= ROUNDS; round++) {
+        yard.work_alone = round % 200 < 100;
         post(&yard.events, 10);
         wait_for(&yard.done, round * 10, round);
     }
@@ -240,13 +255,83 @@ static void test_last_first(void **state)
     close_yard(&yard);
 }
 
+/* Short events, until nobody has anything in hand. */
+static void feed(struct yard *yard, int round)
+{
+    const int done = yard->done;
+    post(&yard->events, 100);
+    wait_for(&yard->done, done + 100, round);
+    wait_for_idleness(yard);
+}
+
+/* Where one that works alone is enough, the other one is parked. */
+static void test_one_is_enough(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 20 }; /* in a row, as one that is about to wait is not seen yet */
+    const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
+    struct yard yard;
+    open_yard(&yard);
+    hold_up(&yard, few_threads(), 0);
+    wait_for(&yard.waiting, few_threads(), 0);
+    yard.work_alone = true;
+    for (int alone = 0; alone < ROUNDS; alone = yard.waiting <= 1 ? alone + 1 : 0) {
+        assert_true(clock_monotonic_ms() < end_ms);
+        feed(&yard, alone);
+    }
+    close_yard(&yard);
+}
+
+/* Where others may have to take what follows, another one is there before the event is begun with. */
+static void test_called(void **state)
+{
+    (void)state;
+    struct yard yard;
+    open_yard(&yard);
+    atomic_store(&yard.long_events, true);
+    sem_post(&yard.events);
+    wait_for(&yard.in_hand, 1, 0);
+    assert_int_equal(yard.count, 2);
+    sem_post(&yard.released);
+    close_yard(&yard);
+}
+
+/* At rest two wait, so that the first event makes nobody call for more. */
+static void test_two_at_rest(void **state)
+{
+    (void)state;
+    struct yard yard;
+    open_yard(&yard);
+    wait_for(&yard.waiting, 2, 0);
+    close_yard(&yard);
+}
+
+/* Where one that works alone has no pause, another one comes. */
+static void test_no_pause(void **state)
+{
+    (void)state;
+    const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
+    struct yard yard;
+    open_yard(&yard);
+    yard.work_alone = true;
+    while (!yard.hands[0].has_worked || !yard.hands[1].has_worked) {
+        int left = 0;
+        assert_true(clock_monotonic_ms() < end_ms);
+        assert_int_equal(sem_getvalue(&yard.events, &left), 0);
+        if (left < 100000)
+            post(&yard.events, 100000);
+    }
+    wait_for_idleness(&yard);
+    close_yard(&yard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_held_up),
-        cmocka_unit_test(test_short_events),
-        cmocka_unit_test(test_parked_again),
-        cmocka_unit_test(test_last_first),
+        cmocka_unit_test(test_held_up),       cmocka_unit_test(test_short_events),
+        cmocka_unit_test(test_parked_again),  cmocka_unit_test(test_last_first),
+        cmocka_unit_test(test_one_is_enough), cmocka_unit_test(test_two_at_rest),
+        cmocka_unit_test(test_called),        cmocka_unit_test(test_no_pause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
