@@ -1,5 +1,5 @@
-/* The workers while a thread that is none of them has a request in hand: their end, and what they give back
- * meanwhile. */
+/* The workers while a thread that is none of them has a request in hand, their end, and what they give back
+ * meanwhile; and new connections beside those that are kept. */
 #include "gateway/workers.h"
 
 #include "fixture.h"
@@ -7,9 +7,11 @@
 #include <crypt.h>
 #include <dlfcn.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -51,6 +53,34 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     return result;
 }
 
+/* Connections that a thread has taken since it looked for other events: of each it asks whether its request
+ * is there. */
+static _Thread_local long in_a_row;
+static atomic_long most_in_a_row;
+
+/* In the place of the library's own. */
+int poll(struct pollfd *peers, nfds_t count, int timeout)
+{
+    int (*real)(struct pollfd *, nfds_t, int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "poll");
+    memcpy(&real, &symbol, sizeof symbol);
+    in_a_row += timeout == 0 ? 1 : 0;
+    long most = atomic_load(&most_in_a_row);
+    while (in_a_row > most && !atomic_compare_exchange_weak(&most_in_a_row, &most, in_a_row))
+        ;
+    return real(peers, count, timeout);
+}
+
+/* In the place of the library's own. */
+int epoll_wait(int set, struct epoll_event *events, int room, int timeout)
+{
+    int (*real)(int, struct epoll_event *, int, int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "epoll_wait");
+    memcpy(&real, &symbol, sizeof symbol);
+    in_a_row = 0;
+    return real(set, events, room, timeout);
+}
+
 static int given_back; /* how often memory was */
 
 /* In the place of the library's own. */
@@ -73,22 +103,32 @@ static int make_files(void **state)
     return 0;
 }
 
-static struct workers *start_workers(struct service_slot *slot)
+static int listen_here(void)
 {
-    sem_init(&hash_begun, 0, 0);
-    sem_init(&hash_may_end, 0, 0);
     struct collected problems;
     struct listener_path bound;
     char path[PATH_MAX + 8];
     assert_non_null(getcwd(path, PATH_MAX));
     strcat(path, "/socket");
     static const struct identity nobody = {IDENTITY_NO_USER, IDENTITY_NO_GROUP};
-    const int listener = listener_open(path, 8, &nobody, &bound, collect(&problems));
+    const int listener = listener_open(path, 64, &nobody, &bound, collect(&problems));
     if (listener < 0)
         fail_msg("%s", problems.text);
+    return listener;
+}
+
+static struct workers *start_workers_on(int listener, struct service_slot *slot)
+{
+    sem_init(&hash_begun, 0, 0);
+    sem_init(&hash_may_end, 0, 0);
     struct workers *workers = workers_start(listener, slot);
     assert_non_null(workers);
     return workers;
+}
+
+static struct workers *start_workers(struct service_slot *slot)
+{
+    return start_workers_on(listen_here(), slot);
 }
 
 static void stop_workers(struct workers *workers, struct service_slot *slot)
@@ -229,12 +269,33 @@ static void test_memory_is_given_back_seldom(void **state)
     stop_workers(workers, slot);
 }
 
+/* However many come with their requests: those on the connections that are kept have their turn. */
+static void test_not_only_new_connections(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    int connections[50];
+    struct service_slot *slot = open_slot();
+    const int listener = listen_here();
+    for (size_t i = 0; i < ROWS(connections); i++)
+        connections[i] = request(false, "grant_type=password");
+    most_in_a_row = 0;
+    struct workers *workers = start_workers_on(listener, slot);
+    for (size_t i = 0; i < ROWS(connections); i++) {
+        assert_int_equal(read_answer(connections[i], answer), 400);
+        close(connections[i]);
+    }
+    assert_in_range(most_in_a_row, 2, 16);
+    stop_workers(workers, slot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_end_with_requests_in_hand),
         cmocka_unit_test(test_memory_is_given_back),
         cmocka_unit_test(test_memory_is_given_back_seldom),
+        cmocka_unit_test(test_not_only_new_connections),
     };
     if (!fastcgi_prepare())
         return EXIT_FAILURE;
