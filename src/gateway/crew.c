@@ -13,8 +13,8 @@
  * there are enough for all that, as each look interrupts a thread that works, and a hundred times less often
  * when it has not happened for so many looks. */
 enum { TICK_NS = 1000000, LONG_TICK_NS = 4 * TICK_NS, CALM_LOOKS = 16, CALM_TICK_MS = 100 };
-/* As many are there at least while nobody is held up, and wait while the governor sleeps: so that the first
- * of them to have an event does not wake it. */
+/* So many may be awake at least, and wait when the governor goes to sleep: the first of them to have an event
+ * need not wake it. */
 enum { LEAST = 2 };
 static const double held_up_ms = 1.0;
 
@@ -109,18 +109,21 @@ static bool wait_for_event(struct crew *crew, void *event)
     return taken;
 }
 
-/* Who waits has looked before: so those that are counted as waiting have nothing to do. */
+/* Who is about to wait has looked before: whoever is counted as waiting has, but for a moment, nothing to do.
+ */
 bool crew_take(struct crew *crew, struct crew_place *place, void *event)
 {
-    const bool was_alone = place->is_alone;
+    bool may_be_parked = place->is_alone;
     place->is_alone = false;
     if (are_too_many(crew))
         park_if(crew, place, are_too_many);
-    if (crew->calls.take(crew->calls.context, event, false))
-        return true;
-    if (was_alone && is_another_waiting(crew))
+    while (!crew->calls.take(crew->calls.context, event, false)) {
+        if (!may_be_parked || !is_another_waiting(crew))
+            return wait_for_event(crew, event);
         park_if(crew, place, is_another_waiting);
-    return wait_for_event(crew, event);
+        may_be_parked = false;
+    }
+    return true;
 }
 
 void crew_work_alone(struct crew_place *place)
@@ -224,15 +227,20 @@ struct crew *crew_new(const struct crew_calls *calls)
     return crew;
 }
 
+/* The governor waits for the mutex, so that it hires nobody where it is to end at once. */
 bool crew_begin(struct crew *crew)
 {
     pthread_mutex_lock(&crew->mutex);
-    hire(crew);
+    const int error = pthread_create(&crew->governor, NULL, govern, crew);
+    if (error == 0)
+        hire(crew);
     const bool begun = atomic_load(&crew->engaged) > 0;
+    crew->ended = !begun;
     pthread_mutex_unlock(&crew->mutex);
-    const int error = begun ? pthread_create(&crew->governor, NULL, govern, crew) : errno;
-    errno = error;
-    return error == 0;
+    if (error == 0 && !begun)
+        pthread_join(crew->governor, NULL);
+    errno = error != 0 ? error : EAGAIN;
+    return begun;
 }
 
 long crew_idle(struct crew *crew)

@@ -30,7 +30,7 @@ struct crew_calls {
 /* NULL with errno set. */
 struct crew *crew_new(const struct crew_calls *calls);
 
-/* Starts the first thread. */
+/* Starts the first thread. False with errno set: there can be none, and none is left. */
 bool crew_begin(struct crew *crew);
 
 /* For a thread that has nothing in hand: takes the next event when it is its turn to. False: it is to end. */

@@ -143,8 +143,8 @@ static struct connection *accept_connection(struct workers *workers)
     return connection;
 }
 
-/* As they mostly are when a web server has a connection for each request. */
-static bool has_first_bytes(const struct connection *connection)
+/* As it mostly is at once where a web server makes a connection for each request. */
+static bool is_readable(const struct connection *connection)
 {
     struct pollfd peer = {.fd = connection->descriptor, .events = POLLIN};
     return poll(&peer, 1, 0) > 0;
@@ -183,7 +183,7 @@ static bool accept_request(struct worker *worker)
     if (atomic_load(&workers->stopping))
         return false;
     struct connection *connection = accept_connection(workers);
-    if (connection != NULL && has_first_bytes(connection)) {
+    if (connection != NULL && is_readable(connection)) {
         serve_connection(worker, connection);
         return true;
     }

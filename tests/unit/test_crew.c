@@ -4,6 +4,8 @@
 
 #include "fixture.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -14,6 +16,18 @@
 enum { MOST = 40, PATIENCE_MS = 60000 };
 
 struct yard;
+
+/* While it is set the system has no thread to spare. */
+static atomic_bool has_no_thread;
+
+/* In the place of the library's own. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *context)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+    memcpy(&real, &symbol, sizeof symbol);
+    return has_no_thread ? EAGAIN : real(thread, attributes, start, context);
+}
 
 struct hand {
     struct yard *yard;
@@ -325,13 +339,41 @@ static void test_no_pause(void **state)
     close_yard(&yard);
 }
 
+static bool start_none(void *context)
+{
+    (void)context;
+    return false;
+}
+
+/* Neither the governor, nor the first of those that it governs. */
+static void test_cannot_begin(void **state)
+{
+    (void)state;
+    struct yard yard = {.ended = false};
+    struct crew_calls calls = {
+        .start = start, .count_held_up = count_held_up, .take = take, .context = &yard};
+    for (int i = 0; i < 2; i++) {
+        has_no_thread = i == 0;
+        calls.start = i == 0 ? start : start_none;
+        struct crew *crew = crew_new(&calls);
+        assert_non_null(crew);
+        errno = 0;
+        assert_false(crew_begin(crew));
+        assert_int_equal(errno, EAGAIN);
+        assert_int_equal(yard.count, 0);
+        crew_free(crew);
+    }
+    has_no_thread = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_held_up),       cmocka_unit_test(test_short_events),
         cmocka_unit_test(test_parked_again),  cmocka_unit_test(test_last_first),
         cmocka_unit_test(test_one_is_enough), cmocka_unit_test(test_two_at_rest),
-        cmocka_unit_test(test_called),        cmocka_unit_test(test_no_pause),
+        cmocka_unit_test(test_cannot_begin),  cmocka_unit_test(test_called),
+        cmocka_unit_test(test_no_pause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

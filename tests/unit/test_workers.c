@@ -1,5 +1,5 @@
 /* The workers while a thread that is none of them has a request in hand, their end, and what they give back
- * meanwhile; and new connections beside those that are kept. */
+ * meanwhile; and how many new connections one takes in a row. */
 #include "gateway/workers.h"
 
 #include "fixture.h"
@@ -269,8 +269,8 @@ static void test_memory_is_given_back_seldom(void **state)
     stop_workers(workers, slot);
 }
 
-/* However many come with their requests: those on the connections that are kept have their turn. */
-static void test_not_only_new_connections(void **state)
+/* However many come with their requests, a thread looks for other events after so many. */
+static void test_new_connections(void **state)
 {
     (void)state;
     static char answer[CONTENT_MAX + 256];
@@ -295,7 +295,7 @@ int main(void)
         cmocka_unit_test(test_end_with_requests_in_hand),
         cmocka_unit_test(test_memory_is_given_back),
         cmocka_unit_test(test_memory_is_given_back_seldom),
-        cmocka_unit_test(test_not_only_new_connections),
+        cmocka_unit_test(test_new_connections),
     };
     if (!fastcgi_prepare())
         return EXIT_FAILURE;
