@@ -21,11 +21,12 @@ static const double held_up_ms = 1.0;
 struct crew {
     struct crew_calls calls;
     long cpus;
-    atomic_long room;       /* threads that may be awake */
-    atomic_long engaged;    /* threads that are */
-    atomic_long waiting;    /* of those, the ones that wait for an event */
-    atomic_bool has_waited; /* one of them, since the last look */
-    atomic_bool asleep;     /* the governor, until no thread waits or a CALM_TICK_MS is over */
+    atomic_long room;         /* threads that may be awake */
+    atomic_long engaged;      /* threads that are */
+    atomic_long waiting;      /* of those, the ones that wait for an event */
+    atomic_bool has_waited;   /* one of them, since the last look */
+    atomic_bool is_one_alone; /* or was, since the governor slept last */
+    atomic_bool asleep;       /* the governor, until no thread waits or a CALM_TICK_MS is over */
     pthread_t governor;
     pthread_mutex_t mutex;   /* guards all below, and the changes of `engaged` */
     pthread_cond_t work;     /* for the governor */
@@ -77,7 +78,7 @@ static bool are_too_many(struct crew *crew)
     return atomic_load(&crew->engaged) > atomic_load(&crew->room);
 }
 
-/* While the governor sleeps, any number may wait. */
+/* While the governor sleeps, any number may wait: where threads work alone it stays awake for a while. */
 static bool is_another_waiting(struct crew *crew)
 {
     return atomic_load(&crew->waiting) > 0 && !atomic_load(&crew->asleep);
@@ -126,9 +127,10 @@ bool crew_take(struct crew *crew, struct crew_place *place, void *event)
     return true;
 }
 
-void crew_work_alone(struct crew_place *place)
+void crew_work_alone(struct crew *crew, struct crew_place *place)
 {
     place->is_alone = true;
+    atomic_store(&crew->is_one_alone, true);
 }
 
 void crew_call_another(struct crew *crew)
@@ -191,11 +193,12 @@ static void *govern(void *context)
     bool is_idle = false; /* nothing is in hand, and room is as it is at rest */
     pthread_mutex_lock(&crew->mutex);
     while (!crew->ended) {
-        if (calm == CALM_LOOKS && sleep_while_calm(crew, is_idle)) {
-            calm = 0;
+        const bool is_woken = calm == CALM_LOOKS && sleep_while_calm(crew, is_idle);
+        if (is_woken) {
+            calm = atomic_exchange(&crew->is_one_alone, false) ? 0 : calm;
             tick_ns = TICK_NS;
         }
-        if (calm < CALM_LOOKS)
+        if (is_woken || calm < CALM_LOOKS)
             sleep_for(crew, tick_ns);
         const long held_up = crew->calls.count_held_up(crew->calls.context, held_up_ms);
         const bool is_at_rest = set_room(crew, held_up);

@@ -38,7 +38,7 @@ bool crew_take(struct crew *crew, struct crew_place *place, void *event);
 
 /* For a thread that has an event in hand, one of these two. It takes those that follow it itself: another one
  * is called when this goes on for some milliseconds, and is parked again when one is enough. */
-void crew_work_alone(struct crew_place *place);
+void crew_work_alone(struct crew *crew, struct crew_place *place);
 
 /* Or others may have to take them: sees to it that one waits for them, if there is room for it. */
 void crew_call_another(struct crew *crew);

@@ -220,7 +220,7 @@ static void *work(void *context)
     struct epoll_event event;
     while (crew_take(workers->crew, &place, &event) && event.data.ptr != &workers->ended) {
         if (event.data.ptr == &workers->listener) {
-            crew_work_alone(&place);
+            crew_work_alone(workers->crew, &place);
             accept_requests(worker);
         } else {
             crew_call_another(workers->crew);

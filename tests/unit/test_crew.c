@@ -71,7 +71,7 @@ static void *work(void *context)
     char event;
     while (crew_take(yard->crew, &place, &event) && !yard->ended) {
         if (yard->work_alone)
-            crew_work_alone(&place);
+            crew_work_alone(yard->crew, &place);
         else
             crew_call_another(yard->crew);
         handle(hand);
