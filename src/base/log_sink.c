@@ -12,9 +12,9 @@
 
 #include "base/clock.h"
 
-/* So many writes in so many milliseconds are made by whoever has a line. The lines beyond those are left to
- * the writer, a thread: it waits a while, and writes what has come meanwhile. As long as it finds some each
- * time, all are left to it. */
+/* So many writes in so many milliseconds are made by whoever has a line; the lines beyond those wait for one
+ * of the next writes. Where none comes the writer makes it, a thread, which costs more: it waits a while
+ * longer. */
 enum { BURST = 2, INTERVAL_MS = 8, WRITER_MS = 12, STACK_SIZE = 128 * 1024 };
 /* How long a reader may let a write wait, once. */
 enum { STALL_MS = 1000 };
@@ -161,11 +161,6 @@ static bool leave_to_writer(struct log_sink *sink)
 
 /* --- Whoever has a line --- */
 
-static bool is_left_to_writer(const struct log_sink *sink)
-{
-    return sink->has_writer && !sink->resting;
-}
-
 static bool is_in_burst(struct log_sink *sink)
 {
     const int64_t interval = (int64_t)clock_coarse_ms() / INTERVAL_MS;
@@ -181,9 +176,7 @@ static bool is_mine_to_write(struct log_sink *sink, bool urgent)
 {
     while (urgent && sink->writing)
         pthread_cond_wait(&sink->written, &sink->mutex);
-    if (sink->writing || (!urgent && is_left_to_writer(sink)))
-        return false;
-    return urgent || is_in_burst(sink) || !leave_to_writer(sink);
+    return !sink->writing && (urgent || is_in_burst(sink) || !leave_to_writer(sink));
 }
 
 static void make_room(struct log_sink *sink, size_t length)
