@@ -46,13 +46,15 @@ struct yard {
     atomic_int waiting;
     atomic_int in_hand;
     atomic_int done;
-    atomic_int count; /* of threads; changed under the crew's mutex */
+    atomic_int count;          /* of threads; changed under the crew's mutex */
+    atomic_int count_at_begin; /* of the last event */
     struct hand hands[MOST];
 };
 
 static void handle(struct hand *hand)
 {
     struct yard *yard = hand->yard;
+    yard->count_at_begin = yard->count;
     hand->began_ms = clock_monotonic_ms();
     hand->has_worked = true;
     yard->in_hand++;
@@ -287,7 +289,10 @@ static void test_one_is_enough(void **state)
     struct yard yard;
     open_yard(&yard);
     hold_up(&yard, few_threads(), 0);
-    wait_for(&yard.waiting, few_threads(), 0);
+    while (yard.waiting < few_threads()) { /* more, if the machine was slow */
+        assert_true(clock_monotonic_ms() < end_ms);
+        usleep(100);
+    }
     yard.work_alone = true;
     for (int alone = 0; alone < ROUNDS; alone = yard.waiting <= 1 ? alone + 1 : 0) {
         assert_true(clock_monotonic_ms() < end_ms);
@@ -305,7 +310,7 @@ static void test_called(void **state)
     atomic_store(&yard.long_events, true);
     sem_post(&yard.events);
     wait_for(&yard.in_hand, 1, 0);
-    assert_int_equal(yard.count, 2);
+    assert_in_range(yard.count_at_begin, 2, MOST);
     sem_post(&yard.released);
     close_yard(&yard);
 }
