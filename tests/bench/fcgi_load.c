@@ -28,7 +28,7 @@ struct connection {
     char answer[ANSWER_SIZE];
 };
 
-/* An answer: when it came, after the begin, and what it took. */
+/* An answer: the look that found it, after the begin, and what it took. */
 struct sample {
     float at_s;
     float took_us;
@@ -50,6 +50,7 @@ struct load {
     unsigned long long number;
     int epoll;
     double began_us;
+    double looked_us; /* last */
     struct sample *samples;
     size_t count;
 };
@@ -82,13 +83,12 @@ static void open_connection(struct load *load, struct connection *connection)
 
 static void note(struct load *load, const struct connection *connection, unsigned status)
 {
-    const double now = now_us();
     if (load->count == MOST_SAMPLES) {
         errno = EOVERFLOW;
         die("so many answers");
     }
-    load->samples[load->count++] = (struct sample){.at_s = (float)((now - load->began_us) / 1e6),
-                                                   .took_us = (float)(now - connection->sent_us),
+    load->samples[load->count++] = (struct sample){.at_s = (float)((load->looked_us - load->began_us) / 1e6),
+                                                   .took_us = (float)(now_us() - connection->sent_us),
                                                    .status = status < STATUSES ? status : 0};
 }
 
@@ -122,6 +122,7 @@ static void run(struct load *load)
         ready = epoll_wait(load->epoll, events, MOST_EVENTS, load->wait_ms > 0 ? 0 : 100);
         if (ready < 0 && errno != EINTR)
             die("epoll_wait");
+        load->looked_us = now_us();
         for (int i = 0; i < ready; i++)
             receive(load, events[i].data.ptr);
     }
@@ -169,10 +170,16 @@ static void print_statuses(const struct load *load, size_t first, size_t end)
     }
 }
 
-/* Up to its last answer: those that were under way at the end are neither counted nor waited for. */
-static double rate(const struct load *load, double begin_s, size_t end, size_t count)
+/* From one look to another, the first and the last that found answers: what was under way at the one is
+ * counted at the other, so it does not matter how much that is. */
+static double rate(const struct load *load, size_t first, size_t end)
 {
-    return count == 0 ? 0 : (double)count / ((double)load->samples[end - 1].at_s - begin_s);
+    size_t counted = first;
+    while (counted < end && load->samples[counted].at_s <= load->samples[first].at_s)
+        counted++;
+    if (counted == end)
+        return 0;
+    return (double)(end - counted) / (double)(load->samples[end - 1].at_s - load->samples[first].at_s);
 }
 
 static void print_phases(const struct load *load)
@@ -185,9 +192,8 @@ static void print_phases(const struct load *load)
         /* The last one takes what came a moment after the end. */
         const double end_s = phase + 1 < load->phases ? (double)(phase + 1) * length_s : load->seconds + 3600;
         float *sorted = take_until(load, end_s, &next, &count);
-        printf("requests=%zu rate=%.2f p50_us=%.0f p99_us=%.0f max_us=%.0f", count,
-               rate(load, (double)phase * length_s, next, count), percentile(sorted, count, 0.5),
-               percentile(sorted, count, 0.99), percentile(sorted, count, 1));
+        printf("requests=%zu rate=%.2f p50_us=%.0f p99_us=%.0f max_us=%.0f", count, rate(load, first, next),
+               percentile(sorted, count, 0.5), percentile(sorted, count, 0.99), percentile(sorted, count, 1));
         print_statuses(load, first, next);
         putchar('\n');
         free(sorted);
