@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,6 +26,9 @@
 #define FRESH_GRACE_MS 1000.0
 #define END_TICK_NS 1000000
 #define ACCEPTED_AT_ONCE 16
+/* So long the next connection is waited for awake, once in so many times at least. */
+#define AWAKE_MS 0.05
+#define MOST_SKIPPED 63
 /* Memory is given back to the system once in so long. */
 #define GIVE_BACK_MS 1000.0
 
@@ -32,6 +36,8 @@ struct worker {
     struct workers *all;
     pthread_t thread;
     _Atomic double busy_ms; /* since when it has had an event in hand; 0: it has none */
+    unsigned to_skip;       /* so many waits awake, as none came in the last */
+    unsigned skipped;       /* of those */
 };
 
 struct workers {
@@ -143,10 +149,9 @@ static struct connection *accept_connection(struct workers *workers)
     return connection;
 }
 
-/* As it mostly is at once where a web server makes a connection for each request. */
-static bool is_readable(const struct connection *connection)
+static bool is_readable(int descriptor)
 {
-    struct pollfd peer = {.fd = connection->descriptor, .events = POLLIN};
+    struct pollfd peer = {.fd = descriptor, .events = POLLIN};
     return poll(&peer, 1, 0) > 0;
 }
 
@@ -183,7 +188,8 @@ static bool accept_request(struct worker *worker)
     if (atomic_load(&workers->stopping))
         return false;
     struct connection *connection = accept_connection(workers);
-    if (connection != NULL && is_readable(connection)) {
+    /* As it mostly is at once where a web server makes a connection for each request. */
+    if (connection != NULL && is_readable(connection->descriptor)) {
         serve_connection(worker, connection);
         return true;
     }
@@ -194,12 +200,32 @@ static bool accept_request(struct worker *worker)
     return false;
 }
 
+/* Whether another connection comes within moments, as one mostly does under load. To sleep for so long costs
+ * more: the web server would have to wake this thread, and often a CPU. Other processes may run meanwhile.
+ * Where none comes it is waited for half as often each time, and not at all while other requests are in hand:
+ * they may be verified on this CPU, which would not be given back soon. */
+static bool comes_another(struct worker *worker)
+{
+    if (atomic_load(&worker->all->in_hand) > 0 || worker->skipped++ < worker->to_skip)
+        return false;
+    const double end_ms = clock_monotonic_ms() + AWAKE_MS;
+    bool comes = false;
+    do {
+        sched_yield();
+        comes = is_readable(worker->all->listener);
+    } while (!comes && clock_monotonic_ms() < end_ms);
+    worker->skipped = 0;
+    worker->to_skip = comes ? 0 : worker->to_skip < MOST_SKIPPED ? 2 * worker->to_skip + 1 : MOST_SKIPPED;
+    return comes;
+}
+
 /* Where one comes with its request, the next mostly does, and is there already: a look into the set would
  * only say so. It must be looked into sometimes, for the connections that are kept. */
 static void accept_requests(struct worker *worker)
 {
-    for (int i = 0; i < ACCEPTED_AT_ONCE && accept_request(worker); i++)
-        ;
+    bool accepted = accept_request(worker);
+    for (int i = 1; accepted && i < ACCEPTED_AT_ONCE; i++)
+        accepted = accept_request(worker) || (comes_another(worker) && accept_request(worker));
 }
 
 static bool take_event(void *context, void *event, bool may_wait)

@@ -1,5 +1,5 @@
 /* The workers while a thread that is none of them has a request in hand, their end, and what they give back
- * meanwhile; and how many new connections one takes in a row. */
+ * meanwhile; how many new connections one takes in a row, and when it waits for the next. */
 #include "gateway/workers.h"
 
 #include "fixture.h"
@@ -56,6 +56,26 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 static _Thread_local bool is_worker;
 static _Thread_local long in_a_row;
 static atomic_long most_in_a_row;
+static sem_t looks_again; /* a thread that had served some */
+
+/* Waits awake for the next of them. */
+static _Thread_local bool is_awake;
+static atomic_long awake;
+static atomic_bool is_held; /* the next of these, until `may_go_on` */
+static sem_t waits_awake;
+static sem_t may_go_on;
+
+/* In the place of the library's own. */
+int sched_yield(void)
+{
+    atomic_fetch_add(&awake, is_awake ? 0 : 1);
+    is_awake = true;
+    if (atomic_exchange(&is_held, false)) {
+        sem_post(&waits_awake);
+        sem_wait(&may_go_on);
+    }
+    return 0;
+}
 
 /* In the place of the library's own. */
 int close(int descriptor)
@@ -64,6 +84,7 @@ int close(int descriptor)
     void *symbol = dlsym(RTLD_NEXT, "close");
     memcpy(&real, &symbol, sizeof symbol);
     in_a_row += is_worker ? 1 : 0;
+    is_awake = false;
     long most = atomic_load(&most_in_a_row);
     while (in_a_row > most && !atomic_compare_exchange_weak(&most_in_a_row, &most, in_a_row))
         ;
@@ -76,7 +97,10 @@ int epoll_wait(int set, struct epoll_event *events, int room, int timeout)
     int (*real)(int, struct epoll_event *, int, int) = NULL;
     void *symbol = dlsym(RTLD_NEXT, "epoll_wait");
     memcpy(&real, &symbol, sizeof symbol);
+    if (in_a_row > 0)
+        sem_post(&looks_again);
     is_worker = true;
+    is_awake = false;
     in_a_row = 0;
     return real(set, events, room, timeout);
 }
@@ -91,14 +115,21 @@ int malloc_trim(size_t pad)
     return 1;
 }
 
+static void configure(const char *more)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             "issuer = https://api.example.com/apiops/auth\nlog = log\nverify_concurrency = 1\n%s", more);
+    write_text("token.conf", text);
+}
+
 static int make_files(void **state)
 {
     struct collected problems;
     struct keyset_rotation rotation = {.now = 1};
     if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
         return -1;
-    write_text("token.conf",
-               "issuer = https://api.example.com/apiops/auth\nlog = log\nverify_concurrency = 1\n");
+    configure("");
     write_text("accounts", "demo:" SECRET "\n");
     return 0;
 }
@@ -121,6 +152,9 @@ static struct workers *start_workers_on(int listener, struct service_slot *slot)
 {
     sem_init(&hash_begun, 0, 0);
     sem_init(&hash_may_end, 0, 0);
+    sem_init(&looks_again, 0, 0);
+    sem_init(&waits_awake, 0, 0);
+    sem_init(&may_go_on, 0, 0);
     struct workers *workers = workers_start(listener, slot);
     assert_non_null(workers);
     return workers;
@@ -289,6 +323,62 @@ static void test_new_connections(void **state)
         close(connections[i]);
 }
 
+static void ask(void)
+{
+    static char answer[CONTENT_MAX + 256];
+    const int connection = request(false, "grant_type=password");
+    assert_int_equal(read_answer(connection, answer), 400);
+    close(connection);
+}
+
+/* One that comes while it is waited for is served before the thread looks for other events. */
+static void test_next_connection(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    configure("threads = 1\n");
+    struct service_slot *slot = open_slot();
+    struct workers *workers = start_workers(slot);
+    most_in_a_row = 0;
+    is_held = true;
+    ask();
+    sem_wait(&waits_awake);
+    const int next = request(false, "grant_type=password");
+    sem_post(&may_go_on);
+    assert_int_equal(read_answer(next, answer), 400);
+    sem_wait(&looks_again);
+    assert_int_equal(most_in_a_row, 2);
+    close(next);
+    stop_workers(workers, slot);
+}
+
+/* Where none comes it is waited for half as often each time, and never while a request is verified. */
+static void test_no_next_connection(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    configure("threads = 1\n");
+    struct service_slot *slot = open_slot();
+    struct workers *workers = start_workers(slot);
+    const int waiting = request(false, FORM "secret");
+    sem_wait(&hash_begun);
+    awake = 0;
+    for (int i = 0; i < 10; i++) {
+        ask();
+        sem_wait(&looks_again);
+    }
+    assert_int_equal(awake, 0);
+    sem_post(&hash_may_end);
+    assert_int_equal(read_answer(waiting, answer), 200);
+    close(waiting);
+    for (int i = 0; i < 100; i++) {
+        ask();
+        sem_wait(&looks_again);
+    }
+    assert_in_range(awake, 1, 6);
+    stop_workers(workers, slot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +386,8 @@ int main(void)
         cmocka_unit_test(test_memory_is_given_back),
         cmocka_unit_test(test_memory_is_given_back_seldom),
         cmocka_unit_test(test_new_connections),
+        cmocka_unit_test(test_next_connection),
+        cmocka_unit_test(test_no_next_connection),
     };
     if (!fastcgi_prepare())
         return EXIT_FAILURE;
