@@ -323,14 +323,6 @@ static void test_new_connections(void **state)
         close(connections[i]);
 }
 
-static void ask(void)
-{
-    static char answer[CONTENT_MAX + 256];
-    const int connection = request(false, "grant_type=password");
-    assert_int_equal(read_answer(connection, answer), 400);
-    close(connection);
-}
-
 /* One that comes while it is waited for is served before the thread looks for other events. */
 static void test_next_connection(void **state)
 {
@@ -338,18 +330,29 @@ static void test_next_connection(void **state)
     static char answer[CONTENT_MAX + 256];
     configure("threads = 1\n");
     struct service_slot *slot = open_slot();
-    struct workers *workers = start_workers(slot);
+    const int listener = listen_here();
+    const int first = request(false, "grant_type=password");
     most_in_a_row = 0;
     is_held = true;
-    ask();
+    struct workers *workers = start_workers_on(listener, slot);
     sem_wait(&waits_awake);
     const int next = request(false, "grant_type=password");
     sem_post(&may_go_on);
+    assert_int_equal(read_answer(first, answer), 400);
     assert_int_equal(read_answer(next, answer), 400);
     sem_wait(&looks_again);
     assert_int_equal(most_in_a_row, 2);
+    close(first);
     close(next);
     stop_workers(workers, slot);
+}
+
+static void ask(void)
+{
+    static char answer[CONTENT_MAX + 256];
+    const int connection = request(false, "grant_type=password");
+    assert_int_equal(read_answer(connection, answer), 400);
+    close(connection);
 }
 
 /* Where none comes it is waited for half as often each time, and never while a request is verified. */
@@ -375,7 +378,7 @@ static void test_no_next_connection(void **state)
         ask();
         sem_wait(&looks_again);
     }
-    assert_in_range(awake, 1, 6);
+    assert_true(awake <= 6);
     stop_workers(workers, slot);
 }
 
