@@ -25,7 +25,7 @@ look_at() {
     for program in gateway threads; do
         sample "$program.$1.ratio" "$(compute "$(last "token.$1.rate") / $(last "$program.$1.rate")")"
     done
-    # None is always the first, or behind the same other one.
+    # None is always the first.
     PROGRAMS=("${PROGRAMS[@]:1}" "${PROGRAMS[0]}")
 }
 
