@@ -4,6 +4,8 @@
 # make fuzz       each parser of foreign bytes for FUZZ_SECONDS (60), or the one that FUZZ names
 # make bench      how fast it is, beside what; SECTIONS="floor flood": some of it, BENCH_SECONDS (3): a measurement
 # make coverage   the lines of src/ that the tests run, and those that they do not
+# make deps       installs what make, make run and make check need; these two call it themselves
+# make compile_commands.json    for clangd
 #
 # SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own under build/.
 
@@ -37,10 +39,17 @@ ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) -fPIE $(CFLAGS) \
               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_LDFLAGS := -pthread -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl$(comma)--as-needed $(LDFLAGS) \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-# Linked statically: small ones that a CGI process would have to load with each request, which takes a tenth of its time.
-# make SMALL_LIBS='-lseccomp -llmdb -linih' has them shared.
-SMALL_LIBS ?= -Wl$(comma)-Bstatic -lseccomp -llmdb -linih -Wl$(comma)-Bdynamic
-LIBS     := $(SMALL_LIBS) -ljson-c -lcrypt -lnettle
+# Ask pkg-config where a library is; without pkg-config the linker searches its own folders.
+library = $(or $(shell $(PKG_CONFIG) --silence-errors --libs $1),-l$2)
+PKG_CONFIG ?= $(or $(shell command -v pkg-config),false)
+# A CGI process loads its shared libraries with each request. Linking the small ones statically saves a tenth of its time.
+# A library without an archive is linked shared; make STATIC= links all of them shared.
+STATIC   ?= seccomp lmdb inih
+has_archive = $(and $(filter $1,$(STATIC)),$(findstring /,$(shell $(CC) -print-file-name=lib$1.a)))
+small_library = $(if $(call has_archive,$2),-Wl$(comma)-Bstatic -l$2 -Wl$(comma)-Bdynamic,$(call library,$1,$2))
+LIBS     := $(call small_library,libseccomp,seccomp) $(call small_library,lmdb,lmdb) $(call small_library,inih,inih) \
+            $(call library,json-c,json-c) $(call library,libcrypt,crypt) $(call library,nettle,nettle)
+FCGI_LIB := $(call library,fcgi,fcgi)
 
 # Every room is in one archive, so that each program links only what it uses.
 ROOMS    := gateway endpoint oauth http service account token state process base
@@ -73,11 +82,11 @@ all: $(FCGI) $(TOKENCTL)
 FCGI_OBJ := $(BUILD)/obj/main.o $(WIPING_FREE) $(HUGE_MMAP)
 $(FCGI): $(FCGI_OBJ) $(ARCHIVE)
 	$(SAY) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FCGI_LIB) $(LIBS)
 
 $(TOKENCTL): $(CTL_OBJ) $(HUGE_MMAP) $(ARCHIVE)
 	$(SAY) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call library,libbsd,bsd) $(LIBS)
 
 $(ARCHIVE): $(ROOM_OBJ)
 	@rm -f $@
@@ -97,7 +106,7 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 $(BUILD)/unit/%: tests/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(SAY) TEST $@
-	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) $(ARCHIVE) -lcmocka -lfcgi $(LIBS)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) $(ARCHIVE) -lcmocka $(FCGI_LIB) $(LIBS)
 
 $(BUILD)/unit/test_huge_mmap: $(HUGE_MMAP)
 
@@ -110,12 +119,12 @@ $(BUILD)/obj/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags
 $(BUILD)/replay/%: $(BUILD)/obj/fuzz/fuzz_%.o $(BUILD)/obj/fuzz/replay.o $(FUZZ_COMMON) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(SAY) TEST $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FCGI_LIB) $(LIBS)
 
 $(BUILD)/fuzzer/%: $(BUILD)/obj/fuzz/fuzz_%.o $(FUZZ_COMMON) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(SAY) FUZZ $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lfcgi $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(FCGI_LIB) $(LIBS)
 
 .PHONY: unit-programs replay-programs fuzzers unit
 unit-programs: $(UNIT)
@@ -124,21 +133,26 @@ fuzzers: $(FUZZERS)
 unit: $(UNIT) $(REPLAY)
 	@tests/tools/check.sh $(BUILD)/check $(UNIT) $(REPLAY) --
 
-# What the machine lacks is installed first; tests/tools/packages is the list.
+# make deps installs what the machine lacks, and says what that is. tests/tools/packages is the list; SETS are sets of it.
 NEED  := tests/tools/need.sh
+SETS ?= build run check
+.PHONY: deps
+deps:
+	@$(NEED) $(SETS)
+
 JOBS   = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 TESTS ?= $(wildcard tests/integration/*.bats)
 
 PORT = 8080
 .PHONY: run
 run:
-	@$(NEED) build run
+	@$(MAKE) --no-print-directory deps SETS="build run"
 	@$(MAKE) $(JOBS) all
 	@tests/tools/run.sh $(FCGI) $(TOKENCTL) $(PORT)
 
 .PHONY: check
 check:
-	@$(NEED) build run check
+	@$(MAKE) --no-print-directory deps SETS="build run check"
 	@$(MAKE) $(JOBS) WERROR=-Werror all unit-programs replay-programs
 	@FCGI=$(abspath $(FCGI)) TOKENCTL=$(abspath $(TOKENCTL)) \
 	    tests/tools/check.sh $(BUILD)/check $(UNIT) $(REPLAY) -- $(TESTS)
@@ -146,14 +160,14 @@ check:
 # Each of these builds and counts on its own.
 .PHONY: check-slow
 check-slow:
-	@$(NEED) build run check slow
+	@$(MAKE) --no-print-directory deps SETS="build run check slow"
 	@tests/tools/check-slow.sh
 
 FUZZ_SECONDS = 60
 FUZZ = $(TARGETS)
 .PHONY: fuzz
 fuzz:
-	@$(NEED) build fuzz
+	@$(MAKE) --no-print-directory deps SETS="build fuzz"
 	@$(MAKE) $(JOBS) CC=clang SANITIZE=fuzzer-no-link,address,undefined BUILD=build/fuzz fuzzers
 	@tests/tools/fuzz.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
@@ -168,11 +182,11 @@ $(BUILD)/bench/bin/%.o: tests/bench/%.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 $(BUILD)/bench/bin/%: $(BUILD)/bench/bin/%.o $(ARCHIVE)
 	$(SAY) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) -lfcgi $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(FCGI_LIB) $(LIBS)
 
 .PHONY: bench
 bench:
-	@$(NEED) build bench
+	@$(MAKE) --no-print-directory deps SETS="build bench"
 	@$(MAKE) $(JOBS) all bench-programs
 	@CC="$(CC)" FCGI=$(abspath $(FCGI)) TOKENCTL=$(abspath $(TOKENCTL)) \
 	    tests/bench/bench.sh $(BUILD)/bench $(SECTIONS)
@@ -183,12 +197,19 @@ bench-programs: $(BENCHES)
 COVERAGE = 95
 .PHONY: coverage
 coverage:
-	@$(NEED) build run check
+	@$(MAKE) --no-print-directory deps SETS="build run check"
 	@tests/tools/coverage.sh $(COVERAGE) $(filter-out %/make.bats,$(TESTS))
+
+# For clangd and other tools that ask how a file is compiled.
+.PHONY: compile_commands.json
+compile_commands.json:
+	@printf '%s\n' $(wildcard src/*.c src/*/*.c tests/*/*.c) | jq -Rn --arg folder '$(CURDIR)' \
+	    --arg compile '$(subst ','\'',$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS)) -c ' \
+	    '[inputs | {directory: $$folder, file: ., command: ($$compile + .)}]' >$@
 
 .PHONY: lint
 lint:
-	@$(NEED) build lint
+	@$(MAKE) --no-print-directory deps SETS="build lint"
 	@tests/tools/lint.sh $(ALL_CPPFLAGS) -std=c17 $(WARNINGS)
 
 CONF := $(wildcard conf/*)
