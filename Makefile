@@ -214,11 +214,12 @@ lint:
 
 CONF := $(wildcard conf/*)
 MAN  := $(wildcard src/man/*)
+DOC  := README.md $(wildcard src/doc/*.md)
 INSTALL_PROGRAM ?= $(INSTALL) -m 0755
 INSTALL_DATA ?= $(INSTALL) -m 0644
 # Text that names the folders of the default PREFIX, or $(sysconfdir) itself, names those in force when it is installed.
 NAME_FOLDERS := sed -i -e 's|/usr/local/libexec|$(libexecdir)|g; s|/usr/local/etc|$(sysconfdir)|g' \
-    -e 's|/usr/local/share/doc/token.fcgi|$(docdir)|g; s|$$(sysconfdir)|$(sysconfdir)|g; s|$$(docdir)|$(docdir)|g'
+    -e 's|/usr/local/share/doc/token.fcgi|$(docdir)|g; s|$$(sysconfdir)|$(sysconfdir)|g; s|$$(docdir)|$(docdir)|g; s|(src/doc/|(|g'
 # The operator's own files, token.conf and all that it names, are made by `tokenctl init`, never by this.
 .PHONY: install
 install: all
@@ -229,8 +230,8 @@ install: all
 	$(INSTALL_DATA) $(filter %.5,$(MAN)) $(DESTDIR)$(mandir)/man5
 	$(INSTALL_DATA) $(filter %.8,$(MAN)) $(DESTDIR)$(mandir)/man8
 	$(INSTALL_DATA) $(CONF) $(DESTDIR)$(docdir)/conf
-	$(INSTALL_DATA) README.md $(DESTDIR)$(docdir)
-	$(NAME_FOLDERS) $(addprefix $(DESTDIR)$(docdir)/,$(CONF) README.md) $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,\
+	$(INSTALL_DATA) $(DOC) $(DESTDIR)$(docdir)
+	$(NAME_FOLDERS) $(addprefix $(DESTDIR)$(docdir)/,$(CONF) $(notdir $(DOC))) $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,\
 	    $(patsubst src/man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(MAN)))
 
 .PHONY: install-strip
@@ -239,7 +240,7 @@ install-strip:
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(libexecdir)/token.fcgi $(DESTDIR)$(bindir)/tokenctl $(DESTDIR)$(docdir)/README.md
+	rm -f $(DESTDIR)$(libexecdir)/token.fcgi $(DESTDIR)$(bindir)/tokenctl $(addprefix $(DESTDIR)$(docdir)/,$(notdir $(DOC)))
 	rm -f $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,$(filter %.5,$(MAN)))
 	rm -f $(patsubst src/man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(filter %.8,$(MAN)))
 	rm -f $(CONF:%=$(DESTDIR)$(docdir)/%)

@@ -144,7 +144,9 @@ installed() {
     in_copy install DESTDIR="$DIR/root" PREFIX=/opt/token sysconfdir=/etc
     expected=$(
         printf '755 opt/token/bin/tokenctl\n755 opt/token/libexec/token.fcgi\n'
-        printf '644 opt/token/share/doc/token.fcgi/README.md\n'
+        for page in README.md "$REPOSITORY"/src/doc/*.md; do
+            printf '644 opt/token/share/doc/token.fcgi/%s\n' "${page##*/}"
+        done
         for page in "$REPOSITORY"/conf/*; do printf '644 opt/token/share/doc/token.fcgi/conf/%s\n' "${page##*/}"; done
         for page in token-accounts.5 token.conf.5 token.fcgi.8 tokenctl.8; do
             printf '644 opt/token/share/man/man%s/%s\n' "${page##*.}" "$page"
@@ -161,6 +163,9 @@ installed() {
     grep -F 'ExecStart=/opt/token/libexec/token.fcgi' "$DIR/root/opt/token/share/doc/token.fcgi/conf/token.service"
     grep -F '"TOKEN_CONF" => "/etc/token/token.conf"' "$DIR/root/opt/token/share/doc/token.fcgi/conf/lighttpd-cgi.conf"
     grep -F '/etc/token/token.conf' "$DIR/root/opt/token/share/man/man5/token.conf.5"
+    for page in $(sed -n 's/.*](\([a-zA-Z]*\.md\)).*/\1/p' "$DIR/root/opt/token/share/doc/token.fcgi/README.md"); do
+        [[ -s $DIR/root/opt/token/share/doc/token.fcgi/$page ]] || fail "README names $page, which is not installed"
+    done
 
     : >"$DIR/root/etc/token/token.conf"
     in_copy uninstall DESTDIR="$DIR/root" PREFIX=/opt/token sysconfdir=/etc
