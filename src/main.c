@@ -1,6 +1,7 @@
 /* token.fcgi: options, and which way the web server speaks. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,8 @@ int main(int argc, char **argv)
 {
     struct options options = {0};
     int status = EXIT_SUCCESS;
+    /* A file that has reached the limit of its size is an ordinary error, EFBIG. */
+    signal(SIGXFSZ, SIG_IGN);
     if (!descriptors_fill())
         return EXIT_FAILURE;
     if (!read_options(argc, argv, &options, &status))

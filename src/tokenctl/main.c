@@ -186,6 +186,8 @@ int main(int argc, char **argv)
     struct invocation invocation = {.report = &report};
     /* A reader that has gone is told like a full disk. */
     signal(SIGPIPE, SIG_IGN);
+    /* A file that has reached the limit of its size is an ordinary error, EFBIG. */
+    signal(SIGXFSZ, SIG_IGN);
     if (!descriptors_fill())
         return EXIT_FAILURE;
     if (!dump_forbid())

@@ -10,15 +10,33 @@
 #include <sys/xattr.h>
 
 static int error_of_folder; /* of fsync() on one; 0: none */
+static char steps[128];     /* which of fsync() and renameat() were called, in order */
+static struct stat synced;  /* the file at its last fsync() */
+
+static void note_step(const char *step)
+{
+    strncat(steps, step, sizeof steps - strlen(steps) - 1);
+}
 
 /* In the place of the library's own. */
 int fsync(int descriptor)
 {
     struct stat status;
-    if (error_of_folder == 0 || fstat(descriptor, &status) != 0 || !S_ISDIR(status.st_mode))
+    assert_int_equal(fstat(descriptor, &status), 0);
+    note_step(S_ISDIR(status.st_mode) ? "sync folder;" : "sync file;");
+    if (!S_ISDIR(status.st_mode))
+        synced = status;
+    if (error_of_folder == 0 || !S_ISDIR(status.st_mode))
         return (int)syscall(SYS_fsync, descriptor);
     errno = error_of_folder;
     return -1;
+}
+
+/* Likewise. */
+int renameat(int old_folder, const char *old_path, int new_folder, const char *new_path)
+{
+    note_step("rename;");
+    return (int)syscall(SYS_renameat2, old_folder, old_path, new_folder, new_path, 0);
 }
 
 static int error_of_acl; /* of fgetxattr(); 0: none */
@@ -279,6 +297,20 @@ static void test_no_room(void **state)
     assert_false(exists(".full.new"));
 }
 
+/* A file that was renamed before it was on disk may be empty after a power failure. */
+static void test_synced_before_renamed(void **state)
+{
+    (void)state;
+    struct stat status;
+    steps[0] = '\0';
+    assert_true(file_replace("ordered", "new text", 8, 0640));
+    assert_string_equal(steps, "sync file;rename;sync folder;");
+    assert_int_equal(stat("ordered", &status), 0);
+    assert_int_equal(synced.st_ino, status.st_ino);
+    assert_int_equal(synced.st_size, 8);
+    assert_int_equal(synced.st_mode, status.st_mode);
+}
+
 /* When the folder cannot be synced, which some file systems have no way to, the new file is there already. */
 static void test_folder_not_synced(void **state)
 {
@@ -395,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_left_over),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_synced_before_renamed),
         cmocka_unit_test(test_folder_not_synced),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_lock),
