@@ -38,6 +38,6 @@ done < <(grep -rnE '^\s*#\s*include\s*<(fcgi|fcgiapp|fcgi_)' src --include='*.[c
 
 for folder in src/*/; do
     folder=$(basename "$folder")
-    [[ $folder == man || -n ${height[$folder]:-} ]] || complain "src/$folder: is in no order; tests/tools/includes.sh has it"
+    [[ $folder =~ ^(man|doc)$ || -n ${height[$folder]:-} ]] || complain "src/$folder: is in no order; tests/tools/includes.sh has it"
 done
 exit $wrong
