@@ -1,5 +1,6 @@
 #include "token/jwk.h"
 
+#include <errno.h>
 #include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,19 +101,33 @@ static void derive(const unsigned char *secret, size_t size, struct text label,
     secret_wipe(&hmac, sizeof hmac);
 }
 
-bool jwk_derive(struct json_object *jwk, const char *label, unsigned char out[JWK_DERIVED_SIZE])
+/* NULL: it has none. */
+static struct json_object *secret_of(struct json_object *jwk)
 {
     const struct jwk_type *type = type_of(jwk);
-    struct json_object *value =
-        type == NULL ? NULL : json_object_object_get(jwk, type->members[type->secret].name);
+    return type == NULL ? NULL : json_object_object_get(jwk, type->members[type->secret].name);
+}
+
+bool jwk_has_secret(struct json_object *jwk)
+{
+    return secret_of(jwk) != NULL;
+}
+
+bool jwk_derive(struct json_object *jwk, const char *label, unsigned char out[JWK_DERIVED_SIZE])
+{
+    struct json_object *value = secret_of(jwk);
     const size_t length = value == NULL ? 0 : (size_t)json_object_get_string_len(value);
     const size_t room = length / 4 * 3 + 3;
-    unsigned char *secret = value == NULL ? NULL : malloc(room);
     size_t size;
-    const bool good =
-        secret != NULL && base64url_decode(json_object_get_string(value), length, secret, &size);
+    errno = EINVAL;
+    unsigned char *secret = value == NULL ? NULL : malloc(room);
+    if (secret == NULL)
+        return false;
+    const bool good = base64url_decode(json_object_get_string(value), length, secret, &size);
     if (good)
         derive(secret, size, text_of(label), out);
     secret_free(secret, room);
+    if (!good)
+        errno = EINVAL;
     return good;
 }

@@ -40,10 +40,13 @@ struct json_object *jwk_public(struct json_object *jwk);
 /* The RFC 7638 thumbprint with SHA-256, in base64url, of a JWK that jwk_read() took. False: no memory. */
 bool jwk_thumbprint(struct json_object *jwk, char out[JWK_THUMBPRINT_SIZE]);
 
+/* Whether the member is there that makes a key private; of any JSON. */
+bool jwk_has_secret(struct json_object *jwk);
+
 #define JWK_DERIVED_SIZE 32
 
-/* HMAC-SHA-256 of `label` under the secret of a private JWK that jwk_read() took: the same wherever the key
- * is. False: no memory. */
+/* HMAC-SHA-256 of `label` under the secret of a private JWK: the same wherever the key is. False: `errno` is
+ * ENOMEM, or EINVAL where the secret is missing or malformed, which jwk_read() refuses. */
 bool jwk_derive(struct json_object *jwk, const char *label, unsigned char out[JWK_DERIVED_SIZE]);
 
 #endif

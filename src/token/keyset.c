@@ -10,11 +10,11 @@
 #include "base/json_text.h"
 #include "base/secret.h"
 #include "token/keyset_file.h"
+#include "token/pepper.h"
 
 enum { PLACE_SIZE = 160 };
 
 static const char remedy[] = "make one with: tokenctl key rotate";
-static const char pepper_label[] = "token.fcgi pepper";
 
 /* A key of the file while it is read; `place` is `keys[2] (kid "x")`, for the messages. */
 struct entry {
@@ -90,13 +90,10 @@ static bool read_key(const struct entry *entry, struct signing_key *key)
 }
 
 /* The first that can and may. */
-static void choose_signer(struct keyset *keyset, const struct entry *entry, const struct signing_key *key)
+static void choose_signer(struct keyset *keyset, const struct signing_key *key)
 {
-    if (keyset->signer != NULL || !key->can_sign || key->retired || key->is_next)
-        return;
-    keyset->signer = key;
-    if (!jwk_derive(entry->jwk, pepper_label, keyset->pepper))
-        refuse(entry, "out of memory");
+    if (keyset->signer == NULL && key->can_sign && !key->retired && !key->is_next)
+        keyset->signer = key;
 }
 
 /* Goes on behind a key that is refused, so that all problems are told at once. */
@@ -112,7 +109,7 @@ static void read_keys(struct keyset *keyset, struct json_object *array, const ch
             continue;
         if (keyset_find(keyset, text_of(key->kid)) != key)
             refuse(&entry, "another key has the same \"kid\"");
-        choose_signer(keyset, &entry, key);
+        choose_signer(keyset, key);
     }
 }
 
@@ -156,6 +153,8 @@ static struct keyset *keyset_from(struct json_object *document, const char *path
         report_problem(report, SEVERITY_ERROR, path, 0,
                        "no key signs: each has an \"exp\" or a \"next\", or lacks its private part; %s",
                        remedy);
+    else if (report->errors == errors && !pepper_read(document, keyset->pepper))
+        report_problem(report, SEVERITY_ERROR, path, 0, "out of memory");
     return keyset;
 }
 

@@ -15,6 +15,7 @@
 #include "base/report.h"
 #include "token/jwk.h"
 #include "token/jws.h"
+#include "token/pepper.h"
 
 struct signing_key {
     char *kid; /* of the JWK, else its RFC 7638 thumbprint */
@@ -31,14 +32,12 @@ struct keyset {
     struct signing_key *keys;
     size_t count;
     const struct signing_key *signer;
-    /* Derived from the signer's secret: the key of what must be the same in every process, and unknown
-     * outside. */
-    unsigned char pepper[JWK_DERIVED_SIZE];
+    unsigned char pepper[PEPPER_SIZE];
     struct file_stamp stamp;
 };
 
-/* Loads and checks: mode, JSON, every key as jwk_read() does, distinct `kid`s, one key that signs. Every
- * problem goes to `report`. NULL: there was an error, or no memory, which is reported too. */
+/* Loads and checks: mode, JSON, every key as jwk_read() does, distinct `kid`s, one key that signs, pepper.
+ * Every problem goes to `report`. NULL: there was an error, or no memory, which is reported too. */
 struct keyset *keyset_load(const char *path, struct report *report);
 /* Whether keyset_load() would take every key of the array `keys`; whether one signs is not asked. False:
  * reported. */
@@ -46,7 +45,8 @@ bool keyset_takes(struct json_object *keys, const char *path, struct report *rep
 struct keyset *keyset_hold(struct keyset *keyset);
 void keyset_release(struct keyset *keyset); /* NULL is allowed */
 
-/* A digest of `text` that is the same in every process, and that nobody can compute who has not the keys. */
+/* A digest of `text` under the pepper: the same in every process and after a rotation. Nobody can compute it
+ * without the file. */
 uint64_t keyset_digest(const struct keyset *keyset, struct text text);
 
 /* NULL: no key of that kid. */

@@ -6,6 +6,7 @@
 
 #include "base/json_text.h"
 #include "base/secret.h"
+#include "token/pepper.h"
 
 enum { FILE_LIMIT = 1 << 20, NEW_MODE = 0600 };
 
@@ -45,6 +46,17 @@ static bool is_key_set(struct json_object *document, const char *path, struct re
     return false;
 }
 
+static bool has_good_pepper(struct json_object *document, const char *path, struct report *report)
+{
+    if (pepper_is_well_formed(document))
+        return true;
+    report_problem(
+        report, SEVERITY_ERROR, path, 0,
+        "\"pepper\" is not 32 bytes in base64url; remove this member, then run tokenctl key prune, "
+        "which adds a good one");
+    return false;
+}
+
 struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp, struct report *report)
 {
     struct file_content content;
@@ -61,7 +73,7 @@ struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp,
     if (document == NULL) {
         report_problem(report, SEVERITY_ERROR, path, fault.line,
                        "not a JWK Set: %s; mend it, or move the file away and %s", fault.text, remedy);
-    } else if (!is_key_set(document, path, report)) {
+    } else if (!is_key_set(document, path, report) || !has_good_pepper(document, path, report)) {
         json_put_wiped(document);
         document = NULL;
     }
@@ -99,6 +111,19 @@ static struct json_object *read_to_change(const char *path, bool may_be_missing,
     return NULL;
 }
 
+/* The pepper is kept before the edit, which may remove the key that it is derived from. */
+static enum edit edit_document(struct json_object *document, keyset_edit *edit, void *context,
+                               const char *path, struct report *report)
+{
+    bool added;
+    if (!pepper_keep(document, &added)) {
+        report_problem(report, SEVERITY_ERROR, path, 0, "no pepper was made: %s", strerror(ENOMEM));
+        return EDIT_REFUSED;
+    }
+    const enum edit result = edit(document, context, path, report);
+    return result == EDIT_NEEDLESS && added ? EDIT_MADE : result;
+}
+
 bool keyset_file_change(const char *path, bool may_be_missing, keyset_edit *edit, void *context,
                         struct report *report)
 {
@@ -106,7 +131,8 @@ bool keyset_file_change(const char *path, bool may_be_missing, keyset_edit *edit
     if (guard < 0)
         return fail(report, path, "the key set cannot be locked");
     struct json_object *document = read_to_change(path, may_be_missing, report);
-    const enum edit result = document != NULL ? edit(document, context, path, report) : EDIT_REFUSED;
+    const enum edit result =
+        document != NULL ? edit_document(document, edit, context, path, report) : EDIT_REFUSED;
     const bool good = result == EDIT_NEEDLESS || (result == EDIT_MADE && write_back(path, document, report));
     json_put_wiped(document);
     close(guard);

@@ -11,9 +11,9 @@
 #include "base/report.h"
 #include "token/jwk.h"
 
-/* Reads the set, secrets and all; the member "keys" is an array that is not empty. A mode that lets others in
- * is reported, and the set returned all the same. `stamp` may be NULL. NULL: it is none, or no memory;
- * reported. The caller puts it with json_put_wiped(). */
+/* Reads the set, secrets and all; the member "keys" is an array that is not empty, "pepper" is well-formed if
+ * it is there. A mode that lets others in is reported, and the set returned all the same. `stamp` may be
+ * NULL. NULL: it is none, or no memory; reported. The caller puts it with json_put_wiped(). */
 struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp, struct report *report);
 
 /* What came of an edit of the set in memory. */
@@ -22,8 +22,9 @@ enum edit { EDIT_MADE, EDIT_NEEDLESS, EDIT_REFUSED /* reported */ };
 typedef enum edit keyset_edit(struct json_object *document, void *context, const char *path,
                               struct report *report);
 
-/* Under the lock: reads, edits, and replaces the file where that changed anything. `may_be_missing`: the edit
- * then begins with an empty object, and the file is made, mode 0600. False: it is as it was; reported. */
+/* Under the lock: reads, adds the pepper where it is missing, edits, and replaces the file where that changed
+ * anything. `may_be_missing`: the edit then begins with an empty object, and the file is made, mode 0600.
+ * False: it is as it was; reported. */
 bool keyset_file_change(const char *path, bool may_be_missing, keyset_edit *edit, void *context,
                         struct report *report);
 
@@ -56,7 +57,8 @@ bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, stru
 bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct report *report);
 
 /* Removes the key of that kid, its own or the thumbprint of one that has none; not the one that signs. Its
- * tokens are not valid any more. False: the file is as it was; reported. */
+ * tokens are not valid any more. A pepper that was derived from it is replaced. False: the file is as it was;
+ * reported. */
 bool keyset_file_remove(const char *path, const char *kid, struct report *report);
 
 #endif

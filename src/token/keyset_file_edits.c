@@ -8,6 +8,7 @@
 #include "base/json_text.h"
 #include "token/keyset.h"
 #include "token/keyset_file.h"
+#include "token/pepper.h"
 
 static struct json_object *keys_of(struct json_object *document)
 {
@@ -274,11 +275,14 @@ static enum edit edit_by_removal(struct json_object *document, void *context, co
         return EDIT_REFUSED;
     while (i < count && !has_kid(json_object_array_get_idx(keys, i), *kid))
         i++;
-    if (i == count)
+    struct json_object *jwk = i < count ? json_object_array_get_idx(keys, i) : NULL;
+    if (jwk == NULL)
         report_problem(report, SEVERITY_ERROR, path, 0, "no key has that kid; tokenctl key list shows them");
-    else if (json_object_array_get_idx(keys, i) == signer.jwk)
+    else if (jwk == signer.jwk)
         report_problem(report, SEVERITY_ERROR, path, 0,
                        "this key signs; make another first: tokenctl key rotate");
+    else if (!pepper_disown(document, jwk))
+        report_problem(report, SEVERITY_ERROR, path, 0, "no key was removed: %s", strerror(ENOMEM));
     else if (json_object_array_del_idx(keys, i, 1) == 0)
         return EDIT_MADE;
     return EDIT_REFUSED;

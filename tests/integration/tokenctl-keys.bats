@@ -139,7 +139,7 @@ keys() {
 @test "key export: the public parts, and of HS256 the key itself; --public, public parts only" {
     says 1 'key rotate --alg ES256' key export --public
     exits 0 key export
-    [[ $(jq -c . <<<"$OUT") == "$(jq -c . "$KEYS")" ]]
+    [[ $(jq -c . <<<"$OUT") == "$(jq -c 'del(.pepper)' "$KEYS")" ]]
     exits 0 key rotate --alg ES256
     exits 0 key rotate --alg RS256
     exits 0 key rotate --alg EdDSA
@@ -153,6 +153,52 @@ keys() {
     says 1 "chmod" key export
     # A new key in such a file would sign nowhere.
     says 1 "chmod" key rotate
+}
+
+@test "pepper: init makes it, no rotation changes it, what writes the keys adds it, nothing prints it" {
+    local pepper kid
+    mkdir "$DIR/new"
+    CONF=$DIR/new/token.conf KEYS=$DIR/new/keys.jwks
+    exits 0 init
+    pepper=$(jq -r .pepper "$KEYS")
+    [[ $pepper =~ ^[A-Za-z0-9_-]{43}$ ]]
+    exits 0 key rotate --alg ES256
+    exits 0 key add
+    exits 0 key rotate
+    exits 0 key prune
+    [[ $(jq -r .pepper "$KEYS") == "$pepper" ]]
+    for command in 'key export' 'key export --public' 'key list' check; do
+        # shellcheck disable=SC2086
+        exits 0 $command
+        [[ $OUT$ERR != *"$pepper"* && $OUT$ERR != *pepper* ]]
+    done
+
+    jq 'del(.pepper)' "$KEYS" >"$DIR/bare"
+    for command in 'key rotate' 'key add' 'key prune'; do
+        cat "$DIR/bare" >"$KEYS"
+        exits 0 key list
+        exits 0 check
+        cmp "$DIR/bare" "$KEYS"
+        # shellcheck disable=SC2086
+        exits 0 $command
+        [[ $(jq -r .pepper "$KEYS") =~ ^[A-Za-z0-9_-]{43}$ ]]
+    done
+    # All of them keep what was derived from the oldest key; with that key it goes.
+    pepper=$(jq -r .pepper "$KEYS")
+    kid=$(jq -r '.keys[-1].kid' "$KEYS")
+    exits 0 key rotate
+    [[ $(jq -r .pepper "$KEYS") == "$pepper" ]]
+    exits 0 key remove "$kid"
+    [[ $(jq -r .pepper "$KEYS") != "$pepper" ]]
+
+    jq '.pepper = "short"' "$DIR/bare" >"$KEYS"
+    for command in check 'key list' 'key rotate' 'key export'; do
+        # shellcheck disable=SC2086
+        says 1 "$KEYS: \"pepper\" is not 32 bytes in base64url; remove this member, then run tokenctl key prune" $command
+    done
+    cat "$DIR/bare" >"$KEYS"
+    exits 0 key prune
+    exits 0 check
 }
 
 @test "key add: a resource server has the key before it signs" {

@@ -109,6 +109,83 @@ static void test_pepper(void **state)
     keyset_release(other);
 }
 
+static bool have_one_pepper(const char *json, const char *other)
+{
+    struct collected problems;
+    struct keyset *first = load(json, &problems);
+    struct keyset *second = load(other, &problems);
+    assert_true(first != NULL && second != NULL);
+    const bool same = memcmp(first->pepper, second->pepper, sizeof first->pepper) == 0;
+    keyset_release(first);
+    keyset_release(second);
+    return same;
+}
+
+#define OTHER_KEY(more) "{\"kty\":\"oct\",\"kid\":\"o\",\"k\":\"" OTHER "\"" more "}"
+#define PEPPER(text) ",\"pepper\":\"" text "\""
+
+/* Without the member it is the oldest key's: the last one that is private and not next. */
+static void test_derived_pepper(void **state)
+{
+    (void)state;
+    static const char one[] = "{\"keys\":[" HS256("a", "") "]}";
+    static const struct {
+        const char *json;
+        bool is_same;
+    } rows[] = {
+        {"{\"keys\":[" OTHER_KEY("") "," HS256("a", ",\"exp\":1") "]}", true},
+        {"{\"keys\":[" HS256("a", "") "," OTHER_KEY(",\"next\":true") "]}", true},
+        {"{\"keys\":[" HS256("a", "") "," PUBLIC "]}", true},
+        {"{\"keys\":[" HS256("a", "") "," OTHER_KEY("") "]}", false},
+        {"{\"keys\":[" HS256("a", "") "," OTHER_KEY(",\"exp\":1") "]}", false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++)
+        check_row(have_one_pepper(one, rows[i].json) == rows[i].is_same, "pepper", i, rows[i].json);
+}
+
+/* The member alone decides, and its bytes are those that it encodes. */
+static void test_pepper_member(void **state)
+{
+    (void)state;
+    static const char with[] = "{\"keys\":[" HS256("a", "") "]" PEPPER(OTHER) "}";
+    struct collected problems;
+    struct keyset *keyset = load("{\"keys\":[" HS256("a", "") "]" PEPPER(ZEROS) "}", &problems);
+    static const unsigned char zeros[sizeof keyset->pepper];
+    assert_non_null(keyset);
+    assert_memory_equal(keyset->pepper, zeros, sizeof zeros);
+    keyset_release(keyset);
+    assert_true(have_one_pepper(with, "{\"pepper\":\"" OTHER "\",\"keys\":[" OTHER_KEY("") "]}"));
+    assert_false(have_one_pepper(with, "{\"keys\":[" HS256("a", "") "]" PEPPER(ZEROS) "}"));
+}
+
+static void test_malformed_pepper(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "null",
+        "7",
+        "{}",
+        "[\"" ZEROS "\"]",
+        "\"\"",
+        "\"AAAA\"",
+        "\"" ZEROS "A\"",
+        "\"" ZEROS "=\"",
+        "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB\"",
+        "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA+\"",
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        char json[512];
+        snprintf(json, sizeof json, "{\"keys\":[" HS256("a", "") "],\"pepper\":%s}", rows[i]);
+        check_row(load(json, &problems) == NULL, "taken", i, rows[i]);
+        check_row(
+            strcmp(problems.text,
+                   "error: keys.jwks: \"pepper\" is not 32 bytes in base64url; remove this member, then run "
+                   "tokenctl key prune, which adds a good one\n") == 0,
+            problems.text, i, rows[i]);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -295,6 +372,9 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_kid_is_thumbprint),
         cmocka_unit_test(test_pepper),
+        cmocka_unit_test(test_derived_pepper),
+        cmocka_unit_test(test_pepper_member),
+        cmocka_unit_test(test_malformed_pepper),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_deep_nesting),
         cmocka_unit_test(test_all_problems_at_once),

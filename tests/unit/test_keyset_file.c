@@ -1,10 +1,13 @@
 #include "token/keyset_file.h"
 
+#include <json-c/linkhash.h>
+
 #include "fixture.h"
 
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "token/keyset.h"
+#include "token/pepper.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
@@ -219,6 +222,7 @@ static void test_refused(void **state)
         {"{\"keys\":[7," KEY("a", ",\"exp\":1") "]}", "keys[0]: ", false},
         {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "keys[0]: ", false},
         {"{\"keys\":[7," KEY("a", "") "]}", "keys[0]: ", false},
+        {"{\"keys\":[" KEY("a", "") "," KEY("b", "") "],\"pepper\":1}", "\"pepper\" is not 32 bytes", false},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct collected problems;
@@ -306,11 +310,133 @@ static bool run(enum command command, struct keyset_rotation *rotation, struct r
     return false;
 }
 
+struct peppered {
+    bool has_member;
+    unsigned char pepper[PEPPER_SIZE];
+};
+
+static struct peppered read_pepper(void)
+{
+    struct collected problems;
+    struct peppered peppered = {0};
+    struct json_object *document = keyset_file_read("keys.jwks", NULL, collect(&problems));
+    assert_non_null(document);
+    assert_true(pepper_read(document, peppered.pepper));
+    peppered.has_member = json_object_object_get_ex(document, "pepper", NULL);
+    json_put_wiped(document);
+    return peppered;
+}
+
+#define OTHER "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA"
+#define OTHER_KEY(more) "{\"kty\":\"oct\",\"kid\":\"b\",\"k\":\"" OTHER "\"" more "}"
+
+/* Each command adds the member where it is missing, and none changes the pepper, whichever key goes; but for
+ * the removal of the very key that it was derived from. */
+static void test_pepper_is_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        enum command command;
+        const char *before;
+        bool is_kept;
+    } rows[] = {
+        {ROTATE, "{\"keys\":[" KEY("a", "") "]}", true},
+        {ROTATE, "{\"keys\":[" KEY("a", "") "," OTHER_KEY("") "]}", true},
+        {ADD, "{\"keys\":[" KEY("a", "") "]}", true},
+        {PRUNE, "{\"keys\":[" KEY("a", "") "]}", true},
+        {PRUNE, "{\"keys\":[" KEY("a", "") "," OTHER_KEY(",\"exp\":1") "]}", true},
+        {REMOVE, "{\"keys\":[" KEY("a", "") "," OTHER_KEY(",\"exp\":1") "," KEY("c", "") "]}", true},
+        {REMOVE, "{\"keys\":[" KEY("a", "") "," OTHER_KEY(",\"exp\":1") "]}", false},
+        {ROTATE, "{\"keys\":[" KEY("a", "") "],\"pepper\":\"" OTHER "\"}", true},
+        {PRUNE, "{\"keys\":[" KEY("a", "") "," OTHER_KEY(",\"exp\":1") "],\"pepper\":\"" OTHER "\"}", true},
+        {REMOVE, "{\"keys\":[" KEY("a", "") "," OTHER_KEY(",\"exp\":1") "],\"pepper\":\"" OTHER "\"}", true},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
+        write_text("keys.jwks", rows[i].before);
+        const struct peppered before = read_pepper();
+        check_row(run(rows[i].command, &rotation, collect(&problems)), problems.text, i, rows[i].before);
+        const struct peppered after = read_pepper();
+        check_row(after.has_member, "no member", i, rows[i].before);
+        check_row((memcmp(before.pepper, after.pepper, PEPPER_SIZE) == 0) == rows[i].is_kept, "pepper", i,
+                  rows[i].before);
+        /* What comes next keeps it, too. */
+        check_row(run(ROTATE, &rotation, collect(&problems)), problems.text, i, rows[i].before);
+        check_row(memcmp(after.pepper, read_pepper().pepper, PEPPER_SIZE) == 0, "rotated", i, rows[i].before);
+    }
+}
+
+/* What was derived from a key that is removed later was kept by then. */
+static void test_pepper_of_a_removed_key(void **state)
+{
+    (void)state;
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
+    write_text("keys.jwks", "{\"keys\":[" OTHER_KEY("") "]}");
+    assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+    const struct peppered before = read_pepper();
+    assert_true(keyset_file_remove("keys.jwks", "b", collect(&problems)));
+    const struct peppered after = read_pepper();
+    assert_true(after.has_member);
+    assert_memory_not_equal(before.pepper, after.pepper, PEPPER_SIZE);
+}
+
+/* Random in a file that is made, and in one whose keys have no private part. */
+static void test_new_pepper(void **state)
+{
+    (void)state;
+    struct peppered made[3];
+    for (size_t i = 0; i < ROWS(made); i++) {
+        struct collected problems;
+        struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
+        remove("keys.jwks");
+        if (i == 2)
+            write_text("keys.jwks", "{\"keys\":[" PUBLIC "]}");
+        assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+        made[i] = read_pepper();
+        assert_true(made[i].has_member);
+        for (size_t earlier = 0; earlier < i; earlier++)
+            assert_memory_not_equal(made[i].pepper, made[earlier].pepper, PEPPER_SIZE);
+    }
+}
+
+/* Members stay in their order, and the pepper comes behind them. */
+static void test_order_of_members(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before;
+        const char *names;
+    } rows[] = {
+        {"{\"keys\":[" KEY("a", "") "],\"x\":1}", "keys x pepper "},
+        {"{\"pepper\":\"" OTHER "\",\"x\":1,\"keys\":[" KEY("a", "") "]}", "pepper x keys "},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        struct keyset_rotation rotation = {.now = 100, .last_expiry = 500};
+        char names[64] = "";
+        write_text("keys.jwks", rows[i].before);
+        assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+        struct json_object *document = keyset_file_read("keys.jwks", NULL, collect(&problems));
+        assert_non_null(document);
+        json_object_object_foreach(document, name, value)
+        {
+            (void)value;
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s ", name);
+        }
+        check_row(strcmp(names, rows[i].names) == 0, names, i, rows[i].names);
+        json_put_wiped(document);
+    }
+}
+
 /* Whichever allocation fails: the whole change, or none and a reason. */
 static void test_without_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
+    write_text("keys.jwks", "{\"keys\":[" KEY("a", "") "]}");
+    const struct peppered derived = read_pepper();
     static const struct {
         enum command command;
         const char *more; /* keys behind a */
@@ -321,7 +447,7 @@ static void test_without_memory(void **state)
         {ROTATE, KEY("b", ",\"next\":true"), "a@- b@- ", "new@- a@500 "},
         {PRUNE, KEY("b", ",\"exp\":1"), "a@- b@1 ", "a@- "},
         {ADD, KEY("b", ",\"exp\":1"), "a@- b@1 ", "a@- b@1 new@- "},
-        {REMOVE, KEY("b", ",\"exp\":1"), "a@- b@1 ", "a@- "},
+        {REMOVE, OTHER_KEY(",\"exp\":1") "," KEY("c", ""), "a@- b@1 c@- ", "a@- c@- "},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         bool failed = true;
@@ -340,6 +466,10 @@ static void test_without_memory(void **state)
             check_row(done == (problems.report.errors == 0), "no reason", (size_t)allowed, problems.text);
             const char *after = order(done ? rotation.kid : "");
             check_row(strcmp(after, done ? rows[i].after : rows[i].before) == 0, after, i, problems.text);
+            const struct peppered peppered = read_pepper();
+            check_row(peppered.has_member == done, "member", (size_t)allowed, problems.text);
+            check_row(memcmp(peppered.pepper, derived.pepper, PEPPER_SIZE) == 0, "pepper", (size_t)allowed,
+                      problems.text);
         }
     }
 }
@@ -356,6 +486,10 @@ int main(void)
         cmocka_unit_test(test_rotates_only_what_is_loaded),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_pepper_is_kept),
+        cmocka_unit_test(test_pepper_of_a_removed_key),
+        cmocka_unit_test(test_new_pepper),
+        cmocka_unit_test(test_order_of_members),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
