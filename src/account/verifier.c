@@ -15,6 +15,9 @@
 /* The stack is also that of what goes on with a verdict, to the end of a request. */
 enum { BUCKETS = 256, STACK_SIZE = 512 * 1024, LONGEST_RETRY = 60 };
 
+/* No shorter than the hashes of all methods with the salts that are usual. */
+enum { USUAL_HASH = 128 };
+
 /* What requests that are served at once lose to hashing, and hashing to them: see make bench, "flood". */
 enum { VERIFIER_NICE = 2 };
 
@@ -48,19 +51,23 @@ static struct text bytes_of(const size_t *length)
     return (struct text){(const char *)length, sizeof *length};
 }
 
-/* The lengths are in it, so that no two credentials run into one, and whether it is a decoy's, so that what
- * is remembered of it says nothing of an account of that name. */
-static struct memory_key derive_key(const struct verifier *verifier, const struct verification *verification)
+/* The key contains the lengths, so that no two credentials have the same key. It contains the hash of an
+ * account, so that a changed hash is verified, but not that of a decoy: a decoy's refusal holds whichever
+ * line the decoy is. Zeros stand for what is missing, so that both take the same time. */
+static struct memory_key derive_key(const struct verifier *verifier, const struct verification *verification,
+                                    bool is_decoy)
 {
+    static const char zeros[USUAL_HASH];
     struct memory_key key;
     unsigned char digest[HMAC_SIZE];
-    const char kind = verification->is_decoy ? 'd' : 'a';
+    const char kind = is_decoy ? 'd' : 'a';
     const struct text *client_id = &verification->client_id;
-    const struct text *hash = &verification->hash;
     const struct text *secret = &verification->secret;
+    const struct text hash = {verification->hash.data, is_decoy ? 0 : verification->hash.length};
+    const struct text padding = {zeros, hash.length < sizeof zeros ? sizeof zeros - hash.length : 0};
     const struct text pieces[] = {
-        {&kind, 1}, bytes_of(&client_id->length), *client_id, bytes_of(&hash->length),
-        *hash,      bytes_of(&secret->length),    *secret};
+        {&kind, 1}, bytes_of(&client_id->length), *client_id, bytes_of(&hash.length),
+        hash,       bytes_of(&secret->length),    *secret,    padding};
     hmac_compute(&verifier->hmac, pieces, sizeof pieces / sizeof *pieces, digest);
     memcpy(&key, digest, sizeof key);
     return key;
@@ -78,6 +85,8 @@ static bool recall(struct verifier *verifier, struct memory_key key, enum passwo
     return key_memory_holds(verifier->refused, key, now);
 }
 
+/* A refusal is remembered under both kinds of key. So the refusals of an account outlive its removal: if they
+ * were verified again, the time would tell that the account is gone. */
 static void remember(struct verifier *verifier, const struct verification *verification, long ttl)
 {
     const uint32_t until = seconds() + (uint32_t)ttl;
@@ -86,6 +95,8 @@ static void remember(struct verifier *verifier, const struct verification *verif
         return;
     const bool is_proof = result == PASSWORD_MATCH && !verification->is_decoy;
     key_memory_add(is_proof ? verifier->proven : verifier->refused, verification->key, until);
+    if (result == PASSWORD_MISMATCH)
+        key_memory_add(verifier->refused, derive_key(verifier, verification, !verification->is_decoy), until);
 }
 
 /* Whoever asks what is remembered does not ask for how long, which would take the mutex. */
@@ -276,7 +287,7 @@ enum password_result verifier_ask(struct verifier *verifier, const struct verifi
     enum password_result result;
     if (verifier == NULL)
         return is_admitted(gate) ? compute(NULL, verification) : PASSWORD_REFUSED;
-    verification->key = derive_key(verifier, verification);
+    verification->key = derive_key(verifier, verification, verification->is_decoy);
     if (recall(verifier, verification->key, &result))
         return result;
     pthread_mutex_lock(&verifier->mutex);

@@ -537,10 +537,62 @@ static void test_decoy(void **state)
     verifier_release(verifier);
 }
 
+/* Whose line the decoy is changes with the file. What is remembered of an unknown client_id does not, nor
+ * what is remembered of an account that is removed. An account's new hash is verified. */
+static void test_refusals_outlive_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id;
+        const char *hash;
+        bool is_decoy;
+        int computed;
+    } rows[] = {
+        {"nobody", quick_hash, true, 1},  {"nobody", slow_hash, true, 0},   {"nobody", quick_hash, true, 0},
+        {"client", quick_hash, false, 1}, {"client", quick_hash, false, 0}, {"client", slow_hash, true, 0},
+        {"client", slow_hash, false, 1},  {"nobody", slow_hash, false, 1},
+    };
+    struct verifier *verifier = verifier_new(&wide);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct verification verification = verification_of(rows[i].id, rows[i].hash, "wrong");
+        verification.is_decoy = rows[i].is_decoy;
+        hashing.count = 0;
+        check_row(verdict_on(&verification, verifier, NULL) == PASSWORD_MISMATCH, "result", i, rows[i].id);
+        check_row(hashing.count == rows[i].computed, "hashes computed", i, rows[i].id);
+    }
+    verifier_release(verifier);
+}
+
+/* Credentials whose bytes are the same when they are put together are different ones: else whoever may name
+ * his own account could have another's secret taken for proven. */
+static void test_parts_are_told_apart(void **state)
+{
+    (void)state;
+    char id[256];
+    char secret[256];
+    struct verifier *verifier = verifier_new(&wide);
+    snprintf(id, sizeof id, "a%s", slow_hash);
+    snprintf(secret, sizeof secret, "%ssecret", quick_hash);
+    assert_int_equal(ask(verifier, id, quick_hash, "secret"), PASSWORD_MATCH);
+    assert_int_equal(ask(verifier, "a", slow_hash, secret), PASSWORD_MISMATCH);
+
+    static const char *const decoys[][2] = {{"ab", "c"}, {"a", "bc"}, {"", "abc"}};
+    for (size_t i = 0; i < ROWS(decoys); i++) {
+        struct verification verification = verification_of(decoys[i][0], quick_hash, decoys[i][1]);
+        verification.is_decoy = true;
+        hashing.count = 0;
+        check_row(verdict_on(&verification, verifier, NULL) == PASSWORD_MISMATCH, "result", i, decoys[i][0]);
+        check_row(hashing.count == 1, "hashes computed", i, decoys[i][0]);
+    }
+    verifier_release(verifier);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decoy),
+        cmocka_unit_test(test_refusals_outlive_lines),
+        cmocka_unit_test(test_parts_are_told_apart),
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_remembers),
         cmocka_unit_test(test_forgets),
