@@ -138,6 +138,22 @@ const char *account_attributes_fault(struct text text)
     return text_has_control(text) ? "there is a control character in it" : parse_attributes(text, &account);
 }
 
+static bool is_blank_character(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static struct text trim_blanks(struct text text)
+{
+    while (text.length > 0 && is_blank_character(text.data[text.length - 1]))
+        text.length--;
+    while (text.length > 0 && is_blank_character(text.data[0])) {
+        text.data++;
+        text.length--;
+    }
+    return text;
+}
+
 const char *account_client_id_fault(struct text client_id)
 {
     if (client_id.length == 0)
@@ -155,10 +171,19 @@ const char *account_client_id_fault(struct text client_id)
     return NULL;
 }
 
+const char *account_client_id_advice(struct text client_id)
+{
+    if (trim_blanks(client_id).length != client_id.length)
+        return "there is a blank before or after the client_id, which is a part of it; take it out";
+    if (text_mark_length(client_id) > 0)
+        return "there is a byte order mark before the client_id, which is a part of it; take it out";
+    return NULL;
+}
+
 static bool is_blank(struct text line)
 {
     for (size_t i = 0; i < line.length; i++) {
-        if (line.data[i] != ' ' && line.data[i] != '\t')
+        if (!is_blank_character(line.data[i]))
             return false;
     }
     return true;
@@ -173,6 +198,18 @@ static void take_hash(struct text hash, struct account *account)
         hash.length--;
     }
     account->hash = hash;
+}
+
+/* A blank around a hash is hard to see, so it is named where it is all that is wrong. */
+static const char *hash_fault(struct text hash, bool allow_legacy, const char *why)
+{
+    const struct text trimmed = trim_blanks(hash);
+    const char *unused = NULL;
+    if (trimmed.length == hash.length || password_method_of(trimmed, allow_legacy, &unused) == NULL)
+        return why;
+    return trimmed.data == hash.data
+               ? "the hash is cut short or malformed: there is a blank after it; take it out"
+               : "no hash of a known method: there is a blank before it; take it out";
 }
 
 static const char *parse_rest(struct text line, struct text rest, struct account *account)
@@ -199,7 +236,9 @@ static const char *parse_line(struct text line, bool allow_legacy, struct accoun
     const char *why_hash = NULL;
     account->method = password_method_of(account->hash, allow_legacy, &why_hash);
     why = parse_rest(line, rest, account);
-    return account->method == NULL && !account->locked ? why_hash : why;
+    if (account->method == NULL && !account->locked)
+        return hash_fault(account->hash, allow_legacy, why_hash);
+    return why;
 }
 
 enum account_line account_parse(struct text line, bool allow_legacy, struct account *account,

@@ -41,4 +41,7 @@ bool account_is_scope(struct text token);
 const char *account_client_id_fault(struct text client_id);
 const char *account_attributes_fault(struct text attributes);
 
+/* What is probably a mistake in a client_id that is good; NULL: nothing, else a sentence. */
+const char *account_client_id_advice(struct text client_id);
+
 #endif

@@ -143,8 +143,8 @@ static bool next_line(struct text *rest, struct text *line)
     return true;
 }
 
-static void report_unusable(struct report *report, const char *path, size_t number, struct text client_id,
-                            const char *why)
+static void report_line(struct report *report, const char *path, size_t number, struct text client_id,
+                        const char *why)
 {
     if (client_id.length == 0) {
         report_problem(report, SEVERITY_WARNING, path, number, "%s", why);
@@ -179,9 +179,12 @@ static void scan(struct account_table *table, const char *path, struct report *r
         if ((number - 1) % LINES_PER_MARK == 0)
             table->marks[(number - 1) / LINES_PER_MARK] = offset_of(table, line);
         if (kind == ACCOUNT_LINE_UNUSABLE)
-            report_unusable(report, path, number, account.client_id, why);
+            report_line(report, path, number, account.client_id, why);
         if (kind == ACCOUNT_LINE_IGNORED || account.client_id.length == 0)
             continue;
+        const char *advice = account_client_id_advice(account.client_id);
+        if (kind == ACCOUNT_LINE_USABLE && advice != NULL)
+            report_line(report, path, number, account.client_id, advice);
         insert(table, &account, line, &insertions);
         table->accounts++;
         if (kind == ACCOUNT_LINE_USABLE && account.method != NULL)

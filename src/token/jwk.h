@@ -16,13 +16,13 @@ void jwk_prepare(void);
 struct jwk_key {
     enum jws_algorithm algorithm;
     struct jws_key *key;
-    bool is_private;
+    bool is_private; /* and its "key_ops", if any, let it sign */
 };
 
 #define JWK_FAULT_SIZE 200
 
 /* Makes a key of a JWK and checks its parts and strength (HS256 at least 256 bits, RS256 at least 2048 bits,
- * RFC 7518 §3.2, §3.3) and that private and public part belong together: it signs and verifies. False, and in
+ * RFC 7518 §3.2, §3.3), that "key_ops" let it verify, and that private and public part belong together: it signs and verifies. False, and in
  * `fault` why. The caller releases key->key. */
 bool jwk_read(struct json_object *jwk, struct jwk_key *key, char fault[JWK_FAULT_SIZE]);
 

@@ -25,11 +25,48 @@ static struct jws_key *make_oct(const struct jwk_material *material, const char 
     return jws_key_of_secret(k.data, k.size);
 }
 
+/* The y of each point of Ed25519 whose order is 1, 2, 4 or 8, little-endian, without the bit of x's sign.
+ * Under such a public key signatures hold that nobody made. p is 2^255 - 19; RFC 8032 §5.1.3 decodes y modulo
+ * p. */
+enum { ED25519_SIZE = 32 };
+static const char small_order[][ED25519_SIZE + 1] = {
+    "",     /* 0: order 4 */
+    "\x01", /* 1: order 1 */
+    /* order 8 */
+    "\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0"
+    "\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05",
+    "\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f"
+    "\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a",
+    /* p - 1, of order 2; p, which is 0 again; p + 1, which is 1 again */
+    "\xec\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+    "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+    "\xed\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+    "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+    "\xee\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+    "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+};
+
+static bool is_of_small_order(const unsigned char x[ED25519_SIZE])
+{
+    unsigned char y[ED25519_SIZE];
+    memcpy(y, x, sizeof y);
+    y[ED25519_SIZE - 1] &= 0x7f;
+    for (size_t i = 0; i < sizeof small_order / sizeof *small_order; i++) {
+        if (memcmp(y, small_order[i], sizeof y) == 0)
+            return true;
+    }
+    return false;
+}
+
 static EVP_PKEY *make_okp(const struct jwk_material *material, const char **fault)
 {
     const struct openssl *crypto = material->crypto;
     const struct jwk_octets x = material->members[OKP_X];
     const struct jwk_octets d = material->members[OKP_D];
+    if (is_of_small_order(x.data)) {
+        *fault = "\"x\" is a point of small order, for which anybody can sign";
+        return NULL;
+    }
     if (d.data == NULL)
         return crypto->EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x.data, x.size);
 

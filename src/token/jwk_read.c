@@ -59,6 +59,56 @@ static bool read_type(struct json_object *jwk, const struct jwk_type **type, cha
     return true;
 }
 
+/* What "key_ops" lets the key do (RFC 7517 §4.3); all, where there is none. */
+struct operations {
+    bool sign;
+    bool verify;
+};
+
+static bool is_given_before(struct json_object *list, size_t place)
+{
+    struct json_object *value = json_object_array_get_idx(list, place);
+    for (size_t i = 0; i < place; i++) {
+        if (json_object_equal(json_object_array_get_idx(list, i), value))
+            return true;
+    }
+    return false;
+}
+
+static bool read_operations(struct json_object *jwk, struct operations *operations,
+                            char fault[JWK_FAULT_SIZE])
+{
+    struct json_object *list;
+    *operations = (struct operations){true, true};
+    if (!json_object_object_get_ex(jwk, "key_ops", &list))
+        return true;
+    if (!json_object_is_type(list, json_type_array))
+        return refuse(fault, "\"key_ops\" is not an array");
+    *operations = (struct operations){false, false};
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *value = json_object_array_get_idx(list, i);
+        if (!json_object_is_type(value, json_type_string) || is_given_before(list, i))
+            return refuse(fault, "\"key_ops\" must be strings, each of them once");
+        const struct text name = {json_object_get_string(value), (size_t)json_object_get_string_len(value)};
+        operations->sign = operations->sign || text_is(name, "sign");
+        operations->verify = operations->verify || text_is(name, "verify");
+    }
+    return true;
+}
+
+/* A private key of a pair may lack "verify": that is its public half's. */
+static bool apply_operations(const struct operations *operations, struct jwk_key *key,
+                             char fault[JWK_FAULT_SIZE])
+{
+    const bool is_pair = key->is_private && key->algorithm != JWS_HS256;
+    key->is_private = key->is_private && operations->sign;
+    if (operations->verify || (is_pair && operations->sign))
+        return true;
+    jws_key_release(key->key);
+    key->key = NULL;
+    return refuse(fault, "\"key_ops\" lacks \"verify\"%s", is_pair ? " and \"sign\"" : "");
+}
+
 static bool decode_member(const struct jwk_member *member, struct text string, struct jwk_octets *octets,
                           char fault[JWK_FAULT_SIZE])
 {
@@ -140,11 +190,13 @@ static bool make_key(struct jwk_material *material, struct jwk_key *key, char fa
 bool jwk_read(struct json_object *jwk, struct jwk_key *key, char fault[JWK_FAULT_SIZE])
 {
     struct jwk_material material = {.type = NULL};
+    struct operations operations;
     *key = (struct jwk_key){.key = NULL};
     if (!json_object_is_type(jwk, json_type_object))
         return refuse(fault, "is not a JSON object");
-    const bool good = read_type(jwk, &material.type, fault) && read_members(jwk, &material, fault) &&
-                      make_key(&material, key, fault);
+    const bool good = read_type(jwk, &material.type, fault) && read_operations(jwk, &operations, fault) &&
+                      read_members(jwk, &material, fault) && make_key(&material, key, fault) &&
+                      apply_operations(&operations, key, fault);
     jwk_material_clear(&material);
     return good;
 }

@@ -68,7 +68,9 @@ struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp,
     if (stamp != NULL)
         *stamp = content.stamp;
     struct json_fault fault;
-    struct json_object *document = json_read((struct text){content.data, content.size}, &fault);
+    /* RFC 8259 §8.1: a byte order mark may be ignored. */
+    const size_t mark = text_mark_length((struct text){content.data, content.size});
+    struct json_object *document = json_read((struct text){content.data + mark, content.size - mark}, &fault);
     file_content_free(&content);
     if (document == NULL) {
         report_problem(report, SEVERITY_ERROR, path, fault.line,

@@ -111,6 +111,9 @@ static int gather_attributes(const struct invocation *invocation, struct buffer 
 static int check_client_id(const struct invocation *invocation)
 {
     const char *fault = account_client_id_fault(text_of(invocation->argument));
+    const char *advice = account_client_id_advice(text_of(invocation->argument));
+    if (fault == NULL && advice != NULL)
+        complain(0, "warning: %s", advice);
     return fault == NULL ? EXIT_SUCCESS : complain(EXIT_USAGE, "%s", fault);
 }
 

@@ -90,7 +90,9 @@ static bool read_line(char buffer[SECRET_INPUT_SIZE], struct text *secret)
     }
     if (length > 0 && length < SECRET_INPUT_SIZE && buffer[length - 1] == '\n')
         length--;
-    *secret = (struct text){buffer, length};
+    /* Some editors and shells write a byte order mark before the text. */
+    const size_t mark = text_mark_length((struct text){buffer, length});
+    *secret = (struct text){buffer + mark, length - mark};
     return is_good(*secret);
 }
 

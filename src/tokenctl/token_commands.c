@@ -74,7 +74,7 @@ static int run_token(const struct invocation *invocation)
     return status;
 }
 
-/* One token, with blanks around it or none. */
+/* One token, perhaps after a byte order mark, and with blanks around it. */
 static bool read_token(char buffer[LONGEST_TOKEN], struct text *token)
 {
     const size_t length = fread(buffer, 1, LONGEST_TOKEN, stdin);
@@ -82,7 +82,8 @@ static bool read_token(char buffer[LONGEST_TOKEN], struct text *token)
         complain(0, "standard input: %s", ferror(stdin) ? strerror(errno) : "too long for a token");
         return false;
     }
-    *token = (struct text){buffer, length};
+    const size_t mark = text_mark_length((struct text){buffer, length});
+    *token = (struct text){buffer + mark, length - mark};
     while (token->length > 0 && strchr(" \t\r\n", token->data[token->length - 1]) != NULL)
         token->length--;
     while (token->length > 0 && strchr(" \t\r\n", token->data[0]) != NULL) {

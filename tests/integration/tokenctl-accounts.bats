@@ -90,6 +90,12 @@ load tokenctl
     says 1 'empty' add d <&-
     says 1 'standard input' add d </
     [[ $(<"$ACCOUNTS") == "$before" ]]
+    says 0 'blank before or after the client_id' add ' d' <<<'secret'
+    says 0 "accounts:$(wc -l <"$ACCOUNTS"): client \" d\": there is a blank before or after" check
+    # A byte order mark is no part of it.
+    printf '\xef\xbb\xbfmarked\n' | tokenctl add marked
+    works marked marked
+    says 1 'empty' add e < <(printf '\xef\xbb\xbf\n')
     # The writer keeps the pipe open.
     timeout "$PATIENCE" "$DIR/tokenctl" -c "$CONF" add d < <(printf 'one line\n' && exec tail -f --pid=$$ /dev/null)
     works d one+line

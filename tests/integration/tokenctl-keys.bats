@@ -267,6 +267,7 @@ keys() {
     exits 0 add client <<<'secret'
     token=$(tokenctl token client)
     tokenctl inspect <<<"  $token  " | jq -e .valid
+    tokenctl inspect <<<$'\xef\xbb\xbf'"$token" | jq -e .valid
     exits 0 inspect "$token"
     jq -e '.header.typ == "at+jwt" and .claims.sub == "client"' <<<"$OUT"
 

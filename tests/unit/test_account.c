@@ -108,8 +108,11 @@ static const struct {
     {BYTES("a:secret"), "plain text", "a"},
     {BYTES("a:" LEGACY), "allow_legacy_hashes", "a"},
     {BYTES("a:$apr1$x$y"), "htpasswd -B", "a"},
-    {BYTES("a: " HASH), "no hash of a known method", "a"},
-    {BYTES("a:" HASH " "), "cut short or malformed", "a"},
+    {BYTES("a: " HASH), "there is a blank before it", "a"},
+    {BYTES("a:" HASH " "), "there is a blank after it", "a"},
+    {BYTES("a:" HASH " \r"), "there is a blank after it", "a"},
+    {BYTES("a:" HASH " :scope=x"), "there is a blank after it", "a"},
+    {BYTES("a: secret "), "plain text", "a"},
     {BYTES("a:" HASH ":scope"), "scope=", "a"},
     {BYTES("a:" HASH ":scope="), "scope=", "a"},
     {BYTES("a:" HASH ":scope=a,,b"), "scope=", "a"},
@@ -264,13 +267,37 @@ static void test_parts(void **state)
     assert_null(account_attributes_fault(text_of("")));
 }
 
+static void test_advice(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *client_id;
+        const char *advice; /* a part of it; NULL: none */
+    } rows[] = {
+        {"a", NULL},
+        {"a b", NULL},
+        {"\xc3\xa9", NULL},
+        {" a", "a blank before or after"},
+        {"a ", "a blank before or after"},
+        {" ", "a blank before or after"},
+        {"\xef\xbb\xbf"
+         "a",
+         "a byte order mark before"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const char *advice = account_client_id_advice(text_of(rows[i].client_id));
+        check_row((advice == NULL) == (rows[i].advice == NULL), "advice", i, rows[i].client_id);
+        check_row(advice == NULL || strstr(advice, rows[i].advice) != NULL, advice, i, rows[i].client_id);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),           cmocka_unit_test(test_ignored),
         cmocka_unit_test(test_unusable),       cmocka_unit_test(test_longest_scope),
         cmocka_unit_test(test_legacy_allowed), cmocka_unit_test(test_source),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_parts),          cmocka_unit_test(test_advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

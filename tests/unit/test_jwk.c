@@ -14,6 +14,7 @@
     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""
 #define EC_SECRET "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"
 #define OKP_PUBLIC "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
+#define OKP_X(x) "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" x "\""
 #define OKP_SECRET "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
 #define N                                                                                                    \
     "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjB"   \
@@ -49,6 +50,11 @@ static void test_good(void **state)
         {"{" OKP_PUBLIC "}", JWS_EDDSA, false},
         {"{" RSA_PUBLIC "}", JWS_RS256, false},
         {"{" RSA_PUBLIC ",\"alg\":\"RS256\"}", JWS_RS256, false},
+        {"{\"kty\":\"oct\",\"key_ops\":[\"sign\",\"verify\"],\"k\":\"" K "\"}", JWS_HS256, true},
+        {"{\"kty\":\"oct\",\"key_ops\":[\"verify\"],\"k\":\"" K "\"}", JWS_HS256, false},
+        {"{" EC_PUBLIC ",\"d\":\"" EC_SECRET "\",\"key_ops\":[\"sign\"]}", JWS_ES256, true},
+        {"{" EC_PUBLIC ",\"d\":\"" EC_SECRET "\",\"key_ops\":[\"verify\"]}", JWS_ES256, false},
+        {"{" OKP_PUBLIC ",\"key_ops\":[\"verify\",\"encrypt\"]}", JWS_EDDSA, false},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         char fault[JWK_FAULT_SIZE] = "";
@@ -103,7 +109,24 @@ static const struct bad_row {
     {"{" EC_PUBLIC ",\"d\":\"" OKP_SECRET "\"}", "\"d\" is not of the same key"},
     {"{" EC_PUBLIC ",\"d\":\"AAAA\"}", "\"d\" is of 3 bytes, not of 32"},
     {"{" EC_PUBLIC ",\"d\":null}", "\"d\" is not a string"},
+    /* key_ops */
+    {"{" OKP_PUBLIC ",\"key_ops\":\"verify\"}", "\"key_ops\" is not an array"},
+    {"{" OKP_PUBLIC ",\"key_ops\":null}", "\"key_ops\" is not an array"},
+    {"{" OKP_PUBLIC ",\"key_ops\":[\"verify\",1]}", "\"key_ops\" must be strings"},
+    {"{" OKP_PUBLIC ",\"key_ops\":[\"verify\",\"verify\"]}", "each of them once"},
+    {"{" OKP_PUBLIC ",\"key_ops\":[]}", "\"key_ops\" lacks \"verify\""},
+    {"{" OKP_PUBLIC ",\"key_ops\":[\"sign\"]}", "\"key_ops\" lacks \"verify\""},
+    {"{" EC_PUBLIC ",\"d\":\"" EC_SECRET "\",\"key_ops\":[\"deriveKey\"]}", "lacks \"verify\" and \"sign\""},
+    {"{\"kty\":\"oct\",\"key_ops\":[\"sign\"],\"k\":\"" K "\"}", "\"key_ops\" lacks \"verify\""},
     /* OKP */
+    {"{" OKP_X("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA") "}", "small order"},
+    {"{" OKP_X("AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA") "}", "small order"},
+    {"{" OKP_X("JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU") "}", "small order"},
+    {"{" OKP_X("xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o") "}", "small order"},
+    {"{" OKP_X("7P_______________________________________38") "}", "small order"},
+    {"{" OKP_X("7f_______________________________________38") "}", "small order"},
+    {"{" OKP_X("7v_______________________________________38") "}", "small order"},
+    {"{" OKP_X("JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_IU") "}", "small order"},
     {"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"" OKP_SECRET "\"}", "\"x\" is missing"},
     {"{" OKP_PUBLIC ",\"d\":\"" EC_SECRET "\"}", "not of one key"},
     {"{" OKP_PUBLIC ",\"d\":\"AAAA\"}", "\"d\" is of 3 bytes, not of 32"},

@@ -99,6 +99,16 @@ static void test_rotate_keeps_members(void **state)
     assert_int_equal(status.st_mode & 07777, 0640);
 }
 
+static void test_byte_order_mark(void **state)
+{
+    (void)state;
+    struct collected problems;
+    write_text("keys.jwks", "\xef\xbb\xbf{\"keys\":[" KEY("a", "") "]}");
+    struct json_object *document = keyset_file_read("keys.jwks", NULL, collect(&problems));
+    assert_non_null(document);
+    json_put_wiped(document);
+}
+
 static void test_prune(void **state)
 {
     (void)state;
@@ -479,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rotate),
         cmocka_unit_test(test_rotate_keeps_members),
+        cmocka_unit_test(test_byte_order_mark),
         cmocka_unit_test(test_prune),
         cmocka_unit_test(test_remove),
         cmocka_unit_test(test_remove_beside_broken),
