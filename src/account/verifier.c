@@ -7,13 +7,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "account/verification_queue.h"
 #include "base/clock.h"
 #include "base/hmac.h"
 #include "base/refcount.h"
 #include "base/secret.h"
 
 /* The stack is also that of what goes on with a verdict, to the end of a request. */
-enum { BUCKETS = 256, STACK_SIZE = 512 * 1024, LONGEST_RETRY = 60 };
+enum { STACK_SIZE = 512 * 1024, LONGEST_RETRY = 60 };
 
 /* No shorter than the hashes of all methods with the salts that are usual. */
 enum { USUAL_HASH = 128 };
@@ -29,11 +30,7 @@ struct verifier {
     pthread_mutex_t mutex; /* guards all below */
     pthread_cond_t work;
     struct verifier_limits limits;
-    struct verification *buckets[BUCKETS]; /* all that wait or run, one for each key */
-    struct verification *first;            /* of those that wait */
-    struct verification **last;
-    long pending; /* how many wait or run */
-    long queued;  /* how many wait */
+    struct verification_queue queue;
     long threads;
     long idle; /* some of them may have been told of one and not yet have woken */
     bool ending;
@@ -109,29 +106,6 @@ static void forget_after(struct verifier *verifier, long ttl)
 
 /* --- The threads that hash --- */
 
-static struct verification **bucket_of(struct verifier *verifier, struct memory_key key)
-{
-    return &verifier->buckets[key.words[1] % BUCKETS];
-}
-
-static void leave_bucket(struct verifier *verifier, const struct verification *verification)
-{
-    struct verification **place = bucket_of(verifier, verification->key);
-    while (*place != verification)
-        place = &(*place)->next_in_bucket;
-    *place = verification->next_in_bucket;
-}
-
-static struct verification *take_first(struct verifier *verifier)
-{
-    struct verification *first = verifier->first;
-    verifier->first = first->next_in_queue;
-    if (verifier->first == NULL)
-        verifier->last = &verifier->first;
-    verifier->queued--;
-    return first;
-}
-
 static enum password_result compute(struct password_workspace *workspace,
                                     const struct verification *verification)
 {
@@ -148,15 +122,14 @@ static double run(struct verification *verification, struct password_workspace *
     return clock_monotonic_ms() - began_ms;
 }
 
-/* Under the mutex. From then on nobody joins it. */
+/* Under the mutex. */
 static void finish(struct verifier *verifier, struct verification *verification, double took_ms)
 {
     static const double weight = 0.1;
     verifier->average_ms += (took_ms - verifier->average_ms) * weight;
     /* Remembered before it is taken away, so that whoever comes finds the one or the other. */
     remember(verifier, verification, verifier->limits.memory_ttl);
-    leave_bucket(verifier, verification);
-    verifier->pending--;
+    verification_queue_finish(&verifier->queue, verification);
 }
 
 /* Each of them may be gone when it has gone on. */
@@ -178,13 +151,13 @@ static void *verify_in_turn(void *context)
     setpriority(PRIO_PROCESS, (id_t)gettid(), VERIFIER_NICE);
     pthread_mutex_lock(&verifier->mutex);
     while (!verifier->ending && verifier->threads <= verifier->limits.concurrency) {
-        if (verifier->first == NULL) {
+        if (verifier->queue.first == NULL) {
             verifier->idle++;
             pthread_cond_wait(&verifier->work, &verifier->mutex);
             verifier->idle--;
             continue;
         }
-        struct verification *verification = take_first(verifier);
+        struct verification *verification = verification_queue_take(&verifier->queue);
         pthread_mutex_unlock(&verifier->mutex);
         const double took_ms = run(verification, &workspace);
         pthread_mutex_lock(&verifier->mutex);
@@ -205,7 +178,7 @@ static bool see_to_threads(struct verifier *verifier)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    if (verifier->idle > verifier->queued || verifier->threads >= verifier->limits.concurrency)
+    if (verifier->idle > verifier->queue.queued || verifier->threads >= verifier->limits.concurrency)
         return true;
     if (pthread_attr_init(&attributes) != 0)
         return verifier->threads > 0;
@@ -219,47 +192,19 @@ static bool see_to_threads(struct verifier *verifier)
 
 /* --- The callers --- */
 
-/* Under the mutex, as are all that follow down to verifier_ask(). */
-static struct verification *find_same(struct verifier *verifier, struct memory_key key)
-{
-    struct verification *found = *bucket_of(verifier, key);
-    while (found != NULL && memcmp(&found->key, &key, sizeof key) != 0)
-        found = found->next_in_bucket;
-    return found;
-}
-
-static void join(struct verification *first, struct verification *verification)
-{
-    verification->same = first->same;
-    first->same = verification;
-}
-
-static void put_into_queue(struct verifier *verifier, struct verification *verification)
-{
-    struct verification **bucket = bucket_of(verifier, verification->key);
-    verification->same = NULL;
-    verification->next_in_bucket = *bucket;
-    *bucket = verification;
-    verification->next_in_queue = NULL;
-    *verifier->last = verification;
-    verifier->last = &verification->next_in_queue;
-    verifier->pending++;
-    verifier->queued++;
-    pthread_cond_signal(&verifier->work);
-}
-
+/* Under the mutex, as is the next one. */
 static bool has_room_for(const struct verifier *verifier, const struct verification *verification)
 {
     const struct verifier_limits *limits = &verifier->limits;
-    return verification->is_of_begun_guess || verifier->pending < limits->concurrency + limits->queue;
+    return verification->is_of_begun_guess || verifier->queue.pending < limits->concurrency + limits->queue;
 }
 
 /* False: the verdict is there. */
 static bool begin(struct verifier *verifier, struct verification *verification)
 {
-    struct verification *same = find_same(verifier, verification->key);
+    struct verification *same = verification_queue_find(&verifier->queue, verification->key);
     if (same != NULL) {
-        join(same, verification);
+        verification_queue_join(same, verification);
         return true;
     }
     if (verifier->limits.memory_ttl > 0 && recall(verifier, verification->key, &verification->result))
@@ -270,7 +215,8 @@ static bool begin(struct verifier *verifier, struct verification *verification)
     verification->result = PASSWORD_NO_MEMORY;
     if (!see_to_threads(verifier))
         return false;
-    put_into_queue(verifier, verification);
+    verification_queue_add(&verifier->queue, verification);
+    pthread_cond_signal(&verifier->work);
     return true;
 }
 
@@ -291,7 +237,7 @@ enum password_result verifier_ask(struct verifier *verifier, const struct verifi
     if (recall(verifier, verification->key, &result))
         return result;
     pthread_mutex_lock(&verifier->mutex);
-    const bool is_under_way = find_same(verifier, verification->key) != NULL;
+    const bool is_under_way = verification_queue_find(&verifier->queue, verification->key) != NULL;
     const bool has_room = is_under_way || has_room_for(verifier, verification);
     pthread_mutex_unlock(&verifier->mutex);
     if (!has_room)
@@ -310,11 +256,19 @@ bool verifier_begin(struct verifier *verifier, struct verification *verification
     return is_begun;
 }
 
+bool verifier_cancel(struct verifier *verifier, struct verification *verification)
+{
+    pthread_mutex_lock(&verifier->mutex);
+    const bool is_withdrawn = verification_queue_withdraw(&verifier->queue, verification);
+    pthread_mutex_unlock(&verifier->mutex);
+    return is_withdrawn;
+}
+
 long verifier_retry_after(struct verifier *verifier)
 {
     pthread_mutex_lock(&verifier->mutex);
     const double left_ms =
-        verifier->average_ms * (double)verifier->pending / (double)verifier->limits.concurrency;
+        verifier->average_ms * (double)verifier->queue.pending / (double)verifier->limits.concurrency;
     pthread_mutex_unlock(&verifier->mutex);
     const long whole = (long)(left_ms / 1000) + 1;
     return whole < LONGEST_RETRY ? whole : LONGEST_RETRY;
@@ -349,7 +303,7 @@ struct verifier *verifier_new(const struct verifier_limits *limits)
     verifier->work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     verifier->ended = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     verifier->limits = *limits;
-    verifier->last = &verifier->first;
+    verification_queue_init(&verifier->queue);
     verifier->proven = key_memory_new();
     verifier->refused = key_memory_new();
     if (verifier->proven != NULL && verifier->refused != NULL && make_hmac(verifier))

@@ -44,9 +44,17 @@ struct verification {
     struct memory_key key;
     void (*go_on)(void *context);
     void *context;
+    /* The rest is guarded by the verifier's mutex; see account/verification_queue.h. */
+    enum verification_state {
+        VERIFICATION_IDLE,      /* not begun, or the verdict is there */
+        VERIFICATION_QUEUED,    /* the first of those that wait for its hash */
+        VERIFICATION_COALESCED, /* waits for the hash of another one */
+        VERIFICATION_HASHED,    /* a thread computes its hash */
+    } state;
     struct verification *next_in_bucket;
     struct verification *next_in_queue;
-    struct verification *same; /* another one that waits for this one's hash */
+    struct verification *same;  /* another one that waits for the same hash */
+    struct verification **link; /* what points to it: in the queue, or among those of the same hash */
 };
 
 /* Asked before something is hashed. */
@@ -66,6 +74,22 @@ enum password_result verifier_ask(struct verifier *verifier, const struct verifi
  * texts live, and whatever `go_on` goes on with is not touched any more. False: the verdict is there. */
 bool verifier_begin(struct verifier *verifier, struct verification *verification,
                     void (*go_on)(void *context), void *context);
+
+/* Withdraws a verification for which verifier_begin() has returned true: nobody waits for its verdict any
+ * more.
+ *
+ * True: it was still in the queue, or waited for the hash of another one. It is withdrawn: `go_on` will not
+ * be called, and the verification and its texts are the caller's again. A hash that others wait for, too,
+ * keeps its place in the queue; one that nobody waits for is not computed. False: its hash is being computed,
+ * or has been. Nothing changes: `go_on` is about to be called, is running, or has returned, and the
+ * verification is the verifier's until then.
+ *
+ * It may run while a thread of the verifier calls `go_on`: the answer says which came first. But no other
+ * function may use the verification at the same time. Where `go_on` itself resumes the request, and so may
+ * submit its next verification, the caller must let one thread at a time in: `go_on` first takes the
+ * ownership of the request that the caller of verifier_cancel() holds, or leaves the resuming to who holds
+ * it. */
+bool verifier_cancel(struct verifier *verifier, struct verification *verification);
 
 /* Seconds after which the queue as it stands will have been worked off; at least 1. */
 long verifier_retry_after(struct verifier *verifier);
