@@ -22,6 +22,12 @@ void decision_refuse(struct decision *decision, const struct service *service, e
     oauth_error_respond(error, service->config->strict_rfc6749, response);
 }
 
+void decision_cancel(struct decision *decision)
+{
+    decision->error = OAUTH_PENDING;
+    decision->reason = "gone";
+}
+
 void decision_set_client_id(struct decision *decision, struct text client_id)
 {
     if (client_id.data == NULL)
@@ -37,12 +43,15 @@ static const struct outcome {
     enum log_level level;
 } issued = {"issued", LOG_LEVEL_INFO}, rejected = {"rejected", LOG_LEVEL_INFO},
   refused = {"refused", LOG_LEVEL_WARN}, throttled = {"throttled", LOG_LEVEL_WARN},
-  deferred = {"deferred", LOG_LEVEL_WARN}, failed = {"failed", LOG_LEVEL_ERROR};
+  deferred = {"deferred", LOG_LEVEL_WARN}, failed = {"failed", LOG_LEVEL_ERROR},
+  cancelled = {"cancelled", LOG_LEVEL_INFO};
 
 static const struct outcome *outcome_of(enum oauth_error error)
 {
     if (error == OAUTH_NO_ERROR)
         return &issued;
+    if (error == OAUTH_PENDING)
+        return &cancelled;
     switch (oauth_error_row(error)->status) {
     case 401:
         return &refused;

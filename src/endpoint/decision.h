@@ -26,11 +26,15 @@ void decision_start(struct decision *decision);
 void decision_refuse(struct decision *decision, const struct service *service, enum oauth_error error,
                      struct http_response *response);
 
+/* Nobody waits for the answer any more, and nothing was decided. */
+void decision_cancel(struct decision *decision);
+
 void decision_set_client_id(struct decision *decision, struct text client_id);
 
-/* outcome=issued|refused|throttled|rejected|deferred|failed reason=… client_id="…" source=… line=… method=…
- * ms=…; issued and rejected (a request that is not well made) at level info, refused (credentials), throttled
- * and deferred at warn, failed at error.
+/* outcome=issued|refused|throttled|rejected|deferred|failed|cancelled reason=… client_id="…" source=… line=…
+ * method=… ms=…; issued and rejected (a request that is not well made) at level info, refused (credentials),
+ * throttled and deferred at warn, failed at error, cancelled (the client was gone before anything was
+ * decided) at info.
  */
 void decision_log(const struct decision *decision, const struct service *service,
                   const struct http_request *request);

@@ -10,8 +10,9 @@ static const struct endpoint {
     const char *method;
     struct verification *(*answer)(struct exchange *exchange);
     struct verification *(*go_on)(struct exchange *exchange);
+    bool (*cancel)(struct exchange *exchange);
 } endpoints[] = {
-    {"/token", "POST", token_answer, token_go_on},
+    {"/token", "POST", token_answer, token_go_on, token_cancel},
 };
 
 static const struct endpoint *find_endpoint(const struct service *service, struct text path)
@@ -59,6 +60,15 @@ struct verification *route_request(struct exchange *exchange, const struct servi
 struct verification *route_go_on(struct exchange *exchange)
 {
     return finish(exchange, exchange->endpoint->go_on(exchange));
+}
+
+bool route_cancel(struct exchange *exchange)
+{
+    if (!exchange->endpoint->cancel(exchange))
+        return false;
+    decision_cancel(&exchange->decision);
+    decision_log(&exchange->decision, exchange->service, exchange->request);
+    return true;
 }
 
 void route_failed(struct http_response *response)

@@ -12,6 +12,21 @@ struct verification *route_request(struct exchange *exchange, const struct servi
                                    struct http_request *request);
 struct verification *route_go_on(struct exchange *exchange);
 
+/* Gives up a request whose client is gone, or whose time is up. It is for one that waits for a verification
+ * for which verifier_begin() has returned true, until the caller takes it up again.
+ *
+ * True: it is over. The callback of verifier_begin() will not be called, nor must route_go_on() be; a line is
+ * logged (outcome=cancelled reason=gone); exchange->response is empty. The caller clears the request and
+ * releases the service as after an answer. False: the hash is being computed, or has been, and the callback
+ * comes or has come. Request, service and exchange stay, and route_go_on() is called when it has, as always:
+ * this counts the attempt, and a client that hangs up could guess without being counted otherwise. The answer
+ * is then dropped.
+ *
+ * Only one thread at a time may be in route_request(), route_go_on() or route_cancel() with an exchange. The
+ * callback of verifier_begin() comes from a thread of the verifier at any time, also while this runs: it must
+ * own the request before it calls route_go_on(). */
+bool route_cancel(struct exchange *exchange);
+
 /* Answers a request that no service could be loaded for, or that found no memory: the 500 of the contract. */
 void route_failed(struct http_response *response);
 

@@ -149,3 +149,13 @@ struct verification *token_go_on(struct exchange *exchange)
     const struct client_auth auth = client_auth_go_on(&exchange->token.authentication);
     return answer(exchange, &auth);
 }
+
+bool token_cancel(struct exchange *exchange)
+{
+    struct token_request *token = &exchange->token;
+    if (!client_auth_cancel(&token->authentication))
+        return false;
+    decision_set_client_id(&exchange->decision, token->credentials.client_id);
+    client_credentials_clear(&token->credentials);
+    return true;
+}

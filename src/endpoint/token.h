@@ -9,4 +9,7 @@
 struct verification *token_answer(struct exchange *exchange);
 struct verification *token_go_on(struct exchange *exchange);
 
+/* Gives up one that waits for a verification; see route_cancel(). */
+bool token_cancel(struct exchange *exchange);
+
 #endif

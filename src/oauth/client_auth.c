@@ -43,6 +43,7 @@ static enum password_result verify(struct client_authentication *authentication,
     const struct credentials *reading = reading_of(authentication);
     if (authentication->is_pending) {
         authentication->is_pending = false;
+        authentication->was_hashed = true;
         return verification->result;
     }
     const struct verifier_gate gate = guess_gate(&authentication->guess);
@@ -210,4 +211,13 @@ struct client_auth client_auth_go_on(struct client_authentication *authenticatio
         return (struct client_auth){.error = OAUTH_PENDING};
     authentication->auth.error = guess_end(&authentication->guess, authentication->auth.error);
     return complete(&authentication->guess, authentication->auth);
+}
+
+bool client_auth_cancel(struct client_authentication *authentication)
+{
+    if (!verifier_cancel(authentication->service->verifier, &authentication->verification))
+        return false;
+    authentication->is_pending = false;
+    guess_withdraw(&authentication->guess, authentication->was_hashed);
+    return true;
 }

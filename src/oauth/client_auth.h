@@ -36,6 +36,7 @@ struct client_authentication {
     size_t cursor;            /* behind them */
     bool has_no_own;          /* of the line that is tried now: its hash cannot be computed, a decoy's is */
     bool is_pending;          /* `verification`, until its verdict is taken */
+    bool was_hashed;          /* the verdict of one that was pending was taken */
     bool has_choice;
     uint64_t choice; /* of the decoy, for this reading */
 };
@@ -52,5 +53,11 @@ struct client_auth client_auth_start(struct client_authentication *authenticatio
                                      const struct client_credentials *credentials, struct text source,
                                      int64_t now);
 struct client_auth client_auth_go_on(struct client_authentication *authentication);
+
+/* Gives up one that is OAUTH_PENDING, after verifier_begin() has returned true, as nobody waits for its
+ * result. True: it is over, its verification is withdrawn, and what was counted for it is settled. False: it
+ * is too late; client_auth_go_on() is to be called as always when there is the verdict, or the attempt would
+ * not be counted. See verifier_cancel(). */
+bool client_auth_cancel(struct client_authentication *authentication);
 
 #endif

@@ -102,6 +102,11 @@ enum oauth_error guess_end(struct guess *guess, enum oauth_error error)
     return error_of(guess->verdict, error);
 }
 
+void guess_withdraw(struct guess *guess, bool was_hashed)
+{
+    guess_end(guess, was_hashed ? OAUTH_BAD_CREDENTIALS : OAUTH_PENDING);
+}
+
 const char *guess_reason(const struct guess *guess)
 {
     return guess->verdict == THROTTLE_SOURCE_REFUSED ? "source_throttled" : "pair_throttled";

@@ -36,6 +36,11 @@ enum oauth_error guess_refusal(const struct guess *guess);
 /* Counts what came of it. Returns `error`, or what takes its place. */
 enum oauth_error guess_end(struct guess *guess, enum oauth_error error);
 
+/* In place of guess_end(), where nobody waits for the answer any more and nothing was told. It counts as a
+ * failure where a hash was computed for it, whatever came of that: or who hangs up in time would have the
+ * work for nothing. Otherwise nothing is counted. */
+void guess_withdraw(struct guess *guess, bool was_hashed);
+
 /* Of OAUTH_THROTTLED, for the log. */
 const char *guess_reason(const struct guess *guess);
 

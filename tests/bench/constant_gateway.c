@@ -24,6 +24,12 @@ struct verification *route_go_on(struct exchange *exchange)
     return NULL;
 }
 
+bool route_cancel(struct exchange *exchange)
+{
+    (void)exchange;
+    return false;
+}
+
 void route_failed(struct http_response *response)
 {
     *response = (struct http_response){.status = 500};

@@ -1,0 +1,207 @@
+/* route_cancel(): a request that is given up while it waits for a verification. What it has counted, what the
+ * log says, and what is left of it. */
+#include "endpoint/route.h"
+
+#include "fixture.h"
+
+#include <crypt.h>
+
+#include "token/keyset_file.h"
+#include "verdict_fixture.h"
+
+#define HASH "$6$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define OTHER "$6$salt$bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+/* The hash of a secret that begins with "held" takes until `may_end`. */
+static sem_t begun;
+static sem_t may_end;
+
+/* In the place of the library's. */
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    if (strncmp(phrase, "held", 4) == 0) {
+        sem_post(&begun);
+        wait_for(&may_end);
+    }
+    snprintf(data, (size_t)size, "%s", strcmp(phrase, "secret") == 0 ? setting : "*0");
+    return data;
+}
+
+static int make_files(void **state)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 1};
+    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+        return -1;
+    write_text("token.conf", "issuer = https://api.example.com\nlog = log\nthrottle_failures = 1\n");
+    write_text("accounts", "demo:" HASH "\ntwo:" HASH "\ntwo:" OTHER "\nheld:" HASH "\n");
+    return 0;
+}
+
+/* One thread verifies, and nothing is counted yet. */
+static struct service *load_service(void)
+{
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 100, .memory_ttl = 0};
+    struct collected problems;
+    nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    unlink("log");
+    assert_int_equal(mkdir("state", 0700), 0);
+    struct service *service = service_load("token.conf", collect(&problems));
+    if (service == NULL || !service_open_state(service, NULL, &problems.report))
+        fail_msg("%s", problems.text);
+    service->verifier = verifier_new(&limits);
+    assert_non_null(service->verifier);
+    sem_init(&begun, 0, 0);
+    sem_init(&may_end, 0, 0);
+    return service;
+}
+
+struct visit {
+    const struct service *service;
+    char body[256];
+    struct http_request request;
+    struct exchange exchange;
+    struct verification *awaited;
+    sem_t called;
+};
+
+static void start(struct visit *visit, const struct service *service, const char *client_id,
+                  const char *secret)
+{
+    memset(visit, 0, sizeof *visit);
+    visit->service = service;
+    snprintf(visit->body, sizeof visit->body, "grant_type=client_credentials&client_id=%s&client_secret=%s",
+             client_id, secret);
+    visit->request = (struct http_request){
+        .method = text_of("POST"),
+        .path = text_of("/token"),
+        .content_type = text_of("application/x-www-form-urlencoded"),
+        .source = text_of("198.51.100.7"),
+        .body_state = HTTP_BODY_WHOLE,
+        .body = visit->body,
+        .body_length = strlen(visit->body),
+    };
+    sem_init(&visit->called, 0, 0);
+    visit->awaited = route_request(&visit->exchange, service, &visit->request);
+}
+
+static void submit(struct visit *visit)
+{
+    assert_non_null(visit->awaited);
+    assert_true(verifier_begin(visit->service->verifier, visit->awaited, post_verdict, &visit->called));
+}
+
+static void resume(struct visit *visit)
+{
+    wait_for(&visit->called);
+    visit->awaited = route_go_on(&visit->exchange);
+}
+
+static unsigned end(struct visit *visit)
+{
+    while (visit->awaited != NULL) {
+        submit(visit);
+        resume(visit);
+    }
+    json_object_put(visit->exchange.response.body);
+    return visit->exchange.response.status;
+}
+
+static unsigned status_of(const struct service *service, const char *client_id, const char *secret)
+{
+    struct visit visit;
+    start(&visit, service, client_id, secret);
+    return end(&visit);
+}
+
+/* The only thread is busy from now on, until let_go(). */
+static void hold(struct visit *held, const struct service *service)
+{
+    start(held, service, "held", "held");
+    submit(held);
+    wait_for(&begun);
+}
+
+static void let_go(struct visit *held)
+{
+    sem_post(&may_end);
+    resume(held);
+    assert_int_equal(end(held), 401);
+}
+
+static void check_log(const char *line, size_t row)
+{
+    char log[4096];
+    read_text("log", log, sizeof log);
+    check_row(strstr(log, line) != NULL, log, row, line);
+}
+
+/* One failure is admitted. While an attempt waits it counts like one; what is given up is given back, unless
+ * some hash was computed for it. */
+static void test_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *client_id;
+        const char *secret;
+        bool is_hashed; /* its first line, before it is given up */
+        unsigned then;  /* the status of the next attempt */
+    } rows[] = {
+        {"demo", "wrong", false, 401}, {"demo", "secret", false, 401}, {"nobody", "wrong", false, 401},
+        {"two", "wrong", false, 401},  {"two", "wrong", true, 429},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct service *service = load_service();
+        struct visit visit;
+        struct visit held;
+        char line[128];
+        start(&visit, service, rows[i].client_id, rows[i].secret);
+        if (rows[i].is_hashed) {
+            submit(&visit);
+            resume(&visit);
+        }
+        hold(&held, service);
+        submit(&visit);
+        check_row(status_of(service, rows[i].client_id, "another") == 429, "before", i, rows[i].client_id);
+        check_row(route_cancel(&visit.exchange), "not cancelled", i, rows[i].client_id);
+        check_row(visit.exchange.response.body == NULL, "an answer", i, rows[i].client_id);
+        check_row(visit.exchange.token.credentials.count == 0, "credentials", i, rows[i].client_id);
+        memset(&visit, 0xff, sizeof visit); /* nothing looks at it any more */
+        let_go(&held);
+        check_row(status_of(service, rows[i].client_id, "another") == rows[i].then, "then", i,
+                  rows[i].client_id);
+        service_release(service);
+        snprintf(
+            line, sizeof line,
+            "info outcome=cancelled reason=gone client_id=\"%s\" source=198.51.100.7 line=- method=- ms=",
+            rows[i].client_id);
+        check_log(line, i);
+    }
+}
+
+/* What is being hashed when its client hangs up is counted as if it had not. */
+static void test_too_late(void **state)
+{
+    (void)state;
+    struct service *service = load_service();
+    struct visit visit;
+    start(&visit, service, "demo", "held");
+    submit(&visit);
+    wait_for(&begun);
+    assert_false(route_cancel(&visit.exchange));
+    sem_post(&may_end);
+    resume(&visit);
+    assert_int_equal(end(&visit), 401);
+    assert_int_equal(status_of(service, "demo", "another"), 429);
+    service_release(service);
+    check_log("warn outcome=refused reason=wrong_secret client_id=\"demo\"", 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_too_late),
+    };
+    return cmocka_run_group_tests_name("route_cancel", tests, make_files, leave_folder);
+}
