@@ -8,7 +8,8 @@
 /* What the token endpoint keeps. */
 struct token_request {
     int64_t now;
-    struct text scope; /* that is asked for; absent: none is */
+    struct text scope;    /* that is asked for; absent: none is */
+    bool has_credentials; /* in the body: a client_id, a client_secret or both */
     struct client_credentials credentials;
     struct client_authentication authentication;
 };

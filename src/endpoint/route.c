@@ -21,7 +21,10 @@ static const struct endpoint *find_endpoint(const struct service *service, struc
     const size_t mount_length = strlen(mount);
     if (path.length < mount_length || memcmp(path.data, mount, mount_length) != 0)
         return NULL;
-    const struct text rest = {path.data + mount_length, path.length - mount_length};
+    struct text rest = {path.data + mount_length, path.length - mount_length};
+    /* One slash at the end names the same endpoint; more of them do not. */
+    if (rest.length > 1 && rest.data[rest.length - 1] == '/')
+        rest.length--;
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
         if (text_is(rest, endpoints[i].path))
             return &endpoints[i];
@@ -43,7 +46,7 @@ struct verification *route_request(struct exchange *exchange, const struct servi
     struct verification *awaited = NULL;
     exchange->service = service;
     exchange->request = request;
-    exchange->response = (struct http_response){.status = 0};
+    exchange->response = (struct http_response){.is_to_head = text_is(request->method, "HEAD")};
     decision_start(&exchange->decision);
 
     exchange->endpoint = find_endpoint(service, request->path);
@@ -71,8 +74,8 @@ bool route_cancel(struct exchange *exchange)
     return true;
 }
 
-void route_failed(struct http_response *response)
+void route_failed(struct text method, struct http_response *response)
 {
-    *response = (struct http_response){.status = 0};
+    *response = (struct http_response){.is_to_head = text_is(method, "HEAD")};
     oauth_error_respond(OAUTH_SERVER_ERROR, false, response);
 }

@@ -27,7 +27,8 @@ struct verification *route_go_on(struct exchange *exchange);
  * own the request before it calls route_go_on(). */
 bool route_cancel(struct exchange *exchange);
 
-/* Answers a request that no service could be loaded for, or that found no memory: the 500 of the contract. */
-void route_failed(struct http_response *response);
+/* Answers a request of this method that no service could be loaded for, or that found no memory: the 500 of
+ * the contract. */
+void route_failed(struct text method, struct http_response *response);
 
 #endif

@@ -20,9 +20,17 @@ static const enum oauth_error body_errors[] = {
     [HTTP_BODY_LOST] = OAUTH_SERVER_ERROR,
 };
 
-/* Content type, body, decoding, duplicates, grant_type. */
+static bool has_parameter_in_url(const struct http_request *request)
+{
+    return form_query_has(request->query, parameters, PARAMETER_COUNT);
+}
+
+/* Content type, body, decoding, duplicates, parameters in the URL, grant_type. A request that has put them
+ * all in the URL has no body, and no Content-Type to complain of. */
 static enum oauth_error read_form(struct http_request *request, struct text values[PARAMETER_COUNT])
 {
+    if (request->content_type.length == 0 && has_parameter_in_url(request))
+        return OAUTH_PARAMETER_IN_URL;
     if (!http_media_type_is(request->content_type, "application/x-www-form-urlencoded"))
         return OAUTH_CONTENT_TYPE;
     if (request->body_state != HTTP_BODY_WHOLE)
@@ -38,6 +46,8 @@ static enum oauth_error read_form(struct http_request *request, struct text valu
     case FORM_GOOD:
         break;
     }
+    if (has_parameter_in_url(request))
+        return OAUTH_PARAMETER_IN_URL;
     if (values[GRANT_TYPE].data == NULL)
         return OAUTH_GRANT_TYPE_ABSENT;
     return text_is(values[GRANT_TYPE], "client_credentials") ? OAUTH_NO_ERROR : OAUTH_GRANT_TYPE_OTHER;
@@ -80,12 +90,19 @@ static void tell_wait(long seconds, struct http_response *response)
     response->body = NULL;
 }
 
+/* A client that sent its credentials in the body gets no challenge: with one, several client libraries hide
+ * the JSON error and browsers open a dialog. */
+static bool wants_challenge(const struct exchange *exchange)
+{
+    return exchange->request->authorization.data != NULL || !exchange->token.has_credentials;
+}
+
 /* What the answer says beyond its error. */
 static void complete_refusal(enum oauth_error error, long retry_after, struct exchange *exchange)
 {
     const struct service *service = exchange->service;
     struct http_response *response = &exchange->response;
-    if (error == OAUTH_BAD_CREDENTIALS && exchange->request->authorization.data != NULL)
+    if (error == OAUTH_BAD_CREDENTIALS && wants_challenge(exchange))
         response->realm = service->config->issuer;
     else if (error == OAUTH_BUSY)
         response->retry_after = verifier_retry_after(service->verifier);
@@ -129,6 +146,7 @@ struct verification *token_answer(struct exchange *exchange)
     token->credentials = (struct client_credentials){.count = 0};
     enum oauth_error error = read_form(exchange->request, values);
     token->scope = values[SCOPE];
+    token->has_credentials = values[CLIENT_ID].data != NULL || values[CLIENT_SECRET].data != NULL;
     if (error == OAUTH_NO_ERROR)
         error = client_credentials_gather(exchange->request,
                                           (struct credentials){values[CLIENT_ID], values[CLIENT_SECRET]},

@@ -93,7 +93,7 @@ int cgi_serve(const char *config_file)
     if (service != NULL)
         route_request(&exchange, service, &request.http);
     else
-        route_failed(response);
+        route_failed(request.http.method, response);
 
     struct buffer out = {0};
     const bool written = write_standard_output(http_response_render(response, &out));

@@ -98,7 +98,7 @@ static void refuse_role(struct fastcgi *fastcgi)
     log_write(fastcgi->service->log, LOG_LEVEL_ERROR,
               "the web server asks for FastCGI role %s; this is a RESPONDER",
               fastcgi->fcgi.role == FCGI_AUTHORIZER ? "AUTHORIZER" : "FILTER");
-    route_failed(&response);
+    route_failed(text_of(FCGX_GetParam("REQUEST_METHOD", fastcgi->fcgi.envp)), &response);
     write_answer(&fastcgi->fcgi, &response);
     json_object_put(response.body);
     fastcgi->is_read = false;

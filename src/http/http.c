@@ -15,6 +15,13 @@ static const char out_of_memory[] =
     "Status: 500 Internal Server Error\r\n" COMMON_HEADERS "\r\n"
     "{\"error\":\"server_error\",\"error_description\":\"An unexpected error occurred\"}";
 
+static struct text out_of_memory_answer(bool is_to_head)
+{
+    const struct text whole = text_of(out_of_memory);
+    const size_t header_length = (size_t)(strchr(out_of_memory, '{') - out_of_memory);
+    return is_to_head ? (struct text){out_of_memory, header_length} : whole;
+}
+
 static const struct {
     unsigned status;
     const char *phrase;
@@ -74,7 +81,7 @@ struct text http_response_render(const struct http_response *response, struct bu
     const struct text json =
         response->body != NULL ? json_write(response->body, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
     if (json.data == NULL)
-        return text_of(out_of_memory);
+        return out_of_memory_answer(response->is_to_head);
     add_status(out, response->status);
     add_number(out, json.length);
     buffer_add(out, text_of("\r\n"));
@@ -85,6 +92,7 @@ struct text http_response_render(const struct http_response *response, struct bu
     if (response->retry_after > 0)
         buffer_print(out, "Retry-After: %ld\r\n", response->retry_after);
     buffer_add(out, text_of("\r\n"));
-    buffer_add(out, json);
-    return out->lost ? text_of(out_of_memory) : (struct text){out->data, out->length};
+    if (!response->is_to_head)
+        buffer_add(out, json);
+    return out->lost ? out_of_memory_answer(response->is_to_head) : (struct text){out->data, out->length};
 }

@@ -30,6 +30,7 @@ struct http_request {
 };
 
 struct http_response {
+    bool is_to_head; /* answers HEAD: the same header lines, no body (RFC 9110 §9.3.2) */
     unsigned status;
     struct json_object *body; /* owned; NULL: the memory was out, and the answer is the 500 of the contract */
     const char *allow;        /* Allow, or NULL */
@@ -40,9 +41,9 @@ struct http_response {
 /* Whether a Content-Type value names `media_type`, in any case and with any parameters (RFC 9110 §8.3.1). */
 bool http_media_type_is(struct text content_type, const char *media_type);
 
-/* The answer as CGI has it (RFC 3875 §6): header lines, a blank line, JSON. Never fails: without memory it is
- * the 500 of the contract. The text is in `out`, which begins as {0} and which the caller frees, or a
- * constant. */
+/* The answer as CGI has it (RFC 3875 §6): header lines, a blank line, JSON unless it is to HEAD. Never fails:
+ * without memory it is the 500 of the contract. The text is in `out`, which begins as {0} and which the
+ * caller frees, or a constant. */
 struct text http_response_render(const struct http_response *response, struct buffer *out);
 
 #endif

@@ -1,9 +1,5 @@
 #include "oauth/credentials.h"
 
-#include "http/form.h"
-
-static const char *const names_in_url[] = {"client_id", "client_secret"};
-
 static bool has_no_control(struct credentials reading)
 {
     return !text_has_control(reading.client_id) && !text_has_control(reading.client_secret);
@@ -54,9 +50,6 @@ enum oauth_error client_credentials_gather(const struct http_request *request, s
                                            struct client_credentials *credentials)
 {
     *credentials = (struct client_credentials){.count = 0};
-    if (form_query_has(request->query, names_in_url, sizeof names_in_url / sizeof names_in_url[0]))
-        return OAUTH_CREDENTIALS_IN_URL;
-
     enum oauth_error error = OAUTH_NO_ERROR;
     switch (basic_parse(request->authorization, &credentials->basic)) {
     case BASIC_GOOD:

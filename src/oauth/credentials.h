@@ -1,5 +1,4 @@
-/* How a request gives its client credentials (RFC 6749 §2.3.1): by HTTP Basic or in the body, never both,
- * never in the URL. */
+/* How a request gives its client credentials (RFC 6749 §2.3.1): by HTTP Basic or in the body, never both. */
 #ifndef OAUTH_CREDENTIALS_H
 #define OAUTH_CREDENTIALS_H
 

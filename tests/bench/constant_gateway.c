@@ -30,7 +30,8 @@ bool route_cancel(struct exchange *exchange)
     return false;
 }
 
-void route_failed(struct http_response *response)
+void route_failed(struct text method, struct http_response *response)
 {
+    (void)method;
     *response = (struct http_response){.status = 500};
 }

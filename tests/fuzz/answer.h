@@ -10,10 +10,12 @@ struct answer {
     unsigned status;
     struct json_object *body;
     bool has_realm;
+    bool has_body; /* an answer to HEAD has none */
 };
 
 /* Requires of an answer as CGI has it that its status is one of the contract, that the headers are those of
- * the status, and that the body is JSON of exactly the members that the status has. Clear it. */
+ * the status, and that the body, where there is one, is JSON of exactly the members that the status has.
+ * Clear it. */
 struct answer answer_require(struct text text);
 void answer_clear(struct answer *answer);
 

@@ -134,9 +134,12 @@ check_malformed() {
     malformed 'a line feed in client_id' -d "$GRANT" -d client_id=de%0Amo -d client_secret=x
     malformed 'a NUL in client_secret' -d "$GRANT" -d client_id=demo -d client_secret=demo-secret%00
     malformed 'DEL in client_secret' -d "$GRANT" -d client_id=demo -d client_secret=demo-secret%7F
-    for parameter in client_id client_secret; do
-        refused "$parameter in the URL" 400 invalid_request '' "${DEMO[@]}" "$URL?$parameter=in-the-url"
+    for parameter in grant_type client_id client_secret scope; do
+        refused "$parameter in the URL" 400 invalid_request 'Parameters must be in the body, not in the URL' \
+            "${DEMO[@]}" "$URL?$parameter=in-the-url"
     done
+    refused 'all in the URL' 400 invalid_request 'Parameters must be in the body, not in the URL' -H 'Content-Type:' -d '' \
+        "$URL?$GRANT&client_id=demo&client_secret=in-the-url"
 }
 
 check_scope() {
@@ -154,7 +157,7 @@ check_unauthorized() {
     unauthorized 'unknown' '' -d "$GRANT" -d client_id=nobody -d client_secret=wrong
     unauthorized 'no secret' '' -d "$GRANT" -d client_id=demo
     unauthorized 'no client_id' '' -d "$GRANT" -d client_secret=demo-secret
-    unauthorized 'neither' '' -d "$GRANT"
+    unauthorized 'neither' "$challenge" -d "$GRANT"
     for id in locked expired elsewhere; do
         unauthorized "$id" '' -d "$GRANT" -d client_id=$id -d client_secret=$id-secret
     done
@@ -164,19 +167,36 @@ check_unauthorized() {
     unauthorized 'another scheme' "$challenge" -H 'Authorization: Bearer abc' -d "$GRANT"
 }
 
+# A body that came after the answer to HEAD would be taken for the answer to the next request on the connection.
+check_head() {
+    row 'method HEAD'
+    printf 'HEAD %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n' /apiops/auth/token '' /apiops/auth/token $'Connection: close\r\n' |
+        send_raw "$PORT" >"$DIR/replies/head"
+    equal 'status lines' "$(grep -c '^HTTP/1.1 405 ' "$DIR/replies/head")" 2
+    equal Allow "$(grep -ci '^allow: POST' "$DIR/replies/head")" 2
+    ! grep -q '{' "$DIR/replies/head" || fail "HEAD is answered with a body: $(cat "$DIR/replies/head")"
+}
+
+# send_raw PORT: sends standard input, and prints all that comes back until the other end closes.
+send_raw() {
+    local connection
+    exec {connection}<>"/dev/tcp/127.0.0.1/$1"
+    cat >&"$connection"
+    timeout "$PATIENCE" cat <&"$connection"
+    exec {connection}>&-
+}
+
 check_paths_and_methods() {
     local path method
-    for path in /other / /token/ /token/x /tokens; do
+    for path in /other / /token/x /tokens; do
         refused "path $path" 404 not_found '' "${DEMO[@]}" "${URL%/token}$path"
     done
     for method in GET PUT DELETE PATCH OPTIONS; do
         refused "method $method" 405 invalid_request '' -X $method "$URL"
         equal Allow "$(header Allow)" POST
     done
-    row 'method HEAD'
-    request -I "$URL"
-    equal status "$STATUS" 405
-    equal Allow "$(header Allow)" POST
+    URL=$URL/ granted 'a slash at the end of the path' 3600 'read write' "${DEMO[@]}"
+    check_head
 }
 
 # form_of SIZE: a good form, filled up to SIZE bytes with a parameter that is ignored.

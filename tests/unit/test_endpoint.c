@@ -133,6 +133,9 @@ static const char *answer_to(const struct service *service, const struct example
     "Pragma: no-cache\r\nContent-Length: " length "\r\n"
 #define ERROR(code, description) "{\"error\":\"" code "\",\"error_description\":\"" description "\"}"
 #define BAD HEAD("401 Unauthorized", "69") "\r\n" ERROR("unauthorized_client", "Bad credentials")
+#define CHALLENGE                                                                                            \
+    HEAD("401 Unauthorized", "69")                                                                           \
+    "WWW-Authenticate: Basic realm=\"" ISSUER "\"\r\n\r\n" ERROR("unauthorized_client", "Bad credentials")
 #define GRANT_TYPE                                                                                           \
     HEAD("400 Bad Request", "100")                                                                           \
     "\r\n" ERROR("unsupported_grant_type", "GrantType value must be client_credentials!")
@@ -159,11 +162,17 @@ static void test_words(void **state)
         {{.body = GRANT "&client_id=nohash&client_secret=secret"}, BAD},
         {{.body = GRANT "&client_id=demo"}, BAD},
         {{.body = GRANT "&client_id=&client_secret=secret"}, BAD},
-        {{.body = GRANT}, BAD},
+        {{.body = GRANT}, CHALLENGE},
+        {{.body = GRANT "&client_id=&client_secret="}, CHALLENGE},
+        {{.body = GRANT "&client_secret=secret"}, BAD},
         {{.body = GRANT "&client_id=DEMO&client_secret=secret"}, BAD},
-        {{.body = GRANT, .authorization = "Basic ZGVtbzp3cm9uZw=="},
-         HEAD("401 Unauthorized", "69") "WWW-Authenticate: Basic realm=\"" ISSUER
-                                        "\"\r\n\r\n" ERROR("unauthorized_client", "Bad credentials")},
+        {{.body = GRANT, .authorization = "Basic ZGVtbzp3cm9uZw=="}, CHALLENGE},
+        {{.body = GRANT, .authorization = "Bearer x"}, CHALLENGE},
+        {{.method = "HEAD"}, HEAD("405 Method Not Allowed", "73") "Allow: POST\r\n\r\n"},
+        {{.method = "HEAD", .path = "/"}, HEAD("404 Not Found", "69") "\r\n"},
+        {{.method = "head"},
+         HEAD("405 Method Not Allowed", "73") "Allow: POST\r\n\r\n" ERROR("invalid_request",
+                                                                          "The method must be POST")},
         {{.method = "GET"},
          HEAD("405 Method Not Allowed", "73") "Allow: POST\r\n\r\n" ERROR("invalid_request",
                                                                           "The method must be POST")},
@@ -254,11 +263,19 @@ static const struct row granted[] = {
     {{.body = GRANT "&client_id=demo", .authorization = "Basic ZGVtbzpzZWNyZXQ="}, "200 "},
     {{.body = GOOD, .authorization = "Bearer abc"}, "200 "},
     {{.body = GOOD, .query = "client_id=&x=1"}, "200 "},
+    {{.body = GOOD, .path = "/apiops/auth/token/"}, "200 "},
 };
+
+#define IN_URL "400 invalid_request: Parameters must be in the body"
 
 static const struct row refused[] = {
     {{.path = "/apiops/auth/tokens"}, "404 not_found"},
-    {{.path = "/apiops/auth/token/"}, "404 not_found"},
+    {{.path = "/apiops/auth/token//"}, "404 not_found"},
+    {{.path = "/apiops/auth//token"}, "404 not_found"},
+    {{.path = "/apiops/auth/token/x"}, "404 not_found"},
+    {{.path = "/apiops/auth/"}, "404 not_found"},
+    {{.path = "/apiops/auth"}, "404 not_found"},
+    {{.path = "/apiops/auth/token/", .method = "GET"}, "405 invalid_request"},
     {{.path = "/token"}, "404 not_found"},
     {{.path = ""}, "404 not_found"},
     {{.content_type = ""}, "400 invalid_request: Content-Type must be"},
@@ -274,8 +291,14 @@ static const struct row refused[] = {
     {{.body = GOOD "&client_id=demo"}, "400 invalid_request: The parameter client_id is given more"},
     {{.body = GOOD "&client_secret=x"}, "400 invalid_request: The parameter client_secret is given more"},
     {{.body = GOOD "&scope=read&scope=read"}, "400 invalid_request: The parameter scope is given more"},
-    {{.body = GOOD, .query = "client_secret=x"}, "400 invalid_request: Credentials must not be in the URL"},
-    {{.body = GOOD, .query = "a=b&client%5fid=x"}, "400 invalid_request: Credentials must not be in the URL"},
+    {{.body = GOOD, .query = "client_secret=x"}, IN_URL},
+    {{.body = GOOD, .query = "a=b&client%5fid=x"}, IN_URL},
+    {{.body = GOOD, .query = GRANT}, IN_URL},
+    {{.body = GOOD, .query = "scope=read"}, IN_URL},
+    {{.body = "", .query = GOOD}, IN_URL},
+    {{.body = "", .query = GOOD, .content_type = ""}, IN_URL},
+    {{.body = GOOD, .query = "scope=&client_id=x"}, IN_URL},
+    {{.body = "", .query = "x=1", .content_type = ""}, "400 invalid_request: Content-Type must be"},
     {{.body = GRANT, .authorization = "Basic"}, "400 invalid_request: The Authorization header"},
     {{.body = GRANT, .authorization = "Basic !!!"}, "400 invalid_request: The Authorization header"},
     {{.body = GRANT, .authorization = "Basic ZGVtbw=="}, "400 invalid_request: The Authorization header"},
@@ -288,6 +311,13 @@ static const struct row refused[] = {
     {{.body = GRANT "&client_id=de%00mo&client_secret=secret"}, "400 invalid_request: A control character"},
     {{.body = GRANT "&client_id=demo&client_secret=secret%7F"}, "400 invalid_request: A control character"},
     {{.body = GRANT "&client_id=demo%0a&client_secret=secret"}, "400 invalid_request: A control character"},
+    /* The same by Basic, where every way to read it has one: de\x01mo:s, demo:s\x7f, de\x01mo:s%7f, \x01: */
+    {{.body = GRANT, .authorization = "Basic ZGUBbW86cw=="}, "400 invalid_request: A control character"},
+    {{.body = GRANT, .authorization = "Basic ZGVtbzpzfw=="}, "400 invalid_request: A control character"},
+    {{.body = GRANT, .authorization = "Basic ZGUBbW86cyU3Zg=="}, "400 invalid_request: A control character"},
+    {{.body = GRANT, .authorization = "Basic ATo="}, "400 invalid_request: A control character"},
+    /* demo:s%7f: the secret of a client that sends it raw may well have these three characters. */
+    {{.body = GRANT, .authorization = "Basic ZGVtbzpzJTdm"}, "401 "},
     {{.body = GOOD "&scope=admin"}, "400 invalid_scope"},
     {{.body = GOOD "&scope=read,write"}, "400 invalid_scope"},
     {{.body = GOOD "&scope=read++write"}, "400 invalid_scope: The scope is malformed"},
@@ -321,9 +351,11 @@ static void test_order(void **state)
         {{.body = DUPLICATE "&%", .query = "client_id=x"},
          "400 invalid_request: The request body holds a malformed"},
         {{.body = DUPLICATE, .query = "client_id=x"}, "400 invalid_request: The parameter grant_type"},
-        {{.body = "grant_type=x&client_id=%00", .query = "client_id=x"}, "400 unsupported_grant_type"},
-        {{.body = GRANT "&client_id=%00", .query = "client_id=x", .authorization = "Basic !"},
-         "400 invalid_request: Credentials must not be in the URL"},
+        {{.content_type = "x", .query = "client_id=x"}, "400 invalid_request: Content-Type"},
+        {{.body = "grant_type=x&client_id=%00", .query = "client_id=x", .authorization = "Basic !"}, IN_URL},
+        {{.body = "grant_type=x&client_id=%00", .authorization = "Basic !"}, "400 unsupported_grant_type"},
+        {{.body = GRANT "&client_id=%00", .authorization = "Basic !"},
+         "400 invalid_request: The Authorization header"},
         {{.body = GRANT "&client_id=%00&client_secret=x", .authorization = "Basic ZGVtbzpzZWNyZXQ="},
          "400 invalid_request: Credentials must be in"},
         {{.body = GRANT "&client_id=%00&scope=%22"}, "400 invalid_request: A control character"},

@@ -1,0 +1,49 @@
+# HAProxy in front of the program, over FastCGI: it takes an answer to HEAD that has a body for a fault of the program.
+
+load helper
+load requests
+
+setup_file() {
+    make_folder
+    add_request_accounts
+    own "$DIR/etc"
+    PORT=$(free_port)
+    export PORT URL=http://127.0.0.1:$PORT/apiops/auth/token
+    write_haproxy_conf >"$DIR/haproxy.cfg"
+    TOKEN_CONF=$CONF start token.fcgi "$DIR/token.fcgi" -l "$DIR/run/token.sock"
+    wait_until 'token.fcgi to listen' is_bound "$DIR/run/token.sock"
+    start haproxy haproxy -db -f "$DIR/haproxy.cfg"
+    wait_until 'haproxy to listen' is_listening "$PORT"
+}
+
+teardown() {
+    show_logs
+}
+
+teardown_file() {
+    remove_folder
+}
+
+write_haproxy_conf() {
+    cat <<END
+defaults
+    mode http
+    timeout connect ${PATIENCE}s
+    timeout client ${PATIENCE}s
+    timeout server ${PATIENCE}s
+fcgi-app token
+    docroot /
+    path-info ^(/.+)()$
+    pass-header Authorization
+frontend clients
+    bind 127.0.0.1:$PORT
+    default_backend token
+backend token
+    use-fcgi-app token
+    server token unix@$DIR/run/token.sock proto fcgi
+END
+}
+
+@test "haproxy: tokens" { check_granted; }
+@test "haproxy: bad credentials" { check_unauthorized; }
+@test "haproxy: paths and methods" { check_paths_and_methods; }
