@@ -14,13 +14,15 @@
 #include "base/file.h"
 #include "base/log_sink.h"
 #include "base/refcount.h"
+#include "base/syslog_socket.h"
 
-enum { TEXT_SIZE = 2048 + 1, HEAD_SIZE = 40 };
+enum { TEXT_SIZE = 2048 + 1, HEAD_SIZE = SYSLOG_HEAD_SIZE };
 
 struct log {
     refcount holders;
     enum log_level level;
-    struct log_sink *sink; /* NULL: syslog */
+    bool is_syslog;
+    struct log_sink *sink;
 };
 
 static const struct {
@@ -44,12 +46,9 @@ bool log_level_parse(const char *name, enum log_level *level)
     return false;
 }
 
-/* The facility is that of sshd and su: who tried to log in from where is for the eyes of administrators. The
- * socket is opened now, before the process gives up its rights, and belongs to the whole process: it is never
- * closed. */
-static void open_syslog(void)
+static bool is_syslog(const char *destination)
 {
-    openlog("token.fcgi", LOG_PID | LOG_NDELAY, LOG_AUTHPRIV);
+    return strcmp(destination, "syslog") == 0;
 }
 
 /* O_NONBLOCK matters to a FIFO only: it is not opened where nobody reads it, and no write ever waits. */
@@ -60,36 +59,38 @@ static int open_log_file(const char *path)
     return open(path, LOG_FLAGS | O_CREAT, LOG_MODE);
 }
 
-/* NULL with errno set. */
-static struct log_sink *open_sink(const char *destination)
+/* False with errno set. */
+static bool open_output(const char *destination, struct log_output *output)
 {
-    const bool is_stderr = strcmp(destination, "stderr") == 0;
-    const int descriptor = is_stderr ? STDERR_FILENO : open_log_file(destination);
-    struct log_sink *sink = descriptor >= 0 ? log_sink_new(descriptor) : NULL;
-    if (sink == NULL && descriptor >= 0 && !is_stderr) {
-        close(descriptor);
-        errno = ENOMEM;
+    if (is_syslog(destination)) {
+        *output = log_output_syslog(SYSLOG_PATH);
+        return true;
     }
-    return sink;
+    const int descriptor = strcmp(destination, "stderr") == 0 ? STDERR_FILENO : open_log_file(destination);
+    if (descriptor < 0)
+        return false;
+    *output = log_output_descriptor(descriptor);
+    return true;
 }
 
 struct log *log_open(const char *destination, enum log_level level)
 {
-    const bool to_syslog = strcmp(destination, "syslog") == 0;
-    struct log *log = malloc(sizeof *log);
-    if (log == NULL)
+    struct log_output output;
+    if (!open_output(destination, &output))
         return NULL;
+    struct log *log = malloc(sizeof *log);
+    struct log_sink *sink = log != NULL ? log_sink_new(output) : NULL;
+    if (sink == NULL) {
+        log_output_close(&output);
+        free(log);
+        errno = ENOMEM;
+        return NULL;
+    }
     refcount_init(&log->holders);
     log->level = level;
-    log->sink = NULL;
-    if (to_syslog)
-        open_syslog();
-    else
-        log->sink = open_sink(destination);
-    if (to_syslog || log->sink != NULL)
-        return log;
-    free(log);
-    return NULL;
+    log->is_syslog = is_syslog(destination);
+    log->sink = sink;
+    return log;
 }
 
 /* A file that is not there yet can be made where its folder can be written. */
@@ -105,12 +106,23 @@ static bool can_be_made(const char *path)
 
 bool log_can_be_opened(const char *destination)
 {
-    if (strcmp(destination, "syslog") == 0 || strcmp(destination, "stderr") == 0)
+    if (is_syslog(destination) || strcmp(destination, "stderr") == 0)
         return true;
     const int descriptor = open(destination, LOG_FLAGS);
     if (descriptor < 0)
         return errno == ENOENT && can_be_made(destination);
     close(descriptor);
+    return true;
+}
+
+bool log_is_received(const char *destination)
+{
+    bool is_stream = false;
+    const int descriptor = is_syslog(destination) ? syslog_connect(SYSLOG_PATH, &is_stream) : STDERR_FILENO;
+    if (descriptor < 0)
+        return false;
+    if (descriptor != STDERR_FILENO)
+        close(descriptor);
     return true;
 }
 
@@ -124,8 +136,7 @@ void log_release(struct log *log)
 {
     if (log == NULL || !refcount_release(&log->holders))
         return;
-    if (log->sink != NULL)
-        log_sink_free(log->sink);
+    log_sink_free(log->sink);
     free(log);
 }
 
@@ -154,7 +165,7 @@ static size_t write_head(enum log_level level, char out[HEAD_SIZE])
 static long put_line(struct log *log, enum log_level level, struct text text)
 {
     char line[HEAD_SIZE + TEXT_SIZE + 1];
-    const size_t head = write_head(level, line);
+    const size_t head = log->is_syslog ? syslog_head(levels[level].priority, line) : write_head(level, line);
     memcpy(line + head, text.data, text.length);
     line[head + text.length] = '\n';
     return log_sink_put(log->sink, line, head + text.length + 1, level == LOG_LEVEL_ERROR);
@@ -178,10 +189,7 @@ void log_line(struct log *log, enum log_level level, struct text text)
         return;
     if (text.length >= TEXT_SIZE)
         text.length = TEXT_SIZE - 1;
-    if (log->sink == NULL)
-        syslog(levels[level].priority, "%.*s", (int)text.length, text.data);
-    else
-        put_lines(log, level, text);
+    put_lines(log, level, text);
     errno = saved_errno;
 }
 

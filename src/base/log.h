@@ -1,6 +1,7 @@
 /* The log: one line an event, to standard error, syslog or a file. Threads may share one. A line that cannot
  * be written, or that nobody reads, is lost; the request goes on, and the log tells how many were lost. Where
- * there are many, a line is written some milliseconds later, but for errors. */
+ * there are many, a line is written some milliseconds later, but for errors. No function waits for a reader,
+ * apart from the last log_release(), which does for half a second. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -22,6 +23,9 @@ struct log;
 struct log *log_open(const char *destination, enum log_level level);
 /* Whether log_open() would open it, which it does not do, nor make a file. False with errno set. */
 bool log_can_be_opened(const char *destination);
+/* False with errno set: `destination` is "syslog", and no daemon takes what is sent there. log_open() works
+ * all the same, as one may start later. */
+bool log_is_received(const char *destination);
 struct log *log_hold(struct log *log);
 /* NULL is allowed, as with free(). */
 void log_release(struct log *log);

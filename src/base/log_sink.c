@@ -1,14 +1,9 @@
 #include "base/log_sink.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -16,93 +11,72 @@
  * of the next writes. Where none comes the writer makes it, a thread, which costs more: it waits a while
  * longer. */
 enum { BURST = 2, INTERVAL_MS = 8, WRITER_MS = 12, STACK_SIZE = 128 * 1024 };
-/* How long a reader may let a write wait, once. */
-enum { STALL_MS = 1000 };
+/* How often the writer looks whether the sink has ended while it waits for a reader; and how long the end
+ * waits for that reader. */
+enum { LOOK_MS = 100, END_MS = 500 };
 
 struct log_sink {
-    int descriptor;
-    bool is_file;           /* and no pipe, socket or terminal, which somebody must read */
-    bool is_stalled;        /* nobody reads; for the thread that writes, as the next */
-    bool is_cut;            /* the last write ended in the middle of a line */
-    pthread_mutex_t mutex;  /* guards all below */
-    pthread_cond_t written; /* `lines` is empty again, or nobody writes */
-    bool writing;           /* a thread is at it, and takes along what the others put into `lines` */
-    int64_t interval;       /* the number of the one that `writes` counts for */
+    struct log_output output; /* for the thread that has set `writing`, or for the writer while `blocked` */
+    pthread_mutex_t mutex;    /* guards all below */
+    pthread_cond_t written;   /* `lines` is empty again, nobody writes, or the writer is over */
+    bool writing;             /* a thread is at it, and takes along what the others put into `lines` */
+    bool blocked;             /* the reader has no room: what is left is the writer's, which waits */
+    int64_t interval;         /* the number of the one that `writes` counts for */
     int writes;
     pthread_t writer;
     bool has_writer;
+    bool writer_is_over;
     bool resting; /* the writer: nothing was left to it */
     bool ended;
     pthread_cond_t work; /* for the writer */
-    bool losing;         /* the last write could not be made */
+    bool losing;         /* the last lines were lost */
     long lost;           /* lines, since this was last told */
-    size_t length;
-    size_t size;   /* of each of the two below */
-    char *lines;   /* that wait */
-    char *outside; /* that are being written, not under the mutex */
-    char bytes[];
+    size_t length;       /* of `lines` */
+    char *lines;         /* that wait */
+    char *outside;       /* that are being written, not under the mutex */
+    size_t left;         /* bytes of `outside` that are not written yet */
+    size_t done;         /* bytes before those */
+    char bytes[2 * LOG_SINK_CAPACITY];
 };
 
-/* Whether a write would wait for no reader. One that has let it wait for too long is not waited for again
- * until he reads. Where processes share a full pipe, another one may take the room that is seen here: to make
- * the descriptor non-blocking instead would make it so for all that have it. */
-static bool has_room(struct log_sink *sink)
+static bool has_lines(const struct log_sink *sink)
 {
-    if (sink->is_file)
-        return true;
-    struct pollfd reader = {.fd = sink->descriptor, .events = POLLOUT};
-    int ready;
-    do
-        ready = poll(&reader, 1, sink->is_stalled ? 0 : STALL_MS);
-    while (ready < 0 && errno == EINTR);
-    sink->is_stalled = ready == 0;
-    return !sink->is_stalled;
+    return sink->left > 0 || sink->length > 0;
 }
 
-static long count_lines(const char *lines, size_t length)
+/* Once `outside` is written, the lines that waited become the next to be written. */
+static void swap_when_written(struct log_sink *sink)
 {
-    long count = 0;
-    for (size_t i = 0; i < length; i++)
-        count += lines[i] == '\n' ? 1 : 0;
-    return count;
+    if (sink->left > 0)
+        return;
+    char *lines = sink->lines;
+    sink->lines = sink->outside;
+    sink->outside = lines;
+    sink->left = sink->length;
+    sink->done = 0;
+    sink->length = 0;
+    pthread_cond_broadcast(&sink->written);
 }
 
-/* One write, so that the lines of processes that share a file stay whole. What a full disk has cut short gets
- * an end before the next line: to cut it off might cut another process's line off behind it. Returns how many
- * lines are lost. */
-static long write_lines(struct log_sink *sink, char *lines, size_t length)
-{
-    const int newline = sink->is_cut ? 1 : 0;
-    const struct iovec parts[] = {{"\n", 1}, {lines, length}};
-    ssize_t written = 0;
-    if (has_room(sink)) {
-        do
-            written = writev(sink->descriptor, parts + 1 - newline, 1 + newline);
-        while (written < 0 && errno == EINTR);
-    }
-    if (written <= 0)
-        return count_lines(lines, length);
-    const size_t done = (size_t)(written - newline);
-    sink->is_cut = done > 0 && lines[done - 1] != '\n';
-    return count_lines(lines + done, length - done);
-}
-
-/* Writes what the threads have put there, until nothing is. Under the mutex, which it gives back while it
- * writes. */
+/* Writes what the threads have put there, until nothing is or the reader has no room. Under the mutex, which
+ * it gives back while it writes. */
 static void write_all(struct log_sink *sink)
 {
     sink->writing = true;
-    while (sink->length > 0) {
-        char *lines = sink->lines;
-        const size_t length = sink->length;
-        sink->lines = sink->outside;
-        sink->outside = lines;
-        sink->length = 0;
-        pthread_cond_broadcast(&sink->written);
+    sink->blocked = false;
+    while (!sink->blocked && has_lines(sink)) {
+        swap_when_written(sink);
+        const char *lines = sink->outside + sink->done;
+        const size_t left = sink->left;
+        long lost = 0;
         pthread_mutex_unlock(&sink->mutex);
-        const long lost = write_lines(sink, lines, length);
+        const size_t done = log_output_write(&sink->output, lines, left, &lost);
         pthread_mutex_lock(&sink->mutex);
-        sink->losing = lost > 0;
+        sink->done += done;
+        sink->left -= done;
+        sink->blocked = done == 0;
+        if (done > 0)
+            sink->losing = lost > 0;
         sink->lost += lost;
     }
     sink->writing = false;
@@ -111,11 +85,11 @@ static void write_all(struct log_sink *sink)
 
 /* --- The writer --- */
 
-/* Under the mutex, which these two give back meanwhile. */
+/* Under the mutex, which these three give back meanwhile. */
 static void rest(struct log_sink *sink)
 {
     sink->resting = true;
-    while (sink->length == 0 && !sink->ended)
+    while (!has_lines(sink) && !sink->ended)
         pthread_cond_wait(&sink->work, &sink->mutex);
     sink->resting = false;
 }
@@ -127,6 +101,27 @@ static void wait_a_while(struct log_sink *sink)
         pthread_cond_clockwait(&sink->work, &sink->mutex, CLOCK_MONOTONIC, &until);
 }
 
+static void wait_for_reader(struct log_sink *sink)
+{
+    pthread_mutex_unlock(&sink->mutex);
+    log_output_wait(&sink->output, LOOK_MS);
+    pthread_mutex_lock(&sink->mutex);
+}
+
+/* In the end: the lines that are left, as long as the reader may be waited for. A daemon that is not there is
+ * not waited for. Under the mutex. */
+static void drain(struct log_sink *sink)
+{
+    const double until = clock_monotonic_ms() + END_MS;
+    while (sink->writing)
+        pthread_cond_wait(&sink->written, &sink->mutex);
+    write_all(sink);
+    while (has_lines(sink) && sink->output.descriptor >= 0 && clock_monotonic_ms() < until) {
+        wait_for_reader(sink);
+        write_all(sink);
+    }
+}
+
 /* While lines are left to it each time, it is not woken for them: that costs as much as to write them. */
 static void *write_now_and_then(void *context)
 {
@@ -136,11 +131,17 @@ static void *write_now_and_then(void *context)
     while (!sink->ended) {
         if (!has_written)
             rest(sink);
-        wait_a_while(sink);
-        has_written = sink->length > 0;
+        if (sink->blocked)
+            wait_for_reader(sink);
+        else
+            wait_a_while(sink);
+        has_written = has_lines(sink);
         if (!sink->writing)
             write_all(sink);
     }
+    drain(sink);
+    sink->writer_is_over = true;
+    pthread_cond_broadcast(&sink->written);
     pthread_mutex_unlock(&sink->mutex);
     return NULL;
 }
@@ -170,23 +171,40 @@ static bool is_in_burst(struct log_sink *sink)
     return sink->writes < BURST;
 }
 
+/* A write that may block is made by the writer only, and no other thread waits for it. Neither does a thread
+ * write or wait while the writer waits for the reader. */
+static bool is_for_writer_only(const struct log_sink *sink)
+{
+    return sink->output.may_wait || (sink->blocked && sink->has_writer);
+}
+
 /* Whether the lines are to be written by this thread. An urgent one is not left to another's write either:
  * that may be over its last line already. */
 static bool is_mine_to_write(struct log_sink *sink, bool urgent)
 {
-    while (urgent && sink->writing)
+    while (urgent && sink->writing && !is_for_writer_only(sink))
         pthread_cond_wait(&sink->written, &sink->mutex);
+    if (is_for_writer_only(sink)) {
+        leave_to_writer(sink);
+        return false;
+    }
     return !sink->writing && (urgent || is_in_burst(sink) || !leave_to_writer(sink));
 }
 
-static void make_room(struct log_sink *sink, size_t length)
+/* False: the lines that wait fill all of it, and the reader takes none. */
+static bool make_room(struct log_sink *sink, size_t length)
 {
-    while (sink->length + length > sink->size) {
+    while (sink->length + length > LOG_SINK_CAPACITY) {
+        if (is_for_writer_only(sink))
+            return false;
         if (sink->writing)
             pthread_cond_wait(&sink->written, &sink->mutex);
         else
             write_all(sink);
+        if (sink->blocked)
+            return sink->length + length <= LOG_SINK_CAPACITY;
     }
+    return true;
 }
 
 /* Under the mutex. */
@@ -197,16 +215,28 @@ static long take_lost(struct log_sink *sink)
     return lost;
 }
 
-long log_sink_put(struct log_sink *sink, const char *line, size_t length, bool urgent)
+static void put_locked(struct log_sink *sink, const char *line, size_t length, bool urgent)
 {
-    pthread_mutex_lock(&sink->mutex);
-    make_room(sink, length);
+    if (!make_room(sink, length)) {
+        sink->lost++;
+        sink->losing = true;
+        leave_to_writer(sink);
+        return;
+    }
     memcpy(sink->lines + sink->length, line, length);
     sink->length += length;
     if (is_mine_to_write(sink, urgent)) {
         sink->writes++;
         write_all(sink);
     }
+    if (sink->blocked)
+        leave_to_writer(sink);
+}
+
+long log_sink_put(struct log_sink *sink, const char *line, size_t length, bool urgent)
+{
+    pthread_mutex_lock(&sink->mutex);
+    put_locked(sink, line, length, urgent);
     const long lost = take_lost(sink);
     pthread_mutex_unlock(&sink->mutex);
     return lost;
@@ -214,43 +244,48 @@ long log_sink_put(struct log_sink *sink, const char *line, size_t length, bool u
 
 /* --- Its life --- */
 
-static bool is_regular(int descriptor)
+struct log_sink *log_sink_new(struct log_output output)
 {
-    struct stat status;
-    return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-}
-
-struct log_sink *log_sink_new(int descriptor)
-{
-    const bool is_file = is_regular(descriptor);
-    const size_t size = is_file ? LOG_SINK_FILE_SIZE : LOG_SINK_SIZE;
-    struct log_sink *sink = malloc(sizeof *sink + 2 * size);
+    struct log_sink *sink = malloc(sizeof *sink);
     if (sink == NULL)
         return NULL;
-    *sink = (struct log_sink){
-        .descriptor = descriptor,
-        .is_file = is_file,
-        .mutex = PTHREAD_MUTEX_INITIALIZER,
-        .written = PTHREAD_COND_INITIALIZER,
-        .work = PTHREAD_COND_INITIALIZER,
-        .size = size,
-        .lines = sink->bytes,
-        .outside = sink->bytes + size,
-    };
+    /* The room for the lines is not touched before it is used. */
+    memset(sink, 0, offsetof(struct log_sink, bytes));
+    sink->output = output;
+    sink->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    sink->written = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    sink->work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    sink->lines = sink->bytes;
+    sink->outside = sink->bytes + LOG_SINK_CAPACITY;
     return sink;
+}
+
+/* Under the mutex. False: the writer hangs in a write. */
+static bool end_writer(struct log_sink *sink)
+{
+    const struct timespec until = clock_monotonic_in(2 * END_MS);
+    int error = 0;
+    sink->ended = true;
+    pthread_cond_signal(&sink->work);
+    while (!sink->writer_is_over && error == 0)
+        error = pthread_cond_clockwait(&sink->written, &sink->mutex, CLOCK_MONOTONIC, &until);
+    return sink->writer_is_over;
 }
 
 void log_sink_free(struct log_sink *sink)
 {
     pthread_mutex_lock(&sink->mutex);
-    sink->ended = true;
-    pthread_cond_signal(&sink->work);
+    const bool is_over = !sink->has_writer || end_writer(sink);
+    if (!sink->has_writer && has_lines(sink))
+        drain(sink);
     pthread_mutex_unlock(&sink->mutex);
+    if (!is_over) {
+        /* What the thread uses stays. Usually the process ends now. */
+        pthread_detach(sink->writer);
+        return;
+    }
     if (sink->has_writer)
         pthread_join(sink->writer, NULL);
-    if (sink->length > 0)
-        write_lines(sink, sink->lines, sink->length);
-    if (sink->descriptor != STDERR_FILENO)
-        close(sink->descriptor);
+    log_output_close(&sink->output);
     free(sink);
 }

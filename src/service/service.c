@@ -97,14 +97,27 @@ static struct log *open_log(const struct config *config, const char *destination
     return log;
 }
 
+/* The program works without it, and its lines reach a daemon that starts later. */
+static void warn_if_not_received(const struct config *config, struct report *report)
+{
+    if (!log_is_received(config->log))
+        report_problem(report, SEVERITY_WARNING, config->file, 0,
+                       "log = syslog, but no syslog daemon listens at /dev/log: %s; start one, or set log to "
+                       "stderr or a file",
+                       strerror(errno));
+}
+
 static struct service *load(const char *config_file, const char *log_destination, struct report *report)
 {
     struct config *config = config_load(config_file, report);
     if (config == NULL)
         return NULL;
     struct log *log = open_log(config, log_destination != NULL ? log_destination : config->log, report);
-    if (log != NULL)
+    if (log != NULL) {
+        if (log_destination == NULL)
+            warn_if_not_received(config, report);
         return assemble(config, log, report);
+    }
     config_release(config);
     return NULL;
 }
@@ -135,6 +148,7 @@ struct service *service_start(const char *config_file)
     jwk_prepare();
     report.context = log_hold(log);
     report.problem = strcmp(config->log, "stderr") == 0 ? log_problem : tell_stderr_and_log;
+    warn_if_not_received(config, &report);
     struct service *service = assemble(config, log, &report);
     if (service != NULL && !service_open_state(service, NULL, &report)) {
         service_release(service);
@@ -178,6 +192,7 @@ bool service_check(const char *config_file)
         service_release(service);
         return false;
     }
+    warn_if_not_received(service->config, &report);
     privilege_warn(service->config, &report);
     account_advise(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, &report);
     if (!makes_log && !log_can_be_opened(service->config->log))

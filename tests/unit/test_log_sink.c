@@ -3,6 +3,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "base/syslog_socket.h"
 
 #include "failing_malloc.h"
 #include "fixture.h"
@@ -20,8 +26,9 @@ struct packets {
 static struct packets open_packets(void)
 {
     int ends[2];
-    assert_int_equal(pipe2(ends, O_CLOEXEC | O_DIRECT), 0);
-    struct packets packets = {.reader = ends[0], .sink = log_sink_new(ends[1])};
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_DIRECT | O_NONBLOCK), 0);
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_DIRECT), 0);
+    struct packets packets = {.reader = ends[0], .sink = log_sink_new(log_output_descriptor(ends[1]))};
     assert_non_null(packets.sink);
     return packets;
 }
@@ -139,12 +146,12 @@ static void test_end(void **state)
 static void test_file(void **state)
 {
     (void)state;
-    enum { MANY = 4 * LOG_SINK_FILE_SIZE / LINE_LENGTH };
+    enum { MANY = 4 * LOG_SINK_CAPACITY / LINE_LENGTH };
     FILE *file = tmpfile();
     char line[LINE_LENGTH + 2];
     int next = 0;
     assert_non_null(file);
-    struct log_sink *sink = log_sink_new(dup(fileno(file)));
+    struct log_sink *sink = log_sink_new(log_output_descriptor(dup(fileno(file))));
     assert_non_null(sink);
     for (int i = 0; i < MANY; i++)
         put_line(sink, i, false);
@@ -173,7 +180,7 @@ static void test_cut(void **state)
     FILE *file = tmpfile();
     char text[8 * LINE_LENGTH];
     assert_non_null(file);
-    struct log_sink *sink = log_sink_new(dup(fileno(file)));
+    struct log_sink *sink = log_sink_new(log_output_descriptor(dup(fileno(file))));
     assert_non_null(sink);
     signal(SIGXFSZ, SIG_IGN);
     limit_files_to(LINE_LENGTH + 6);
@@ -191,32 +198,286 @@ static void test_cut(void **state)
     fclose(file);
 }
 
-/* Nobody reads: the lines are lost, and only the first waits for that. When somebody does, all is as before.
- */
-static void test_stalled(void **state)
+/* --- Readers that do not read --- */
+
+enum { TOO_MANY = 4 * LOG_SINK_CAPACITY / LINE_LENGTH };
+
+/* The limit is that of a process that hangs. */
+static void put_unread(struct log_sink *sink, int count)
+{
+    alarm(PATIENCE);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(put_line(sink, i, i % 2 == 0), 0);
+    alarm(0);
+}
+
+/* Waits until a line can be written again. Returns the number of lines that the sink says were lost. */
+static long wait_for_lost(struct log_sink *sink, int *extra)
+{
+    long lost = 0;
+    for (*extra = 0; lost == 0; ++*extra) {
+        lost = put_line(sink, TOO_MANY + *extra, false);
+        usleep(1000);
+    }
+    return lost;
+}
+
+struct reading {
+    int descriptor;
+    _Atomic long lines;
+    pthread_t thread;
+};
+
+static void *read_all(void *context)
+{
+    struct reading *reading = context;
+    char data[LOG_SINK_SIZE];
+    ssize_t got;
+    while ((got = read(reading->descriptor, data, sizeof data)) > 0) {
+        for (ssize_t i = 0; i < got; i++)
+            reading->lines += data[i] == '\n' ? 1 : 0;
+    }
+    return NULL;
+}
+
+/* What is lost and what arrives is all that was put, and each line is one or the other. */
+static void check_unread(int reader, struct log_sink *sink)
+{
+    struct reading reading = {.descriptor = reader};
+    int extra = 0;
+    put_unread(sink, TOO_MANY);
+    assert_int_equal(pthread_create(&reading.thread, NULL, read_all, &reading), 0);
+    const long lost = wait_for_lost(sink, &extra);
+    assert_true(lost > 0);
+    log_sink_free(sink);
+    pthread_join(reading.thread, NULL);
+    assert_int_equal(reading.lines + lost, TOO_MANY + extra);
+    close(reader);
+}
+
+static void test_unread_pipe(void **state)
 {
     (void)state;
-    const struct packets packets = open_packets();
-    int next = 0;
-    assert_true(fcntl(packets.reader, F_SETPIPE_SZ, 1) > 0);
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    assert_int_equal(fcntl(ends[0], F_SETFL, 0), 0);
+    check_unread(ends[0], log_sink_new(log_output_descriptor(ends[1])));
+}
+
+/* As standard error, which other programs share: nothing is made non-blocking for them. */
+static void test_unread_blocking_pipe(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    const int flags = fcntl(ends[1], F_GETFL);
+    struct log_sink *sink = log_sink_new(log_output_descriptor(ends[1]));
+    assert_int_equal(fcntl(ends[1], F_GETFL), flags);
+    check_unread(ends[0], sink);
+}
+
+static void test_unread_socket(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    check_unread(ends[0], log_sink_new(log_output_descriptor(ends[1])));
+}
+
+/* Nobody ever reads: the sink ends all the same, also where a write blocks because another process has filled
+ * the pipe. */
+static void test_end_unread(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    struct log_sink *sink = log_sink_new(log_output_descriptor(ends[1]));
+    put_unread(sink, TOO_MANY);
     alarm(PATIENCE);
-    for (int i = 0; i < LINES; i++)
-        assert_int_equal(log_sink_put(packets.sink, "unread\n", 7, true), 0);
+    log_sink_free(sink);
     alarm(0);
+    close(ends[0]);
+}
+
+static void *write_blocking(void *context)
+{
+    char line[LOG_SINK_SIZE];
+    memset(line, 'x', sizeof line);
+    while (write(*(int *)context, line, sizeof line) > 0)
+        ;
+    return NULL;
+}
+
+/* The other process takes each room as soon as there is one. */
+static void test_contended_pipe(void **state)
+{
+    (void)state;
+    int ends[2];
+    pthread_t other;
     char data[LOG_SINK_SIZE];
-    assert_int_equal(fcntl(packets.reader, F_SETFL, O_NONBLOCK | O_DIRECT), 0);
-    int kept = 0;
-    while (read(packets.reader, data, sizeof data) > 0)
-        kept++;
-    assert_true(kept >= 1 && kept < LINES);
-    assert_int_equal(fcntl(packets.reader, F_SETFL, O_DIRECT), 0);
-    assert_int_equal(put_line(packets.sink, 0, true), LINES - kept);
-    assert_true(read_packet(&packets, &next));
-    assert_int_equal(put_line(packets.sink, 1, true), 0);
-    assert_true(read_packet(&packets, &next));
-    log_sink_free(packets.sink);
-    assert_false(read_packet(&packets, &next));
-    close(packets.reader);
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    int shared = dup(ends[1]);
+    struct log_sink *sink = log_sink_new(log_output_descriptor(ends[1]));
+    assert_int_equal(pthread_create(&other, NULL, write_blocking, &shared), 0);
+    for (int i = 0; i < 100; i++) {
+        assert_true(read(ends[0], data, sizeof data) > 0);
+        put_unread(sink, 20);
+    }
+    alarm(PATIENCE);
+    log_sink_free(sink);
+    close(ends[0]);
+    pthread_join(other, NULL);
+    alarm(0);
+    close(shared);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+/* --- Syslog --- */
+
+static int listen_as_syslog(int type)
+{
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "log"};
+    unlink("log");
+    const int daemon = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    assert_true(daemon >= 0);
+    assert_int_equal(bind(daemon, (const struct sockaddr *)&address, sizeof address), 0);
+    return daemon;
+}
+
+static void check_message(int daemon, int number)
+{
+    char expected[LINE_LENGTH + 1];
+    char data[LOG_SINK_SIZE];
+    snprintf(expected, sizeof expected, "line %*d", LINE_LENGTH - 6, number);
+    alarm(PATIENCE);
+    const ssize_t got = read(daemon, data, sizeof data);
+    alarm(0);
+    assert_int_equal(got, LINE_LENGTH - 1);
+    assert_memory_equal(data, expected, LINE_LENGTH - 1);
+}
+
+/* What comes before the daemon waits for it, what comes while it is away waits for the next one. */
+static void test_syslog(void **state)
+{
+    (void)state;
+    struct log_sink *sink = log_sink_new(log_output_syslog("log"));
+    unlink("log");
+    assert_int_equal(put_line(sink, 0, true), 0);
+    for (int daemons = 0; daemons < 3; daemons++) {
+        const int daemon = listen_as_syslog(SOCK_DGRAM);
+        check_message(daemon, 2 * daemons);
+        assert_int_equal(put_line(sink, 2 * daemons + 1, false), 0);
+        check_message(daemon, 2 * daemons + 1);
+        close(daemon);
+        assert_int_equal(put_line(sink, 2 * daemons + 2, daemons == 1), 0);
+    }
+    log_sink_free(sink);
+}
+
+/* A daemon that has hung is replaced by another at the same path. */
+static void test_syslog_replaced(void **state)
+{
+    (void)state;
+    struct log_sink *sink = log_sink_new(log_output_syslog("log"));
+    const int hung = listen_as_syslog(SOCK_DGRAM);
+    put_unread(sink, LINES * 4);
+    const int daemon = listen_as_syslog(SOCK_DGRAM);
+    char data[LOG_SINK_SIZE];
+    alarm(PATIENCE);
+    assert_int_equal(read(daemon, data, sizeof data), LINE_LENGTH - 1);
+    alarm(0);
+    close(daemon);
+    close(hung);
+    log_sink_free(sink);
+}
+
+/* Each datagram is a line without its newline. */
+static void *read_messages(void *context)
+{
+    struct reading *reading = context;
+    char data[LOG_SINK_SIZE];
+    while (read(reading->descriptor, data, sizeof data) > 0)
+        reading->lines++;
+    return NULL;
+}
+
+static void test_syslog_unread(void **state)
+{
+    (void)state;
+    struct log_sink *sink = log_sink_new(log_output_syslog("log"));
+    struct reading reading = {.descriptor = listen_as_syslog(SOCK_DGRAM)};
+    int extra = 0;
+    put_unread(sink, TOO_MANY);
+    assert_int_equal(pthread_create(&reading.thread, NULL, read_messages, &reading), 0);
+    const long lost = wait_for_lost(sink, &extra);
+    log_sink_free(sink);
+    shutdown(reading.descriptor, SHUT_RD);
+    pthread_join(reading.thread, NULL);
+    assert_true(lost > 0);
+    assert_int_equal(reading.lines + lost, TOO_MANY + extra);
+    close(reading.descriptor);
+}
+
+static void test_end_without_syslog(void **state)
+{
+    (void)state;
+    for (int hung = 0; hung < 2; hung++) {
+        struct log_sink *sink = log_sink_new(log_output_syslog("log"));
+        unlink("log");
+        const int daemon = hung ? listen_as_syslog(SOCK_DGRAM) : -1;
+        put_unread(sink, TOO_MANY);
+        alarm(PATIENCE);
+        log_sink_free(sink);
+        alarm(0);
+        if (hung)
+            close(daemon);
+    }
+}
+
+/* Some daemons listen on a stream; there a message ends in a NUL. */
+static void test_syslog_stream(void **state)
+{
+    (void)state;
+    char data[2 * LINE_LENGTH];
+    const int daemon = listen_as_syslog(SOCK_STREAM);
+    assert_int_equal(listen(daemon, 1), 0);
+    struct log_sink *sink = log_sink_new(log_output_syslog("log"));
+    put_line(sink, 1, true);
+    put_line(sink, 2, true);
+    const int connection = accept(daemon, NULL, NULL);
+    assert_true(connection >= 0);
+    alarm(PATIENCE);
+    assert_int_equal(recv(connection, data, sizeof data, MSG_WAITALL), 2 * LINE_LENGTH);
+    alarm(0);
+    assert_int_equal(data[LINE_LENGTH - 1], '\0');
+    assert_int_equal(data[2 * LINE_LENGTH - 1], '\0');
+    assert_int_equal(strtol(data + 5, NULL, 10), 1);
+    assert_int_equal(strtol(data + LINE_LENGTH + 5, NULL, 10), 2);
+    close(connection);
+    close(daemon);
+    log_sink_free(sink);
+}
+
+static void test_syslog_head(void **state)
+{
+    (void)state;
+    char head[SYSLOG_HEAD_SIZE];
+    char expected[SYSLOG_HEAD_SIZE];
+    char before[32];
+    char after[32];
+    for (;;) {
+        time_t now = time(NULL);
+        strftime(before, sizeof before, "%b %e %H:%M:%S", localtime(&now));
+        const size_t length = syslog_head(LOG_WARNING, head);
+        assert_int_equal(length, strlen(head));
+        now = time(NULL);
+        strftime(after, sizeof after, "%b %e %H:%M:%S", localtime(&now));
+        if (strcmp(before, after) == 0)
+            break;
+    }
+    snprintf(expected, sizeof expected, "<84>%s token.fcgi[%ld]: ", before, (long)getpid());
+    assert_string_equal(head, expected);
 }
 
 static void test_no_memory(void **state)
@@ -224,7 +485,7 @@ static void test_no_memory(void **state)
     (void)state;
     skip_unless_malloc_fails();
     allocations_left = 0;
-    struct log_sink *sink = log_sink_new(STDERR_FILENO);
+    struct log_sink *sink = log_sink_new(log_output_syslog("log"));
     allocations_left = -1;
     assert_null(sink);
 }
@@ -232,9 +493,24 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few),     cmocka_unit_test(test_many),      cmocka_unit_test(test_urgent),
-        cmocka_unit_test(test_end),     cmocka_unit_test(test_file),      cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_stalled), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_few),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_urgent),
+        cmocka_unit_test(test_end),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_unread_pipe),
+        cmocka_unit_test(test_unread_blocking_pipe),
+        cmocka_unit_test(test_unread_socket),
+        cmocka_unit_test(test_end_unread),
+        cmocka_unit_test(test_contended_pipe),
+        cmocka_unit_test(test_syslog),
+        cmocka_unit_test(test_syslog_replaced),
+        cmocka_unit_test(test_syslog_unread),
+        cmocka_unit_test(test_end_without_syslog),
+        cmocka_unit_test(test_syslog_stream),
+        cmocka_unit_test(test_syslog_head),
+        cmocka_unit_test(test_no_memory),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("log_sink", tests, enter_folder, leave_folder);
 }

@@ -1,0 +1,182 @@
+# Logs that nobody reads: a request, SIGTERM and a check never wait for them. Syslog's socket /dev/log is one of the
+# test's own, in a mount namespace.
+
+bats_require_minimum_version 1.5.0
+load helper
+load requests
+
+setup() {
+    make_folder
+    add_account demo demo-secret
+    own "$DIR/etc"
+    SOCKET=$DIR/run/token.sock
+    export TOKEN_CONF=$CONF
+}
+
+teardown() {
+    show_logs
+    remove_folder
+}
+
+needs_mount_namespace() {
+    [[ $EUID -eq 0 ]] || skip 'only root can make a mount namespace'
+    unshare -m true 2>/dev/null || skip 'no mount namespace can be made here'
+    configure log syslog
+}
+
+# with_dev COMMAND…: becomes the command, for which /dev/log is the socket log/syslog.sock of the folder.
+with_dev() {
+    cat >"$DIR/with_dev" <<'END'
+mkdir -p "$DIR/dev" && mount --rbind /dev "$DIR/dev" && mount -t tmpfs -o mode=755 none /dev || exit
+for name in null zero full random urandom tty shm; do
+    [ -d "$DIR/dev/$name" ] && mkdir "/dev/$name" || : >"/dev/$name"
+    mount --bind "$DIR/dev/$name" "/dev/$name" || exit
+done
+ln -s /proc/self/fd /dev/fd
+ln -s "$DIR/log/syslog.sock" /dev/log
+exec "$@"
+END
+    exec unshare -m sh "$DIR/with_dev" "$@"
+}
+
+# A daemon that writes its messages to log/messages, a line each, or with "hung" reads none.
+syslogd() {
+    cat >"$DIR/syslogd.py" <<'END'
+import os, signal, socket, sys
+path = os.environ["DIR"] + "/log/syslog.sock"
+if os.path.exists(path):
+    os.unlink(path)
+daemon = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+daemon.bind(path)
+os.chmod(path, 0o666)
+while sys.argv[1:] == ["hung"]:
+    signal.pause()
+with open(os.environ["DIR"] + "/log/messages", "ab", buffering=0) as messages:
+    while True:
+        messages.write(daemon.recv(65536) + b"\n")
+END
+    exec /usr/bin/python3 "$DIR/syslogd.py" "$@"
+}
+
+start_syslogd() {
+    start syslogd syslogd "$@"
+    wait_until 'syslogd listens' is_bound "$DIR/log/syslog.sock"
+}
+
+fastcgi() {
+    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token QUERY_STRING= \
+        CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#1} REMOTE_ADDR=127.0.0.1 \
+        timeout "$PATIENCE" cgi-fcgi -bind -connect "$SOCKET" <<<"$1"
+}
+
+issues() {
+    [[ $(fastcgi "$GRANT&client_id=demo&client_secret=demo-secret") == *access_token* ]]
+}
+
+is_refused() {
+    [[ $(fastcgi "$GRANT&client_id=$1&client_secret=wrong") == *'Bad credentials'* ]]
+}
+
+answers_many() {
+    local i
+    for ((i = 0; i < 40; i++)); do
+        issues || fail "no answer to request $i"
+    done
+}
+
+ends_with_0() {
+    kill -TERM "$(pid_of token.fcgi)"
+    wait "$(pid_of token.fcgi)" || fail "exit status $?"
+}
+
+is_in_messages() {
+    grep -qE -- "$1" "$DIR/log/messages"
+}
+
+@test "syslog: a daemon that does not read blocks no request, no SIGTERM, no check and no CGI" {
+    needs_mount_namespace
+    start_syslogd hung
+    start token.fcgi with_dev "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until "answers" issues
+    answers_many
+    kill -HUP "$(pid_of token.fcgi)"
+    answers_many
+    run with_dev timeout "$PATIENCE" "$DIR/token.fcgi" -t
+    [[ $status -eq 0 && $output != *syslog* ]] || fail "$output"
+    run with_dev env REQUEST_METHOD=GET SCRIPT_NAME=/apiops/auth PATH_INFO=/token timeout "$PATIENCE" "$DIR/token.fcgi"
+    [[ $output == *'Status: 405'* ]] || fail "$output"
+    ends_with_0
+}
+
+@test "syslog: messages as syslog(3) sends them; none is missing after the daemon was restarted" {
+    needs_mount_namespace
+    start_syslogd
+    start token.fcgi with_dev "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until "answers" issues
+    wait_until 'a message' is_in_messages \
+        "^<86>[A-Z][a-z]{2} [ 1-3][0-9] [0-9:]{8} token\.fcgi\[$(pid_of token.fcgi)\]: outcome=issued "
+    is_refused before
+    wait_until 'a message' is_in_messages "^<84>.*: outcome=refused .* client_id=\"before\" "
+    stop syslogd
+    is_refused meanwhile
+    start_syslogd
+    is_refused after
+    wait_until 'a message' is_in_messages 'client_id="after"'
+    is_in_messages 'client_id="meanwhile"'
+    run ! is_in_messages 'lost:'
+    ends_with_0
+    wait_until 'a message' is_in_messages ': stopped$'
+}
+
+@test "syslog: without a daemon -t and the start warn, and lines wait for one that starts later" {
+    needs_mount_namespace
+    run with_dev "$DIR/token.fcgi" -t
+    [[ $status -eq 0 && $output == *'warning: '*'no syslog daemon listens at /dev/log: No such file or directory'* ]] ||
+        fail "$output"
+    start token.fcgi with_dev "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until "answers" issues
+    grep -q 'warning: .*no syslog daemon listens at /dev/log' "$DIR/log/token.fcgi.log"
+    is_refused before
+    start_syslogd
+    wait_until 'a message' is_in_messages 'client_id="before"'
+    is_in_messages 'no syslog daemon listens at /dev/log'
+    ends_with_0
+}
+
+# Full already: what the program writes has no room.
+make_full_pipe() {
+    mkfifo "$DIR/log/pipe"
+    own "$DIR/log/pipe"
+    exec 7<>"$DIR/log/pipe"
+    ! timeout "$PATIENCE" dd if=/dev/zero of="$DIR/log/pipe" bs=4096 oflag=nonblock conv=notrunc 2>/dev/null
+}
+
+with_stderr_to_pipe() {
+    exec 7>&- 2>"$DIR/log/pipe" "$@"
+}
+
+@test "standard error: a pipe that nobody reads blocks neither a request nor SIGTERM" {
+    make_full_pipe
+    configure log stderr
+    configure sandbox yes
+    start token.fcgi with_stderr_to_pipe "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until "answers" issues
+    answers_many
+    kill -HUP "$(pid_of token.fcgi)"
+    answers_many
+    ends_with_0
+    exec 7>&-
+}
+
+@test "a log file that is a FIFO which nobody reads, and a full disk" {
+    local log
+    make_full_pipe
+    for log in "$DIR/log/pipe" /dev/full; do
+        configure log "$log"
+        start token.fcgi "$DIR/token.fcgi" -l "$SOCKET"
+        wait_until "answers" issues
+        answers_many
+        ends_with_0
+    done
+    exec 7>&-
+}
