@@ -2,11 +2,10 @@
 
 #include <string.h>
 
+#include "account/scope_set.h"
 #include "base/clock.h"
 
 #define LONGEST_LIFETIME 315360000
-/* Each scope is compared with all that follow. */
-#define LONGEST_SCOPE ((size_t)8192)
 
 static const char bad_scope[] =
     "scope= must be scopes of RFC 6749 without repeats, separated by commas, at most "
@@ -32,29 +31,25 @@ bool account_is_scope(struct text token)
     return token.length > 0;
 }
 
-static bool holds(struct text list, struct text token)
-{
-    while (list.data != NULL) {
-        if (text_equal(text_split(&list, ','), token))
-            return true;
-    }
-    return false;
-}
-
-static bool parse_scope(struct text value, struct account *account)
+static bool take_scope(struct text value, struct account *account)
 {
     account->scope = value;
-    if (value.length > LONGEST_SCOPE)
-        return false;
-    while (value.data != NULL) {
-        const struct text token = text_split(&value, ',');
-        if (!account_is_scope(token) || holds(value, token))
-            return false;
-    }
     return true;
 }
 
-static bool parse_lifetime(struct text value, struct account *account)
+static bool is_scope_list(struct text value)
+{
+    struct scope_set set;
+    if (value.length > SCOPE_LIST_LONGEST)
+        return false;
+    for (struct text rest = value; rest.data != NULL;) {
+        if (!account_is_scope(text_split(&rest, ',')))
+            return false;
+    }
+    return scope_set_fill(&set, value);
+}
+
+static bool take_lifetime(struct text value, struct account *account)
 {
     long lifetime = 0;
     if (!text_parse_number(value, 0, LONGEST_LIFETIME, &lifetime))
@@ -63,14 +58,19 @@ static bool parse_lifetime(struct text value, struct account *account)
     return true;
 }
 
-static bool parse_expires(struct text value, struct account *account)
+static bool take_expires(struct text value, struct account *account)
 {
     return clock_parse_date(value.data, value.length, &account->expires);
 }
 
-static bool parse_from(struct text value, struct account *account)
+static bool take_from(struct text value, struct account *account)
 {
     account->from = value;
+    return true;
+}
+
+static bool is_network_list(struct text value)
+{
     while (value.data != NULL) {
         const struct text item = text_split(&value, ',');
         struct network network;
@@ -80,7 +80,7 @@ static bool parse_from(struct text value, struct account *account)
     return true;
 }
 
-static bool parse_introspect(struct text value, struct account *account)
+static bool take_introspect(struct text value, struct account *account)
 {
     account->introspect = true;
     return value.data == NULL;
@@ -89,33 +89,41 @@ static bool parse_introspect(struct text value, struct account *account)
 static const struct attribute {
     const char *name;
     bool has_value;
-    bool (*parse)(struct text value, struct account *account);
+    bool (*take)(struct text value, struct account *account); /* false: malformed */
+    bool (*check)(struct text value); /* what takes longer than a look-up may; NULL: nothing */
     const char *why;
 } attributes[] = {
-    {"scope", true, parse_scope, bad_scope},
-    {"lifetime", true, parse_lifetime, bad_lifetime},
-    {"expires", true, parse_expires, bad_expires},
-    {"from", true, parse_from, bad_from},
-    {"introspect", false, parse_introspect, bad_introspect},
+    {"scope", true, take_scope, is_scope_list, bad_scope},
+    {"lifetime", true, take_lifetime, NULL, bad_lifetime},
+    {"expires", true, take_expires, NULL, bad_expires},
+    {"from", true, take_from, is_network_list, bad_from},
+    {"introspect", false, take_introspect, NULL, bad_introspect},
 };
 #define ATTRIBUTE_COUNT (sizeof attributes / sizeof attributes[0])
+
+/* NULL: there is none of that name. */
+static const struct attribute *find_attribute(struct text name)
+{
+    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
+        if (text_is(name, attributes[i].name))
+            return &attributes[i];
+    }
+    return NULL;
+}
 
 /* NULL: good; `*seen` has a bit for each attribute given before. */
 static const char *parse_attribute(struct text value, unsigned *seen, struct account *account)
 {
-    const struct text name = text_split(&value, '=');
-    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
-        const struct attribute *attribute = &attributes[i];
-        if (!text_is(name, attribute->name))
-            continue;
-        if (*seen & 1u << i)
-            return repeated_attribute;
-        *seen |= 1u << i;
-        if (attribute->has_value && value.data == NULL)
-            return attribute->why;
-        return attribute->parse(value, account) ? NULL : attribute->why;
-    }
-    return unknown_attribute;
+    const struct attribute *attribute = find_attribute(text_split(&value, '='));
+    if (attribute == NULL)
+        return unknown_attribute;
+    const unsigned bit = 1U << (attribute - attributes);
+    if (*seen & bit)
+        return repeated_attribute;
+    *seen |= bit;
+    const bool good = (!attribute->has_value || value.data != NULL) && attribute->take(value, account) &&
+                      (attribute->check == NULL || attribute->check(value));
+    return good ? NULL : attribute->why;
 }
 
 static const char *parse_attributes(struct text text, struct account *account)
@@ -128,6 +136,17 @@ static const char *parse_attributes(struct text text, struct account *account)
             return why;
     }
     return NULL;
+}
+
+/* Takes what parse_attributes() has checked before, and of an unusable line whatever there is. */
+static void read_attributes(struct text text, struct account *account)
+{
+    while (text.data != NULL) {
+        struct text value = text_split(&text, ' ');
+        const struct attribute *attribute = find_attribute(text_split(&value, '='));
+        if (attribute != NULL && (!attribute->has_value || value.data != NULL))
+            attribute->take(value, account);
+    }
 }
 
 static const struct account empty_account = {.lifetime = -1, .expires = CLOCK_NEVER};
@@ -212,33 +231,47 @@ static const char *hash_fault(struct text hash, bool allow_legacy, const char *w
                : "no hash of a known method: there is a blank before it; take it out";
 }
 
-static const char *parse_rest(struct text line, struct text rest, struct account *account)
-{
-    account->attributes = rest;
-    if (!text_is_printable_ascii(line) && (!text_is_utf8(line) || text_has_control(line)))
-        return "there is a control character, or a byte that is not UTF-8, in the line; take it out";
-    return parse_attributes(rest, account);
-}
-
-/* A line without a usable hash is read to its end all the same: how long it takes would tell it. */
-static const char *parse_line(struct text line, bool allow_legacy, struct account *account)
+/* Takes the line apart at its colons. False: there is none behind the client_id. */
+static bool split_line(struct text line, struct account *account)
 {
     struct text rest = line;
     account->client_id = text_split(&rest, ':');
     if (rest.data == NULL) {
         account->client_id = rest; /* nothing says that it is one: it may be a secret */
-        return "there is no ':' behind the client_id; a line is client_id:crypt-hash[:attributes]";
+        return false;
     }
+    take_hash(text_split(&rest, ':'), account);
+    account->attributes = rest;
+    return true;
+}
+
+static const char *parse_rest(struct text line, struct account *account)
+{
+    if (!text_is_printable_ascii(line) && (!text_is_utf8(line) || text_has_control(line)))
+        return "there is a control character, or a byte that is not UTF-8, in the line; take it out";
+    return parse_attributes(account->attributes, account);
+}
+
+static const char *parse_line(struct text line, bool allow_legacy, struct account *account)
+{
+    if (!split_line(line, account))
+        return "there is no ':' behind the client_id; a line is client_id:crypt-hash[:attributes]";
     const char *why = account_client_id_fault(account->client_id);
     if (why != NULL)
         return why;
-    take_hash(text_split(&rest, ':'), account);
     const char *why_hash = NULL;
     account->method = password_method_of(account->hash, allow_legacy, &why_hash);
-    why = parse_rest(line, rest, account);
+    why = parse_rest(line, account);
     if (account->method == NULL && !account->locked)
         return hash_fault(account->hash, allow_legacy, why_hash);
     return why;
+}
+
+static struct text without_return(struct text line)
+{
+    if (line.length > 0 && line.data[line.length - 1] == '\r')
+        line.length--;
+    return line;
 }
 
 enum account_line account_parse(struct text line, bool allow_legacy, struct account *account,
@@ -246,12 +279,21 @@ enum account_line account_parse(struct text line, bool allow_legacy, struct acco
 {
     *account = empty_account;
     *why = NULL;
-    if (line.length > 0 && line.data[line.length - 1] == '\r')
-        line.length--;
+    line = without_return(line);
     if (is_blank(line) || line.data[0] == '#')
         return ACCOUNT_LINE_IGNORED;
     *why = parse_line(line, allow_legacy, account);
     return *why == NULL ? ACCOUNT_LINE_USABLE : ACCOUNT_LINE_UNUSABLE;
+}
+
+void account_read(struct text line, bool has_method, struct account *account)
+{
+    *account = empty_account;
+    if (!split_line(without_return(line), account))
+        return;
+    if (has_method)
+        account->method = password_method_of_parsed(account->hash);
+    read_attributes(account->attributes, account);
 }
 
 bool account_admits_source(const struct account *account, const struct address *source)

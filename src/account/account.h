@@ -31,6 +31,11 @@ enum account_line { ACCOUNT_LINE_IGNORED /* blank or comment */, ACCOUNT_LINE_US
 enum account_line account_parse(struct text line, bool allow_legacy, struct account *account,
                                 const char **why);
 
+/* Reads a line that account_parse() did not ignore, again and without the checks, in a time that grows with
+ * the length of the line and with nothing else. `has_method`: whether the account had one. Of an unusable
+ * line the attributes are not to be relied on. */
+void account_read(struct text line, bool has_method, struct account *account);
+
 /* Whether `from` admits the source. An unknown source (NULL) is admitted only where `from` is absent. */
 bool account_admits_source(const struct account *account, const struct address *source);
 

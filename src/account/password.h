@@ -21,6 +21,10 @@ struct password_method {
  */
 const struct password_method *password_method_of(struct text hash, bool allow_legacy, const char **why);
 
+/* The method of a hash that password_method_of() has admitted: by its prefix, the form is not checked again.
+ */
+const struct password_method *password_method_of_parsed(struct text hash);
+
 /* The method of a name, as above; of bcrypt's three the present one, $2b$. NULL: there is none. */
 const struct password_method *password_method_named(struct text name);
 

@@ -115,6 +115,14 @@ const struct password_method *password_method_of(struct text hash, bool allow_le
     return NULL;
 }
 
+const struct password_method *password_method_of_parsed(struct text hash)
+{
+    size_t i = 0;
+    while (!has_prefix(hash, forms[i].method.prefix)) /* the last one's is empty */
+        i++;
+    return &forms[i].method;
+}
+
 const struct password_method *password_method_named(struct text name)
 {
     const struct password_method *method = NULL;

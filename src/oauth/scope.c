@@ -5,17 +5,9 @@
 #include <string.h>
 
 #include "account/account.h"
+#include "account/scope_set.h"
 
-static bool list_holds(struct text list, char separator, struct text token)
-{
-    while (list.data != NULL) {
-        if (text_equal(text_split(&list, separator), token))
-            return true;
-    }
-    return false;
-}
-
-static enum oauth_error check_requested(struct text requested, struct text allowed)
+static enum oauth_error check_requested(struct text requested, const struct scope_set *allowed)
 {
     for (struct text rest = requested; rest.data != NULL;) {
         if (!account_is_scope(text_split(&rest, ' ')))
@@ -23,33 +15,36 @@ static enum oauth_error check_requested(struct text requested, struct text allow
     }
     for (struct text rest = requested; rest.data != NULL;) {
         /* A comma separates in the accounts file, so that no scope of an account has one in it. */
-        if (!list_holds(allowed, ',', text_split(&rest, ' ')))
+        if (!scope_set_holds(allowed, text_split(&rest, ' ')))
             return OAUTH_SCOPE_NOT_GRANTED;
     }
     return OAUTH_NO_ERROR;
 }
 
-/* `list` without its repeats, separated by spaces, into `out` of list.length + 1 bytes. */
-static void join(struct text list, char separator, char *out)
+/* `list`, whose scopes are all in the set, without its repeats and separated by spaces, into `out` of
+ * list.length + 1 bytes. */
+static void join(struct text list, char separator, struct scope_set *set, char *out)
 {
     size_t length = 0;
     while (list.data != NULL) {
-        const struct text token = text_split(&list, separator);
-        if (length > 0 && list_holds((struct text){out, length}, ' ', token))
+        const struct text scope = text_split(&list, separator);
+        if (!scope_set_mark(set, scope))
             continue;
         if (length > 0)
             out[length++] = ' ';
-        memcpy(out + length, token.data, token.length);
-        length += token.length;
+        memcpy(out + length, scope.data, scope.length);
+        length += scope.length;
     }
     out[length] = '\0';
 }
 
 enum oauth_error scope_grant(struct text requested, struct text allowed, char **granted)
 {
+    struct scope_set set;
     *granted = NULL;
+    scope_set_fill(&set, allowed);
     if (requested.data != NULL) {
-        const enum oauth_error error = check_requested(requested, allowed);
+        const enum oauth_error error = check_requested(requested, &set);
         if (error != OAUTH_NO_ERROR)
             return error;
     }
@@ -59,6 +54,6 @@ enum oauth_error scope_grant(struct text requested, struct text allowed, char **
     *granted = malloc(list.length + 1);
     if (*granted == NULL)
         return OAUTH_SERVER_ERROR;
-    join(list, requested.data != NULL ? ' ' : ',', *granted);
+    join(list, requested.data != NULL ? ' ' : ',', &set, *granted);
     return OAUTH_NO_ERROR;
 }
