@@ -5,17 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "account/decoy.h"
 #include "account/line_reader.h"
 #include "base/file.h"
 
 struct account_scan {
     int descriptor;
     bool allow_legacy;
-    off_t start; /* behind a byte order mark */
-    off_t size;
+    off_t start;               /* behind a byte order mark */
     struct line_reader reader; /* stands behind the line that was found last */
     char *found;               /* copies of lines, which the entries point into */
     char *decoy;
+    bool has_choice;
     uint64_t choice; /* what came of the last look for a decoy */
     enum account_found decoy_found;
     struct account_entry decoy_entry;
@@ -49,7 +50,6 @@ struct account_scan *account_scan_open(const char *path, bool allow_legacy, stru
     scan->descriptor = descriptor;
     scan->allow_legacy = allow_legacy;
     scan->start = find_start(descriptor);
-    scan->size = status.st_size;
     if (file_mode_is_safe(path, &status, false, report))
         return scan;
     account_scan_close(scan);
@@ -111,22 +111,56 @@ enum account_found account_scan_find(struct account_scan *scan, struct text clie
     return reader->failed ? ACCOUNT_NOT_READ : ACCOUNT_NOT_FOUND;
 }
 
-/* From the first line that begins at `from` or behind it to the first that reaches `to`. */
-static enum account_found find_decoy(struct account_scan *scan, off_t from, off_t to,
-                                     struct account_entry *entry)
+/* The hash of a line, as account_parse() takes it, but of whatever line. */
+static struct text hash_in(struct text line)
 {
-    struct line_reader reader = {.descriptor = scan->descriptor, .offset = from};
-    enum account_found found = ACCOUNT_NOT_FOUND;
-    struct text line;
-    if (from > scan->start) {
-        reader.offset--; /* the rest of the line before, or its newline */
-        line_reader_next(&reader, &line);
+    text_split(&line, ':');
+    struct text hash = line.data != NULL ? text_split(&line, ':') : line;
+    while (hash.length > 0 && (hash.data[0] == '!' || hash.data[0] == '*')) {
+        hash.data++;
+        hash.length--;
     }
-    while (found == ACCOUNT_NOT_FOUND && line_reader_offset(&reader) <= to &&
-           line_reader_next(&reader, &line)) {
+    return hash;
+}
+
+/* Whether the line may stand for an unknown client_id; then its setting is noted, and its class has `*score`.
+ */
+static bool judge_line(const struct account_scan *scan, struct text line, struct decoy_settings *seen,
+                       uint64_t *score)
+{
+    struct account account;
+    struct password_cost cost;
+    const char *why;
+    uint64_t class;
+    if (account_parse(line, scan->allow_legacy, &account, &why) != ACCOUNT_LINE_USABLE ||
+        account.method == NULL || !decoy_class_of(&account, &cost, &class))
+        return false;
+    decoy_settings_note(seen, cost.setting, line.length);
+    *score = decoy_score(class, scan->choice);
+    return true;
+}
+
+/* Reads the whole file. Most lines have a setting that was seen, and are not parsed. */
+static enum account_found find_decoy(struct account_scan *scan, struct account_entry *entry)
+{
+    struct line_reader reader = {.descriptor = scan->descriptor, .offset = scan->start};
+    struct decoy_settings seen = {.next = 0};
+    enum account_found found = ACCOUNT_NOT_FOUND;
+    struct {
+        uint64_t score;
+        size_t length; /* of its line */
+    } best = {0, 0};
+    uint64_t score;
+    struct text line;
+    while (found != ACCOUNT_NOT_READ && line_reader_next(&reader, &line)) {
+        if (decoy_settings_hold(&seen, hash_in(line), line.length) || !judge_line(scan, line, &seen, &score))
+            continue;
+        if (found == ACCOUNT_FOUND &&
+            (score < best.score || (score == best.score && line.length >= best.length)))
+            continue;
         found = take_line(scan, line, &scan->decoy, entry);
-        if (found == ACCOUNT_FOUND && (!entry->usable || entry->account.method == NULL))
-            found = ACCOUNT_NOT_FOUND;
+        best.score = score;
+        best.length = line.length;
     }
     if (reader.failed)
         found = ACCOUNT_NOT_READ;
@@ -136,20 +170,17 @@ static enum account_found find_decoy(struct account_scan *scan, off_t from, off_
 
 static void look_for_decoy(struct account_scan *scan, uint64_t choice)
 {
-    const uint64_t size = scan->size > 0 ? (uint64_t)scan->size : 1;
-    const off_t from = (off_t)(choice % size) > scan->start ? (off_t)(choice % size) : scan->start;
     scan->choice = choice;
     scan->decoy_entry.line = 0;
-    scan->decoy_found = find_decoy(scan, from, scan->size, &scan->decoy_entry);
-    if (scan->decoy_found == ACCOUNT_NOT_FOUND)
-        scan->decoy_found = find_decoy(scan, scan->start, from, &scan->decoy_entry);
+    scan->decoy_found = find_decoy(scan, &scan->decoy_entry);
+    scan->has_choice = true;
 }
 
 /* An unknown client_id has it looked for twice, a known one once: the second time must not read, which takes
  * a time that would tell. */
 enum account_found account_scan_decoy(struct account_scan *scan, uint64_t choice, struct account_entry *entry)
 {
-    if (scan->decoy == NULL || scan->choice != choice || scan->decoy_found == ACCOUNT_NOT_READ)
+    if (!scan->has_choice || scan->choice != choice || scan->decoy_found == ACCOUNT_NOT_READ)
         look_for_decoy(scan, choice);
     *entry = scan->decoy_entry;
     return scan->decoy_found;

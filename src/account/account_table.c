@@ -5,23 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/decoy.h"
 #include "base/huge_pages.h"
 #include "base/log.h"
 #include "base/refcount.h"
 
-/* A slot holds the offset of a line, plus one so that 0 is empty, and above it a part of the hash of its
- * client_id, so that a look-up touches the text of other lines only by chance. */
-#define OFFSET_BITS 40
-#define OFFSET_MASK (((uint64_t)1 << OFFSET_BITS) - 1)
+/* A slot holds the offset of a line, plus one so that 0 is empty; what came of its checks; and above them a
+ * part of the hash of its client_id, so that a look-up touches the text of other lines only by chance. */
+#define OFFSET_MASK UINT64_C(0xffffffff)
+#define USABLE ((uint64_t)1 << 32)
+#define HAS_METHOD ((uint64_t)1 << 33)
+#define TAG_BITS 34 /* from here on */
 /* So that there are fewer than 2^32 slots; a million accounts take 85 MB. */
 #define LARGEST_FILE (((size_t)1 << 31) - 1)
 
 /* The offset of every so manieth line is kept: a line's number is found from the one before it. */
 #define LINES_PER_MARK 16
-
-/* Where so many places in a row hold no decoy, as in a file whose lines are hardly ever usable, it is one of
- * so many lines. */
-enum { DECOY_PLACES = 64, DECOY_LINES = 64 };
 
 struct account_table {
     refcount holders;
@@ -30,9 +29,8 @@ struct account_table {
     size_t start; /* behind a byte order mark */
     size_t lines;
     size_t accounts;
-    size_t decoys;                   /* usable lines with a hash */
-    size_t decoy_lines[DECOY_LINES]; /* where some of them begin: all, or a sample */
-    size_t *marks;                   /* where line 1 + n * LINES_PER_MARK begins */
+    struct decoys decoys; /* by the offset of their lines */
+    size_t *marks;        /* where line 1 + n * LINES_PER_MARK begins */
     uint64_t *slots;
     size_t capacity;
 };
@@ -48,7 +46,7 @@ static size_t slot_of(const struct account_table *table, uint64_t hash)
 
 static uint64_t tag_of(uint64_t hash)
 {
-    return hash << OFFSET_BITS;
+    return hash << TAG_BITS;
 }
 
 static struct text rest_of(const struct account_table *table, size_t offset)
@@ -67,10 +65,12 @@ static size_t offset_of(const struct account_table *table, struct text line)
     return (size_t)(line.data - table->content.data);
 }
 
-/* Where the line begins that a slot in use is of. */
-static size_t line_in(const struct account_table *table, size_t slot)
+/* A slot without its tag. */
+static uint64_t slot_for(const struct account_table *table, struct text line, bool is_usable,
+                         const struct account *account)
 {
-    return (size_t)(table->slots[slot] & OFFSET_MASK) - 1;
+    return (offset_of(table, line) + 1) | (is_usable ? USABLE : 0) |
+           (account->method != NULL ? HAS_METHOD : 0);
 }
 
 static size_t next_slot(const struct account_table *table, size_t slot)
@@ -84,7 +84,7 @@ struct insertions {
     size_t count;
     struct {
         uint64_t hash;
-        size_t offset;
+        uint64_t slot; /* without its tag */
     } of[16];
 };
 
@@ -97,18 +97,18 @@ static void insert_all(struct account_table *table, struct insertions *insertion
         size_t slot = slot_of(table, hash);
         while (table->slots[slot] != 0)
             slot = next_slot(table, slot);
-        table->slots[slot] = tag_of(hash) | (insertions->of[i].offset + 1);
+        table->slots[slot] = tag_of(hash) | insertions->of[i].slot;
     }
     insertions->count = 0;
 }
 
-static void insert(struct account_table *table, const struct account *account, struct text line,
+static void insert(struct account_table *table, const struct account *account, uint64_t slot,
                    struct insertions *insertions)
 {
     const uint64_t hash = text_hash(account->client_id);
     __builtin_prefetch(&table->slots[slot_of(table, hash)], 1);
     insertions->of[insertions->count].hash = hash;
-    insertions->of[insertions->count].offset = offset_of(table, line);
+    insertions->of[insertions->count].slot = slot;
     if (++insertions->count == sizeof insertions->of / sizeof *insertions->of)
         insert_all(table, insertions);
 }
@@ -155,19 +155,8 @@ static void report_line(struct report *report, const char *path, size_t number, 
     report_problem(report, SEVERITY_WARNING, path, number, "client %s: %s", quoted, why);
 }
 
-/* Of n lines each is kept with the same chance: a later one takes the place of one before. */
-static void note_decoy(struct account_table *table, struct text line)
-{
-    const uint64_t spread = (uint32_t)(table->decoys * UINT64_C(0x9e3779b97f4a7c15) >> 32);
-    const size_t place =
-        table->decoys < DECOY_LINES ? table->decoys : (size_t)(spread * (table->decoys + 1) >> 32);
-    table->decoys++;
-    if (place < DECOY_LINES)
-        table->decoy_lines[place] = offset_of(table, line);
-}
-
-/* Parses every line once: counts, marks, and reports what is unusable. */
-static void scan(struct account_table *table, const char *path, struct report *report)
+/* Parses every line once: counts, marks, and reports what is unusable. False: no memory. */
+static bool scan(struct account_table *table, const char *path, struct report *report)
 {
     struct text rest = rest_of(table, table->start);
     struct text line;
@@ -182,15 +171,19 @@ static void scan(struct account_table *table, const char *path, struct report *r
             report_line(report, path, number, account.client_id, why);
         if (kind == ACCOUNT_LINE_IGNORED || account.client_id.length == 0)
             continue;
+        const bool is_usable = kind == ACCOUNT_LINE_USABLE;
         const char *advice = account_client_id_advice(account.client_id);
-        if (kind == ACCOUNT_LINE_USABLE && advice != NULL)
+        if (is_usable && advice != NULL)
             report_line(report, path, number, account.client_id, advice);
-        insert(table, &account, line, &insertions);
+        insert(table, &account, slot_for(table, line, is_usable, &account), &insertions);
         table->accounts++;
-        if (kind == ACCOUNT_LINE_USABLE && account.method != NULL)
-            note_decoy(table, line);
+        if (is_usable && account.method != NULL &&
+            !decoys_add(&table->decoys, &account, offset_of(table, line), line.length))
+            return false;
     }
     insert_all(table, &insertions);
+    decoys_complete(&table->decoys);
+    return true;
 }
 
 static size_t count_lines(struct text rest)
@@ -241,12 +234,10 @@ struct account_table *account_table_load(const char *path, bool allow_legacy, st
     refcount_init(&table->holders);
     table->allow_legacy = allow_legacy;
     bool good = read_accounts(table, path, report);
-    if (good && !make_room(table))
+    if (good && (!make_room(table) || !scan(table, path, report)))
         good = fail(report, path, ENOMEM);
-    if (good) {
-        scan(table, path, report);
+    if (good)
         return table;
-    }
     account_table_release(table);
     return NULL;
 }
@@ -262,6 +253,7 @@ void account_table_release(struct account_table *table)
     if (table == NULL || !refcount_release(&table->holders))
         return;
     file_content_free(&table->content);
+    decoys_free(&table->decoys);
     free(table->marks);
     free(table->slots);
     free(table);
@@ -277,13 +269,11 @@ const struct file_stamp *account_table_stamp(const struct account_table *table)
     return &table->content.stamp;
 }
 
-/* Of the line that begins at `offset`. */
-static const char *read_entry(const struct account_table *table, size_t offset, struct account_entry *entry)
+/* The entry of a slot in use, with its tag or without. */
+static void read_entry(const struct account_table *table, uint64_t slot, struct account_entry *entry)
 {
-    const char *why = NULL;
-    entry->usable = account_parse(line_at(table, offset), table->allow_legacy, &entry->account, &why) ==
-                    ACCOUNT_LINE_USABLE;
-    return why;
+    entry->usable = (slot & USABLE) != 0;
+    account_read(line_at(table, (size_t)(slot & OFFSET_MASK) - 1), (slot & HAS_METHOD) != 0, &entry->account);
 }
 
 static void number_entry(const struct account_table *table, struct account_entry *entry)
@@ -298,9 +288,9 @@ bool account_table_find(const struct account_table *table, struct text client_id
     size_t slot = slot_of(table, hash);
     /* The cursor counts the slots that were passed already. */
     for (size_t passed = 0; table->slots[slot] != 0; slot = next_slot(table, slot), passed++) {
-        if (passed < *cursor || (table->slots[slot] & ~OFFSET_MASK) != tag_of(hash))
+        if (passed < *cursor || table->slots[slot] >> TAG_BITS << TAG_BITS != tag_of(hash))
             continue;
-        read_entry(table, line_in(table, slot), entry);
+        read_entry(table, table->slots[slot], entry);
         if (!text_equal(entry->account.client_id, client_id))
             continue;
         number_entry(table, entry);
@@ -312,19 +302,10 @@ bool account_table_find(const struct account_table *table, struct text client_id
 
 bool account_table_decoy(const struct account_table *table, uint64_t choice, struct account_entry *entry)
 {
-    if (table->decoys == 0)
+    size_t offset;
+    if (!decoys_choose(&table->decoys, choice, &offset))
         return false;
-    const size_t lines = table->decoys < DECOY_LINES ? table->decoys : DECOY_LINES;
-    size_t slot = slot_of(table, choice);
-    bool found = false;
-    for (int places = 0; !found && places < DECOY_PLACES; places++, slot = next_slot(table, slot)) {
-        if (table->slots[slot] == 0)
-            continue;
-        read_entry(table, line_in(table, slot), entry);
-        found = entry->usable && entry->account.method != NULL;
-    }
-    if (!found)
-        read_entry(table, table->decoy_lines[choice % lines], entry);
+    read_entry(table, (offset + 1) | USABLE | HAS_METHOD, entry);
     number_entry(table, entry); /* as account_table_find() does, which takes its time */
     return true;
 }

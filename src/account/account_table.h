@@ -1,6 +1,6 @@
 /* The accounts file in memory: an immutable snapshot, its text as it stands plus an index of 8 bytes a slot,
- * so that a million accounts cost little more than the file. A line is parsed when it is looked up. The texts
- * of an entry live as long as the table. */
+ * so that a million accounts cost little more than the file. A line is checked when the file is loaded, and
+ * taken apart when it is looked up. The texts of an entry live as long as the table. */
 #ifndef ACCOUNT_ACCOUNT_TABLE_H
 #define ACCOUNT_ACCOUNT_TABLE_H
 
@@ -27,8 +27,8 @@ const struct file_stamp *account_table_stamp(const struct account_table *table);
 bool account_table_find(const struct account_table *table, struct text client_id, size_t *cursor,
                         struct account_entry *entry);
 
-/* A usable line that has a hash, locked or not, chosen by `choice`: always the same one for the same choice
- * and file. False: there is none. */
+/* A usable line, locked or not, whose hash can be computed; `choice` chooses among the file's methods and
+ * costs, as decoy.h says how. False: there is none. */
 bool account_table_decoy(const struct account_table *table, uint64_t choice, struct account_entry *entry);
 
 /* Calls `visit` for every account line in the order of the file, with `why` (NULL where usable), until it

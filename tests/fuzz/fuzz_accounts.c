@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "account/account_scan.h"
+#include "account/decoy.h"
 #include "fuzz.h"
 
 /* Each costs a reading of the whole. */
@@ -13,7 +14,7 @@ enum { CLIENT_IDS = 16 };
 /* What reading line by line comes to. */
 struct count {
     size_t accounts;
-    size_t usable;
+    size_t decoys; /* lines that one may be */
     size_t last_line;
 };
 
@@ -69,6 +70,13 @@ static void check_find(struct lookup lookup, struct text content, struct text cl
     REQUIRE(!find(&lookup, client_id, &entry));
 }
 
+static bool is_decoy(const struct account_entry *entry)
+{
+    struct password_cost cost;
+    uint64_t class;
+    return entry->usable && entry->account.method != NULL && decoy_class_of(&entry->account, &cost, &class);
+}
+
 static bool visit(void *context, const struct account_entry *entry, const char *why)
 {
     struct count *count = context;
@@ -76,13 +84,8 @@ static bool visit(void *context, const struct account_entry *entry, const char *
     REQUIRE(entry->usable == (why == NULL));
     count->last_line = entry->line;
     count->accounts += entry->account.client_id.length > 0;
-    count->usable += entry->usable && entry->account.method != NULL;
+    count->decoys += is_decoy(entry);
     return true;
-}
-
-static void require_decoy(const struct account_entry *entry)
-{
-    REQUIRE(entry->usable && entry->account.method != NULL && entry->account.hash.length > 0);
 }
 
 static void check_decoys(const struct lookup *lookup, bool is_there)
@@ -93,14 +96,17 @@ static void check_decoys(const struct lookup *lookup, bool is_there)
         const uint64_t choice = i << 61 | i;
         REQUIRE(account_table_decoy(lookup->table, choice, &entry) == is_there);
         if (is_there) {
-            require_decoy(&entry);
+            REQUIRE(is_decoy(&entry));
             REQUIRE(account_table_decoy(lookup->table, choice, &again));
             REQUIRE(again.account.client_id.data == entry.account.client_id.data);
         }
         REQUIRE(account_scan_decoy(lookup->scan, choice, &entry) ==
                 (is_there ? ACCOUNT_FOUND : ACCOUNT_NOT_FOUND));
-        if (is_there)
-            require_decoy(&entry);
+        if (is_there) {
+            REQUIRE(is_decoy(&entry));
+            REQUIRE(text_equal(entry.account.client_id, again.account.client_id));
+            REQUIRE(text_equal(entry.account.hash, again.account.hash));
+        }
     }
 }
 
@@ -116,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     account_table_each(table, visit, &count);
     REQUIRE(count.accounts == account_table_count(table));
-    check_decoys(&lookup, count.usable > 0);
+    check_decoys(&lookup, count.decoys > 0);
     struct text rest = content;
     for (size_t i = 0; i < CLIENT_IDS && rest.data != NULL; i++) {
         struct text line = text_split(&rest, '\n');

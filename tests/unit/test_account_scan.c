@@ -93,19 +93,15 @@ static void test_long(void **state)
 static void test_decoy(void **state)
 {
     (void)state;
-    static const char text[] = "a:" HASH "\nb:!\nc:plain\nd:!" HASH "\ne:" HASH ":no\n# x\n";
+    static const char text[] = "b:!\nc:plain\naa:" HASH "\nd:!" HASH "\ne:" HASH ":no\na:" HASH "\n# x\n";
     struct account_scan *scan = open_text(text, sizeof text - 1);
     struct account_entry entry;
-    bool seen_a = false;
-    bool seen_d = false;
-    for (uint64_t choice = 0; choice < 2 * sizeof text; choice++) {
+    for (uint64_t choice = 0; choice < 20; choice++) {
         assert_int_equal(account_scan_decoy(scan, choice, &entry), ACCOUNT_FOUND);
         assert_int_equal(entry.line, 0);
         assert_true(entry.usable && entry.account.method != NULL);
-        seen_a = seen_a || text_is(entry.account.client_id, "a");
-        seen_d = seen_d || text_is(entry.account.client_id, "d");
+        assert_true(text_is(entry.account.client_id, "a"));
     }
-    assert_true(seen_a && seen_d);
 
     /* Looking for one does not disturb the search. */
     size_t cursor = 0;

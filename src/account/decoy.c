@@ -1,0 +1,155 @@
+#include "account/decoy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_CAPACITY = 16 };
+
+static bool begins_with(struct text text, const char *start, size_t length)
+{
+    return text.length >= length && memcmp(text.data, start, length) == 0;
+}
+
+/* "$6$" is a setting, and so is "$6$rounds=1000$". No salt holds a '='. */
+static bool goes_on_with_rounds(struct text hash, size_t setting)
+{
+    static const char rounds[] = "rounds=";
+    return begins_with((struct text){hash.data + setting, hash.length - setting}, rounds, sizeof rounds - 1);
+}
+
+static size_t find_setting(const struct decoy_settings *settings, struct text hash)
+{
+    for (size_t i = 0; i < DECOY_SETTINGS; i++) {
+        const size_t length = settings->of[i].length;
+        if (length > 0 && begins_with(hash, settings->of[i].text, length) &&
+            !goes_on_with_rounds(hash, length))
+            return i;
+    }
+    return DECOY_SETTINGS;
+}
+
+bool decoy_settings_hold(const struct decoy_settings *settings, struct text hash, size_t line_length)
+{
+    const size_t place = find_setting(settings, hash);
+    return place < DECOY_SETTINGS && line_length >= settings->of[place].shortest;
+}
+
+void decoy_settings_note(struct decoy_settings *settings, struct text setting, size_t line_length)
+{
+    /* DES has an empty setting, which all hashes begin with. */
+    if (setting.length == 0 || setting.length > DECOY_SETTING_SIZE)
+        return;
+    size_t place = find_setting(settings, setting);
+    if (place == DECOY_SETTINGS)
+        place = settings->next++ % DECOY_SETTINGS;
+    memcpy(settings->of[place].text, setting.data, setting.length);
+    settings->of[place].length = setting.length;
+    settings->of[place].shortest = line_length;
+}
+
+/* The finalizer of SplitMix64: each bit of the result depends on all bits of `word`. */
+static uint64_t mix(uint64_t word)
+{
+    word = (word ^ (word >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    word = (word ^ (word >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return word ^ (word >> 31);
+}
+
+static uint64_t bits_of(double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
+bool decoy_class_of(const struct account *account, struct password_cost *cost, uint64_t *class)
+{
+    if (!password_cost_read(account->method, account->hash, cost))
+        return false;
+    *class =
+        mix(mix(text_hash(text_of(account->method->name)) ^ bits_of(cost->work)) ^ bits_of(cost->memory));
+    return true;
+}
+
+uint64_t decoy_score(uint64_t class, uint64_t choice)
+{
+    return mix(class ^ choice);
+}
+
+/* The slot of the class, or the empty one where it belongs. */
+static struct decoy *find_slot(const struct decoys *decoys, uint64_t class)
+{
+    size_t slot = (size_t) class & (decoys->capacity - 1);
+    while (decoys->of[slot].length != 0 && decoys->of[slot].class != class)
+        slot = (slot + 1) & (decoys->capacity - 1);
+    return &decoys->of[slot];
+}
+
+/* At most half of the slots are in use. */
+static bool make_room(struct decoys *decoys)
+{
+    if (decoys->count < decoys->capacity / 2)
+        return true;
+    struct decoys larger = {.capacity = decoys->capacity > 0 ? 2 * decoys->capacity : FIRST_CAPACITY};
+    larger.of = calloc(larger.capacity, sizeof *larger.of);
+    if (larger.of == NULL)
+        return false;
+    for (size_t i = 0; i < decoys->capacity; i++) {
+        if (decoys->of[i].length != 0)
+            *find_slot(&larger, decoys->of[i].class) = decoys->of[i];
+    }
+    free(decoys->of);
+    decoys->of = larger.of;
+    decoys->capacity = larger.capacity;
+    return true;
+}
+
+bool decoys_add(struct decoys *decoys, const struct account *account, size_t offset, size_t length)
+{
+    struct password_cost cost;
+    uint64_t class;
+    if (decoy_settings_hold(&decoys->seen, account->hash, length) || !decoy_class_of(account, &cost, &class))
+        return true;
+    if (!make_room(decoys))
+        return false;
+    struct decoy *slot = find_slot(decoys, class);
+    decoys->count += slot->length == 0;
+    if (slot->length == 0 || length < slot->length)
+        *slot = (struct decoy){class, offset, length};
+    decoy_settings_note(&decoys->seen, cost.setting, length);
+    return true;
+}
+
+/* So that a choice, which looks at all of them, looks at no empty slot. */
+void decoys_complete(struct decoys *decoys)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < decoys->capacity; i++) {
+        if (decoys->of[i].length != 0)
+            decoys->of[kept++] = decoys->of[i];
+    }
+    decoys->capacity = kept;
+}
+
+bool decoys_choose(const struct decoys *decoys, uint64_t choice, size_t *offset)
+{
+    const struct decoy *best = NULL;
+    uint64_t best_score = 0;
+    for (size_t i = 0; i < decoys->count; i++) {
+        const uint64_t score = decoy_score(decoys->of[i].class, choice);
+        if (best == NULL || score > best_score) {
+            best = &decoys->of[i];
+            best_score = score;
+        }
+    }
+    if (best == NULL)
+        return false;
+    *offset = best->offset;
+    return true;
+}
+
+void decoys_free(struct decoys *decoys)
+{
+    free(decoys->of);
+    *decoys = (struct decoys){0};
+}
