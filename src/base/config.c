@@ -12,7 +12,9 @@
 #include "base/file.h"
 #include "base/text.h"
 
-enum { SIZE_LIMIT = 1024 * 1024 };
+/* The longest line, and its NUL: what inih takes by default. Debian 13 builds it with more, and a file must
+ * not be good on one machine and bad on another. */
+enum { SIZE_LIMIT = 1024 * 1024, LINE_SIZE = 200 };
 
 /* What the reader, the handler and the setters share while one file is read. */
 struct loading {
@@ -67,7 +69,7 @@ static char *read_line(char *out, int size, void *stream)
         loading->place.line++;
         if (line.length == 0 || line.data[0] == '#')
             continue;
-        const char *complaint = config_line_complaint(line, (size_t)size);
+        const char *complaint = config_line_complaint(line, size < LINE_SIZE ? (size_t)size : LINE_SIZE);
         if (complaint == NULL) {
             memcpy(out, line.data, line.length);
             out[line.length] = '\0';
