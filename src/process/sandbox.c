@@ -82,7 +82,7 @@ static const struct condition conditions[] = {
      * is emptied. */
     {SCMP_SYS(openat), 2, HOW, O_RDONLY},
     {SCMP_SYS(openat), 2, O_ACCMODE | O_TRUNC | O_APPEND, O_WRONLY | O_APPEND},
-    {SCMP_SYS(openat), 2, HOW, O_RDWR | O_CREAT},
+    {SCMP_SYS(openat), 2, O_ACCMODE | O_TRUNC, O_RDWR},
     {SCMP_SYS(openat), 2, HOW | O_EXCL, O_WRONLY | O_CREAT | O_EXCL},
     {SCMP_SYS(openat), 2, HOW | O_DSYNC, O_WRONLY | O_DSYNC},
     /* When a kept connection has ended libfcgi tries to accept another, on the descriptor that it was not

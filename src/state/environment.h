@@ -22,7 +22,7 @@ bool environment_check(const char *folder, struct report *report);
 /* Whether the folder exists and there is a file of this boot in it. */
 bool environment_exists(const char *folder);
 
-/* Whether its file is still the one in its folder; also frees what killed processes have left in it. */
+/* Whether its file is still the one in its folder. */
 bool environment_is_in_place(struct environment *environment);
 
 /* Whether there is no count in it, as far as that is known without a transaction. */

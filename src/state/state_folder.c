@@ -11,12 +11,13 @@
 #include "base/buffer.h"
 #include "base/file.h"
 
-/* Written by mmap(), so that its room is taken beforehand: on a full disk the first touch would be SIGBUS. */
-static const off_t lock_file_size = (off_t)256 * 1024;
-
 /* What tells one boot of the machine from another, in 36 characters. */
 static const char boot_id[] = "/proc/sys/kernel/random/boot_id";
 enum { BOOT_ID_LIMIT = 4096 };
+
+/* Stands behind the boot's id in the note. Versions that lock the files in another way must not use them at
+ * once: each removes what the other made, and begins with files of its own. */
+static const char locking[] = "locks 2\n";
 
 /* The caller frees; NULL: no memory. */
 static char *path_in(const char *folder, const char *name)
@@ -79,19 +80,31 @@ int state_folder_lock(const char *folder, struct report *report)
 
 /* --- The boot that the files are of --- */
 
+/* Appends what the note of this boot says. False: the machine does not tell, or there is no memory. */
+static bool print_note(struct buffer *note)
+{
+    struct file_content boot;
+    if (!file_read(boot_id, BOOT_ID_LIMIT, &boot))
+        return false;
+    buffer_print(note, "%.*s%s", (int)boot.size, boot.data, locking);
+    file_content_free(&boot);
+    return !note->lost;
+}
+
 static bool same_boot(const char *path)
 {
     struct file_content written;
-    struct file_content now;
-    const bool told = file_read(boot_id, BOOT_ID_LIMIT, &now);
+    struct buffer now = {0};
+    const bool told = print_note(&now);
     const bool noted = file_read(path, BOOT_ID_LIMIT, &written);
     const bool is_there = noted || errno != ENOENT;
     /* Where the machine does not tell, all boots are one. What cannot be read is not for this process to
      * remove. */
-    const bool same = !told || (is_there && !noted) ||
-                      (noted && written.size == now.size && memcmp(written.data, now.data, now.size) == 0);
+    const bool same =
+        !told || (is_there && !noted) ||
+        (noted && written.size == now.length && memcmp(written.data, now.data, now.length) == 0);
     file_content_free(&written);
-    file_content_free(&now);
+    buffer_free(&now);
     return same;
 }
 
@@ -103,9 +116,9 @@ bool state_folder_is_of_this_boot(const char *folder)
     return same;
 }
 
-/* Makes the file where it is missing, of `size` bytes. Made by root, it belongs to whom the folder belongs
- * to, who is to work with it. */
-static bool make_file(const char *path, off_t size, const struct stat *folder)
+/* Makes the file where it is missing. Made by root, it belongs to whom the folder belongs to, who is to work
+ * with it. */
+static bool make_file(const char *path, const struct stat *folder)
 {
     const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, STATE_FILE_MODE);
     if (descriptor < 0)
@@ -113,8 +126,6 @@ static bool make_file(const char *path, off_t size, const struct stat *folder)
     int error = fchmod(descriptor, STATE_FILE_MODE) == 0 ? 0 : errno;
     if (error == 0 && geteuid() == 0 && fchown(descriptor, folder->st_uid, folder->st_gid) != 0)
         error = errno;
-    if (error == 0 && size > 0)
-        error = posix_fallocate(descriptor, 0, size);
     close(descriptor);
     if (error == 0)
         return true;
@@ -129,17 +140,17 @@ static bool remove_file(const char *path)
 }
 
 /* The note comes last: a process that is killed in between has done nothing. */
-static bool begin_anew(const char *note, const char *data, const char *lock, const struct stat *folder)
+static bool begin_anew(const char *note, const char *data, const char *lock_of_old_version,
+                       const struct stat *folder)
 {
-    struct file_content boot;
-    if (!remove_file(note) || !remove_file(data) || !remove_file(lock))
+    struct buffer text = {0};
+    if (!remove_file(note) || !remove_file(data) || !remove_file(lock_of_old_version))
         return false;
-    if (!file_read(boot_id, BOOT_ID_LIMIT, &boot))
-        return true;
+    const bool told = print_note(&text);
     const bool noted =
-        make_file(note, 0, folder) && file_replace(note, boot.data, boot.size, STATE_FILE_MODE);
+        !told || (make_file(note, folder) && file_replace(note, text.data, text.length, STATE_FILE_MODE));
     const int error = errno;
-    file_content_free(&boot);
+    buffer_free(&text);
     errno = error;
     return noted;
 }
@@ -148,7 +159,7 @@ static bool prepare(const char *folder, const char *note, const char *data, cons
 {
     struct stat status;
     return stat(folder, &status) == 0 && (same_boot(note) || begin_anew(note, data, lock, &status)) &&
-           make_file(lock, lock_file_size, &status) && make_file(data, 0, &status);
+           make_file(data, &status);
 }
 
 char *state_folder_prepare(const char *folder, struct report *report)

@@ -8,7 +8,7 @@
 
 #define STATE_FILE_MODE 0600
 
-/* FOLDER/throttle.mdb. The caller frees; NULL: no memory. LMDB puts a second file beside it, …-lock. */
+/* FOLDER/throttle.mdb. The caller frees; NULL: no memory. */
 char *state_folder_file(const char *folder);
 
 /* Whether it is a folder that this process can write and others cannot. False: reported, with the remedy. */
@@ -21,8 +21,9 @@ int state_folder_lock(const char *folder, struct report *report);
  * they cannot be read, and EACCES is told by whoever opens them. */
 bool state_folder_is_of_this_boot(const char *folder);
 
-/* Under the lock: removes the files of another boot, makes those that are missing, of mode 0600 and of the
- * folder's owner. Returns state_folder_file(), which the caller frees; NULL: reported. */
+/* Under the lock: removes the files of another boot or of another version, makes those that are missing, of
+ * mode 0600 and of the folder's owner. Returns state_folder_file(), which the caller frees; NULL: reported.
+ */
 char *state_folder_prepare(const char *folder, struct report *report);
 
 #endif

@@ -386,3 +386,52 @@ unknown 1 caf?? ?' ]] || fail "$(tokenctl throttle list)"
         [[ $status -eq 1 && $output == *"$STATE: the folder of the state is missing"* ]]
     done
 }
+
+# --- Containers ------------------------------------------------------------------------------------------------
+
+# start_container NAME SOCKET: the program as the first process of a PID namespace, as in a container.
+start_container() {
+    start "$1" unshare "${containing[@]}" --pid --fork --mount-proc --kill-child "$DIR/token.fcgi" -l "$2"
+    wait_until 'the socket' is_bound "$2"
+}
+
+# The program of container NAME, as this namespace numbers it.
+program_of() {
+    descendants "$(pid_of "$1")" | while read -r pid; do
+        ! is_program "$pid" || printf '%s\n' "$pid"
+    done
+}
+
+@test "containers with a PID namespace each count together, also when one is killed" {
+    local containing=() i
+    not_under_valgrind 'valgrind is the first process of the namespace'
+    [[ $EUID -eq 0 ]] || containing=(--user --map-current-user)
+    unshare "${containing[@]}" --pid --fork --mount-proc true || skip 'no PID namespaces here'
+    configure throttle_failures 6
+    start_container one "$SOCKET"
+    start_container two "$DIR/run/two.sock"
+    [[ $(awk '/^NSpid:/ { print $NF }' "/proc/$(program_of one)/status") == 1 ]]
+    [[ $(awk '/^NSpid:/ { print $NF }' "/proc/$(program_of two)/status") == 1 ]]
+    # Three in each, in turn.
+    for i in 1 2 3; do
+        are 401 by_fcgi 192.0.2.1 demo one$i
+        SOCKET=$DIR/run/two.sock are 401 by_fcgi 192.0.2.1 demo two$i
+    done
+    are 429 by_fcgi 192.0.2.1 demo demo-secret
+    SOCKET=$DIR/run/two.sock are 429 by_fcgi 192.0.2.1 demo demo-secret
+    are 429 by_cgi 192.0.2.1 demo demo-secret
+    tokenctl check
+    tokenctl throttle list | grep -q demo
+    # One is killed while both write.
+    for i in 1 2 3 4 5 6 7 8; do
+        by_fcgi "198.51.100.$i" demo wrong >/dev/null 2>&1 &
+        SOCKET=$DIR/run/two.sock by_fcgi "198.51.100.$i" demo wrong >/dev/null &
+    done
+    kill -KILL "$(program_of one)"
+    wait_until 'the end of the container' is_gone "$(pid_of one)"
+    export SOCKET=$DIR/run/two.sock
+    are '401 401 401 401 401 401 429' by_fcgi 203.0.113.1 demo @
+    start_container one "$DIR/run/one.sock"
+    SOCKET=$DIR/run/one.sock are 429 by_fcgi 203.0.113.1 demo demo-secret
+    ! log_has 'the state is lost'
+}
