@@ -23,6 +23,42 @@ bool address_parse(const char *text, size_t length, struct address *address)
            inet_pton(AF_INET6, copy, address->bytes) == 1;
 }
 
+static bool is_port(struct text text)
+{
+    long port;
+    return text_parse_number(text, 0, 65535, &port);
+}
+
+/* Cuts the brackets and the port off; absent: what stands there is no port. */
+static struct text without_port(struct text text)
+{
+    const struct text absent = {NULL, 0};
+    struct text port = text;
+    if (text.length > 0 && text.data[0] == '[') {
+        const struct text inside = text_split(&port, ']');
+        if (port.data == NULL ||
+            (port.length > 0 &&
+             (port.data[0] != ':' || !is_port((struct text){port.data + 1, port.length - 1}))))
+            return absent;
+        return (struct text){inside.data + 1, inside.length - 1};
+    }
+    const struct text ipv4 = text_split(&port, ':');
+    if (port.data == NULL || memchr(ipv4.data, '.', ipv4.length) == NULL)
+        return text;
+    return is_port(port) ? ipv4 : absent;
+}
+
+bool address_parse_remote(const char *text, size_t length, struct address *address)
+{
+    struct text zone = without_port((struct text){text, length});
+    if (zone.data == NULL)
+        return false;
+    const struct text bare = text_split(&zone, '%');
+    const bool has_zone = zone.data != NULL;
+    return (!has_zone || (zone.length > 0 && memchr(bare.data, ':', bare.length) != NULL)) &&
+           address_parse(bare.data, bare.length, address);
+}
+
 /* The bits of byte `index` that belong to the network. */
 static unsigned char mask_of(unsigned prefix, unsigned index)
 {
@@ -74,6 +110,12 @@ struct network network_around(const struct address *address, unsigned prefix)
 bool address_is_ipv4(const struct address *address)
 {
     return memcmp(address->bytes, mapped.bytes, MAPPED_PREFIX / 8) == 0;
+}
+
+void address_format(const struct address *address, char out[NETWORK_TEXT_SIZE])
+{
+    const struct network network = {.address = *address, .prefix = WHOLE_PREFIX};
+    network_format(&network, out);
 }
 
 void network_format(const struct network *network, char out[NETWORK_TEXT_SIZE])

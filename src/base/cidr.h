@@ -18,6 +18,11 @@ struct network {
 /* Parses "192.0.2.1", "2001:db8::1" or "::ffff:192.0.2.1". */
 bool address_parse(const char *text, size_t length, struct address *address);
 
+/* Parses a client's address as web servers write REMOTE_ADDR: as address_parse(), and "fe80::1%eth0", whose
+ * zone is cut off (RFC 4007 §11), "[2001:db8::1]", "[2001:db8::1]:443" and "192.0.2.1:443". RFC 3875 §4.1.8
+ * has none of these. */
+bool address_parse_remote(const char *text, size_t length, struct address *address);
+
 /* Parses "ADDRESS" or "ADDRESS/PREFIX". Bits set behind the prefix are an error: it is a slip of the pen. */
 bool network_parse(const char *text, size_t length, struct network *network);
 
@@ -29,6 +34,8 @@ struct network network_around(const struct address *address, unsigned prefix);
 bool address_is_ipv4(const struct address *address);
 
 #define NETWORK_TEXT_SIZE 64
+/* Writes one spelling of each address: "192.0.2.1" also of "::ffff:192.0.2.1". */
+void address_format(const struct address *address, char out[NETWORK_TEXT_SIZE]);
 /* Writes "192.0.2.0/24" or "2001:db8::/48", without the prefix where it is a single address. */
 void network_format(const struct network *network, char out[NETWORK_TEXT_SIZE]);
 

@@ -66,16 +66,16 @@ static const struct outcome *outcome_of(enum oauth_error error)
     }
 }
 
-/* An address as it stands, so that fail2ban and awk find it; anything else in quotes. */
+/* An address in one spelling, so that fail2ban and awk find it, and without a zone, which no firewall takes;
+ * anything else in quotes. */
 static const char *source_text(char *out, size_t size, struct text source)
 {
     struct address address;
     if (source.data == NULL)
         return "-";
-    if (source.length >= size || !address_parse(source.data, source.length, &address))
+    if (!address_parse_remote(source.data, source.length, &address))
         return log_quote(out, size, source.data, source.length);
-    memcpy(out, source.data, source.length);
-    out[source.length] = '\0';
+    address_format(&address, out);
     return out;
 }
 

@@ -194,7 +194,7 @@ struct client_auth client_auth_start(struct client_authentication *authenticatio
         return auth;
     *authentication = (struct client_authentication){
         .service = service, .credentials = credentials, .now = now, .auth.error = OAUTH_BAD_CREDENTIALS};
-    if (source.data != NULL && address_parse(source.data, source.length, &authentication->address))
+    if (source.data != NULL && address_parse_remote(source.data, source.length, &authentication->address))
         authentication->source = &authentication->address;
     start_reading(authentication);
     guess_start(&authentication->guess, service, credentials, authentication->source);

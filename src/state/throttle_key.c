@@ -8,15 +8,27 @@ enum { LEVEL_AT = THROTTLE_HEAD_SIZE - 1, CUT_SIZE = THROTTLE_CLIENT_ID_SIZE - T
 /* A multicast address, which nobody comes from. */
 static const struct address unknown = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
+/* The prefixes of what counts as one source, and of the network around it, by the kind of address: the first
+ * row that contains the address. No prefix is shorter than its row's kind, so that a masked address stays in
+ * its row. A host has an IPv6 /64, but all hosts of a link share fe80::/64, and all of the IPv4 Internet
+ * shares the /96 that translators put before it (RFC 6052 §2.1). */
 static const struct {
-    unsigned ipv4;
-    unsigned ipv6;
-} prefixes[] = {[THROTTLE_NEARBY] = {120, 48}, [THROTTLE_SOURCE] = {128, 64}};
+    struct network kind;
+    unsigned source;
+    unsigned nearby;
+} prefixes[] = {
+    {{{{[10] = 0xff, [11] = 0xff}}, 96}, 128, 120}, /* IPv4 */
+    {{{{0xfe, 0x80}}, 10}, 128, 48},
+    {{{{0x00, 0x64, 0xff, 0x9b}}, 48}, 128, 120},
+    {{{{0}}, 0}, 64, 48},
+};
 
 static struct network network_of(enum throttle_level level, const struct address *source)
 {
-    const enum throttle_level row = level == THROTTLE_NEARBY ? THROTTLE_NEARBY : THROTTLE_SOURCE;
-    return network_around(source, address_is_ipv4(source) ? prefixes[row].ipv4 : prefixes[row].ipv6);
+    size_t row = 0;
+    while (!network_contains(&prefixes[row].kind, source))
+        row++;
+    return network_around(source, level == THROTTLE_NEARBY ? prefixes[row].nearby : prefixes[row].source);
 }
 
 /* The digest is no secret: it only keeps two long names apart. */

@@ -8,7 +8,7 @@
 
 enum throttle_level {
     THROTTLE_NEARBY, /* the IPv4 /24 or IPv6 /48 */
-    THROTTLE_SOURCE, /* the IPv4 address or IPv6 /64 */
+    THROTTLE_SOURCE, /* the IPv4 address, the IPv6 /64, or one link-local address */
     THROTTLE_OTHERS, /* of the source: the client_ids that have no count of their own */
     THROTTLE_PAIR,   /* of the source: one client_id */
     THROTTLE_LONG_PAIR,

@@ -158,7 +158,7 @@ static bool is_from(const struct demo *demo, struct text source)
     struct address address;
     struct network network;
     return demo->from == NULL ||
-           (source.data != NULL && address_parse(source.data, source.length, &address) &&
+           (source.data != NULL && address_parse_remote(source.data, source.length, &address) &&
             network_parse(demo->from, strlen(demo->from), &network) && network_contains(&network, &address));
 }
 

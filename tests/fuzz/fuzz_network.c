@@ -14,6 +14,12 @@ static void check_address(struct text text)
     struct address address;
     struct address again;
     char written[INET6_ADDRSTRLEN + sizeof "::ffff:"];
+    if (address_parse_remote(text.data, text.length, &address)) {
+        char remote[NETWORK_TEXT_SIZE];
+        address_format(&address, remote);
+        REQUIRE(address_parse(remote, strlen(remote), &again));
+        REQUIRE(memcmp(&address, &again, sizeof address) == 0);
+    }
     if (!address_parse(text.data, text.length, &address))
         return;
     REQUIRE(inet_ntop(AF_INET6, address.bytes, written, sizeof written) != NULL);

@@ -59,10 +59,11 @@ finds() {
     ask_with 198.51.100.1 demo wrong
     ask_with 2001:db8::2 nobody wrong
     ask_with ::ffff:198.51.100.3 locked locked-secret
+    ask_with fe80::77%lo locked locked-secret
     ask_with 198.51.100.4 elsewhere elsewhere-secret
     ask 198.51.100.5 grant_type=client_credentials
-    [[ $(grep -c outcome=refused "$LOG") == 5 ]]
-    finds 198.51.100.1 2001:db8::2 198.51.100.3 198.51.100.4 198.51.100.5
+    [[ $(grep -c outcome=refused "$LOG") == 6 ]]
+    finds 198.51.100.1 2001:db8::2 198.51.100.3 fe80::77 198.51.100.4 198.51.100.5
 }
 
 @test "throttled requests are found like refused ones" {

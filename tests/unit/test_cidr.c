@@ -49,6 +49,58 @@ static void test_address(void **state)
     assert_false(address_parse("192.0.2.1\0junk", 14, &address));
 }
 
+/* REMOTE_ADDR, as one web server or another writes it. */
+static void test_remote(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *address; /* NULL: none */
+    } rows[] = {
+        {"192.0.2.1", "192.0.2.1"},
+        {"::ffff:192.0.2.1", "192.0.2.1"},
+        {"2001:DB8::1", "2001:db8::1"},
+        {"fe80::77%lo", "fe80::77"},
+        {"fe80::77%12", "fe80::77"},
+        {"fe80::1234:5678:9abc:def0%enx0123456789ab", "fe80::1234:5678:9abc:def0"},
+        {"fe80:0000:0000:0000:1234:5678:9abc:def0%averyverylongname", "fe80::1234:5678:9abc:def0"},
+        {"2001:db8::1%eth0", "2001:db8::1"},
+        {"[2001:db8::1]", "2001:db8::1"},
+        {"[2001:db8::1]:443", "2001:db8::1"},
+        {"[fe80::1%eth0]:443", "fe80::1"},
+        {"192.0.2.1:5678", "192.0.2.1"},
+        {"fe80::77%", NULL},
+        {"fe80::77%\n", "fe80::77"}, /* nothing of the zone is kept */
+        {"%lo", NULL},
+        {"192.0.2.1%lo", NULL},
+        {"192.0.2.1:", NULL},
+        {"192.0.2.1:http", NULL},
+        {"192.0.2.1:65536", NULL},
+        {"192.0.2.1:80:80", NULL},
+        {"[2001:db8::1", NULL},
+        {"[2001:db8::1]443", NULL},
+        {"[2001:db8::1]:", NULL},
+        {"[]", NULL},
+        {"[", NULL},
+        {"]", NULL},
+        {":", NULL},
+        {"", NULL},
+        {"unix:", NULL},
+        {"unix:/run/x.sock", NULL},
+        {"localhost", NULL},
+        {"-", NULL},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct address address;
+        char text[NETWORK_TEXT_SIZE] = "";
+        const bool good = address_parse_remote(rows[i].text, strlen(rows[i].text), &address);
+        check_row(good == (rows[i].address != NULL), "accepted", i, rows[i].text);
+        if (good)
+            address_format(&address, text);
+        check_row(!good || strcmp(text, rows[i].address) == 0, text, i, rows[i].text);
+    }
+}
+
 static void test_network(void **state)
 {
     (void)state;
@@ -66,6 +118,9 @@ static void test_network(void **state)
         {"2001:db8::1", true, 128},
         {"::/0", true, 0},
         {"128.0.0.0/1", true, 97},
+        {"fe80::/64", true, 64},
+        {"fe80::1%eth0", false, 0}, /* a zone that nothing would look at */
+        {"192.0.2.1:80", false, 0},
         {"192.0.2.1/24", false, 0},
         {"192.0.2.0/33", false, 0},
         {"192.0.2.0/-1", false, 0},
@@ -166,10 +221,8 @@ static void test_around(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_address),
-        cmocka_unit_test(test_network),
-        cmocka_unit_test(test_contains),
-        cmocka_unit_test(test_around),
+        cmocka_unit_test(test_address),  cmocka_unit_test(test_remote), cmocka_unit_test(test_network),
+        cmocka_unit_test(test_contains), cmocka_unit_test(test_around),
     };
     return cmocka_run_group_tests_name("cidr", tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@ static const char accounts[] = "demo:" SECRET ":scope=read,write\n"
                                "expired:" SECRET ":expires=2001-01-01\n"
                                "elsewhere:" SECRET ":from=192.0.2.0/24\n"
                                "here:" SECRET ":from=198.51.100.7\n"
+                               "link:" SECRET ":from=fe80::77\n"
                                "plain:secret\n"
                                "attribute:" SECRET ":nonsense\n"
                                "nohash:!\n"
@@ -249,6 +250,8 @@ static const struct row granted[] = {
      "200 {\"token_type\":\"Bearer\",\"scope\":\"x\"}"},
     {{.body = GRANT "&client_id=here&client_secret=secret"}, "200 "},
     {{.body = GRANT "&client_id=here&client_secret=secret", .source = "::ffff:198.51.100.7"}, "200 "},
+    {{.body = GRANT "&client_id=here&client_secret=secret", .source = "198.51.100.7:4711"}, "200 "},
+    {{.body = GRANT "&client_id=link&client_secret=secret", .source = "fe80::77%lo"}, "200 "},
     {{.body = GRANT "&client_id=a%2541+b&client_secret=secret"}, "200 "},
     /* demo:secret, demo:s%65cret, a%2541+b:secret, a%41 b:secret, é:secret in UTF-8, in Latin-1, é as %C3%A9
      */
@@ -414,6 +417,10 @@ static void test_log(void **state)
         {{.path = "/"}, "info outcome=rejected reason=path "},
         {{.body = "%"}, "info outcome=rejected reason=encoding "},
         {{.body = GOOD, .source = "not an\naddress"}, "source=\"not an\\x0aaddress\" "},
+        {{.body = GOOD, .source = "fe80::77%lo source=x"}, " source=fe80::77 line="},
+        {{.body = GOOD, .source = "::ffff:198.51.100.7"}, " source=198.51.100.7 line="},
+        {{.body = GOOD, .source = "[2001:DB8::7]:4711"}, " source=2001:db8::7 line="},
+        {{.body = GOOD, .source = "unix:"}, " source=\"unix:\" line="},
         {{.body_state = HTTP_BODY_LOST}, "error outcome=failed reason=fault "},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -464,6 +471,20 @@ static void test_throttled(void **state)
     };
     check_rows_with(load_throttled("throttle_failures = 3\nthrottle_source_failures = 5\n"), rows,
                     ROWS(rows));
+}
+
+/* Apache and others write the zone of a link-local address. Each is a source of its own. */
+static void test_throttled_on_a_link(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {{.body = WRONG "1", .source = "fe80::77%lo"}, "401 "},
+        {{.body = WRONG "2", .source = "fe80::77"}, THROTTLED},
+        {{.body = GOOD, .source = "fe80::77%eth0"}, THROTTLED},
+        {{.body = GOOD, .source = "fe80::78%lo"}, "200 "},
+        {{.body = GOOD, .source = "unix:"}, "200 "},
+    };
+    check_rows_with(load_throttled("throttle_failures = 1\n"), rows, ROWS(rows));
 }
 
 /* The names that there are not are counted like those that there are. */
@@ -592,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_never_expires),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_throttled),
+        cmocka_unit_test(test_throttled_on_a_link),
         cmocka_unit_test(test_throttled_alike),
         cmocka_unit_test(test_throttled_words),
         cmocka_unit_test(test_without_memory),
