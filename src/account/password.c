@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/password_cost.h"
 #include "base/secret.h"
 
 /* What crypt_rn() works in: 32 KiB, too much for a thread's stack, and full of the secret afterwards. */
@@ -31,9 +32,15 @@ static void put_text(char *to, size_t size, struct text text)
     to[length] = '\0';
 }
 
-static enum password_result failure(int error)
+/* libxcrypt sets EINVAL, too, where it cannot map the memory that yescrypt and scrypt work in. With
+ * parameters that it computes it was the memory. */
+static enum password_result failure(int error, const struct password_method *method, struct text hash)
 {
-    return error == ENOMEM ? PASSWORD_NO_MEMORY : PASSWORD_UNUSABLE;
+    struct password_cost cost;
+    if (error == ENOMEM)
+        return PASSWORD_NO_MEMORY;
+    return password_cost_read(method, hash, &cost) && cost.maps_memory ? PASSWORD_NO_MEMORY
+                                                                       : PASSWORD_UNUSABLE;
 }
 
 static enum password_result verify_in(struct password_workspace *workspace,
@@ -47,7 +54,7 @@ static enum password_result verify_in(struct password_workspace *workspace,
         crypt_rn(workspace->phrase, workspace->setting, &workspace->data, sizeof workspace->data);
     enum password_result result = PASSWORD_MISMATCH;
     if (computed == NULL)
-        result = failure(errno);
+        result = failure(errno, method, hash);
     else if (strlen(computed) == hash.length && secret_equal(computed, hash.data, hash.length) &&
              secret.length <= method->longest)
         result = PASSWORD_MATCH;
@@ -100,7 +107,8 @@ char *password_hash(struct text secret, bool random)
         const char *computed = crypt_rn(workspace->phrase, setting, &workspace->data, sizeof workspace->data);
         hash = computed != NULL ? strdup(computed) : NULL;
     }
-    const int error = errno;
+    /* Nothing is wrong with the secret or the setting: see failure(). */
+    const int error = errno == EINVAL ? ENOMEM : errno;
     password_workspace_free(workspace);
     free(setting);
     errno = error;

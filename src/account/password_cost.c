@@ -6,7 +6,12 @@
 #include <string.h>
 
 /* Memory of yescrypt and scrypt is N blocks of 128 bytes times their r. */
-enum { BLOCK = 128, LARGEST_LOG2 = 63, LARGEST_BCRYPT_COST = 31 };
+enum { BLOCK = 128, SMALLEST_LOG2 = 2, LARGEST_LOG2 = 31, LARGEST_BCRYPT_COST = 31 };
+/* The product of r and p must be less. */
+#define LARGEST_PRODUCT ((uint64_t)1 << 30)
+/* Characters; of scrypt with the digest: libxcrypt must have space for the whole hash, '$', a digest and NUL.
+ */
+enum { LONGEST_YESCRYPT_SALT = 86, LONGEST_SCRYPT_REST = CRYPT_OUTPUT_SIZE - (3 + 11) - (1 + 43 + 1) };
 
 /* A digit of crypt(5)'s base64, six bits; -1: none. */
 static int take_digit(struct text *from)
@@ -55,19 +60,50 @@ static bool take_number(struct text *from, uint64_t low, uint64_t *number)
     return true;
 }
 
-static bool set_blocks(struct password_cost *cost, uint64_t log2, uint64_t size)
+/* False: libxcrypt refuses them. */
+static bool set_blocks(struct password_cost *cost, uint64_t log2, uint64_t size, uint64_t parallelism)
 {
-    if (log2 > LARGEST_LOG2)
+    if (log2 < SMALLEST_LOG2 || log2 > LARGEST_LOG2 || size < 1 || parallelism < 1 ||
+        size * parallelism >= LARGEST_PRODUCT)
         return false;
     cost->work = (double)((uint64_t)1 << log2) * (double)size;
     cost->memory = cost->work * BLOCK;
+    cost->maps_memory = true;
+    return cost->memory < (double)(SIZE_MAX / 2);
+}
+
+/* The salt of yescrypt is base64 of whole bytes, 64 at most. */
+static bool is_yescrypt_salt(struct text salt)
+{
+    uint64_t last = 0;
+    const size_t left = salt.length % 4;
+    if (salt.length > LONGEST_YESCRYPT_SALT || left == 1)
+        return false;
+    while (salt.length > 0) {
+        const int digit = take_digit(&salt);
+        if (digit < 0)
+            return false;
+        last = (uint64_t)digit;
+    }
+    /* The highest bits of the last group are of no byte. */
+    return left == 0 || last >> (left == 2 ? 2 : 4) == 0;
+}
+
+static bool is_base64(struct text text)
+{
+    while (text.length > 0) {
+        if (take_digit(&text) < 0)
+            return false;
+    }
     return true;
 }
 
-/* "j9T$": flavour, logarithm of N, r; then, where there are any, which of p, t … follow, and these. */
+/* "j9T$": flavour, logarithm of N, r; then, where there are any, which of p, t … follow, and these. What
+ * libxcrypt does not compute is refused: growing (g) and a ROM, for example. */
 static bool read_yescrypt(struct text *rest, struct password_cost *cost)
 {
-    enum { HAS_PARALLELISM = 1, HAS_TIME = 2, FIRST_FLAVOUR_THAT_SHARES = 2 };
+    enum { HAS_PARALLELISM = 1, HAS_TIME = 2, HAS_GROWTH = 4, HAS_ROM = 8 };
+    enum { SCRYPT = 0, WORM = 1, READ_WRITE = 47 }; /* flavours */
     struct text from = text_split(rest, '$');
     uint64_t flavour;
     uint64_t log2;
@@ -75,17 +111,21 @@ static bool read_yescrypt(struct text *rest, struct password_cost *cost)
     uint64_t has = 0;
     uint64_t parallelism = 1;
     uint64_t time = 0;
-    if (!take_number(&from, 0, &flavour) || !take_number(&from, 1, &log2) || !take_number(&from, 1, &size) ||
-        !set_blocks(cost, log2, size))
+    if (!take_number(&from, 0, &flavour) || !take_number(&from, 1, &log2) || !take_number(&from, 1, &size))
         return false;
     if ((from.length > 0 && !take_number(&from, 1, &has)) ||
         (has & HAS_PARALLELISM && !take_number(&from, 2, &parallelism)) ||
         (has & HAS_TIME && !take_number(&from, 1, &time)))
         return false;
+    if (from.length > 0 || has & (HAS_GROWTH | HAS_ROM) || !set_blocks(cost, log2, size, parallelism))
+        return false;
     cost->work *= (double)(1 + time);
-    if (flavour < FIRST_FLAVOUR_THAT_SHARES)
+    if (flavour != READ_WRITE)
         cost->work *= (double)parallelism;
-    return true;
+    const bool is_known = (flavour == SCRYPT && time == 0) || flavour == WORM ||
+                          (flavour == READ_WRITE && ((uint64_t)1 << log2) / parallelism > 3);
+    struct text salt = *rest;
+    return is_known && (salt.data == NULL || is_yescrypt_salt(text_split(&salt, '$')));
 }
 
 /* "CU..../....": logarithm of N, r, p; the salt follows at once. */
@@ -95,10 +135,11 @@ static bool read_scrypt(struct text *rest, struct password_cost *cost)
     uint64_t size;
     uint64_t parallelism;
     if (!take_digits(rest, 1, &log2) || !take_digits(rest, 5, &size) || !take_digits(rest, 5, &parallelism) ||
-        !set_blocks(cost, log2, size))
+        !set_blocks(cost, log2, size, parallelism))
         return false;
     cost->work *= (double)parallelism;
-    return true;
+    struct text salt = *rest;
+    return rest->length <= LONGEST_SCRYPT_REST && is_base64(text_split(&salt, '$'));
 }
 
 /* Decimal digits up to a '$'. */

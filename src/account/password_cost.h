@@ -12,6 +12,7 @@ struct password_cost {
     struct text setting; /* the hash up to its salt: "$2b$10$", "$y$j9T$", "$6$"; points into the hash */
     double work;         /* what the time grows with: rounds, 2^cost, blocks of memory */
     double memory;       /* bytes that a verification takes; 0: next to none */
+    bool maps_memory;    /* crypt(3) asks the system for them, which may not have them */
 };
 
 enum { PASSWORD_SCALES = 11, PASSWORD_COUNTS = 5 };
@@ -35,7 +36,8 @@ const struct password_scale *password_scale_of(const struct password_method *met
 char *password_scale_setting(const struct password_scale *scale, unsigned long count);
 
 /* Reads the parameters of a hash of `method`, or of a setting. False: crypt(3) does not compute such ones, so
- * no secret matches. */
+ * no secret matches. Of the methods that map memory this is exact: it computes whatever is read, or finds no
+ * memory. */
 bool password_cost_read(const struct password_method *method, struct text hash, struct password_cost *cost);
 
 #endif

@@ -123,6 +123,77 @@ static void test_unreadable(void **state)
     }
 }
 
+static const char digits[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+static char *put_digits(char *to, unsigned *seed, int count, int below)
+{
+    while (count-- > 0)
+        *to++ = digits[rand_r(seed) % below];
+    return to;
+}
+
+/* Often good, and often nearly so. */
+static void make_yescrypt(char *to, unsigned *seed)
+{
+    static const char flavours[] = "./jjj0ik";
+    to = stpcpy(to, rand_r(seed) % 2 == 0 ? "$y$" : "$gy$");
+    *to++ = flavours[rand_r(seed) % 8];
+    to = put_digits(to, seed, 2, 6);
+    if (rand_r(seed) % 2 == 0) {
+        to = put_digits(to, seed, 1, 20);
+        to = put_digits(to, seed, rand_r(seed) % 5, 8);
+    }
+    to = put_digits(to, seed, rand_r(seed) % 20 == 0 ? 1 : 0, 64);
+    *to++ = '$';
+    to = put_digits(to, seed, rand_r(seed) % 10 == 0 ? 80 + rand_r(seed) % 10 : rand_r(seed) % 12, 64);
+    if (to[-1] != '$' && rand_r(seed) % 2 == 0)
+        to[-1] = rand_r(seed) % 20 == 0 ? '-' : digits[rand_r(seed) % 4];
+    strcpy(to, "$" D43);
+}
+
+static void make_scrypt(char *to, unsigned *seed)
+{
+    to = put_digits(stpcpy(to, "$7$"), seed, 1, 5);
+    for (int i = 0; i < 2; i++) {
+        to = stpcpy(put_digits(to, seed, 1, 4), "....");
+        if (rand_r(seed) % 30 == 0)
+            to[-1] = digits[rand_r(seed) % 64];
+    }
+    to = put_digits(to, seed, rand_r(seed) % 4 == 0 ? 270 + rand_r(seed) % 20 : rand_r(seed) % 6, 64);
+    if (rand_r(seed) % 30 == 0)
+        to[-1] = ';';
+    strcpy(to, "$" D43);
+}
+
+/* Of the methods that map memory exactly what is read is computed: a failure is then of the memory. */
+static void test_exact(void **state)
+{
+    (void)state;
+    enum { HASHES = 6000 };
+    static const double most_work = 5000;
+    unsigned seed = 1;
+    size_t computed = 0;
+    size_t refused = 0;
+    for (size_t i = 0; i < HASHES; i++) {
+        char hash[512];
+        const char *why = NULL;
+        struct password_cost cost;
+        (rand_r(&seed) % 3 == 0 ? make_scrypt : make_yescrypt)(hash, &seed);
+        const struct password_method *method = password_method_of(text_of(hash), false, &why);
+        if (method == NULL)
+            continue;
+        const bool read = password_cost_read(method, text_of(hash), &cost);
+        if (read && cost.work > most_work)
+            continue;
+        const enum password_result result = password_verify(NULL, method, text_of(hash), text_of("secret"));
+        check_row(result == (read ? PASSWORD_MISMATCH : PASSWORD_UNUSABLE), read ? "read" : "not read", i,
+                  hash);
+        computed += read ? 1 : 0;
+        refused += read ? 0 : 1;
+    }
+    assert_true(computed > HASHES / 10 && refused > HASHES / 10);
+}
+
 /* What libxcrypt writes is read, and grows with what it was asked for. */
 static void test_scales(void **state)
 {
@@ -170,7 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),   cmocka_unit_test(test_hostile), cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_scales), cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_scales), cmocka_unit_test(test_advice),  cmocka_unit_test(test_exact),
     };
     return cmocka_run_group_tests_name("password_cost", tests, NULL, NULL);
 }

@@ -1,0 +1,169 @@
+/* Memory that runs out while a password is verified: libcrypt tells it as if the hash were malformed. It is a
+ * fault of the server, and nothing is counted or remembered of it. */
+#include "endpoint/route.h"
+
+#include "fixture.h"
+
+#include <crypt.h>
+
+#include "token/keyset_file.h"
+#include "verdict_fixture.h"
+
+#define STRDUP_NEVER_FAILS
+#include "failing_mmap.h"
+
+/* An account each. All but the last map memory. */
+static const struct {
+    const char *client_id;
+    const char *setting;
+} methods[] = {
+    {"yescrypt", "$y$j75$salt$"},
+    {"gost", "$gy$j75$salt$"},
+    {"scrypt", "$7$86..../....salt$"},
+    {"sha512", "$6$rounds=1000$salt$"},
+};
+enum { MAPPING = 3 };
+
+static void put_account(char *file, const char *client_id, const char *setting)
+{
+    struct crypt_data *data = calloc(1, sizeof *data);
+    assert_non_null(data);
+    const char *hash = crypt_rn("secret", setting, data, sizeof *data);
+    assert_non_null(hash);
+    sprintf(file + strlen(file), "%s:%s\n", client_id, hash);
+    free(data);
+}
+
+static int make_files(void **state)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 1};
+    char accounts[2048] = "";
+    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+        return -1;
+    for (size_t i = 0; i < ROWS(methods); i++)
+        put_account(accounts, methods[i].client_id, methods[i].setting);
+    write_text("accounts", accounts);
+    /* One failure is too many. */
+    write_text("token.conf", "issuer = https://api.example.com\nlog = log\nthrottle_failures = 1\n"
+                             "throttle_source_failures = 1\n");
+    return 0;
+}
+
+/* Nothing is counted yet. Without `limits` the caller's thread hashes. */
+static struct service *load_service(const struct verifier_limits *limits)
+{
+    struct collected problems;
+    nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    assert_int_equal(mkdir("state", 0700), 0);
+    struct service *service = service_load("token.conf", collect(&problems));
+    if (service == NULL || !service_open_state(service, NULL, &problems.report))
+        fail_msg("%s", problems.text);
+    if (limits != NULL) {
+        service->verifier = verifier_new(limits);
+        assert_non_null(service->verifier);
+    }
+    return service;
+}
+
+/* The status that is sent: without a body it is 500. */
+static unsigned status_of(const struct service *service, const char *client_id, const char *secret,
+                          const char *source)
+{
+    char body[256];
+    snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s&client_secret=%s", client_id,
+             secret);
+    struct http_request request = {
+        .method = text_of("POST"),
+        .path = text_of("/token"),
+        .content_type = text_of("application/x-www-form-urlencoded"),
+        .source = text_of(source),
+        .body_state = HTTP_BODY_WHOLE,
+        .body = body,
+        .body_length = strlen(body),
+    };
+    struct exchange exchange;
+    struct verification *awaited = route_request(&exchange, service, &request);
+    while (awaited != NULL) {
+        await_verdict(service->verifier, awaited);
+        awaited = route_go_on(&exchange);
+    }
+    const bool has_body = exchange.response.body != NULL;
+    json_object_put(exchange.response.body);
+    return has_body ? exchange.response.status : 500;
+}
+
+/* While nothing can be mapped every secret has the same answer, and when it can again that of the contract.
+ */
+static void test_mapping_fails(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 8, .memory_ttl = 3600};
+    static const struct {
+        const char *secret;
+        unsigned status;
+    } rows[] = {{"secret", 200}, {"wrong", 401}};
+    for (size_t i = 0; i < 2 * MAPPING * ROWS(rows); i++) {
+        const char *client_id = methods[i % MAPPING].client_id;
+        const char *secret = rows[i / MAPPING % ROWS(rows)].secret;
+        const unsigned status = rows[i / MAPPING % ROWS(rows)].status;
+        struct service *service = load_service(i < MAPPING * ROWS(rows) ? NULL : &limits);
+        for (int times = 0; times < 3; times++) {
+            mappings_fail = true;
+            const unsigned without = status_of(service, client_id, secret, "192.0.2.1");
+            mappings_fail = false;
+            check_row(without == 500, "without memory", i, client_id);
+        }
+        check_row(status_of(service, client_id, secret, "192.0.2.1") == status, secret, i, client_id);
+        service_release(service);
+    }
+}
+
+/* Each allocation and mapping of a request fails once. The answer is the one that there is otherwise, or the
+ * 500; and a right secret is not counted as a wrong one then: its source has its one failure yet. */
+static void test_each_fails(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    static const struct {
+        const char *secret;
+        unsigned status;
+    } rows[] = {{"secret", 200}, {"wrong", 401}};
+    for (size_t i = 0; i < ROWS(methods) * ROWS(rows); i++) {
+        const char *client_id = methods[i / ROWS(rows)].client_id;
+        const char *secret = rows[i % ROWS(rows)].secret;
+        const unsigned status = rows[i % ROWS(rows)].status;
+        struct service *service = load_service(NULL);
+        size_t faults = 0;
+        bool failed = true;
+        for (long allowed = 0; failed; allowed++) {
+            char source[32];
+            snprintf(source, sizeof source, "192.0.2.%ld", allowed);
+            one_allocation_fails = true;
+            allocations_left = allowed;
+            const unsigned got = status_of(service, client_id, secret, source);
+            failed = allocations_left < 0;
+            allocations_left = -1;
+            check_row(got == status || (failed && got == 500), client_id, (size_t)allowed, secret);
+            if (got != 500)
+                continue;
+            faults++;
+            /* A wrong secret was verified before its answer found no memory, or was not. */
+            const unsigned again = status_of(service, client_id, secret, source);
+            check_row(again == status || (status == 401 && again == 429), "counted", (size_t)allowed,
+                      client_id);
+        }
+        check_row(faults > 0, "nothing has failed", i, client_id);
+        service_release(service);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mapping_fails),
+        cmocka_unit_test(test_each_fails),
+    };
+    return cmocka_run_group_tests_name("endpoint_memory", tests, make_files, leave_folder);
+}
