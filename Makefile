@@ -52,8 +52,8 @@ LIBS     := $(call small_library,libseccomp,seccomp) $(call small_library,lmdb,l
 FCGI_LIB := $(call library,fcgi,fcgi)
 
 # Every room is in one archive, so that each program links only what it uses.
-ROOMS    := gateway endpoint oauth http service account token state process base
-ROOM_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(ROOMS:%=src/%/*.c)))
+ROOMS    := server endpoint oauth http service account token state process base
+ROOM_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(ROOMS:%=src/%/*.c))) $(BUILD)/obj/process/libc/libfcgi_io.o
 CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -61,8 +61,8 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test
 ifneq ($(filter address thread,$(subst $(comma), ,$(SANITIZE))),)
 UNIT := $(filter-out %/test_huge_mmap,$(UNIT))
 else
-WIPING_FREE := $(BUILD)/obj/wiping_free.o
-HUGE_MMAP   := $(BUILD)/obj/huge_mmap.o
+LIBC_HEAP := $(BUILD)/obj/process/libc/heap.o
+HUGE_MMAP := $(BUILD)/obj/process/libc/huge_mmap.o
 endif
 
 # A fuzz target is built twice: with libFuzzer, and with a main() that runs it on its corpus.
@@ -79,7 +79,7 @@ SAY := $(if $(V),@:,@printf '%-4s %s\n')
 .PHONY: all
 all: $(FCGI) $(TOKENCTL)
 
-FCGI_OBJ := $(BUILD)/obj/main.o $(WIPING_FREE) $(HUGE_MMAP)
+FCGI_OBJ := $(BUILD)/obj/main.o $(LIBC_HEAP) $(HUGE_MMAP)
 $(FCGI): $(FCGI_OBJ) $(ARCHIVE)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FCGI_LIB) $(LIBS)
@@ -253,4 +253,4 @@ clean:
 .PHONY: FORCE
 FORCE:
 
--include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/unit/*.d $(BUILD)/bench/bin/*.d)
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/unit/*.d $(BUILD)/bench/bin/*.d)

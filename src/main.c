@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/cgi.h"
-#include "gateway/listener.h"
-#include "gateway/responder.h"
+#include "server/cgi.h"
+#include "server/listener.h"
+#include "server/server.h"
 #include "process/descriptors.h"
 #include "process/dump.h"
 #include "process/privilege.h"
@@ -58,14 +58,14 @@ static int serve(const struct config *config, const char *address, struct report
         return EXIT_FAILURE;
     struct service *service = prepare(config, report);
     if (service != NULL)
-        return responder_serve(listener, &bound, service);
+        return server_run(listener, &bound, service);
     listener_remove(&bound);
     return EXIT_FAILURE;
 }
 
 static int serve_fastcgi(const struct options *options)
 {
-    responder_block_signals();
+    server_block_signals();
     descriptors_allow_all();
     /* It is loaded twice, and its warnings are told the second time. */
     struct report first = {.problem = report_to_stream, .context = stderr, .errors_only = true};

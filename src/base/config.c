@@ -82,11 +82,11 @@ static char *read_line(char *out, int size, void *stream)
 }
 
 /* The CPUs that this process may use, which in a container are fewer than there are. */
-static long usable_cpus(void)
+static long usable_cpus(long most)
 {
     cpu_set_t cpus;
     const int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-    return count < CONFIG_VERIFIERS ? count : CONFIG_VERIFIERS;
+    return count < most ? count : most;
 }
 
 static void set_defaults(struct loading *loading)
@@ -111,7 +111,9 @@ static void set_computed_defaults(struct loading *loading)
     else if (config->audience == NULL && config->issuer != NULL)
         audience->set(place, audience, config->issuer);
     if (loading->given_at[config_key_find("verify_concurrency") - config_keys] == 0)
-        config->verify_concurrency = usable_cpus();
+        config->verify_concurrency = usable_cpus(CONFIG_VERIFIERS);
+    if (loading->given_at[config_key_find("threads") - config_keys] == 0)
+        config->threads = usable_cpus(CONFIG_THREADS);
 }
 
 static struct config *parse(const char *path, const struct file_content *content, struct report *report)

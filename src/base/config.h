@@ -28,6 +28,7 @@ struct config {
     char *mount_path; /* of the issuer, percent-decoded, without a slash at its end: "/apiops/auth", or "" */
     long token_lifetime;
     long threads;
+    long idle_timeout;
     long verify_concurrency;
     long verify_queue;
     long verify_cache_ttl;

@@ -32,6 +32,14 @@ static const struct endpoint *find_endpoint(const struct service *service, struc
     return NULL;
 }
 
+/* What is wrong with a request of which nothing is known: its head was dropped. */
+static enum oauth_error head_error(const struct http_request *request)
+{
+    if (request->body_state == HTTP_HEAD_TOO_LARGE)
+        return OAUTH_HEAD_TOO_LARGE;
+    return request->body_state == HTTP_HEAD_HOLDS_NUL ? OAUTH_HEAD_HOLDS_NUL : OAUTH_NO_ERROR;
+}
+
 /* Of an exchange that waits for nothing more. */
 static struct verification *finish(struct exchange *exchange, struct verification *awaited)
 {
@@ -50,7 +58,10 @@ struct verification *route_request(struct exchange *exchange, const struct servi
     decision_start(&exchange->decision);
 
     exchange->endpoint = find_endpoint(service, request->path);
-    if (exchange->endpoint == NULL)
+    const enum oauth_error error = head_error(request);
+    if (error != OAUTH_NO_ERROR)
+        decision_refuse(&exchange->decision, service, error, &exchange->response);
+    else if (exchange->endpoint == NULL)
         decision_refuse(&exchange->decision, service, OAUTH_NOT_FOUND, &exchange->response);
     else if (!text_is(request->method, exchange->endpoint->method)) {
         decision_refuse(&exchange->decision, service, OAUTH_METHOD_NOT_ALLOWED, &exchange->response);

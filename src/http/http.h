@@ -14,6 +14,8 @@ enum http_body_state {
     HTTP_BODY_CUT_SHORT,  /* ends before its CONTENT_LENGTH */
     HTTP_BODY_BAD_LENGTH, /* CONTENT_LENGTH is not a number */
     HTTP_BODY_LOST,       /* no memory for it */
+    HTTP_HEAD_TOO_LARGE,  /* the request was dropped, as its headers were too large; or, as one held a NUL */
+    HTTP_HEAD_HOLDS_NUL,
 };
 
 /* Absent texts have no data; empty meta-variables count as absent. */

@@ -5,6 +5,9 @@
 #include "base/json.h"
 
 static const struct oauth_error_row rows[OAUTH_ERROR_COUNT] = {
+    [OAUTH_HEAD_TOO_LARGE] = {431, "invalid_request", NULL, "The request headers are too large",
+                              "head_too_large"},
+    [OAUTH_HEAD_HOLDS_NUL] = {400, "invalid_request", NULL, "A request header holds a NUL", "head_holds_nul"},
     [OAUTH_NOT_FOUND] = {404, "not_found", NULL, "There is no such endpoint", "path"},
     [OAUTH_METHOD_NOT_ALLOWED] = {405, "invalid_request", NULL, "The method must be POST", "method"},
     [OAUTH_CONTENT_TYPE] = {400, "invalid_request", NULL,

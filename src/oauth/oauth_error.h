@@ -9,6 +9,8 @@
 enum oauth_error {
     OAUTH_NO_ERROR, /* this and the next have no row */
     OAUTH_PENDING,  /* it is not known yet */
+    OAUTH_HEAD_TOO_LARGE,
+    OAUTH_HEAD_HOLDS_NUL,
     OAUTH_NOT_FOUND,
     OAUTH_METHOD_NOT_ALLOWED,
     OAUTH_CONTENT_TYPE,

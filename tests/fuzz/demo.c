@@ -41,6 +41,8 @@ static const struct demo {
 static const char configuration[] = "issuer = https://api.example.com/apiops/auth\n"
                                     "allow_legacy_hashes = yes\n"
                                     "log_level = debug\n"
+                                    "verify_cache_ttl = 0\n"
+                                    "verify_queue = 65536\n"
                                     "throttle_failures = 1000000\n"
                                     "throttle_source_failures = 1000000\n"
                                     "throttle_window = 1\n";
@@ -221,6 +223,11 @@ static void require_line(struct text line)
             outcomes++;
     }
     REQUIRE(!quoted && outcomes <= 1);
+}
+
+void demo_drop_log(void)
+{
+    REQUIRE(ftruncate(log_descriptor, 0) == 0);
 }
 
 void demo_require_log(const struct service *service, size_t lines)

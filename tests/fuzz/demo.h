@@ -26,4 +26,7 @@ bool demo_is_elsewhere(struct text source);
 /* Requires that the log got `lines` lines since the last call, of printable text. */
 void demo_require_log(const struct service *service, size_t lines);
 
+/* Forgets the lines that the log got. */
+void demo_drop_log(void);
+
 #endif

@@ -1,23 +1,17 @@
-/* The gateway on one end of a pair of sockets, and on the other what a web server sends: each line of the
- * input is a letter for a record, and what goes into it. libfcgi trusts its peer, so the frame of a record is
- * always whole, and records come in their order; what is in them, how they are cut, and where the connection
- * ends is the input's. */
-#include "gateway/fastcgi.h"
-
+/* The server on one end of a pair of sockets, and on the other what a web server sends: each line of the
+ * input is a letter for a record, and what goes into it. What is in the records, how they and the bytes are
+ * cut, and where the connection ends is the input's. */
 #include <fastcgi.h>
-#include <fcntl.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "answer.h"
 #include "base/buffer.h"
 #include "demo.h"
 #include "fuzz.h"
+#include "serve.h"
 
-enum { ANSWERS_SIZE = 1 << 20, RECORD_MAX = 65535, FILLER_MAX = 20000 };
+enum { RECORD_MAX = 65535, FILLER_MAX = 20000 };
 
 enum phase { BETWEEN, IN_PARAMETERS, IN_BODY };
 
@@ -30,12 +24,12 @@ struct script {
     size_t requests; /* that were begun */
     size_t record;   /* bytes of a record at most */
     size_t filler;   /* bytes in front of the next input, which need not be in the corpus */
+    size_t piece;    /* bytes that come at once */
     unsigned char padding;
     unsigned spoken;    /* secrets */
     struct text source; /* one that is let in where only some are, if any request has it */
     bool is_stopping;
-    enum fastcgi_end end; /* of the last request */
-    sem_t answered;
+    bool is_raw; /* there are bytes of which nothing is known */
 };
 
 static void add_record(struct script *script, int type, struct text content)
@@ -169,6 +163,33 @@ static void set_padding(struct script *script, struct text number)
     script->padding = (unsigned char)size;
 }
 
+static void set_piece(struct script *script, struct text number)
+{
+    long size = RECORD_MAX;
+    text_parse_number(number, 1, RECORD_MAX, &size);
+    script->piece = (size_t)size;
+}
+
+static void raw(struct script *script, struct text bytes)
+{
+    buffer_add(&script->wire, bytes);
+    script->is_raw = true;
+}
+
+/* A management record, of the type that the first byte is. */
+static void management(struct script *script, struct text content)
+{
+    if (content.length == 0)
+        return;
+    FCGI_Header header = {.version = FCGI_VERSION_1,
+                          .type = (unsigned char)content.data[0],
+                          .contentLengthB1 = (unsigned char)((content.length - 1) >> 8),
+                          .contentLengthB0 = (unsigned char)(content.length - 1)};
+    buffer_add(&script->wire, (struct text){(const char *)&header, sizeof header});
+    buffer_add(&script->wire, (struct text){content.data + 1, content.length - 1});
+    script->is_raw = true;
+}
+
 static void stop(struct script *script, struct text nothing)
 {
     (void)nothing;
@@ -181,6 +202,7 @@ static const struct {
 } lines[] = {
     {'B', begin},      {'P', parameter},   {'E', end_parameters}, {'I', input}, {'X', end_input},
     {'S', set_record}, {'Z', set_padding}, {'A', abort_request},  {'Q', stop},  {'F', set_filler},
+    {'C', set_piece},  {'R', raw},         {'M', management},
 };
 
 static void read_script(struct script *script, struct text text)
@@ -195,129 +217,52 @@ static void read_script(struct script *script, struct text text)
     script->spoken |= demo_secrets_in((struct text){script->body.data, script->body.length});
 }
 
-static bool is_stopping(void *context)
-{
-    const struct script *script = context;
-    return script->is_stopping;
-}
-
-static void ended(void *context, enum fastcgi_end end)
-{
-    struct script *script = context;
-    script->end = end;
-    sem_post(&script->answered);
-}
-
-static struct service_slot *the_slot(void)
-{
-    static struct service_slot *slot;
-    if (slot == NULL) {
-        REQUIRE(fastcgi_prepare());
-        slot = service_slot_new(demo_service());
-        REQUIRE(slot != NULL);
-    }
-    return slot;
-}
-
-/* Serves the connection to its end, and reads what was written to it meanwhile, so that nothing waits. */
-static void serve(struct script *script, const int ends[2], struct buffer *answers)
-{
-    static char piece[ANSWERS_SIZE];
-    const struct fastcgi_connection connection = {.descriptor = ends[0],
-                                                  .slot = the_slot(),
-                                                  .is_stopping = is_stopping,
-                                                  .ended = ended,
-                                                  .context = script};
-    struct fastcgi *fastcgi = fastcgi_new(&connection);
-    size_t calls = 0;
-    REQUIRE(fastcgi != NULL);
-    do {
-        fastcgi_serve(fastcgi);
-        while (sem_wait(&script->answered) != 0) /* interrupted by a signal */
-            ;
-        calls++;
-        const ssize_t got = recv(ends[1], piece, sizeof piece, MSG_DONTWAIT);
-        if (got > 0)
-            buffer_add(answers, (struct text){piece, (size_t)got});
-        REQUIRE(calls <= script->requests + 1);
-    } while (script->end == FASTCGI_KEPT);
-    fastcgi_free(fastcgi);
-    if (script->end == FASTCGI_DONE)
-        close(ends[0]);
-    REQUIRE(fcntl(ends[0], F_GETFD) < 0);
-}
-
 static void check_answer(const struct script *script, const struct service *service, struct text text)
 {
     struct answer answer = answer_require(text);
-    if (answer.status == 200)
+    if (answer.status == 200 && !script->is_raw)
         demo_require_grant(service, answer.body, script->source, script->spoken);
     answer_clear(&answer);
 }
 
-/* Takes the records of one answer, of which the end may be missing only where the connection ended. */
-static bool take_answer(struct text *rest, struct buffer *answer)
-{
-    while (rest->length >= sizeof(FCGI_Header)) {
-        FCGI_Header header;
-        memcpy(&header, rest->data, sizeof header);
-        const size_t length = (size_t)header.contentLengthB1 << 8 | header.contentLengthB0;
-        const size_t whole = sizeof header + length + header.paddingLength;
-        REQUIRE(header.version == FCGI_VERSION_1 && header.requestIdB1 == 0 && header.requestIdB0 == 1);
-        REQUIRE(whole <= rest->length);
-        const struct text content = {rest->data + sizeof header, length};
-        rest->data += whole;
-        rest->length -= whole;
-        if (header.type == FCGI_END_REQUEST)
-            return true;
-        REQUIRE(header.type == FCGI_STDOUT || (header.type == FCGI_STDERR && length == 0));
-        buffer_add(answer, content);
-    }
-    return false;
-}
-
-/* Returns how many there are. libfcgi itself ends a request that is aborted before it is complete, without
- * any. */
+/* Returns how many there are. */
 static size_t check_answers(const struct script *script, const struct service *service, struct text rest)
 {
     size_t count = 0;
     size_t ends = 0;
-    struct buffer answer = {0};
-    while (take_answer(&rest, &answer)) {
-        if (answer.length > 0) {
-            check_answer(script, service, (struct text){answer.data, answer.length});
+    struct serve_answer answer = {.id = 0};
+    while (serve_take_answer(&rest, &answer)) {
+        REQUIRE(answer.id == 1 || script->is_raw);
+        if (answer.text.length > 0) {
+            check_answer(script, service, (struct text){answer.text.data, answer.text.length});
             count++;
         }
-        answer.length = 0;
         ends++;
     }
     REQUIRE(rest.length == 0);
-    REQUIRE(ends <= script->requests);
-    buffer_free(&answer);
+    REQUIRE(ends <= script->requests || script->is_raw);
+    buffer_free(&answer.text);
     return count;
 }
 
 static void play(struct script *script)
 {
-    int ends[2];
     struct buffer answers = {0};
-    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    send(ends[1], script->wire.data, script->wire.length, MSG_DONTWAIT);
-    shutdown(ends[1], SHUT_WR);
-    serve(script, ends, &answers);
-    close(ends[1]);
-
-    struct service *service = service_slot_hold(the_slot());
-    const struct text records = {answers.data, answers.length};
-    demo_require_log(service, check_answers(script, service, records));
+    const struct serve_way way = {.piece = script->piece, .is_stopping = script->is_stopping};
+    serve((struct text){script->wire.data, script->wire.length}, &way, &answers);
+    struct service *service = service_slot_hold(serve_slot());
+    const size_t count = check_answers(script, service, (struct text){answers.data, answers.length});
+    if (script->is_raw)
+        demo_drop_log();
+    else
+        demo_require_log(service, count);
     service_release(service);
     buffer_free(&answers);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct script script = {.record = RECORD_MAX};
-    sem_init(&script.answered, 0, 0);
+    struct script script = {.record = RECORD_MAX, .piece = RECORD_MAX};
     read_script(&script, fuzz_text(data, size));
     play(&script);
     buffer_free(&script.body);

@@ -180,12 +180,12 @@ installed() {
 
 # --- build -----------------------------------------------------------------------------------------------------
 
-# Or what they free is not wiped, and a hash has no huge pages, and nobody hears of it.
-@test "libraries are given this program's free, realloc and mmap, also where the compiler hides symbols" {
+# Or what they free is not wiped, a hash has no huge pages, and libfcgi reads no request, and nobody hears of it.
+@test "libraries are given this program's malloc, free, realloc, mmap, OS_Read and OS_Write, also where the compiler hides symbols" {
     local file
-    in_copy BUILD=hidden CFLAGS=-fvisibility=hidden hidden/obj/wiping_free.o hidden/obj/huge_mmap.o >"$DIR/log/make.log" 2>&1
-    for file in wiping_free huge_mmap; do
-        readelf --wide --symbols "$COPY/hidden/obj/$file.o"
-    done | awk '$4 == "FUNC" && $5 == "GLOBAL" && $7 != "UND" { print $6, $8 }' | sort >"$DIR/visible"
-    diff "$DIR/visible" - <<<$'DEFAULT free\nDEFAULT mmap\nDEFAULT realloc'
+    in_copy BUILD=hidden CFLAGS=-fvisibility=hidden hidden/obj/process/libc/{heap,huge_mmap,libfcgi_io}.o >"$DIR/log/make.log" 2>&1
+    for file in heap huge_mmap libfcgi_io; do
+        readelf --wide --symbols "$COPY/hidden/obj/process/libc/$file.o"
+    done | awk '$4 == "FUNC" && $5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" { print $8 }' | sort >"$DIR/visible"
+    diff "$DIR/visible" - <<<$'OS_Read\nOS_Write\nfree\nmalloc\nmmap\nrealloc'
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # includes.sh: the direction of the arrows. A file includes from its own folder and from folders below it.
 set -u
-folders=(main tokenctl gateway endpoint oauth http service account token state process base)
+folders=(main tokenctl server endpoint oauth http service account token state process base)
 declare -A height
 for i in "${!folders[@]}"; do
     height[${folders[i]}]=$((${#folders[@]} - i))
@@ -19,10 +19,10 @@ room_of() {
     [[ $path == */* ]] && printf '%s\n' "${path%%/*}" || printf 'main\n'
 }
 
-# may_include FROM TO: tokenctl needs neither gateway nor endpoint, and is to stay without them.
+# may_include FROM TO: tokenctl needs neither server nor endpoint, and is to stay without them.
 may_include() {
     [[ $1 == "$2" ]] && return
-    [[ $1 == tokenctl && $2 =~ ^(gateway|endpoint)$ ]] && return 1
+    [[ $1 == tokenctl && $2 =~ ^(server|endpoint)$ ]] && return 1
     ((${height[$1]:-0} > ${height[$2]:-99}))
 }
 
@@ -33,7 +33,7 @@ while IFS=: read -r file line included; do
 done < <(grep -rnoP '^\s*#\s*include\s*"\K[^"]+' src --include='*.[ch]')
 
 while IFS=: read -r file line _; do
-    [[ $file == src/gateway/fastcgi.c ]] || complain "$file:$line: only src/gateway/fastcgi.c includes libfcgi"
+    [[ $file == src/server/fastcgi.c ]] || complain "$file:$line: only src/server/fastcgi.c includes libfcgi"
 done < <(grep -rnE '^\s*#\s*include\s*<(fcgi|fcgiapp|fcgi_)' src --include='*.[ch]')
 
 for folder in src/*/; do

@@ -1,6 +1,6 @@
 /* From meta-variables and input to a request: CONTRACT on bodies with and without a length, and on the path.
  */
-#include "gateway/cgi_env.h"
+#include "server/cgi_env.h"
 
 #include "fixture.h"
 

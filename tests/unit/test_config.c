@@ -34,7 +34,7 @@ static void test_defaults(void **state)
     assert_null(config->user);
     assert_null(config->group);
     assert_int_equal(config->token_lifetime, 3600);
-    assert_int_equal(config->threads, 256);
+    assert_int_equal(config->idle_timeout, 300);
     assert_int_equal(config->verify_queue, 32);
     assert_int_equal(config->verify_cache_ttl, 300);
     assert_int_equal(config->throttle_failures, 10);
@@ -49,6 +49,7 @@ static void test_defaults(void **state)
     assert_true(config->sandbox);
     cpu_set_t cpus;
     assert_int_equal(sched_getaffinity(0, sizeof cpus, &cpus), 0);
+    assert_int_equal(config->threads, CPU_COUNT(&cpus) < 4096 ? CPU_COUNT(&cpus) : 4096);
     assert_int_equal(config->verify_concurrency, CPU_COUNT(&cpus) < 256 ? CPU_COUNT(&cpus) : 256);
     config_release(config);
     config_release(NULL);
@@ -113,6 +114,7 @@ static void test_ranges(void **state)
     } rows[] = {
         {"token_lifetime", 0, 315360000},
         {"threads", 1, 4096},
+        {"idle_timeout", 1, 86400},
         {"verify_concurrency", 1, 256},
         {"verify_queue", 0, 65536},
         {"verify_cache_ttl", 0, 86400},

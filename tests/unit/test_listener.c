@@ -1,5 +1,5 @@
 /* A host that has several addresses, and a path at which several sockets come to be. */
-#include "gateway/listener.h"
+#include "server/listener.h"
 
 #include "fixture.h"
 

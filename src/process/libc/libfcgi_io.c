@@ -1,0 +1,103 @@
+#include "process/libc/libfcgi_io.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdalign.h>
+#include <string.h>
+
+/* libfcgi takes its caller for granted in two ways. It reads and writes descriptors and waits for them; and
+ * where malloc() fails it calls abort(), where realloc() does, it writes to address 0. So both are replaced:
+ * libfcgi calls them through its PLT, where the program's own come first. */
+
+static _Thread_local struct libfcgi_io *in_use;
+
+/* Declared in fcgios.h, which only server/fastcgi.c may include. */
+extern int OS_Read(int descriptor, char *out, size_t size) __attribute__((visibility("default")));
+extern int OS_Write(int descriptor, char *data, size_t size) __attribute__((visibility("default")));
+
+void libfcgi_io_use(struct libfcgi_io *io)
+{
+    in_use = io;
+}
+
+struct libfcgi_io *libfcgi_io_in_use(void)
+{
+    return in_use;
+}
+
+int OS_Read(int descriptor, char *out, size_t size)
+{
+    (void)descriptor;
+    if (in_use == NULL) {
+        errno = EBADF;
+        return -1;
+    }
+    struct text *input = &in_use->input;
+    size = size < input->length ? size : input->length;
+    if (size > 0)
+        memcpy(out, input->data, size);
+    *input = (struct text){input->data + size, input->length - size};
+    return (int)size;
+}
+
+int OS_Write(int descriptor, char *data, size_t size)
+{
+    struct libfcgi_io *io = in_use;
+    (void)descriptor;
+    if (io == NULL || io->output == NULL) {
+        errno = EBADF;
+        return -1;
+    }
+    in_use = NULL; /* the output outlives the heap */
+    buffer_add(io->output, (struct text){data, size});
+    in_use = io;
+    if (!io->output->lost)
+        return (int)size;
+    errno = ENOMEM;
+    return -1;
+}
+
+/* --- Memory --- */
+
+enum { ALIGNMENT = alignof(max_align_t) };
+
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Two streams of 8 KiB, one of 512 bytes; each parameter as NAME=VALUE; and a table of pointers to these,
+ * which starts with 30 and is replaced by one of twice the size whenever it is full. */
+size_t libfcgi_io_heap_size(size_t parameters_length, size_t parameter_count)
+{
+    enum { STREAMS = 2 * 8192 + 512, SMALL = 4096, EACH = 2 * ALIGNMENT + 2 };
+    return STREAMS + SMALL + parameters_length + parameter_count * (EACH + 4 * sizeof(char *));
+}
+
+bool libfcgi_io_owns(const struct libfcgi_io *io, const void *memory)
+{
+    const char *byte = memory;
+    return io != NULL && io->heap != NULL && byte >= io->heap && byte < io->heap + io->heap_size;
+}
+
+/* The size stands before the memory, for libfcgi_io_reallocate(). */
+void *libfcgi_io_allocate(struct libfcgi_io *io, size_t size)
+{
+    const size_t whole = ALIGNMENT + aligned(size);
+    if (size > io->heap_size || whole > io->heap_size - io->heap_used)
+        return NULL;
+    char *memory = io->heap + io->heap_used + ALIGNMENT;
+    memcpy(memory - ALIGNMENT, &size, sizeof size);
+    io->heap_used += whole;
+    return memory;
+}
+
+void *libfcgi_io_reallocate(struct libfcgi_io *io, void *memory, size_t size)
+{
+    size_t old = 0;
+    memcpy(&old, (char *)memory - ALIGNMENT, sizeof old);
+    char *moved = libfcgi_io_allocate(io, size);
+    if (moved != NULL)
+        memcpy(moved, memory, old < size ? old : size);
+    return moved;
+}

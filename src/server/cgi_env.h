@@ -1,0 +1,38 @@
+/* From CGI meta-variables (RFC 3875 §4.1) and a stream of input to a request: the same for CGI and FastCGI.
+ */
+#ifndef SERVER_CGI_ENV_H
+#define SERVER_CGI_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "http/http.h"
+
+struct gateway {
+    /* The value of a meta-variable, NULL where there is none; lives as long as the request. */
+    const char *(*variable)(void *context, const char *name);
+    /* Reads up to `size` bytes of input; fewer only at its end or where it broke off; 0 at the end. */
+    size_t (*read)(void *context, char *out, size_t size);
+    void *context;
+    /* Whether input without a CONTENT_LENGTH can be read to its end. Plain CGI leaves standard input open
+     * there, unless the web server says that the body is chunked. */
+    bool input_ends;
+};
+
+/* No web server lets a longer one through to a mounted program; cut, it matches no endpoint. */
+#define GATEWAY_PATH_SIZE 4096
+
+struct gateway_request {
+    struct http_request http;
+    char path[GATEWAY_PATH_SIZE];
+    size_t body_size; /* of the buffer */
+    bool drained;     /* the input was read to its end */
+};
+
+/* Reads the whole request, at most `max_body` bytes of body; what is beyond is read and dropped, up to a cap.
+ * Never fails: what is wrong with the body is its state. Clear it afterwards. */
+void gateway_read(const struct gateway *gateway, size_t max_body, struct gateway_request *request);
+/* Wipes and frees the body. */
+void gateway_request_clear(struct gateway_request *request);
+
+#endif

@@ -1,0 +1,312 @@
+#include "server/connection.h"
+
+#include <errno.h>
+#include <fastcgi.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "server/fastcgi.h"
+
+enum {
+    PIECE = 16 * 1024,      /* is read at once */
+    PIECES_A_TURN = 16,     /* so that one peer does not keep a thread */
+    OUTPUT_MAX = 64 * 1024, /* no more requests are read until the peer has read answers */
+};
+
+/* --- Requests in flight --- */
+
+static void free_in_flight(struct connection *connection, struct record_request *request)
+{
+    fastcgi_free(request->fastcgi);
+    connection->in_flight--;
+    record_end(&connection->reader, request);
+}
+
+/* What follows the end of a request. Bytes that are left unread when a socket is closed can make the kernel
+ * drop the answer, so the peer has to close first where there may be some. */
+static void note_end(struct connection *connection, const struct record_request *request)
+{
+    if (!request->keeps_connection || request->is_cut_off || request->role == FCGI_AUTHORIZER)
+        connection->is_ending = true;
+    if (connection->is_ending && request->has_input_left)
+        connection->is_lingering = true;
+}
+
+/* False: no memory. */
+static bool answer(struct connection *connection, struct record_request *request)
+{
+    bool is_answered = true;
+    if (connection->descriptor >= 0 && request->id != 0) {
+        is_answered = fastcgi_answer(request->fastcgi, &connection->output);
+        note_end(connection, request);
+    }
+    free_in_flight(connection, request);
+    return is_answered;
+}
+
+static bool start(struct connection *connection, struct record_request *request,
+                  const struct connection_turn *turn)
+{
+    struct service *service = service_slot_hold(turn->slot);
+    request->connection = connection;
+    request->fastcgi = fastcgi_start(request, service, turn->resume, request);
+    service_release(service);
+    if (request->fastcgi == NULL)
+        return false;
+    connection->in_flight++;
+    return fastcgi_is_pending(request->fastcgi) || answer(connection, request);
+}
+
+/* A request of the same id as another waits for that one's answer, as its own would be taken for it. */
+static bool is_to_be_started(const struct connection *connection, const struct record_request *request)
+{
+    const struct record_request *before = connection->reader.requests;
+    if (request->phase != RECORD_WHOLE || request->fastcgi != NULL)
+        return false;
+    while (before->id != request->id)
+        before = before->next;
+    return before == request;
+}
+
+static bool start_all(struct connection *connection, const struct connection_turn *turn)
+{
+    struct record_request *request = connection->reader.requests;
+    while (request != NULL && !connection->is_ending) {
+        const bool is_due = is_to_be_started(connection, request);
+        if (is_due && !start(connection, request, turn))
+            return false;
+        request = is_due ? connection->reader.requests : request->next;
+    }
+    return true;
+}
+
+/* Those that cannot be cancelled go on without anybody who waits for them. */
+static void cancel(struct connection *connection, struct record_request *request)
+{
+    if (fastcgi_cancel(request->fastcgi))
+        free_in_flight(connection, request);
+    else
+        request->id = 0;
+}
+
+static bool resume(struct connection *connection, struct record_request *request)
+{
+    fastcgi_resume(request->fastcgi);
+    if (!fastcgi_is_pending(request->fastcgi))
+        return answer(connection, request);
+    if (connection->descriptor < 0 || request->id == 0)
+        cancel(connection, request);
+    return true;
+}
+
+static void abort_request(struct connection *connection, struct record_request *request)
+{
+    char end[RECORD_REPLY_MAX];
+    const size_t length = record_write_end(end, request->id, FCGI_REQUEST_COMPLETE);
+    buffer_add(&connection->output, (struct text){end, length});
+    request->has_input_left = request->phase != RECORD_WHOLE;
+    note_end(connection, request);
+    if (request->fastcgi != NULL)
+        cancel(connection, request);
+    else
+        record_end(&connection->reader, request);
+}
+
+/* --- Input and output --- */
+
+static enum connection_fault take(struct connection *connection, struct text input,
+                                  const struct connection_turn *turn)
+{
+    struct record_message message;
+    enum record_event event = RECORD_REPLY;
+    while (event != RECORD_MORE && !connection->is_ending) {
+        event = record_read(&connection->reader, &input, &message);
+        if (event == RECORD_MALFORMED)
+            return CONNECTION_NOT_FASTCGI;
+        if (event == RECORD_REPLY)
+            buffer_add(&connection->output, (struct text){message.reply, message.reply_length});
+        if (event == RECORD_ABORT)
+            abort_request(connection, message.request);
+        if (event == RECORD_OUT_OF_MEMORY || connection->output.lost ||
+            (event == RECORD_REQUEST && !start_all(connection, turn)))
+            return CONNECTION_OUT_OF_MEMORY;
+    }
+    return CONNECTION_GOOD;
+}
+
+static bool is_for_later(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+/* What cannot be sent now is left. */
+static void send_output(struct connection *connection, double now_ms)
+{
+    const size_t before = connection->sent;
+    while (connection->descriptor >= 0 && connection->sent < connection->output.length) {
+        const ssize_t sent = send(connection->descriptor, connection->output.data + connection->sent,
+                                  connection->output.length - connection->sent, MSG_NOSIGNAL);
+        if (sent >= 0)
+            connection->sent += (size_t)sent;
+        else if (is_for_later(errno))
+            break;
+        else if (errno != EINTR)
+            connection_close(connection);
+    }
+    if (connection->sent == connection->output.length) {
+        buffer_free(&connection->output);
+        connection->sent = 0;
+        connection->stuck_ms = 0;
+    } else if (connection->stuck_ms == 0 || connection->sent > before) {
+        connection->stuck_ms = now_ms;
+    }
+}
+
+static bool may_read(const struct connection *connection)
+{
+    return connection->descriptor >= 0 && !connection->is_at_end &&
+           connection->output.length - connection->sent <= OUTPUT_MAX &&
+           (!connection->is_ending || connection->is_lingering);
+}
+
+/* An event tells of bytes once: all of them are read, or it is noted that there may be more. A read that gets
+ * less than it asks for has taken all, but may hide that the peer has hung up. */
+static enum connection_fault read_input(struct connection *connection, const struct connection_turn *turn)
+{
+    enum connection_fault fault = CONNECTION_GOOD;
+    char piece[PIECE];
+    const bool to_the_end = turn->reads_to_the_end || connection->is_behind;
+    connection->is_behind = true;
+    for (int i = 0; i < PIECES_A_TURN && fault == CONNECTION_GOOD && may_read(connection); i++) {
+        const ssize_t got = recv(connection->descriptor, piece, sizeof piece, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got > 0) {
+            connection->is_fresh = false;
+            if (!connection->is_lingering)
+                fault = take(connection, (struct text){piece, (size_t)got}, turn);
+            secret_wipe(piece, (size_t)got);
+            send_output(connection, turn->now_ms);
+        }
+        connection->is_at_end = got == 0;
+        if (got < 0 && !is_for_later(errno))
+            connection_close(connection);
+        if (got <= 0 || ((size_t)got < sizeof piece && !to_the_end)) {
+            connection->is_behind = false;
+            break;
+        }
+    }
+    return fault;
+}
+
+/* --- The end --- */
+
+static void cancel_all(struct connection *connection)
+{
+    struct record_request *next = connection->reader.requests;
+    while (next != NULL) {
+        struct record_request *request = next;
+        next = request->next;
+        if (request->fastcgi == NULL)
+            record_end(&connection->reader, request);
+        else if (request->id != 0)
+            cancel(connection, request);
+    }
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->descriptor < 0)
+        return;
+    close(connection->descriptor);
+    connection->descriptor = -1;
+    cancel_all(connection);
+    record_reader_clear(&connection->reader);
+    buffer_free(&connection->output);
+    connection->sent = 0;
+    connection->stuck_ms = connection->linger_ms = 0;
+    connection->is_behind = false;
+}
+
+static bool is_to_be_closed(const struct connection *connection, const struct connection_turn *turn)
+{
+    const bool is_idle = record_unfinished_since(&connection->reader) == 0 && !connection->is_fresh;
+    return connection->is_ending || connection->is_at_end ||
+           (turn->is_stopping && (is_idle || turn->is_impatient));
+}
+
+static void close_if_done(struct connection *connection, const struct connection_turn *turn)
+{
+    if (connection->descriptor < 0 || connection->in_flight > 0 || connection_waits_to_send(connection) ||
+        !is_to_be_closed(connection, turn))
+        return;
+    if (!connection->is_lingering || connection->is_at_end) {
+        connection_close(connection);
+    } else if (connection->linger_ms == 0) {
+        shutdown(connection->descriptor, SHUT_WR);
+        connection->linger_ms = turn->now_ms;
+    }
+}
+
+enum connection_fault connection_handle(struct connection *connection, const struct connection_turn *turn)
+{
+    bool has_memory = true;
+    connection->reader.now_ms = turn->now_ms;
+    connection->reader.max_body = turn->max_body;
+    for (struct record_request *next = turn->resumed; next != NULL;) {
+        struct record_request *request = next;
+        next = request->next_resumed;
+        has_memory = resume(connection, request) && has_memory;
+    }
+    has_memory = start_all(connection, turn) && has_memory;
+    send_output(connection, turn->now_ms);
+    enum connection_fault fault = has_memory ? read_input(connection, turn) : CONNECTION_OUT_OF_MEMORY;
+    if (fault != CONNECTION_GOOD) {
+        send_output(connection, turn->now_ms);
+        connection_close(connection);
+    }
+    if (connection->is_at_end)
+        cancel_all(connection);
+    close_if_done(connection, turn);
+    if (connection_unfinished_since(connection) == 0)
+        connection->idle_ms = turn->now_ms;
+    return fault;
+}
+
+bool connection_is_over(const struct connection *connection)
+{
+    return connection->descriptor < 0 && connection->in_flight == 0;
+}
+
+bool connection_is_behind(const struct connection *connection)
+{
+    return connection->is_behind && may_read(connection);
+}
+
+bool connection_waits_to_send(const struct connection *connection)
+{
+    return connection->sent < connection->output.length;
+}
+
+double connection_unfinished_since(const struct connection *connection)
+{
+    const double since_ms[] = {record_unfinished_since(&connection->reader), connection->stuck_ms,
+                               connection->linger_ms};
+    double oldest_ms = 0;
+    for (size_t i = 0; i < sizeof since_ms / sizeof *since_ms; i++) {
+        if (since_ms[i] > 0 && (oldest_ms == 0 || since_ms[i] < oldest_ms))
+            oldest_ms = since_ms[i];
+    }
+    return oldest_ms;
+}
+
+size_t connection_size(const struct connection *connection)
+{
+    size_t size = connection->output.room;
+    for (const struct record_request *request = connection->reader.requests; request != NULL;
+         request = request->next)
+        size += sizeof *request + request->capacity +
+                (request->fastcgi != NULL ? fastcgi_size(request->fastcgi) : 0);
+    return size;
+}

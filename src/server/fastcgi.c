@@ -1,0 +1,183 @@
+#include "server/fastcgi.h"
+
+#include <fastcgi.h>
+#include <fcgiapp.h>
+#include <limits.h>
+#include <stdalign.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+#include "endpoint/route.h"
+#include "process/libc/libfcgi_io.h"
+#include "server/cgi_env.h"
+
+struct fastcgi {
+    FCGX_Request fcgi;
+    struct libfcgi_io io;
+    struct service *service;
+    struct gateway_request request;
+    struct exchange exchange;
+    bool is_pending;
+    void (*resume)(void *context);
+    void *context;
+    alignas(max_align_t) char heap[]; /* of libfcgi */
+};
+
+bool fastcgi_prepare(void)
+{
+    return FCGX_Init() == 0;
+}
+
+static const char *variable(void *context, const char *name)
+{
+    const struct fastcgi *fastcgi = context;
+    return FCGX_GetParam(name, fastcgi->fcgi.envp);
+}
+
+static size_t read_input(void *context, char *out, size_t size)
+{
+    struct fastcgi *fastcgi = context;
+    /* libfcgi counts in int; max_body is far below. */
+    libfcgi_io_use(&fastcgi->io);
+    const int got = FCGX_GetStr(out, size < INT_MAX ? (int)size : INT_MAX, fastcgi->fcgi.in);
+    libfcgi_io_use(NULL);
+    return got > 0 ? (size_t)got : 0;
+}
+
+/* With the descriptor's number libfcgi does nothing but hand it to OS_Read() and OS_Write(). */
+static bool decode(struct fastcgi *fastcgi, struct text wire)
+{
+    fastcgi->fcgi.ipcFd = INT_MAX;
+    fastcgi->fcgi.keepConnection = 1; /* or the first thing that FCGX_Accept_r() does is to close it */
+    fastcgi->io.input = wire;
+    libfcgi_io_use(&fastcgi->io);
+    const int error = FCGX_Accept_r(&fastcgi->fcgi);
+    libfcgi_io_use(NULL);
+    return error == 0;
+}
+
+/* Of a body over max_body the record layer has kept the beginning. */
+static void read_request(struct fastcgi *fastcgi, const struct record_request *record)
+{
+    static const enum http_body_state faults[] = {[RECORD_PARAMETERS_TOO_LARGE] = HTTP_HEAD_TOO_LARGE,
+                                                  [RECORD_PARAMETER_HOLDS_NUL] = HTTP_HEAD_HOLDS_NUL};
+    const struct gateway gateway = {
+        .variable = variable, .read = read_input, .context = fastcgi, .input_ends = true};
+    const size_t kept = record->length - record->parameters;
+    struct http_request *http = &fastcgi->request.http;
+    gateway_read(&gateway, (size_t)fastcgi->service->config->max_body, &fastcgi->request);
+    if (record->fault != RECORD_NO_FAULT)
+        http->body_state = faults[record->fault];
+    else if (record->body > kept && http->body_length >= kept)
+        http->body_state = HTTP_BODY_TOO_LARGE;
+}
+
+/* Until it is answered, or has to wait. */
+static void advance(struct fastcgi *fastcgi, struct verification *awaited)
+{
+    while (awaited != NULL) {
+        fastcgi->is_pending = true;
+        if (verifier_begin(fastcgi->service->verifier, awaited, fastcgi->resume, fastcgi->context))
+            return;
+        awaited = route_go_on(&fastcgi->exchange);
+    }
+    fastcgi->is_pending = false;
+}
+
+/* A slip in the web server's configuration. */
+static void refuse_authorizer(struct fastcgi *fastcgi)
+{
+    log_write(fastcgi->service->log, LOG_LEVEL_ERROR,
+              "the web server asks for FastCGI role AUTHORIZER; this is a RESPONDER");
+    route_failed(fastcgi->request.http.method, &fastcgi->exchange.response);
+}
+
+static struct fastcgi *new_fastcgi(const struct record_request *record, struct service *service)
+{
+    const size_t heap_size = libfcgi_io_heap_size(record->parameters, record->parameter_count);
+    struct fastcgi *fastcgi = malloc(sizeof *fastcgi + heap_size);
+    if (fastcgi == NULL)
+        return NULL;
+    fastcgi->io = (struct libfcgi_io){.heap = fastcgi->heap, .heap_size = heap_size};
+    fastcgi->service = service_hold(service);
+    fastcgi->request.http.body = NULL;
+    fastcgi->request.body_size = 0;
+    fastcgi->exchange.response.body = NULL;
+    fastcgi->is_pending = false;
+    FCGX_InitRequest(&fastcgi->fcgi, -1, 0);
+    return fastcgi;
+}
+
+struct fastcgi *fastcgi_start(const struct record_request *record, struct service *service,
+                              void (*resume)(void *context), void *context)
+{
+    struct buffer wire = {0};
+    struct fastcgi *fastcgi = new_fastcgi(record, service);
+    if (fastcgi == NULL)
+        return NULL;
+    fastcgi->resume = resume;
+    fastcgi->context = context;
+    record_write(record, &wire);
+    const bool is_decoded = !wire.lost && decode(fastcgi, (struct text){wire.data, wire.length});
+    if (is_decoded)
+        read_request(fastcgi, record);
+    buffer_free(&wire);
+    fastcgi->io.input = (struct text){NULL, 0};
+    if (!is_decoded) {
+        fastcgi_free(fastcgi);
+        return NULL;
+    }
+    if (record->role == FCGI_RESPONDER)
+        advance(fastcgi, route_request(&fastcgi->exchange, service, &fastcgi->request.http));
+    else
+        refuse_authorizer(fastcgi);
+    return fastcgi;
+}
+
+void fastcgi_resume(struct fastcgi *fastcgi)
+{
+    advance(fastcgi, route_go_on(&fastcgi->exchange));
+}
+
+bool fastcgi_is_pending(const struct fastcgi *fastcgi)
+{
+    return fastcgi->is_pending;
+}
+
+bool fastcgi_cancel(struct fastcgi *fastcgi)
+{
+    return route_cancel(&fastcgi->exchange);
+}
+
+bool fastcgi_answer(struct fastcgi *fastcgi, struct buffer *out)
+{
+    struct buffer text = {0};
+    const struct text answer = http_response_render(&fastcgi->exchange.response, &text);
+    fastcgi->io.output = out;
+    libfcgi_io_use(&fastcgi->io);
+    FCGX_PutStr(answer.data, (int)answer.length, fastcgi->fcgi.out);
+    FCGX_FClose(fastcgi->fcgi.err);
+    FCGX_FClose(fastcgi->fcgi.out);
+    libfcgi_io_use(NULL);
+    fastcgi->io.output = NULL;
+    buffer_free(&text);
+    return !out->lost;
+}
+
+/* free() knows what came from the heap while that is in use. */
+void fastcgi_free(struct fastcgi *fastcgi)
+{
+    libfcgi_io_use(&fastcgi->io);
+    FCGX_Free(&fastcgi->fcgi, 0);
+    libfcgi_io_use(NULL);
+    json_object_put(fastcgi->exchange.response.body);
+    gateway_request_clear(&fastcgi->request);
+    service_release(fastcgi->service);
+    secret_wipe(fastcgi->heap, fastcgi->io.heap_used);
+    free(fastcgi);
+}
+
+size_t fastcgi_size(const struct fastcgi *fastcgi)
+{
+    return sizeof *fastcgi + fastcgi->io.heap_size + fastcgi->request.body_size;
+}

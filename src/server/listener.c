@@ -1,0 +1,182 @@
+#include "server/listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+bool listener_is_inherited(void)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+}
+
+static int refuse(struct report *report, const char *address, const char *what)
+{
+    report_problem(report, SEVERITY_ERROR, address, 0, "%s", what);
+    return -1;
+}
+
+static int fail(struct report *report, const char *address, const char *what)
+{
+    report_problem(report, SEVERITY_ERROR, address, 0, "%s: %s", what, strerror(errno));
+    return -1;
+}
+
+/* A path that is a socket which refuses connections is the left-over of a process that was killed. */
+static bool is_left_over(const struct sockaddr_un *name)
+{
+    struct stat status;
+    if (lstat(name->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return false;
+    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0)
+        return false;
+    const bool refused =
+        connect(probe, (const struct sockaddr *)name, sizeof *name) != 0 && errno == ECONNREFUSED;
+    close(probe);
+    return refused;
+}
+
+static int bind_unix(int listener, const struct sockaddr_un *name)
+{
+    /* The mode comes with the name, so that there is no moment in which others may connect. */
+    const mode_t old_mask = umask(0117);
+    int result = bind(listener, (const struct sockaddr *)name, sizeof *name);
+    if (result != 0 && errno == EADDRINUSE) {
+        if (is_left_over(name) && unlink(name->sun_path) == 0)
+            result = bind(listener, (const struct sockaddr *)name, sizeof *name);
+        else
+            errno = EADDRINUSE;
+    }
+    umask(old_mask);
+    return result;
+}
+
+/* Before it listens, so that there is no moment in which a wrong group may connect. */
+static bool give_to(const char *path, const struct identity *owner)
+{
+    return (owner->user == IDENTITY_NO_USER && owner->group == IDENTITY_NO_GROUP) ||
+           lchown(path, owner->user, owner->group) == 0;
+}
+
+static void remember(const char *path, struct listener_path *bound)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0)
+        *bound = (struct listener_path){path, status.st_dev, status.st_ino};
+}
+
+static int open_unix(const char *path, int backlog, const struct identity *owner, struct listener_path *bound,
+                     struct report *report)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof name.sun_path)
+        return refuse(report, path, "the socket's path is too long; a shorter one must be found");
+    memcpy(name.sun_path, path, strlen(path) + 1);
+
+    const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0)
+        return fail(report, path, "a socket cannot be made");
+    if (bind_unix(listener, &name) == 0 && give_to(path, owner) && listen(listener, backlog) == 0) {
+        remember(path, bound);
+        return listener;
+    }
+    fail(report, path, "cannot listen here");
+    close(listener);
+    return -1;
+}
+
+/* Splits "host:port" or "[host]:port" in place. getaddrinfo() would take 65537 for 1. */
+static bool split_host_port(char *address, char **host, char **port)
+{
+    long number = 0;
+    char *colon = strrchr(address, ':');
+    if (colon == NULL || colon == address)
+        return false;
+    *colon = '\0';
+    *port = colon + 1;
+    if (!text_parse_number(text_of(*port), 1, 65535, &number))
+        return false;
+    *host = address;
+    const size_t length = strlen(address);
+    if (address[0] == '[' && address[length - 1] == ']') {
+        address[length - 1] = '\0';
+        *host = address + 1;
+        return true;
+    }
+    return strchr(address, ':') == NULL;
+}
+
+/* -1 with errno set. */
+static int listen_on(const struct addrinfo *found, int backlog)
+{
+    const int listener = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0)
+        return -1;
+    const int on = 1;
+    if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        bind(listener, found->ai_addr, found->ai_addrlen) == 0 && listen(listener, backlog) == 0)
+        return listener;
+    const int error = errno;
+    close(listener);
+    errno = error;
+    return -1;
+}
+
+/* On the first that can be, as one name may have several addresses. -1 with errno set. */
+static int listen_on_any(const struct addrinfo *found, int backlog)
+{
+    int listener = -1;
+    for (; found != NULL && listener < 0; found = found->ai_next)
+        listener = listen_on(found, backlog);
+    return listener;
+}
+
+static int open_internet(const char *address, int backlog, struct report *report)
+{
+    char *copy = strdup(address);
+    char *host = NULL;
+    char *port = NULL;
+    if (copy == NULL || !split_host_port(copy, &host, &port)) {
+        free(copy);
+        return refuse(report, address,
+                      "this is neither /path/to.sock nor host:port, with a port of 1 to 65535");
+    }
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    const int error = getaddrinfo(host, port, &hints, &found);
+    free(copy);
+    if (error != 0)
+        return refuse(report, address, gai_strerror(error));
+
+    const int listener = listen_on_any(found, backlog);
+    if (listener < 0)
+        fail(report, address, "cannot listen here");
+    freeaddrinfo(found);
+    return listener;
+}
+
+int listener_open(const char *address, int backlog, const struct identity *owner, struct listener_path *bound,
+                  struct report *report)
+{
+    bound->path = NULL;
+    return address[0] == '/' ? open_unix(address, backlog, owner, bound, report)
+                             : open_internet(address, backlog, report);
+}
+
+/* While it is open no other file gets its inode's number. */
+void listener_remove(const struct listener_path *bound)
+{
+    struct stat status;
+    if (bound->path != NULL && lstat(bound->path, &status) == 0 && status.st_dev == bound->device &&
+        status.st_ino == bound->inode)
+        unlink(bound->path);
+}

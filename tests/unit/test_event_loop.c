@@ -1,0 +1,312 @@
+/* The event loop while a request waits for a verification, its end, and what it gives back meanwhile; how
+ * many new connections a thread takes in a row. */
+#include "server/event_loop.h"
+
+#include "fixture.h"
+
+#include <crypt.h>
+#include <dlfcn.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "../tools/fcgi_peer.h"
+#include "base/clock.h"
+#include "server/fastcgi.h"
+#include "server/listener.h"
+#include "slot_fixture.h"
+#include "token/keyset_file.h"
+
+/* "secret" */
+#define SECRET "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
+#define FORM "grant_type=client_credentials&client_id=demo&client_secret="
+
+static sem_t hash_begun;
+static sem_t hash_may_end;
+static atomic_bool has_ended; /* the event loop */
+
+/* In the place of the library's own: each hash is held. */
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    char *(*real)(const char *, const char *, void *, int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "crypt_rn");
+    memcpy(&real, &symbol, sizeof symbol);
+    sem_post(&hash_begun);
+    sem_wait(&hash_may_end);
+    return real(phrase, setting, data, size);
+}
+
+/* By so much the clock is ahead. */
+static atomic_long seconds_ahead;
+
+/* In the place of the library's own. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    const int result = (int)syscall(SYS_clock_gettime, clock, time);
+    if (clock == CLOCK_MONOTONIC)
+        time->tv_sec += atomic_load(&seconds_ahead);
+    return result;
+}
+
+/* Connections that a thread has served, and closed, since it looked for other events. */
+static _Thread_local bool is_worker;
+static _Thread_local long in_a_row;
+static atomic_long most_in_a_row;
+/* In the place of the library's own. */
+int close(int descriptor)
+{
+    int (*real)(int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "close");
+    memcpy(&real, &symbol, sizeof symbol);
+    in_a_row += is_worker ? 1 : 0;
+    long most = atomic_load(&most_in_a_row);
+    while (in_a_row > most && !atomic_compare_exchange_weak(&most_in_a_row, &most, in_a_row))
+        ;
+    return real(descriptor);
+}
+
+/* In the place of the library's own. */
+int epoll_wait(int set, struct epoll_event *events, int room, int timeout)
+{
+    int (*real)(int, struct epoll_event *, int, int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "epoll_wait");
+    memcpy(&real, &symbol, sizeof symbol);
+    is_worker = true;
+    in_a_row = 0;
+    return real(set, events, room, timeout);
+}
+
+static int given_back; /* how often memory was */
+
+/* In the place of the library's own. */
+int malloc_trim(size_t pad)
+{
+    assert_int_equal(pad, 0);
+    given_back++;
+    return 1;
+}
+
+static void configure(const char *more)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             "issuer = https://api.example.com/apiops/auth\nlog = log\nverify_concurrency = 1\n%s", more);
+    write_text("token.conf", text);
+}
+
+static int make_files(void **state)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 1};
+    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+        return -1;
+    configure("");
+    write_text("accounts", "demo:" SECRET "\n");
+    return 0;
+}
+
+static int listen_here(void)
+{
+    struct collected problems;
+    struct listener_path bound;
+    char path[PATH_MAX + 8];
+    assert_non_null(getcwd(path, PATH_MAX));
+    strcat(path, "/socket");
+    static const struct identity nobody = {IDENTITY_NO_USER, IDENTITY_NO_GROUP};
+    const int listener = listener_open(path, 64, &nobody, &bound, collect(&problems));
+    if (listener < 0)
+        fail_msg("%s", problems.text);
+    return listener;
+}
+
+static struct event_loop *start_loop_on(int listener, struct service_slot *slot)
+{
+    sem_init(&hash_begun, 0, 0);
+    sem_init(&hash_may_end, 0, 0);
+    struct event_loop *loop = event_loop_start(listener, slot);
+    assert_non_null(loop);
+    return loop;
+}
+
+static struct event_loop *start_loop(struct service_slot *slot)
+{
+    return start_loop_on(listen_here(), slot);
+}
+
+static void stop_loop(struct event_loop *loop, struct service_slot *slot)
+{
+    event_loop_stop(loop);
+    while (!event_loop_is_over(loop))
+        event_loop_watch(loop);
+    event_loop_free(loop);
+    service_slot_free(slot);
+}
+
+static int request(bool keep, const char *form)
+{
+    static struct bytes bytes;
+    const int connection = open_connection("./socket");
+    bytes.length = 0;
+    append_head(&bytes, keep, NULL, strlen(form));
+    append_body(&bytes, form, strlen(form));
+    send_all(connection, &bytes);
+    return connection;
+}
+
+static void *end_loop(void *loop)
+{
+    while (!event_loop_is_over(loop))
+        event_loop_watch(loop);
+    event_loop_free(loop);
+    has_ended = true;
+    return NULL;
+}
+
+/* As the last of them is taken when they are found idle and not yet ended. */
+static void test_end_with_requests_in_flight(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    static const char *const forms[] = {FORM "secret", FORM "wrong", FORM "wronger"};
+    static const long statuses[] = {200, 401, 401};
+    int connections[ROWS(forms)];
+    pthread_t thread;
+    struct service_slot *slot = open_slot();
+    struct event_loop *loop = start_loop(slot);
+    for (size_t i = 0; i < ROWS(forms); i++)
+        connections[i] = request(i == 0, forms[i]);
+    sem_wait(&hash_begun);
+    event_loop_stop(loop);
+    for (int i = 0; i < 20; i++) {
+        assert_false(event_loop_is_over(loop));
+        usleep(1000);
+    }
+    assert_int_equal(pthread_create(&thread, NULL, end_loop, loop), 0);
+    for (int i = 0; i < 50; i++) {
+        assert_false(has_ended);
+        usleep(1000);
+    }
+    for (size_t i = 0; i < ROWS(forms); i++)
+        sem_post(&hash_may_end);
+    pthread_join(thread, NULL);
+    for (size_t i = 0; i < ROWS(forms); i++) {
+        const long status = read_answer(connections[i], answer);
+        check_row(status == statuses[i], "answer", i, answer);
+        check_row(read_answer(connections[i], answer) < 0, "closed", i, answer);
+        close(connections[i]);
+    }
+    service_slot_free(slot);
+}
+
+/* Valgrind has a malloc_trim() of its own, which it calls instead. */
+static bool is_counted(void)
+{
+    int (*volatile trim)(size_t pad) = malloc_trim;
+    given_back = 0;
+    trim(0);
+    return given_back == 1;
+}
+
+/* Until the last of an answered request is no more in hand. */
+static void watch_until_given_back(struct event_loop *loop, int times)
+{
+    const double end_ms = clock_monotonic_ms() + 60000;
+    while (given_back < times) {
+        assert_true(clock_monotonic_ms() < end_ms);
+        event_loop_watch(loop);
+    }
+}
+
+static void assert_given_back(struct event_loop *loop, int times)
+{
+    for (int i = 0; i < 3; i++)
+        event_loop_watch(loop);
+    assert_int_equal(given_back, times);
+}
+
+/* Of requests that are answered, also while there are others; once a second, and not without any. */
+static void test_memory_is_given_back(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    if (!is_counted())
+        skip();
+    struct service_slot *slot = open_slot();
+    struct event_loop *loop = start_loop(slot);
+    given_back = 0;
+    for (int round = 0; round < 3; round++) {
+        const int waiting = request(false, round == 0 ? FORM "one" : round == 1 ? FORM "two" : FORM "three");
+        sem_wait(&hash_begun);
+        atomic_fetch_add(&seconds_ahead, 1);
+        assert_given_back(loop, 2 * round);
+        const int other = request(false, "grant_type=password");
+        assert_int_equal(read_answer(other, answer), 400);
+        watch_until_given_back(loop, 2 * round + 1);
+        sem_post(&hash_may_end);
+        assert_int_equal(read_answer(waiting, answer), 401);
+        atomic_fetch_add(&seconds_ahead, 1);
+        watch_until_given_back(loop, 2 * round + 2);
+        atomic_fetch_add(&seconds_ahead, 1);
+        assert_given_back(loop, 2 * round + 2);
+        close(waiting);
+        close(other);
+    }
+    stop_loop(loop, slot);
+}
+
+/* Whatever is asked for and however often it is watched. */
+static void test_memory_is_given_back_seldom(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    struct service_slot *slot = open_slot();
+    struct event_loop *loop = start_loop(slot);
+    given_back = 0;
+    sem_post(&hash_may_end);
+    const double began_ms = clock_monotonic_ms();
+    for (int i = 0; i < 20; i++) {
+        const int connection = request(false, FORM "secret");
+        assert_int_equal(read_answer(connection, answer), 200);
+        close(connection);
+        event_loop_watch(loop);
+    }
+    assert_true(given_back <= 1 + (clock_monotonic_ms() - began_ms) / 1000);
+    stop_loop(loop, slot);
+}
+
+/* However many come with their requests, a thread looks for other events after so many. */
+static void test_new_connections(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    int connections[50];
+    struct service_slot *slot = open_slot();
+    const int listener = listen_here();
+    for (size_t i = 0; i < ROWS(connections); i++)
+        connections[i] = request(false, "grant_type=password");
+    most_in_a_row = 0;
+    struct event_loop *loop = start_loop_on(listener, slot);
+    for (size_t i = 0; i < ROWS(connections); i++)
+        assert_int_equal(read_answer(connections[i], answer), 400);
+    stop_loop(loop, slot);
+    assert_in_range(most_in_a_row, 2, 16);
+    for (size_t i = 0; i < ROWS(connections); i++)
+        close(connections[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_end_with_requests_in_flight),
+        cmocka_unit_test(test_memory_is_given_back),
+        cmocka_unit_test(test_memory_is_given_back_seldom),
+        cmocka_unit_test(test_new_connections),
+    };
+    if (!fastcgi_prepare())
+        return EXIT_FAILURE;
+    return cmocka_run_group_tests_name("event_loop", tests, make_files, leave_folder);
+}
