@@ -84,12 +84,12 @@ warns() {
 
 @test "check warns of hashes that are too slow, and does not wait for them" {
     printf '%s\n' "b:\$2b\$31\$$BCRYPT" "r:\$6\$rounds=999999999\$salt\$$SHA512" \
-        "y:\$y\$jT/5\$salt\$$SHA256" "c:\$7\$XU..../....salt\$$SHA256" >>"$ACCOUNTS"
+        "y:\$y\$jS5\$salt\$$SHA256" "c:\$7\$TU..../....salt\$$SHA256" >>"$ACCOUNTS"
     exits 0 check
     warns '2: client "b": the hash is bcrypt: $2b$31$ allows 0.0 tokens a second and core'
     warns '3: client "r": the hash is sha512crypt: $6$rounds=999999999$ allows 0.0 tokens'
-    warns '4: client "y": the hash is yescrypt: $y$jT/5$ allows 0.0 tokens'
-    warns '5: client "c": the hash is scrypt: $7$XU..../.... allows 0.0 tokens'
+    warns '4: client "y": the hash is yescrypt: $y$jS5$ allows 0.0 tokens'
+    warns '5: client "c": the hash is scrypt: $7$TU..../.... allows 0.0 tokens'
     [[ $(grep -c 'tokenctl hash-cost' <<<"$ERR") == 4 ]]
 }
 

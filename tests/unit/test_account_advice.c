@@ -102,7 +102,7 @@ static void test_slow(void **state)
         {"$2b$10$" D53, 1e9, "$2b$10$ allows "},
         {"$2b$31$" D53, 0.1, "$2b$31$ allows "},
         {"$6$rounds=999999999$salt$" D86, 0.1, "$6$rounds=999999999$ allows "},
-        {"$y$jS/5$salt$" D43, 0.1, "$y$jS/5$ allows "},
+        {"$y$jS5$salt$" D43, 0.1, "$y$jS5$ allows "},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct collected problems;

@@ -22,7 +22,7 @@ static const struct {
     {"scrypt", "$7$86..../....salt$"},
     {"sha512", "$6$rounds=1000$salt$"},
 };
-enum { MAPPING = 3 };
+static const size_t mapping = 3;
 
 static void put_account(char *file, const char *client_id, const char *setting)
 {
@@ -104,11 +104,11 @@ static void test_mapping_fails(void **state)
         const char *secret;
         unsigned status;
     } rows[] = {{"secret", 200}, {"wrong", 401}};
-    for (size_t i = 0; i < 2 * MAPPING * ROWS(rows); i++) {
-        const char *client_id = methods[i % MAPPING].client_id;
-        const char *secret = rows[i / MAPPING % ROWS(rows)].secret;
-        const unsigned status = rows[i / MAPPING % ROWS(rows)].status;
-        struct service *service = load_service(i < MAPPING * ROWS(rows) ? NULL : &limits);
+    for (size_t i = 0; i < 2 * mapping * ROWS(rows); i++) {
+        const char *client_id = methods[i % mapping].client_id;
+        const char *secret = rows[i / mapping % ROWS(rows)].secret;
+        const unsigned status = rows[i / mapping % ROWS(rows)].status;
+        struct service *service = load_service(i < mapping * ROWS(rows) ? NULL : &limits);
         for (int times = 0; times < 3; times++) {
             mappings_fail = true;
             const unsigned without = status_of(service, client_id, secret, "192.0.2.1");

@@ -147,7 +147,9 @@ static void make_yescrypt(char *to, unsigned *seed)
     *to++ = '$';
     to = put_digits(to, seed, rand_r(seed) % 10 == 0 ? 80 + rand_r(seed) % 10 : rand_r(seed) % 12, 64);
     if (to[-1] != '$' && rand_r(seed) % 2 == 0)
-        to[-1] = rand_r(seed) % 20 == 0 ? '-' : digits[rand_r(seed) % 4];
+        *(to - 1) = digits[rand_r(seed) % 4];
+    if (rand_r(seed) % 40 == 0)
+        *to++ = '-';
     strcpy(to, "$" D43);
 }
 

@@ -47,9 +47,9 @@ static void test_hostile(void **state)
         "$6$rounds=999999999$salt$" D86,
         "$5$rounds=999999999$salt$" D43,
         "$2b$31$" D53,
-        "$y$jT/5$salt$" D43,
-        "$gy$jT/5$salt$" D43,
-        "$7$XU..../....salt$" D43,
+        "$y$jS5$salt$" D43,
+        "$gy$jS5$salt$" D43,
+        "$7$TU..../....salt$" D43,
         "$sha1$4294967295$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         ("$md5,rounds=4294960000$salt$$" D22),
     };
