@@ -7,6 +7,10 @@
 
 #define LONGEST_LIFETIME 315360000
 
+const char account_unfinished[] = "the last line has no newline and may be half written: it is not in force "
+                                  "until the file has been unchanged "
+                                  "for ten seconds; end the line with a newline";
+
 static const char bad_scope[] =
     "scope= must be scopes of RFC 6749 without repeats, separated by commas, at most "
     "8192 bytes of them: scope=read,write";

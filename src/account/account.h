@@ -36,6 +36,9 @@ enum account_line account_parse(struct text line, bool allow_legacy, struct acco
  * line the attributes are not to be relied on. */
 void account_read(struct text line, bool has_method, struct account *account);
 
+/* Why a last line without its newline is unusable. */
+extern const char account_unfinished[];
+
 /* Whether `from` admits the source. An unknown source (NULL) is admitted only where `from` is absent. */
 bool account_admits_source(const struct account *account, const struct address *source);
 

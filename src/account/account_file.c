@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "account/account.h"
@@ -230,14 +231,25 @@ static enum account_change fail(struct report *report, const char *path, const c
     return ACCOUNT_FAILED;
 }
 
+/* Another line that is appended later must not continue the last one. */
+static void complete_last_line(struct edit *edit, size_t start)
+{
+    const struct buffer *out = &edit->out;
+    if (out->lost || out->length <= start || out->data[out->length - 1] == '\n')
+        return;
+    put(edit, out->data[out->length - 1] == '\r' ? text_of("\n") : edit->newline);
+}
+
 /* Edits in memory, and replaces the file where that changed anything. */
 static enum account_change rewrite(const char *path, struct edit *edit, const struct file_content *content,
                                    struct report *report)
 {
     const struct text whole = {content->data, content->size};
     const struct text behind_mark = skip_byte_order_mark(whole);
-    put(edit, (struct text){whole.data, whole.length - behind_mark.length});
+    const size_t mark = whole.length - behind_mark.length;
+    put(edit, (struct text){whole.data, mark});
     write_edited(edit, behind_mark);
+    complete_last_line(edit, mark);
 
     enum account_change change = edit->changed ? ACCOUNT_CHANGED : ACCOUNT_AS_IT_WAS;
     errno = ENOMEM;
@@ -249,11 +261,48 @@ static enum account_change rewrite(const char *path, struct edit *edit, const st
     return change;
 }
 
+/* Whether the file ends in an account's line without its newline, and somebody may still be writing it. */
+static bool is_unfinished(const struct file_content *content)
+{
+    const struct text whole = {content->data, content->size};
+    struct text rest = skip_byte_order_mark(whole);
+    if (whole.length == 0 || whole.data[whole.length - 1] == '\n' || file_is_settled(content->status.st_mtim))
+        return false;
+    const char *newline = memrchr(rest.data, '\n', rest.length);
+    if (newline != NULL)
+        rest = (struct text){newline + 1, (size_t)(rest.data + rest.length - newline - 1)};
+    struct account account;
+    const char *why = NULL;
+    return account_parse(rest, true, &account, &why) != ACCOUNT_LINE_IGNORED;
+}
+
+/* Reads the file when its last line is whole: a rewrite ends that with a newline, which puts it in force. */
+static bool read_finished(const char *path, const struct command *command, struct file_content *content,
+                          struct report *report)
+{
+    static const struct timespec pause = {.tv_nsec = 100000000};
+    bool told = false;
+    while (file_read(path, LARGEST_FILE, content)) {
+        if (command == &look || !is_unfinished(content))
+            return true;
+        file_content_free(content);
+        if (!told)
+            report_problem(
+                report, SEVERITY_WARNING, path, 0,
+                "the last line has no newline and may be half written: waiting until it has one, or "
+                "the file has been unchanged for ten seconds");
+        told = true;
+        nanosleep(&pause, NULL);
+    }
+    fail(report, path, "the accounts file cannot be read");
+    return false;
+}
+
 static enum account_change change_locked(const char *path, struct edit *edit, struct report *report)
 {
     struct file_content content;
-    if (!file_read(path, LARGEST_FILE, &content))
-        return fail(report, path, "the accounts file cannot be read");
+    if (!read_finished(path, edit->command, &content, report))
+        return ACCOUNT_FAILED;
     look_over(edit, skip_byte_order_mark((struct text){content.data, content.size}));
     enum account_change change = ACCOUNT_CHANGED;
     if (edit->command->append != NULL && edit->matches > 0)

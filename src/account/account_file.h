@@ -1,5 +1,6 @@
-/* Rewrites of the accounts file: every other line, comment and their order kept to the byte; atomic, under a
- * lock (base/file.h). */
+/* Rewrites of the accounts file: every other line, comment and their order kept to the byte, but that a last
+ * line without its newline gets one; atomic, under a lock (base/file.h). While such a line may be half
+ * written they wait, and a warning says so. */
 #ifndef ACCOUNT_ACCOUNT_FILE_H
 #define ACCOUNT_ACCOUNT_FILE_H
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "account/decoy.h"
@@ -67,9 +68,17 @@ void account_scan_close(struct account_scan *scan)
     free(scan);
 }
 
-/* Parses a copy of the line, which takes the place of `*copy`. */
-static enum account_found take_line(const struct account_scan *scan, struct text line, char **copy,
-                                    struct account_entry *entry)
+/* Whether a last line without its newline is in force: by the time of the file as it is now, for somebody may
+ * have begun to write since it was opened. */
+static bool is_settled(const struct account_scan *scan)
+{
+    struct stat status;
+    return fstat(scan->descriptor, &status) == 0 && file_is_settled(status.st_mtim);
+}
+
+/* Parses a copy of the line that `reader` stands after, which takes the place of `*copy`. */
+static enum account_found take_line(const struct account_scan *scan, const struct line_reader *reader,
+                                    struct text line, char **copy, struct account_entry *entry)
 {
     const char *why;
     free(*copy);
@@ -78,7 +87,7 @@ static enum account_found take_line(const struct account_scan *scan, struct text
         return ACCOUNT_NOT_READ;
     const enum account_line kind =
         account_parse((struct text){*copy, line.length}, scan->allow_legacy, &entry->account, &why);
-    entry->usable = kind == ACCOUNT_LINE_USABLE;
+    entry->usable = kind == ACCOUNT_LINE_USABLE && (reader->whole || is_settled(scan));
     return kind == ACCOUNT_LINE_IGNORED ? ACCOUNT_NOT_FOUND : ACCOUNT_FOUND;
 }
 
@@ -102,7 +111,7 @@ enum account_found account_scan_find(struct account_scan *scan, struct text clie
     while (client_id.length > 0 && line_reader_next(reader, &line)) {
         if (!begins_with(line, client_id))
             continue;
-        const enum account_found found = take_line(scan, line, &scan->found, entry);
+        const enum account_found found = take_line(scan, reader, line, &scan->found, entry);
         entry->line = reader->number;
         if (found == ACCOUNT_NOT_READ ||
             (found == ACCOUNT_FOUND && text_equal(entry->account.client_id, client_id)))
@@ -153,12 +162,14 @@ static enum account_found find_decoy(struct account_scan *scan, struct account_e
     uint64_t score;
     struct text line;
     while (found != ACCOUNT_NOT_READ && line_reader_next(&reader, &line)) {
+        if (!reader.whole && !is_settled(scan))
+            continue;
         if (decoy_settings_hold(&seen, hash_in(line), line.length) || !judge_line(scan, line, &seen, &score))
             continue;
         if (found == ACCOUNT_FOUND &&
             (score < best.score || (score == best.score && line.length >= best.length)))
             continue;
-        found = take_line(scan, line, &scan->decoy, entry);
+        found = take_line(scan, &reader, line, &scan->decoy, entry);
         best.score = score;
         best.length = line.length;
     }

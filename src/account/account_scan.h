@@ -17,7 +17,9 @@ struct account_scan;
 struct account_scan *account_scan_open(const char *path, bool allow_legacy, struct report *report);
 void account_scan_close(struct account_scan *scan); /* NULL is allowed */
 
-/* As account_table_find(), but that the texts live until the next call, and that reading may fail. */
+/* As account_table_find(), but that the texts live until the next call, and that reading may fail. A last
+ * line without its newline is unusable until the file has been unchanged for FILE_SETTLED_SECONDS by its
+ * time. */
 enum account_found account_scan_find(struct account_scan *scan, struct text client_id, size_t *cursor,
                                      struct account_entry *entry);
 

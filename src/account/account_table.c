@@ -22,11 +22,15 @@
 /* The offset of every so manieth line is kept: a line's number is found from the one before it. */
 #define LINES_PER_MARK 16
 
+#define NO_LINE SIZE_MAX
+
 struct account_table {
     refcount holders;
     struct file_content content;
     bool allow_legacy;
-    size_t start; /* behind a byte order mark */
+    size_t start;    /* behind a byte order mark */
+    size_t open_end; /* where a last line without its newline begins; NO_LINE: there is none */
+    bool is_settled; /* that line is in force */
     size_t lines;
     size_t accounts;
     struct decoys decoys; /* by the offset of their lines */
@@ -155,6 +159,20 @@ static void report_line(struct report *report, const char *path, size_t number, 
     report_problem(report, SEVERITY_WARNING, path, number, "client %s: %s", quoted, why);
 }
 
+static const char no_newline[] = "the last line has no newline, so each change of the file puts it out of "
+                                 "force for ten seconds; end the line with a newline";
+
+/* Of one line of the table. */
+static enum account_line parse(const struct account_table *table, struct text line, struct account *account,
+                               const char **why)
+{
+    const enum account_line kind = account_parse(line, table->allow_legacy, account, why);
+    if (kind == ACCOUNT_LINE_IGNORED || table->is_settled || offset_of(table, line) != table->open_end)
+        return kind;
+    *why = account_unfinished;
+    return ACCOUNT_LINE_UNUSABLE;
+}
+
 /* Parses every line once: counts, marks, and reports what is unusable. False: no memory. */
 static bool scan(struct account_table *table, const char *path, struct report *report)
 {
@@ -164,7 +182,7 @@ static bool scan(struct account_table *table, const char *path, struct report *r
     for (size_t number = 1; next_line(&rest, &line); number++) {
         struct account account;
         const char *why = NULL;
-        const enum account_line kind = account_parse(line, table->allow_legacy, &account, &why);
+        const enum account_line kind = parse(table, line, &account, &why);
         if ((number - 1) % LINES_PER_MARK == 0)
             table->marks[(number - 1) / LINES_PER_MARK] = offset_of(table, line);
         if (kind == ACCOUNT_LINE_UNUSABLE)
@@ -172,6 +190,8 @@ static bool scan(struct account_table *table, const char *path, struct report *r
         if (kind == ACCOUNT_LINE_IGNORED || account.client_id.length == 0)
             continue;
         const bool is_usable = kind == ACCOUNT_LINE_USABLE;
+        if (is_usable && offset_of(table, line) == table->open_end)
+            report_line(report, path, number, account.client_id, no_newline);
         const char *advice = account_client_id_advice(account.client_id);
         if (is_usable && advice != NULL)
             report_line(report, path, number, account.client_id, advice);
@@ -216,15 +236,40 @@ static bool fail(struct report *report, const char *path, int error)
     return false;
 }
 
-static bool read_accounts(struct account_table *table, const char *path, struct report *report)
+/* The offset of a last line without its newline; NO_LINE: it has one. */
+static size_t find_open_end(struct text text)
+{
+    if (text.length == 0 || text.data[text.length - 1] == '\n')
+        return NO_LINE;
+    const char *newline = memrchr(text.data, '\n', text.length);
+    return newline != NULL ? (size_t)(newline + 1 - text.data) : text_mark_length(text);
+}
+
+static void judge_end(struct account_table *table, const struct file_stamp *settled)
+{
+    const struct file_content *content = &table->content;
+    table->open_end = find_open_end((struct text){content->data, content->size});
+    table->is_settled = file_is_settled(content->status.st_mtim) ||
+                        (settled != NULL && file_stamp_equal(&content->stamp, settled));
+}
+
+static bool read_accounts(struct account_table *table, const char *path, const struct file_stamp *settled,
+                          struct report *report)
 {
     if (!file_read(path, LARGEST_FILE, &table->content))
         return fail(report, path, errno);
     table->start = text_mark_length((struct text){table->content.data, table->content.size});
+    judge_end(table, settled);
     return file_mode_is_safe(path, &table->content.status, false, report);
 }
 
 struct account_table *account_table_load(const char *path, bool allow_legacy, struct report *report)
+{
+    return account_table_load_settled(path, allow_legacy, NULL, report);
+}
+
+struct account_table *account_table_load_settled(const char *path, bool allow_legacy,
+                                                 const struct file_stamp *settled, struct report *report)
 {
     struct account_table *table = calloc(1, sizeof *table);
     if (table == NULL) {
@@ -233,7 +278,7 @@ struct account_table *account_table_load(const char *path, bool allow_legacy, st
     }
     refcount_init(&table->holders);
     table->allow_legacy = allow_legacy;
-    bool good = read_accounts(table, path, report);
+    bool good = read_accounts(table, path, settled, report);
     if (good && (!make_room(table) || !scan(table, path, report)))
         good = fail(report, path, ENOMEM);
     if (good)
@@ -262,6 +307,11 @@ void account_table_release(struct account_table *table)
 size_t account_table_count(const struct account_table *table)
 {
     return table->accounts;
+}
+
+bool account_table_is_unfinished(const struct account_table *table)
+{
+    return table->open_end != NO_LINE && !table->is_settled;
 }
 
 const struct file_stamp *account_table_stamp(const struct account_table *table)
@@ -319,7 +369,7 @@ void account_table_each(const struct account_table *table,
     struct account_entry entry;
     for (entry.line = 1; next_line(&rest, &line); entry.line++) {
         const char *why = NULL;
-        const enum account_line kind = account_parse(line, table->allow_legacy, &entry.account, &why);
+        const enum account_line kind = parse(table, line, &entry.account, &why);
         entry.usable = kind == ACCOUNT_LINE_USABLE;
         if (kind != ACCOUNT_LINE_IGNORED && !visit(context, &entry, why))
             return;

@@ -14,8 +14,19 @@
 struct account_table;
 
 /* Loads; every unusable line is a warning with its number and the remedy. NULL: the file cannot be read, its
- * mode lets others write, or no memory (an error in `report`). */
+ * mode lets others write, or no memory (an error in `report`).
+ *
+ * A last line without its newline may be half written. It is unusable, and a warning, unless the file has
+ * been unchanged for FILE_SETTLED_SECONDS by its own time. */
 struct account_table *account_table_load(const char *path, bool allow_legacy, struct report *report);
+
+/* The same, and such a line is in force, too, if the file still has the stamp `settled`: that of a file that
+ * the caller has seen unchanged for so long. */
+struct account_table *account_table_load_settled(const char *path, bool allow_legacy,
+                                                 const struct file_stamp *settled, struct report *report);
+
+/* Whether the last line is not in force for that reason. */
+bool account_table_is_unfinished(const struct account_table *table);
 struct account_table *account_table_hold(struct account_table *table);
 void account_table_release(struct account_table *table); /* NULL is allowed */
 

@@ -68,6 +68,7 @@ bool line_reader_next(struct line_reader *reader, struct text *line)
     line->length = newline != NULL ? (size_t)(newline - line->data) : reader->end - reader->begin;
     reader->begin += line->length + (newline != NULL ? 1 : 0);
     reader->number++;
+    reader->whole = newline != NULL;
     return true;
 }
 

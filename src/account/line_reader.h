@@ -20,6 +20,7 @@ struct line_reader {
     bool ended;
     bool failed;   /* reading failed, or no memory; errno says which */
     size_t number; /* of the last line, counted from 1 */
+    bool whole;    /* the last line ends in a newline */
 };
 
 /* The next line without its newline; it lives until the next call. The text behind the last newline is a line

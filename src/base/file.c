@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/huge_pages.h"
 #include "base/secret.h"
 
@@ -148,6 +149,12 @@ bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size == b->size &&
            same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+}
+
+bool file_is_settled(struct timespec modified)
+{
+    const int64_t age_ms = clock_now_ms() - ((int64_t)modified.tv_sec * 1000 + modified.tv_nsec / 1000000);
+    return age_ms > FILE_SETTLED_SECONDS * 1000 || age_ms < -FILE_SETTLED_SECONDS * 1000;
 }
 
 char *file_resolve(const char *relative_to, const char *path)

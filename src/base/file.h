@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/report.h"
 
@@ -45,6 +46,14 @@ void file_content_free(struct file_content *content);
 /* The stamp of what `path` leads to now, links followed. False with errno set, and `stamp` all zero. */
 bool file_stamp(const char *path, struct file_stamp *stamp);
 bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
+
+/* Seconds without a change after which the end of a file counts as written, whether it is whole or not. */
+enum { FILE_SETTLED_SECONDS = 10 };
+
+/* Whether a file that was last written at `modified` has been unchanged for that long. A time that is further
+ * than that in the future is of a clock that was wrong, and counts as long ago: it would keep what is there
+ * out for ever. */
+bool file_is_settled(struct timespec modified);
 
 /* `path` as it stands in the file `relative_to`: absolute as it is, relative to that file's folder otherwise.
  * The caller frees; NULL: out of memory. */

@@ -23,7 +23,9 @@ struct watched_file {
     bool changing;
     double first_seen_ms;
     double last_change_ms;
-    double retry_ms; /* when what was tried in vain is tried again; 0: it was not in vain */
+    /* When it is loaded again without a change: what was tried in vain, or a table of accounts whose last
+     * line may have been half written. 0: never. */
+    double retry_ms;
 };
 
 struct service_slot {
@@ -43,9 +45,17 @@ static struct verifier_limits limits_of(const struct config *config)
     };
 }
 
+/* When the last line of the accounts, if it may have been half written, is in force; 0: there is none such.
+ */
+static double settling_ms(const struct account_table *accounts)
+{
+    return account_table_is_unfinished(accounts) ? clock_monotonic_ms() + FILE_SETTLED_SECONDS * 1000.0 : 0;
+}
+
 static void watch_from(struct service_slot *slot, const struct service *service)
 {
-    slot->accounts = (struct watched_file){.taken = *account_table_stamp(service->accounts)};
+    slot->accounts = (struct watched_file){.taken = *account_table_stamp(service->accounts),
+                                           .retry_ms = settling_ms(service->accounts)};
     slot->keys = (struct watched_file){.taken = service->keys->stamp};
 }
 
@@ -192,10 +202,10 @@ static bool is_due(struct watched_file *file, const char *path)
     return true;
 }
 
-static bool replace_accounts(struct service *service, struct report *report)
+static bool replace_accounts(struct service *service, const struct file_stamp *settled, struct report *report)
 {
-    struct account_table *accounts =
-        account_table_load(service->config->accounts, service->config->allow_legacy_hashes, report);
+    struct account_table *accounts = account_table_load_settled(
+        service->config->accounts, service->config->allow_legacy_hashes, settled, report);
     if (accounts == NULL)
         return false;
     account_table_release(service->accounts);
@@ -203,8 +213,9 @@ static bool replace_accounts(struct service *service, struct report *report)
     return true;
 }
 
-static bool replace_keys(struct service *service, struct report *report)
+static bool replace_keys(struct service *service, const struct file_stamp *settled, struct report *report)
 {
+    (void)settled;
     struct keyset *keys = keyset_load(service->config->keys, report);
     if (keys == NULL)
         return false;
@@ -213,7 +224,10 @@ static bool replace_keys(struct service *service, struct report *report)
     return true;
 }
 
-typedef bool replace_function(struct service *service, struct report *report);
+/* `settled`: the stamp that the file has had since it was last loaded, ten seconds ago; NULL: it has changed.
+ */
+typedef bool replace_function(struct service *service, const struct file_stamp *settled,
+                              struct report *report);
 
 static void take_over(struct service_slot *slot, struct watched_file *file, replace_function *replace,
                       const char *path)
@@ -221,7 +235,8 @@ static void take_over(struct service_slot *slot, struct watched_file *file, repl
     struct service *current = slot->current;
     struct report report = {.problem = log_problem, .context = current->log};
     struct service *next = copy_of(current);
-    if (next == NULL || !replace(next, &report) || !service_prepare_signer(next, &report)) {
+    const struct file_stamp *settled = file->retry_ms > 0 ? &file->taken : NULL;
+    if (next == NULL || !replace(next, settled, &report) || !service_prepare_signer(next, &report)) {
         log_write(current->log, LOG_LEVEL_ERROR,
                   "%s has changed but cannot be used; what was loaded before stays in force", path);
         file->retry_ms = clock_monotonic_ms() + RETRY_MS;
@@ -239,6 +254,8 @@ int service_slot_watch(struct service_slot *slot)
     let_go_of_previous(slot);
     if (is_due(&slot->accounts, config->accounts)) {
         take_over(slot, &slot->accounts, replace_accounts, config->accounts);
+        if (slot->accounts.retry_ms == 0)
+            slot->accounts.retry_ms = settling_ms(slot->current->accounts);
         config = slot->current->config;
     }
     if (is_due(&slot->keys, config->keys))

@@ -10,6 +10,7 @@ load tokenctl
 setup() {
     make_folder
     ACCOUNTS=$DIR/etc/accounts
+    # shellcheck disable=SC2034 # tokenctl.bash has it
     KEYS=$DIR/etc/keys.jwks
     SOCKET=$DIR/run/token.sock
     add_account demo demo-secret
@@ -70,4 +71,55 @@ fill() {
     [[ $(stat -c %s "$DIR/log/token.log") -eq $((4096 * 1024)) ]]
     stop token.fcgi
     [[ $(limited 4096 status_of demo demo-secret) == 200 ]]
+}
+
+# --- Half-written accounts -------------------------------------------------------------------------------------
+
+is_in_log() {
+    grep -q -- "$1" "$DIR/log/token.log"
+}
+
+@test "a half-written last line is not in force, neither in FastCGI nor in CGI, until it has its newline" {
+    local whole half line
+    tokenctl add expired --expires 2020-01-01 <<<expired-secret
+    own "$DIR/etc"
+    line=$(wc -l <"$ACCOUNTS")
+    whole=$(<"$ACCOUNTS")
+    # What an upload has written when it pauses behind the hash.
+    half=$(tail -n 1 "$ACCOUNTS" | cut -d : -f 1,2)
+    start_listening
+    { sed '$d' <<<"$whole"; printf '%s' "$half"; } >"$DIR/half"
+    cat "$DIR/half" >"$ACCOUNTS"
+    wait_until 'the report' is_in_log "accounts:$line: client \"expired\": the last line has no newline and may be half"
+    ! issues expired expired-secret || fail 'in force'
+    works_not expired expired-secret
+    works demo demo-secret
+    says 0 "accounts:$line: client \"expired\": the last line has no newline and may be half written" check
+    [[ $ERR == *'end the line with a newline'* ]]
+    says 1 'its line in the accounts file is unusable' token expired
+    exits 0 list
+    [[ $OUT == *unusable*'half written'* ]]
+    # In plain CGI by the file's time.
+    touch -d '20 seconds ago' "$ACCOUNTS"
+    works expired expired-secret
+    # With its end the line is what it was meant to be.
+    printf ':expires=2020-01-01\n' >>"$ACCOUNTS"
+    works_not expired expired-secret
+    exits 0 check
+    [[ $ERR != *half* ]] || fail "$ERR"
+}
+
+@test "a last line without a newline is in force after ten seconds; tokenctl gives it one" {
+    own "$DIR/etc"
+    start_listening
+    sed -n 's/^demo:/late:/p' "$ACCOUNTS" | tr -d '\n' >"$DIR/late"
+    cat "$DIR/late" >>"$ACCOUNTS"
+    wait_until 'the report' is_in_log 'client "late": the last line has no newline and may be half'
+    ! issues late demo-secret || fail 'in force'
+    wait_until 'the account' issues late demo-secret
+    exits 0 lock demo
+    [[ $(tail -c 1 "$ACCOUNTS") == '' ]]
+    works late demo-secret
+    exits 0 passwd late --generate
+    works late "$OUT"
 }

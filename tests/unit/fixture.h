@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/report.h"
@@ -75,6 +76,14 @@ static inline void write_bytes(const char *path, const void *data, size_t size, 
 static inline void write_text(const char *path, const char *text)
 {
     write_bytes(path, text, strlen(text), 0600);
+}
+
+/* As if it had been written `seconds` ago; a negative number: in the future. */
+static inline void make_older(const char *path, long seconds)
+{
+    const struct timespec now = {.tv_sec = time(NULL) - seconds};
+    const struct timespec times[] = {now, now};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
 /* Reads at most `size` - 1 bytes and puts a NUL behind them. */

@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <pthread.h>
+
 #include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -66,27 +68,28 @@ static const struct {
     {ADD, "a", NULL, "a:plain\n", ACCOUNT_EXISTS, NULL},
     {ADD, "a", NULL, "#a:" OLD "\naa:" OLD "\n", ACCOUNT_CHANGED, "#a:" OLD "\naa:" OLD "\na:" NEW "\n"},
     {REPLACE, "a", NULL, "x\na:" OLD ":scope=x \r\n\nb:" OLD, ACCOUNT_CHANGED,
-     "x\na:" NEW ":scope=x \r\n\nb:" OLD},
+     "x\na:" NEW ":scope=x \r\n\nb:" OLD "\n"},
     {REPLACE, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\na:" OLD ":lifetime=1\n", ACCOUNT_CHANGED,
      "b:" OLD "\na:" NEW ":lifetime=1\n"},
-    {REPLACE, "a", NULL, "a:!" OLD, ACCOUNT_CHANGED, "a:!" NEW},
+    {REPLACE, "a", NULL, "a:!" OLD, ACCOUNT_CHANGED, "a:!" NEW "\n"},
     {REPLACE, "a", NULL, "a:plain:nonsense\n", ACCOUNT_CHANGED, "a:" NEW ":nonsense\n"},
     {REPLACE, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
     {ADD_HASH, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\n", ACCOUNT_CHANGED,
      "a:" OLD ":scope=x\na:" NEW ":scope=x\nb:" OLD "\n"},
-    {ADD_HASH, "a", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\na:" NEW},
+    {ADD_HASH, "a", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\na:" NEW "\n"},
     {ADD_HASH, "a", NULL, "a:!" OLD "\r\n", ACCOUNT_CHANGED, "a:!" OLD "\r\na:!" NEW "\r\n"},
-    {ADD_HASH, "a", NULL, "a:" OLD ":scope=x\r", ACCOUNT_CHANGED, "a:" OLD ":scope=x\r\na:" NEW ":scope=x\r"},
+    {ADD_HASH, "a", NULL, "a:" OLD ":scope=x\r", ACCOUNT_CHANGED,
+     "a:" OLD ":scope=x\r\na:" NEW ":scope=x\r\n"},
     {ADD_HASH, "c", NULL, "", ACCOUNT_UNKNOWN, NULL},
     {RETIRE, "a", NULL, "a:1\n#\na:2\nb:3\na:" OLD "\n", ACCOUNT_CHANGED, "#\nb:3\na:" OLD "\n"},
     {RETIRE, "a", NULL, "a:" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
     {RETIRE, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
     {LOCK, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\na:" OLD, ACCOUNT_CHANGED,
-     "a:!" OLD ":scope=x\nb:" OLD "\na:!" OLD},
+     "a:!" OLD ":scope=x\nb:" OLD "\na:!" OLD "\n"},
     {LOCK, "a", NULL, "a:*" OLD "\na:" OLD "\n", ACCOUNT_CHANGED, "a:*" OLD "\na:!" OLD "\n"},
     {LOCK, "a", NULL, "a:!" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
     {LOCK, "a", NULL, "a:" OLD ":nonsense\r\na::scope=x\r", ACCOUNT_CHANGED,
-     "a:!" OLD ":nonsense\r\na:!:scope=x\r"},
+     "a:!" OLD ":nonsense\r\na:!:scope=x\r\n"},
     {LOCK, "c", NULL, "a:!" OLD "\n", ACCOUNT_UNKNOWN, NULL},
     {UNLOCK, "a", NULL, "a:!" OLD ":scope=x\na:*" OLD "\n", ACCOUNT_CHANGED,
      "a:" OLD ":scope=x\na:" OLD "\n"},
@@ -101,13 +104,13 @@ static const struct {
      "a:" OLD "\nb:" OLD,
      ACCOUNT_CHANGED,
      "\xef\xbb\xbf"
-     "a:" NEW "\nb:" OLD},
+     "a:" NEW "\nb:" OLD "\n"},
     {REMOVE, "a", NULL,
      "\xef\xbb\xbf"
      "a:" OLD "\nb:" OLD,
      ACCOUNT_CHANGED,
      "\xef\xbb\xbf"
-     "b:" OLD},
+     "b:" OLD "\n"},
     {REMOVE, "c", NULL, "#\n", ACCOUNT_UNKNOWN, NULL},
 };
 
@@ -118,6 +121,7 @@ static void test_commands(void **state)
         struct collected problems;
         char after[2048];
         write_bytes("accounts", rows[i].before, strlen(rows[i].before), 0640);
+        make_older("accounts", 60);
         const enum account_change change =
             run(rows[i].command, rows[i].client_id, rows[i].attributes, collect(&problems));
         read_text("accounts", after, sizeof after);
@@ -135,7 +139,7 @@ static void test_other_bytes(void **state)
 {
     (void)state;
     static const char head[] = "# a:" OLD " \t\r\n\r\n  \n\0\n:\n\xff\xfe:x\n a:" OLD "\nA:" OLD "\r\n";
-    static const char tail[] = "\n#\xc3\xa9\r\nab:\0\r:x\n\r\nb:$apr1$x$y:::\n\x1b[2J:!\nno end";
+    static const char tail[] = "\n#\xc3\xa9\r\nab:\0\r:x\n\r\nb:$apr1$x$y:::\n\x1b[2J:!\nthe end\n";
     static const char line[] = "a:!" OLD "\n";
     for (enum command command = REPLACE; command <= REMOVE; command++) {
         struct collected problems;
@@ -147,6 +151,7 @@ static void test_other_bytes(void **state)
             size += pieces[i].length;
         }
         write_bytes("accounts", bytes, size, 0600);
+        make_older("accounts", 60);
         const enum account_change change = run(command, "a", NULL, collect(&problems));
         check_row(change == (command == LOCK ? ACCOUNT_AS_IT_WAS : ACCOUNT_CHANGED), "change", command, "");
         struct stat status;
@@ -248,6 +253,7 @@ static void test_without_memory(void **state)
             struct collected problems;
             char after[2048];
             write_text("accounts", rows[i].before);
+            make_older("accounts", 60);
             collect(&problems);
             one_allocation_fails = true;
             allocations_left = allowed;
@@ -297,12 +303,49 @@ static void test_writers_at_once(void **state)
     assert_int_equal(lines, WRITERS * EACH);
 }
 
+/* Appends the rest of a line, a little later. */
+static void *finish_line(void *unused)
+{
+    static const struct timespec pause = {.tv_nsec = 300000000};
+    nanosleep(&pause, NULL);
+    const int descriptor = open("accounts", O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, ":scope=x\n", 9), 9);
+    close(descriptor);
+    return unused;
+}
+
+/* Somebody is writing the last line: a newline put behind what there is would put that in force. */
+static void test_half_written(void **state)
+{
+    (void)state;
+    struct collected problems;
+    char after[2048];
+    pthread_t writer;
+    write_text("accounts", "a:" OLD "\nb:" OLD);
+    assert_int_equal(pthread_create(&writer, NULL, finish_line, NULL), 0);
+    assert_int_equal(run(LOCK, "a", NULL, collect(&problems)), ACCOUNT_CHANGED);
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    assert_string_equal(read_text("accounts", after, sizeof after), "a:!" OLD "\nb:" OLD ":scope=x\n");
+    assert_non_null(strstr(problems.text, "may be half written: waiting"));
+    assert_int_equal(problems.report.warnings, 1);
+
+    /* A comment may be cut anywhere, and to look changes nothing. */
+    write_text("accounts", "a:!" OLD "\n# comment");
+    assert_int_equal(run(UNLOCK, "a", NULL, collect(&problems)), ACCOUNT_CHANGED);
+    assert_string_equal(read_text("accounts", after, sizeof after), "a:" OLD "\n# comment\n");
+    write_text("accounts", "a:" OLD);
+    assert_int_equal(run(LOOK, "a", NULL, collect(&problems)), ACCOUNT_EXISTS);
+    assert_string_equal(problems.text, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands),       cmocka_unit_test(test_other_bytes),
-        cmocka_unit_test(test_write_fails),    cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_writers_at_once),
+        cmocka_unit_test(test_commands),        cmocka_unit_test(test_half_written),
+        cmocka_unit_test(test_other_bytes),     cmocka_unit_test(test_write_fails),
+        cmocka_unit_test(test_missing),         cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_writers_at_once),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -55,12 +55,36 @@ static void test_find(void **state)
         {"A", ""},       {"", ""},   {"# a comment", ""}, {"plain:text", ""}, {"aa", ""},
     };
     struct account_scan *scan = open_text(text, sizeof text - 1);
+    make_older("accounts", 60);
     for (size_t i = 0; i < ROWS(rows); i++) {
         const char *lines = lines_of(scan, text_of(rows[i].client_id));
         check_row(strcmp(lines, rows[i].lines) == 0, lines, i, rows[i].client_id);
     }
     account_scan_close(scan);
     account_scan_close(NULL);
+}
+
+/* A last line without its newline is in force, or the decoy, when the file has not changed for ten seconds:
+ * not where somebody writes since it was opened. */
+static void test_unfinished(void **state)
+{
+    (void)state;
+    static const char text[] = "b:!\na:" HASH;
+    static const struct {
+        long age; /* seconds */
+        bool usable;
+    } rows[] = {{0, false}, {8, false}, {12, true}, {-5, false}, {-3600, true}};
+    struct account_scan *scan = open_text(text, sizeof text - 1);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct account_entry entry;
+        make_older("accounts", rows[i].age);
+        const char *lines = lines_of(scan, text_of("a"));
+        check_row(strcmp(lines, rows[i].usable ? "2" : "2!") == 0, lines, i, text);
+        /* Another choice each time: the same one is not read again. */
+        check_row(account_scan_decoy(scan, i, &entry) == (rows[i].usable ? ACCOUNT_FOUND : ACCOUNT_NOT_FOUND),
+                  "decoy", i, text);
+    }
+    account_scan_close(scan);
 }
 
 /* Lines that stand across the ends of the buffer, one that is longer than it is, and a NUL. */
@@ -196,9 +220,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),        cmocka_unit_test(test_long),    cmocka_unit_test(test_decoy),
-        cmocka_unit_test(test_decoy_again), cmocka_unit_test(test_refused), cmocka_unit_test(test_not_read),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_find),     cmocka_unit_test(test_unfinished),  cmocka_unit_test(test_long),
+        cmocka_unit_test(test_decoy),    cmocka_unit_test(test_decoy_again), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_not_read), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests_name("account_scan", tests, enter_folder, leave_folder);
 }

@@ -20,7 +20,8 @@ static void test_odd_files(void **state)
         {BYTES(""), "", ""},
         {BYTES("\n\n\n"), "", ""},
         {BYTES("\xef\xbb\xbf"), "", ""},
-        {BYTES("a:" HASH), "1", ""},
+        {BYTES("a:" HASH), "1!",
+         "warning: accounts:1: client \"a\": the last line has no newline and may be half written"},
         {BYTES("\0\0\0\n"
                "a:" HASH "\n"),
          "2", "warning: accounts:1: "},
@@ -37,7 +38,7 @@ static void test_odd_files(void **state)
          "1 2! 3", "warning: accounts:2: "},
         {BYTES("a:" HASH "\r"
                "b:" HASH "\n"
-               "a:" HASH),
+               "a:" HASH "\n"),
          "1! 2", "warning: accounts:1: "},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -133,10 +134,68 @@ static void test_warnings_are_tame(void **state)
     char text[5000];
     struct collected problems;
     memset(text, 'i', sizeof text);
-    memcpy(text + sizeof text - 8, ":secret", 8);
+    memcpy(text + sizeof text - 9, ":secret\n", 9);
     account_table_release(load(text, &problems));
     assert_true(strlen(problems.text) < 512);
     assert_non_null(strstr(problems.text, "plain text"));
+}
+
+/* A last line without its newline is in force when the file has not changed for ten seconds. */
+static void test_unfinished(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        long age; /* seconds */
+        const char *lines;
+        bool unfinished;
+        const char *warning; /* a part of it; NULL: there is none */
+    } rows[] = {
+        {"a:" HASH "\na:" HASH, 0, "1 2!", true,
+         "accounts:2: client \"a\": the last line has no newline and may"},
+        {"a:" HASH "\na:" HASH, 8, "1 2!", true, "end the line with a newline"},
+        {"a:" HASH "\na:" HASH, 12, "1 2", false,
+         "accounts:2: client \"a\": the last line has no newline, so"},
+        {"a:" HASH, 0, "1!", true, "accounts:1: client \"a\": the last line has no newline and may"},
+        {"\xef\xbb\xbf"
+         "a:" HASH,
+         0, "1!", true, "the last line has no newline and may"},
+        {"a:" HASH "\na:!" HASH "\r", 0, "1 2!", true, "the last line has no newline and may"},
+        {"a:" HASH "\na:cut", 0, "1 2!", true, "the last line has no newline and may"},
+        {"a:" HASH "\na:cut", 12, "1 2!", false, "plain text"},
+        {"a:" HASH "\na", 0, "1", true, "accounts:2: the last line has no newline and may"},
+        {"a:" HASH "\n# comment", 0, "1", true, NULL},
+        {"a:" HASH "\n  ", 0, "1", true, NULL},
+        {"a:" HASH "\n", 0, "1", false, NULL},
+        {"", 0, "", false, NULL},
+        /* Clocks that were set back. */
+        {"a:" HASH, -3600, "1", false, "the last line has no newline, so"},
+        {"a:" HASH, -5, "1!", true, "the last line has no newline and may"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected problems;
+        write_text("accounts", rows[i].text);
+        make_older("accounts", rows[i].age);
+        struct account_table *table = account_table_load("accounts", false, collect(&problems));
+        check_row(table != NULL, problems.text, i, rows[i].text);
+        check_row(strcmp(lines_of(table, "a"), rows[i].lines) == 0, lines_of(table, "a"), i, rows[i].text);
+        check_row(account_table_is_unfinished(table) == rows[i].unfinished, "unfinished", i, rows[i].text);
+        check_row(problems.report.warnings == (rows[i].warning != NULL ? 1 : 0), problems.text, i,
+                  rows[i].text);
+        check_row(rows[i].warning == NULL || strstr(problems.text, rows[i].warning) != NULL, problems.text, i,
+                  rows[i].text);
+
+        /* Who has seen it unchanged for so long has it, unless it changed meanwhile. */
+        struct file_stamp stamp = *account_table_stamp(table);
+        account_table_release(table);
+        table = account_table_load_settled("accounts", false, &stamp, collect(&problems));
+        check_row(!account_table_is_unfinished(table), "not settled", i, rows[i].text);
+        account_table_release(table);
+        stamp.size++;
+        table = account_table_load_settled("accounts", false, &stamp, collect(&problems));
+        check_row(account_table_is_unfinished(table) == rows[i].unfinished, "changed", i, rows[i].text);
+        account_table_release(table);
+    }
 }
 
 static void test_modes(void **state)
@@ -238,10 +297,11 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_odd_files), cmocka_unit_test(test_written_by_others),
-        cmocka_unit_test(test_legacy),    cmocka_unit_test(test_warnings_are_tame),
-        cmocka_unit_test(test_modes),     cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_odd_files),      cmocka_unit_test(test_written_by_others),
+        cmocka_unit_test(test_legacy),         cmocka_unit_test(test_warnings_are_tame),
+        cmocka_unit_test(test_unfinished),     cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_unreadable),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

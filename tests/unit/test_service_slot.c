@@ -150,6 +150,70 @@ static void test_never_still(void **state)
     service_slot_free(slot);
 }
 
+static bool is_in_force(struct service_slot *slot, const char *client_id)
+{
+    struct account_entry entry;
+    size_t cursor = 0;
+    struct service *service = service_slot_hold(slot);
+    const bool usable =
+        account_table_find(service->accounts, text_of(client_id), &cursor, &entry) && entry.usable;
+    service_release(service);
+    return usable;
+}
+
+/* Only to be compared. */
+static const struct account_table *slot_accounts(struct service_slot *slot)
+{
+    struct service *service = service_slot_hold(slot);
+    const struct account_table *accounts = service->accounts;
+    service_release(service);
+    return accounts;
+}
+
+/* The writer pauses in the middle of the last line. It is in force with its newline, or when the file has
+ * been as it is for ten seconds. */
+static void test_half_written(void **state)
+{
+    (void)state;
+    static const char half[] = "half written: it is not in force";
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    watch_for(slot, IN_TIME_MS);
+    append_text("accounts", "two:!");
+    watch_for(slot, IN_TIME_MS);
+    assert_true(log_says(half));
+    assert_true(is_in_force(slot, "one"));
+    assert_false(is_in_force(slot, "two"));
+    append_text("accounts", ":expires=2020-01-01\n");
+    watch_for(slot, IN_TIME_MS);
+    assert_true(is_in_force(slot, "two"));
+    assert_false(log_says(half));
+
+    append_text("accounts", "three:!");
+    watch_for(slot, RETRY_MS / 2);
+    append_text("accounts", ":from=::1");
+    watch_for(slot, RETRY_MS - 100);
+    assert_false(is_in_force(slot, "three"));
+    watch_for(slot, IN_TIME_MS);
+    assert_true(is_in_force(slot, "three"));
+    const struct account_table *loaded = slot_accounts(slot);
+    watch_for(slot, 3L * RETRY_MS);
+    assert_ptr_equal(slot_accounts(slot), loaded);
+    service_slot_free(slot);
+
+    /* The same at the start, and at a reload. */
+    append_text("accounts", "2");
+    slot = new_slot("accounts");
+    assert_false(is_in_force(slot, "three"));
+    watch_for(slot, RETRY_MS / 2);
+    service_slot_reload(slot);
+    watch_for(slot, RETRY_MS - 100);
+    assert_false(is_in_force(slot, "three"));
+    watch_for(slot, IN_TIME_MS);
+    assert_true(is_in_force(slot, "three"));
+    service_slot_free(slot);
+}
+
 static void test_keys(void **state)
 {
     (void)state;
@@ -252,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_link),
         cmocka_unit_test(test_while_written),
         cmocka_unit_test(test_never_still),
+        cmocka_unit_test(test_half_written),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_unusable),
         cmocka_unit_test(test_no_descriptor_left),
