@@ -22,8 +22,8 @@ struct jwk_key {
 #define JWK_FAULT_SIZE 200
 
 /* Makes a key of a JWK and checks its parts and strength (HS256 at least 256 bits, RS256 at least 2048 bits,
- * RFC 7518 §3.2, §3.3), that "key_ops" let it verify, and that private and public part belong together: it signs and verifies. False, and in
- * `fault` why. The caller releases key->key. */
+ * RFC 7518 §3.2, §3.3), that "key_ops" let it verify, and that private and public part belong together: it
+ * signs and verifies. False, and in `fault` why. The caller releases key->key. */
 bool jwk_read(struct json_object *jwk, struct jwk_key *key, char fault[JWK_FAULT_SIZE]);
 
 /* A new random private JWK {kty, …, alg, use, kid, iat}, `kid` being the thumbprint: one that begins with no
