@@ -12,8 +12,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
-/* The longest line, and its NUL: what inih takes by default. Debian 13 builds it with more, and a file must
- * not be good on one machine and bad on another. */
+/* inih's room for a line, which whoever builds it chooses. A file must not be good on one machine and bad on
+ * another, so no more than the usual is used. */
 enum { SIZE_LIMIT = 1024 * 1024, LINE_SIZE = 200 };
 
 /* What the reader, the handler and the setters share while one file is read. */

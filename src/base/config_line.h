@@ -9,7 +9,7 @@
 struct text config_line_trim(struct text line);
 
 /* What is wrong with the trimmed `line`, neither empty nor a comment, and how it is mended; NULL: nothing.
- * `size` is inih's room for a line and its NUL. */
+ * `size` is inih's room for a line, its newline and a NUL. */
 const char *config_line_complaint(struct text line, size_t size);
 
 #endif

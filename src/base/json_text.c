@@ -4,10 +4,14 @@
 #include <json-c/json_visit.h>
 #include <json-c/printbuf.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/secret.h"
+
+/* A character of two bytes becomes six, one of four becomes twelve. */
+enum { GROWTH = 3, MOST_OF_ESCAPE = 12 };
 
 /* The tokener collects each string in a buffer that grows, does not notice when it cannot, and is not wiped.
  * A string of `length` spaces gives the buffer its room before anything is read, and afterwards overwrites
@@ -29,26 +33,89 @@ static size_t line_of(struct text text, size_t offset)
     return line;
 }
 
-/* The first line that is not UTF-8; 0: all of them are. The tokener's own check (JSON_TOKENER_VALIDATE_UTF8)
- * does not do: in json-c 0.18 it accepts bad text and refuses good text, depending on what was parsed before.
- * No character but a newline itself has a newline's byte in it, so that lines can be looked at singly. */
+/* --- What json-c is not trusted with ---
+ *
+ * Its releases differ in strings. 0.16 accepts control characters. 0.18 refuses all beyond ASCII in strict
+ * mode where `char` is signed, and with JSON_TOKENER_VALIDATE_UTF8 it accepts bad UTF-8 and refuses good. So
+ * both are checked here, and json-c gets a text in ASCII. */
+
+/* The first line that is not UTF-8. No character but a newline has a newline's byte in it, so that lines can
+ * be looked at singly. */
 static size_t line_that_is_not_utf8(struct text text)
 {
-    if (text_is_utf8(text))
-        return 0;
     size_t line = 1;
     while (text.data != NULL && text_is_utf8(text_split(&text, '\n')))
         line++;
     return line;
 }
 
+/* The offset of the first control character in a string; text.length: there is none. */
+static size_t control_in_string(struct text text)
+{
+    bool in_string = false;
+    for (size_t i = 0; i < text.length; i++) {
+        const unsigned char c = (unsigned char)text.data[i];
+        if (c == '"')
+            in_string = !in_string;
+        else if (in_string && c == '\\')
+            i++;
+        else if (in_string && c < ' ')
+            return i;
+    }
+    return text.length;
+}
+
+static bool is_well_formed(struct text text, struct json_fault *fault)
+{
+    const size_t control = control_in_string(text);
+    if (!text_is_utf8(text))
+        *fault = (struct json_fault){"not UTF-8", line_that_is_not_utf8(text)};
+    else if (control < text.length)
+        *fault = (struct json_fault){"a control character in a string", line_of(text, control)};
+    else
+        return true;
+    return false;
+}
+
+/* Takes one character off the front of what is UTF-8. */
+static uint32_t take_character(struct text *text)
+{
+    const unsigned char *bytes = (const unsigned char *)text->data;
+    const size_t length = bytes[0] < 0x80 ? 1 : bytes[0] < 0xe0 ? 2 : bytes[0] < 0xf0 ? 3 : 4;
+    uint32_t character = length == 1 ? bytes[0] : bytes[0] & (0x7fU >> length);
+    for (size_t i = 1; i < length; i++)
+        character = character << 6 | (bytes[i] & 0x3fU);
+    *text = (struct text){text->data + length, text->length - length};
+    return character;
+}
+
+/* "\u00e9"; beyond U+FFFF two of them, a surrogate pair (RFC 8259 §7). Returns the bytes written. */
+static size_t write_character(uint32_t character, char out[MOST_OF_ESCAPE + 1])
+{
+    if (character < 0x80) {
+        out[0] = (char)character;
+        return 1;
+    }
+    if (character < 0x10000)
+        return (size_t)sprintf(out, "\\u%04x", character);
+    character -= 0x10000;
+    return (size_t)sprintf(out, "\\u%04x\\u%04x", 0xd800 | character >> 10, 0xdc00 | (character & 0x3ff));
+}
+
+/* `text` in ASCII, which means the same: outside of strings both are wrong. The caller wipes and frees `room`
+ * bytes. */
+static struct text escape(struct text text, size_t *room)
+{
+    *room = text.length * GROWTH + MOST_OF_ESCAPE + 1;
+    struct text escaped = {malloc(*room), 0};
+    char *const out = (char *)escaped.data;
+    while (out != NULL && text.length > 0)
+        escaped.length += write_character(take_character(&text), out + escaped.length);
+    return escaped;
+}
+
 static struct json_object *parse(struct json_tokener *tokener, struct text text, struct json_fault *fault)
 {
-    const size_t bad_line = line_that_is_not_utf8(text);
-    if (bad_line > 0) {
-        *fault = (struct json_fault){"not UTF-8", bad_line};
-        return NULL;
-    }
     struct json_object *object = json_tokener_parse_ex(tokener, text.data, (int)text.length);
     const enum json_tokener_error error = json_tokener_get_error(tokener);
     const size_t end = json_tokener_get_parse_end(tokener);
@@ -66,13 +133,23 @@ static struct json_object *parse(struct json_tokener *tokener, struct text text,
     return NULL;
 }
 
+static struct json_object *parse_escaped(struct json_tokener *tokener, struct text text,
+                                         struct json_fault *fault)
+{
+    size_t room = 0;
+    const struct text escaped = escape(text, &room);
+    struct json_object *object = escaped.data != NULL ? parse(tokener, escaped, fault) : NULL;
+    secret_free((char *)escaped.data, escaped.data != NULL ? room : 0);
+    return object;
+}
+
 struct json_object *json_read(struct text text, struct json_fault *fault)
 {
     struct json_fault unwanted;
     if (fault == NULL)
         fault = &unwanted;
     *fault = (struct json_fault){"out of memory", 0};
-    if (text.length >= INT_MAX - 2)
+    if (text.length >= INT_MAX / GROWTH - 2 || !is_well_formed(text, fault))
         return NULL;
 
     struct json_object *object = NULL;
@@ -85,7 +162,8 @@ struct json_object *json_read(struct text text, struct json_fault *fault)
     spaces[0] = spaces[length - 1] = '"';
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     if (fill_buffer(tokener, spaces, length)) {
-        object = parse(tokener, text, fault);
+        object =
+            text_is_printable_ascii(text) ? parse(tokener, text, fault) : parse_escaped(tokener, text, fault);
         json_tokener_reset(tokener);
         fill_buffer(tokener, spaces, length);
     }

@@ -40,6 +40,11 @@ static void test_read(void **state)
         {BYTES("{\"\xed\xa0\x80\":1}"), 1},
         {BYTES("{\"a\":\"\xc0\xaf\"}"), 1},
         {BYTES("{\"\xc3\xa9\":\"\xc3\xa9\xc3\xa9\"}\n"), 0},
+        {BYTES("{\"a\":\xc3\xa9}"), 1},
+        {BYTES("{\"a\":\"\x01\"}"), 1},
+        {BYTES("{\n\"a\":\"x\ty\"}"), 2},
+        {BYTES("{\"a\":\"\\\"\x1f\"}"), 1},
+        {BYTES("{\"a\\\\\":\n\t\"\x7f\"}"), 0},
         {BYTES("{a:1}"), 1},
         {BYTES("{\"a\":'1'}"), 1},
         {BYTES("{/* */}"), 1},
@@ -53,6 +58,34 @@ static void test_read(void **state)
         check_row(object != NULL || fault.line == rows[i].line, fault.text, i, rows[i].text.data);
         json_put_wiped(object);
         json_object_put(json_read(rows[i].text, NULL));
+    }
+}
+
+/* The characters arrive as they were sent, at the bounds of each length, whatever stands before them. */
+static void test_characters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        const char *value;
+    } rows[] = {
+        {"\x7f\xc2\x80\xdf\xbf", "\x7f\xc2\x80\xdf\xbf"},
+        {"\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf",
+         "\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf"},
+        {"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"},
+        {"\\\\\xc3\xa9\\\"\\u00e9", "\\\xc3\xa9\"\xc3\xa9"},
+        {"\\ud83d\\udd11\xf0\x9f\x94\x91", "\xf0\x9f\x94\x91\xf0\x9f\x94\x91"},
+        {"\\ud83d\xc3\xa9", "\xef\xbf\xbd\xc3\xa9"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char text[128];
+        struct json_fault fault;
+        snprintf(text, sizeof text, "{\"\xc3\xa9\":\"%s\"}", rows[i].json);
+        struct json_object *object = json_read(text_of(text), &fault);
+        check_row(object != NULL, fault.text, i, rows[i].json);
+        const char *value = json_object_get_string(json_object_object_get(object, "\xc3\xa9"));
+        check_row(value != NULL && strcmp(value, rows[i].value) == 0, value, i, rows[i].json);
+        json_put_wiped(object);
     }
 }
 
@@ -209,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_characters),
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_write_without_memory),
