@@ -225,8 +225,8 @@ static bool is_admitted(const struct verifier_gate *gate)
     return gate == NULL || gate->admits(gate->context);
 }
 
-/* The gate is asked of what would be a verification of its own, and not where there is no place for it: to be
- * asked costs it more than all the rest, and a flood would have it asked each time. */
+/* The gate is asked also of what would only wait for the verification of somebody else: otherwise a caller
+ * who is refused would learn from it what he may not try himself. It is not asked where there is no room. */
 enum password_result verifier_ask(struct verifier *verifier, const struct verifier_gate *gate,
                                   struct verification *verification)
 {
@@ -237,12 +237,12 @@ enum password_result verifier_ask(struct verifier *verifier, const struct verifi
     if (recall(verifier, verification->key, &result))
         return result;
     pthread_mutex_lock(&verifier->mutex);
-    const bool is_under_way = verification_queue_find(&verifier->queue, verification->key) != NULL;
-    const bool has_room = is_under_way || has_room_for(verifier, verification);
+    const bool has_room = verification_queue_find(&verifier->queue, verification->key) != NULL ||
+                          has_room_for(verifier, verification);
     pthread_mutex_unlock(&verifier->mutex);
     if (!has_room)
         return PASSWORD_BUSY;
-    return is_under_way || is_admitted(gate) ? PASSWORD_PENDING : PASSWORD_REFUSED;
+    return is_admitted(gate) ? PASSWORD_PENDING : PASSWORD_REFUSED;
 }
 
 bool verifier_begin(struct verifier *verifier, struct verification *verification,

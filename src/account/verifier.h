@@ -57,15 +57,16 @@ struct verification {
     struct verification **link; /* what points to it: in the queue, or among those of the same hash */
 };
 
-/* Asked before something is hashed. */
+/* Asked before something is hashed, or waits for the same to be hashed. */
 struct verifier_gate {
     bool (*admits)(void *context); /* false: PASSWORD_REFUSED */
     void *context;
 };
 
 /* As password_verify() where the verdict is remembered. Where it is not, `gate` (NULL: open) is asked, unless
- * the same is being verified already or the queue is full (PASSWORD_BUSY). Then PASSWORD_PENDING: the verdict
- * comes of verifier_begin(). Without a verifier (NULL) the caller's thread hashes, and nothing is pending. */
+ * the queue is full (PASSWORD_BUSY); also where the same is being verified already, for which there is room.
+ * Then PASSWORD_PENDING: the verdict comes of verifier_begin(). Without a verifier (NULL) the caller's thread
+ * hashes, and nothing is pending. */
 enum password_result verifier_ask(struct verifier *verifier, const struct verifier_gate *gate,
                                   struct verification *verification);
 

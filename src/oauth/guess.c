@@ -45,8 +45,14 @@ static enum oauth_error error_of(enum throttle_verdict verdict, enum oauth_error
 
 enum oauth_error guess_look(struct guess *guess)
 {
-    if (guess->service->state != NULL)
-        guess->verdict = throttle_look(&guess->throttle, clock_now_ms());
+    struct throttle_guess *throttle = &guess->throttle;
+    if (guess->service->state == NULL)
+        return OAUTH_NO_ERROR;
+    guess->verdict = throttle_look(throttle, clock_now_ms());
+    if (guess->verdict == THROTTLE_ADMITTED && throttle_is_crowded(throttle)) {
+        make_secret(guess);
+        guess->verdict = throttle_look_beside_others(throttle, clock_now_ms());
+    }
     return error_of(guess->verdict, OAUTH_NO_ERROR);
 }
 
@@ -75,6 +81,8 @@ enum oauth_error guess_refusal(const struct guess *guess)
     return error_of(guess->verdict, OAUTH_SERVER_ERROR);
 }
 
+/* Whatever is neither proven nor refused was not verified: OAUTH_THROTTLED, OAUTH_BUSY, OAUTH_SERVER_ERROR.
+ */
 static enum throttle_outcome outcome_of(enum oauth_error error)
 {
     switch (error) {
@@ -92,11 +100,7 @@ enum oauth_error guess_end(struct guess *guess, enum oauth_error error)
     const enum throttle_outcome outcome = outcome_of(error);
     if (guess->service->state == NULL)
         return error;
-    if (outcome == THROTTLE_NOT_VERIFIED) {
-        throttle_end(&guess->throttle, outcome, clock_now_ms());
-        return error;
-    }
-    if (outcome == THROTTLE_MISMATCH)
+    if (outcome != THROTTLE_MATCH)
         make_secret(guess);
     guess->verdict = throttle_end(&guess->throttle, outcome, clock_now_ms());
     return error_of(guess->verdict, error);

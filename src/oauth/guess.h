@@ -24,7 +24,7 @@ void guess_start(struct guess *guess, const struct service *service,
 /* Whether it may go on: OAUTH_NO_ERROR, OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
 enum oauth_error guess_look(struct guess *guess);
 
-/* What is asked before something is hashed. */
+/* What is asked before something is hashed, or waits for a hash that somebody else began. */
 struct verifier_gate guess_gate(struct guess *guess);
 
 /* Whether the gate has let something through. */
@@ -33,12 +33,14 @@ bool guess_is_begun(const struct guess *guess);
 /* What the gate's refusal means: OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
 enum oauth_error guess_refusal(const struct guess *guess);
 
-/* Counts what came of it. Returns `error`, or what takes its place. */
+/* Counts what came of it, whatever `error` is: also an answer without a verdict tells that the credential is
+ * not remembered as proven. Returns `error`, or what takes its place. */
 enum oauth_error guess_end(struct guess *guess, enum oauth_error error);
 
 /* In place of guess_end(), where nobody waits for the answer any more and nothing was told. It counts as a
  * failure where a hash was computed for it, whatever came of that: or who hangs up in time would have the
- * work for nothing. Otherwise nothing is counted. */
+ * work for nothing. Otherwise it counts as a full queue does: who hears nothing at once knows as well that
+ * the credential is not remembered as proven. */
 void guess_withdraw(struct guess *guess, bool was_hashed);
 
 /* Of OAUTH_THROTTLED, for the log. */

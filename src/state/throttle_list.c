@@ -30,11 +30,13 @@ static struct throttle_entry entry_of(const struct listing *listing, const struc
 {
     const struct throttle_limits *limits = listing->limits;
     const bool is_pair = throttle_key_level(key) >= THROTTLE_OTHERS;
+    const uint64_t tenths = throttle_record_tenths(record);
     const bool is_full =
         throttle_record_is_full(record, is_pair ? limits->failures : limits->source_failures);
     return (struct throttle_entry){
         .key = *key,
-        .failures = record->failures,
+        .failures = tenths / THROTTLE_TENTHS,
+        .tenths = (unsigned)(tenths % THROTTLE_TENTHS),
         .since = record->since_ms / MS_A_SECOND,
         .refused_until = is_full ? (record->since_ms + limits->window_ms) / MS_A_SECOND : 0,
     };
@@ -50,7 +52,7 @@ static void list_all(struct transaction *transaction, void *context)
     listing->result = transaction->txn != NULL ? THROTTLE_LISTED : THROTTLE_LIST_LOST;
     for (list->count = 0; transaction_next(transaction, &key, &record); throttle_key_advance(&key)) {
         throttle_record_age(&record, &window);
-        if (record.failures == 0)
+        if (!throttle_record_has_failures(&record))
             continue;
         if (list->count == list->room && !grow(list)) {
             listing->result = THROTTLE_LIST_NO_MEMORY;
@@ -111,7 +113,7 @@ static void clear(struct transaction *transaction, void *context)
     clearing->cleared = 0;
     clearing->result = transaction->txn != NULL ? THROTTLE_LISTED : THROTTLE_LIST_LOST;
     for (; transaction_next(transaction, &key, &record); throttle_key_advance(&key)) {
-        if (record.failures == 0 || !is_meant(clearing, &key))
+        if (!throttle_record_has_failures(&record) || !is_meant(clearing, &key))
             continue;
         throttle_room_remove(transaction, &key);
         clearing->cleared++;

@@ -6,7 +6,8 @@
 
 struct throttle_entry {
     struct throttle_key key;
-    uint32_t failures;
+    uint64_t failures;     /* whole ones */
+    unsigned tenths;       /* of a failure, beyond those: 0 to 9 */
     int64_t since;         /* seconds: the first failure, or the one that reached the limit */
     int64_t refused_until; /* seconds; 0: it is not */
 };

@@ -4,7 +4,7 @@ enum { MS_A_SECOND = 1000 };
 
 void throttle_record_age(struct throttle_record *record, const struct throttle_window *window)
 {
-    if (record->failures == 0)
+    if (!throttle_record_has_failures(record))
         return;
     if (record->since_ms > window->now_ms)
         record->since_ms = window->now_ms;
@@ -14,7 +14,7 @@ void throttle_record_age(struct throttle_record *record, const struct throttle_w
 
 bool throttle_record_is_full(const struct throttle_record *record, long limit)
 {
-    return record->failures >= limit;
+    return throttle_record_tenths(record) >= (uint64_t)limit * THROTTLE_TENTHS;
 }
 
 long throttle_record_wait(const struct throttle_record *record, const struct throttle_window *window)
@@ -23,28 +23,46 @@ long throttle_record_wait(const struct throttle_record *record, const struct thr
     return (long)((left + MS_A_SECOND - 1) / MS_A_SECOND);
 }
 
-void throttle_record_fail(struct throttle_record *record, long limit, const struct throttle_window *window)
+void throttle_record_add(struct throttle_record *record, enum throttle_amount amount, long limit,
+                         const struct throttle_window *window)
 {
-    record->failures++;
-    if (record->failures == 1 || record->failures == limit)
+    const bool is_first = !throttle_record_has_failures(record);
+    const bool was_full = throttle_record_is_full(record, limit);
+    if (amount == THROTTLE_FAILURE)
+        record->failures++;
+    else
+        record->tenths++;
+    if (is_first || (!was_full && throttle_record_is_full(record, limit)))
         record->since_ms = window->now_ms;
+}
+
+uint64_t throttle_record_tenths(const struct throttle_record *record)
+{
+    return (uint64_t)record->failures * THROTTLE_TENTHS + record->tenths;
 }
 
 void throttle_record_clear(struct throttle_record *record)
 {
     record->since_ms = 0;
     record->failures = 0;
+    record->tenths = 0;
     record->way = THROTTLE_NO_WAY;
     record->failed = (struct throttle_secret){{0}};
 }
 
+bool throttle_record_has_failures(const struct throttle_record *record)
+{
+    return record->failures > 0 || record->tenths > 0;
+}
+
 bool throttle_record_is_empty(const struct throttle_record *record)
 {
-    return record->failures == 0 && record->members == 0;
+    return !throttle_record_has_failures(record) && record->members == 0;
 }
 
 bool throttle_record_is_lesser(const struct throttle_record *record, const struct throttle_record *other)
 {
-    return record->failures != other->failures ? record->failures < other->failures
-                                               : record->since_ms < other->since_ms;
+    const uint64_t tenths = throttle_record_tenths(record);
+    const uint64_t others = throttle_record_tenths(other);
+    return tenths != others ? tenths < others : record->since_ms < other->since_ms;
 }

@@ -15,14 +15,21 @@ struct throttle_secret {
     uint64_t digests[2];
 };
 
-/* All zero: nothing is counted. It is kept on disk as it stands. */
+/* All zero: nothing is counted. It is kept on disk as it stands. Files of the program before it counted
+ * tenths are read as they are: `way` had eight bytes then, and the upper four were zero. */
 struct throttle_record {
     int64_t since_ms;              /* of the first failure, or of the one that reached the limit */
-    uint32_t failures;             /* within the window */
+    uint32_t failures;             /* within the window, whole ones */
     uint32_t members;              /* counts below this one, which keep it from being removed; in memory 0 */
-    uint64_t way;                  /* enum throttle_way of the last failure that was counted */
-    struct throttle_secret failed; /* its secret */
+    uint32_t way;                  /* enum throttle_way of the last failure that was counted */
+    uint32_t tenths;               /* of a failure, beside those */
+    struct throttle_secret failed; /* the secret that was counted last */
 };
+
+/* What is added to a count. */
+enum throttle_amount { THROTTLE_TENTH, THROTTLE_FAILURE };
+
+enum { THROTTLE_TENTHS = 10 }; /* that are a failure */
 
 struct throttle_window {
     int64_t now_ms;
@@ -39,10 +46,17 @@ bool throttle_record_is_full(const struct throttle_record *record, long limit);
 /* Of one that is full: seconds to wait before another guess. */
 long throttle_record_wait(const struct throttle_record *record, const struct throttle_window *window);
 
-void throttle_record_fail(struct throttle_record *record, long limit, const struct throttle_window *window);
+void throttle_record_add(struct throttle_record *record, enum throttle_amount amount, long limit,
+                         const struct throttle_window *window);
+
+/* Failures and tenths together, in tenths. */
+uint64_t throttle_record_tenths(const struct throttle_record *record);
 
 /* Nothing has failed. */
 void throttle_record_clear(struct throttle_record *record);
+
+/* Whether it counts anything, be it a tenth of a failure. */
+bool throttle_record_has_failures(const struct throttle_record *record);
 
 /* Whether it says nothing and may be removed. */
 bool throttle_record_is_empty(const struct throttle_record *record);

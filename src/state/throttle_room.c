@@ -87,7 +87,7 @@ static void visit(struct walk *walk, struct transaction *transaction, const stru
     const int64_t since_ms = record->since_ms;
     throttle_record_age(record, &transaction->window);
     /* One of a clock that was set back since would not grow older. */
-    if (record->failures > 0 && record->since_ms != since_ms)
+    if (throttle_record_has_failures(record) && record->since_ms != since_ms)
         transaction_put(transaction, key, record);
     if (throttle_record_is_empty(record)) {
         throttle_room_remove(transaction, key);

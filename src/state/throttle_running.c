@@ -2,8 +2,7 @@
 
 void throttle_running_init(struct throttle_running *running)
 {
-    running->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    running->first = NULL;
+    *running = (struct throttle_running){.mutex = PTHREAD_MUTEX_INITIALIZER};
 }
 
 static bool is_same_secret(const struct throttle_secret *one, const struct throttle_secret *other)
@@ -11,12 +10,21 @@ static bool is_same_secret(const struct throttle_secret *one, const struct throt
     return one->digests[0] == other->digests[0] && one->digests[1] == other->digests[1];
 }
 
+/* FNV-1a of the source, so that a request does not pass all that wait for others. */
+static size_t bucket_of(const struct throttle_key *pair)
+{
+    uint32_t hash = 2166136261U;
+    for (size_t i = 0; i < THROTTLE_HEAD_SIZE - 1; i++)
+        hash = (hash ^ pair->bytes[i]) * 16777619U;
+    return (hash >> 16) % THROTTLE_RUNNING_BUCKETS;
+}
+
 /* Under the mutex. There are no more of them than verifications that run or wait. */
 static struct throttle_under_way count(const struct throttle_running *running,
                                        const struct throttle_key *pair, const struct throttle_secret *secret)
 {
     struct throttle_under_way found = {.of_pair = 0};
-    for (const struct throttle_run *run = running->first; run != NULL; run = run->next) {
+    for (const struct throttle_run *run = running->buckets[bucket_of(pair)]; run != NULL; run = run->next) {
         if (!throttle_key_is_of_source(run->pair, pair))
             continue;
         found.of_source++;
@@ -38,15 +46,23 @@ struct throttle_under_way throttle_running_count(struct throttle_running *runnin
     return found;
 }
 
+long throttle_running_of_pair(struct throttle_running *running, const struct throttle_key *pair)
+{
+    static const struct throttle_secret none = {{0}};
+    return running->count > 0 ? throttle_running_count(running, pair, &none).of_pair : 0;
+}
+
 /* Under the mutex. */
 static void link_first(struct throttle_running *running, struct throttle_run *run)
 {
-    run->next = running->first;
-    run->place = &running->first;
+    struct throttle_run **bucket = &running->buckets[bucket_of(run->pair)];
+    run->next = *bucket;
+    run->place = bucket;
     if (run->next != NULL)
         run->next->place = &run->next;
-    running->first = run;
+    *bucket = run;
     run->is_under_way = true;
+    running->count++;
 }
 
 struct throttle_under_way throttle_running_add(struct throttle_running *running, struct throttle_run *run,
@@ -68,6 +84,7 @@ void throttle_running_remove(struct throttle_running *running, struct throttle_r
     *run->place = run->next;
     if (run->next != NULL)
         run->next->place = run->place;
+    running->count--;
     pthread_mutex_unlock(&running->mutex);
     run->is_under_way = false;
 }

@@ -4,6 +4,7 @@
 #define STATE_THROTTLE_RUNNING_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "state/throttle_key.h"
 #include "state/throttle_record.h"
@@ -17,9 +18,12 @@ struct throttle_run {
     struct throttle_run **place; /* what points to it */
 };
 
+enum { THROTTLE_RUNNING_BUCKETS = 256 };
+
 struct throttle_running {
-    pthread_mutex_t mutex; /* guards the list */
-    struct throttle_run *first;
+    atomic_long count;                                      /* all of them */
+    pthread_mutex_t mutex;                                  /* guards the lists */
+    struct throttle_run *buckets[THROTTLE_RUNNING_BUCKETS]; /* by source */
 };
 
 struct throttle_under_way {
@@ -33,6 +37,9 @@ void throttle_running_init(struct throttle_running *running);
 struct throttle_under_way throttle_running_count(struct throttle_running *running,
                                                  const struct throttle_key *pair,
                                                  const struct throttle_secret *secret);
+
+/* How many there are of the pair; it takes no lock where there is nothing under way. */
+long throttle_running_of_pair(struct throttle_running *running, const struct throttle_key *pair);
 
 /* Adds a run where there is room for it, and the same is not under way already. Returns what was there
  * before. */

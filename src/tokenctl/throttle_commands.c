@@ -1,5 +1,6 @@
 /* tokenctl throttle list, throttle clear */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,16 +91,43 @@ static void print_client_id(const struct throttle_entry *entry)
     output_print(is_others ? text_of("(others)") : client_id_text(entry, cut), 0);
 }
 
+enum { FAILURES_SIZE = 32 };
+
+/* "3", or "3.4": a full queue counts a tenth of a failure. */
+static void format_failures(const struct throttle_entry *entry, char out[FAILURES_SIZE])
+{
+    if (entry->tenths == 0)
+        snprintf(out, FAILURES_SIZE, "%" PRIu64, entry->failures);
+    else
+        snprintf(out, FAILURES_SIZE, "%" PRIu64 ".%u", entry->failures, entry->tenths);
+}
+
+/* A JSON number. False: no memory. */
+static bool add_failures(struct json_object *object, const struct throttle_entry *entry)
+{
+    char text[FAILURES_SIZE];
+    if (entry->tenths == 0)
+        return json_add_number(object, "failures", (int64_t)entry->failures);
+    format_failures(entry, text);
+    struct json_object *number = json_object_new_double_s(strtod(text, NULL), text);
+    if (number != NULL && json_object_object_add(object, "failures", number) == 0)
+        return true;
+    json_object_put(number);
+    return false;
+}
+
 static void print_entry(const struct throttle_entry *entry)
 {
     char source[NETWORK_TEXT_SIZE];
+    char failures[FAILURES_SIZE];
     char since[CLOCK_DATE_SIZE];
     char until[CLOCK_DATE_SIZE] = "-";
     format_source(&entry->key, source);
     clock_format_date(entry->since, since);
     if (entry->refused_until > 0)
         clock_format_date(entry->refused_until, until);
-    printf("%-39s  %8u  %s  %-20s  ", source, (unsigned)entry->failures, since, until);
+    format_failures(entry, failures);
+    printf("%-39s  %8s  %s  %-20s  ", source, failures, since, until);
     print_client_id(entry);
     putchar('\n');
 }
@@ -125,8 +153,7 @@ static struct json_object *object_of(const struct throttle_entry *entry)
     if (entry->refused_until > 0)
         clock_format_date(entry->refused_until, until);
     const bool complete = (client_id.data == NULL || output_add(object, "client_id", client_id)) &&
-                          json_add_string(object, "source", source) &&
-                          json_add_number(object, "failures", entry->failures) &&
+                          json_add_string(object, "source", source) && add_failures(object, entry) &&
                           json_add_string(object, "since", since) &&
                           (until[0] == '\0' || json_add_string(object, "refused_until", until));
     if (complete)
@@ -217,7 +244,8 @@ static int run_clear(const struct invocation *invocation)
 const struct command throttle_commands[] = {
     {"throttle list", "throttle list [--json]",
      "Lists the failures that are counted, a row a source, and a row a source and client_id:\n"
-     "how many, since when, and until when it is refused, if it is.\n"
+     "how many, since when, and until when it is refused, if it is. A verification that could\n"
+     "not be done is a tenth of a failure.\n"
      "  --json   as an array of JSON objects\n",
      TAKES(OPTION_JSON), NO_ARGUMENT, run_list},
     {"throttle clear", "throttle clear ID|ADDRESS",

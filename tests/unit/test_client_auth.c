@@ -1,76 +1,13 @@
 /* What the verification of credentials costs: CONTRACT "Nothing in the answer tells …, not its timing
  * either". Each call of crypt_rn() is noted, and passed on. */
-#include "oauth/client_auth.h"
-
-#include <crypt.h>
-#include <dlfcn.h>
-#include <stdatomic.h>
-
-#include "fixture.h"
-#include "token/keyset_file.h"
-#include "verdict_fixture.h"
+#include "client_auth_fixture.h"
 
 /* Of the right form, but libxcrypt computes none at such a cost. */
 #define NOT_COMPUTED "$2b$32$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
 
-/* "secret" and "second" */
-#define SETTING "$5$rounds=1000$TndJGIaZytTBQZ0f"
-#define SECRET SETTING "$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
-#define SECOND SETTING "$GaHwybIoCnR6RrwFA1j9BM.XfBs3WmgFlChB6Fs5LrC"
-
-static atomic_size_t computed; /* hashes, all of the cost of the file's accounts */
-
-/* Called while the hash of a secret is computed. */
-static void (*meanwhile)(const char *secret);
-
-char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
-{
-    char *(*real)(const char *, const char *, void *, int) = NULL;
-    void *symbol = dlsym(RTLD_NEXT, "crypt_rn");
-    memcpy(&real, &symbol, sizeof symbol);
-    if (strncmp(setting, SETTING, strlen(SETTING)) == 0)
-        computed++;
-    if (meanwhile != NULL)
-        meanwhile(phrase);
-    return real(phrase, setting, data, size);
-}
-
-static int make_files(void **state)
-{
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    return enter_folder(state) == 0 && keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) ? 0
-                                                                                                      : -1;
-}
-
 static struct service *load_service(const char *accounts)
 {
-    struct collected problems;
-    write_text("token.conf", "issuer = https://api.example.com\nlog = log\nthrottle_failures = 1\n");
-    write_text("accounts", accounts);
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    return service;
-}
-
-/* To its end, whatever it waits for. */
-static struct client_auth end(struct client_authentication *authentication, struct client_auth auth)
-{
-    while (auth.error == OAUTH_PENDING) {
-        await_verdict(authentication->service->verifier, &authentication->verification);
-        auth = client_auth_go_on(authentication);
-    }
-    return auth;
-}
-
-static struct client_auth authenticate_at(const struct service *service,
-                                          const struct client_credentials *credentials, const char *source)
-{
-    struct client_authentication authentication;
-    const struct client_auth auth =
-        client_auth_start(&authentication, service, credentials, text_of(source), 1000000000);
-    return end(&authentication, auth);
+    return load_service_with(accounts, "throttle_failures = 1\n");
 }
 
 static struct client_auth authenticate(const struct service *service, const char *client_id,

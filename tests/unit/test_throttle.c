@@ -143,16 +143,217 @@ static void test_success(void **state)
     close_desk(&desk);
 }
 
-/* Busy, or no memory: as if it had never been. */
+/* Ends attempts with secrets from `first` on without a verification, until one is refused: how many were not.
+ */
+static int busy_answers(const struct desk *desk, const char *source, const char *client_id, uint64_t first)
+{
+    for (int i = 0; i < 1000; i++) {
+        struct throttle_guess guess = guess_of(desk, source, client_id, first + (uint64_t)i);
+        if (throttle_look(&guess, NOW) != THROTTLE_ADMITTED ||
+            throttle_end(&guess, THROTTLE_NOT_VERIFIED, NOW) != THROTTLE_ADMITTED)
+            return i;
+    }
+    return 1000;
+}
+
+/* A full queue tells that the credential is not remembered: a tenth of a failure, of the pair alone. */
 static void test_not_verified(void **state)
 {
     (void)state;
     struct desk desk = open_desk();
-    for (int i = 0; i < 20; i++) {
-        struct throttle_guess guess = guess_of(&desk, A, "a", (uint64_t)i);
+    assert_int_equal(busy_answers(&desk, A, "a", 1), 30);
+    assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
+    assert_int_equal(wait_of(&desk, A, "a", NOW + 60000), 0);
+    /* Whether it was admitted before makes no difference. */
+    for (int i = 0; i < 30; i++) {
+        struct throttle_guess guess = guess_of(&desk, A, "b", (uint64_t)i + 1);
         assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
-    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 3);
+    assert_int_equal(wait_of(&desk, A, "b", NOW), 60);
+    /* Beside failures: 2.9, and one more that was admitted as there was room for a tenth. */
+    assert_int_equal(failures_admitted(&desk, A, "c", 1, NOW), 1);
+    for (int i = 0; i < 19; i++) {
+        struct throttle_guess guess = guess_of(&desk, A, "c", (uint64_t)i + 1);
+        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+    }
+    assert_int_equal(failures_admitted(&desk, A, "c", 5, NOW), 1);
+    /* The source has two failures of ten. */
+    assert_int_equal(failures_admitted(&desk, A, "d", 3, NOW), 3);
+    assert_int_equal(failures_admitted(&desk, A, "e", 3, NOW), 3);
+    assert_int_equal(failures_admitted(&desk, A, "f", 3, NOW), 2);
+    close_desk(&desk);
+}
+
+/* A client that asks again and again with its one secret, from many processes, learns nothing new and is not
+ * refused. What it has counted goes when it succeeds. */
+static void test_not_verified_again(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    for (int i = 0; i < 200; i++) {
+        struct throttle_guess guess = guess_of(&desk, A, "a", 7);
+        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+    }
+    struct throttle_guess right = guess_of(&desk, A, "a", 7);
+    assert_int_equal(run_guess(&right, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(busy_answers(&desk, A, "a", 1), 30);
+
+    /* Two secrets in turns are two guesses each time. */
+    for (int i = 0; i < 30; i++) {
+        struct throttle_guess guess = guess_of(&desk, A, "b", (uint64_t)i % 2 + 1);
+        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+    }
+    assert_int_equal(wait_of(&desk, A, "b", NOW), 60);
+
+    /* A tenth is no failure that the same secret in the other way would belong to. */
+    for (int i = 0; i < 3; i++) {
+        struct throttle_guess busy = guess_of(&desk, A, "c", (uint64_t)i + 1);
+        struct throttle_guess wrong = guess_of(&desk, A, "c", (uint64_t)i + 1);
+        busy.way = THROTTLE_BASIC;
+        assert_int_equal(run_guess(&busy, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(run_guess(&wrong, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+    }
+    assert_int_equal(wait_of(&desk, A, "c", NOW), 60);
+    close_desk(&desk);
+}
+
+/* Fills the limit of A's source on names that are used nowhere else. */
+static void fill_source(const struct desk *desk)
+{
+    for (int i = 0; i < 10; i++) {
+        char client_id[16];
+        snprintf(client_id, sizeof client_id, "invented%d", i);
+        assert_int_equal(fail_once(desk, A, client_id, NOW), THROTTLE_ADMITTED);
+    }
+}
+
+/* What a source that is refused tries is counted for the client_id: an answer other than a token tells that
+ * the secret is not the proven one. In each way there is to be refused, and in all of them together. */
+static void test_refused_source(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"b", "r", "f",
+                                       "brf"}; /* begins; remembered as wrong; finds a full queue */
+    for (size_t i = 0; i < ROWS(ways); i++) {
+        struct desk desk = open_desk();
+        fill_source(&desk);
+        for (uint64_t secret = 1; secret <= 3; secret++) {
+            struct throttle_guess guess = guess_of(&desk, A, "a", secret);
+            const char way = ways[i][secret % strlen(ways[i])];
+            check_row(throttle_look(&guess, NOW) == THROTTLE_ADMITTED, "look", i, ways[i]);
+            if (way == 'b')
+                check_row(throttle_begin(&guess, NOW) == THROTTLE_SOURCE_REFUSED, "begin", i, ways[i]);
+            check_row(throttle_end(&guess, way == 'r' ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED, NOW) ==
+                          THROTTLE_SOURCE_REFUSED,
+                      "end", i, ways[i]);
+            check_row(guess.wait == 60, "wait", i, ways[i]);
+        }
+        /* Be it remembered as right. */
+        check_row(wait_of(&desk, A, "a", NOW) == 60, "pair", i, ways[i]);
+        check_row(wait_of(&desk, B, "a", NOW) == 0, "elsewhere", i, ways[i]);
+        /* Another one that is proven is still served. */
+        struct throttle_guess proven = guess_of(&desk, A, "b", 1);
+        check_row(throttle_look(&proven, NOW) == THROTTLE_ADMITTED, "look of another", i, ways[i]);
+        check_row(throttle_end(&proven, THROTTLE_MATCH, NOW) == THROTTLE_ADMITTED, "another", i, ways[i]);
+        close_desk(&desk);
+    }
+}
+
+/* Some that began before the source was refused end after that: refused alike, and counted. */
+static void test_source_refused_meanwhile(void **state)
+{
+    (void)state;
+    for (int right = 0; right < 2; right++) {
+        struct desk desk = open_desk();
+        struct throttle_guess guesses[3];
+        for (size_t i = 0; i < 3; i++) {
+            guesses[i] = guess_of(&desk, A, "a", i + 1);
+            assert_int_equal(throttle_begin(&guesses[i], NOW), THROTTLE_ADMITTED);
+        }
+        desk.limits.source_failures = 13; /* those in flight have their places */
+        fill_source(&desk);
+        for (size_t i = 0; i < 3; i++) {
+            guesses[i].limits.source_failures = 10;
+            assert_int_equal(throttle_end(&guesses[i], right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW),
+                             THROTTLE_SOURCE_REFUSED);
+        }
+        assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
+        close_desk(&desk);
+    }
+}
+
+/* Of many at once, all of which were admitted by the look, the remembered right one is refused as soon as the
+ * wrong ones are. */
+static void test_remembered_meanwhile(void **state)
+{
+    (void)state;
+    enum { MANY = 8 };
+    struct desk desk = open_desk();
+    struct throttle_guess guesses[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        guesses[i] = guess_of(&desk, A, "a", i + 1);
+        assert_int_equal(throttle_look(&guesses[i], NOW), THROTTLE_ADMITTED);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        const enum throttle_outcome outcome = i % 2 == 1 ? THROTTLE_MATCH : THROTTLE_MISMATCH;
+        if (outcome == THROTTLE_MATCH && i < 5)
+            continue; /* it would clear what has failed */
+        assert_int_equal(throttle_end(&guesses[i], outcome, NOW),
+                         i < 5 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
+    }
+    close_desk(&desk);
+}
+
+/* A pair without a count of its own, as its source has no room for one: refused with the others before
+ * anything remembered is looked at. Likewise a source in a network that has no room for it. */
+static void test_without_count(void **state)
+{
+    (void)state;
+    for (int in_network = 0; in_network < 2; in_network++) {
+        struct desk desk = open_desk();
+        if (in_network != 0)
+            desk.limits.room.nearby = 0;
+        else
+            desk.limits.room.of_source = 10;
+        int answers = 0;
+        fill_source(&desk);
+        for (uint64_t secret = 1; secret <= 100; secret++) {
+            struct throttle_guess guess = guess_of(&desk, A, "proven", secret);
+            if (throttle_look(&guess, NOW) != THROTTLE_ADMITTED)
+                continue;
+            assert_int_not_equal(throttle_begin(&guess, NOW), THROTTLE_ADMITTED);
+            answers += throttle_end(&guess, THROTTLE_NOT_VERIFIED, NOW) != THROTTLE_PAIR_REFUSED ? 1 : 0;
+        }
+        assert_true(answers <= 3);
+        struct throttle_guess right = guess_of(&desk, A, "proven", 1);
+        assert_int_equal(throttle_look(&right, NOW), THROTTLE_PAIR_REFUSED);
+        assert_true(right.wait > 0);
+        close_desk(&desk);
+    }
+}
+
+/* Nor is one secret for many client_ids that are counted together one and the same guess. */
+static void test_one_secret_for_many(void **state)
+{
+    (void)state;
+    static const enum throttle_way ways[] = {THROTTLE_BASIC, THROTTLE_BODY};
+    struct desk desk = open_desk();
+    desk.limits.room.of_source = 1;
+    fail_once(&desk, A, "first", NOW);
+    fail_once(&desk, B, "first", NOW);
+    for (int i = 0; i < 30; i++) {
+        char client_id[16];
+        snprintf(client_id, sizeof client_id, "c%d", i);
+        struct throttle_guess guess = guess_of(&desk, A, client_id, 7);
+        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+    }
+    assert_int_equal(wait_of(&desk, A, "another", NOW), 60);
+    for (int i = 0; i < 3; i++) {
+        struct throttle_guess guess = guess_of(&desk, B, i % 2 == 0 ? "c1" : "c2", 7);
+        guess.way = ways[i % 2];
+        assert_int_equal(run_guess(&guess, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+    }
+    assert_int_equal(wait_of(&desk, B, "another", NOW), 60);
     close_desk(&desk);
 }
 
@@ -183,10 +384,51 @@ static void test_under_way(void **state)
         assert_int_equal(throttle_begin(&guesses[i], NOW), i < 2 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
     assert_int_equal(throttle_end(&guesses[0], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+    /* A refusal stays; the next attempt finds the place. */
+    assert_int_equal(throttle_begin(&guesses[2], NOW), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(throttle_end(&guesses[2], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(guesses[2].wait, 1);
+    guesses[2] = guess_of(&desk, A, "b", 3);
     assert_int_equal(throttle_begin(&guesses[2], NOW), THROTTLE_ADMITTED);
     assert_int_equal(throttle_end(&guesses[1], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(throttle_end(&guesses[2], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     close_desk(&desk);
+}
+
+/* That too many are in flight is a tenth of a failure of the pair, be they its own or its source's, and be
+ * the secret remembered as wrong or not known at all. The limit of the source is not touched. */
+static void test_too_many_in_flight(void **state)
+{
+    (void)state;
+    for (int of_source = 0; of_source < 2; of_source++) {
+        struct desk desk = open_desk();
+        struct throttle_guess held[10];
+        const size_t count = of_source != 0 ? 10 : 3;
+        const enum throttle_verdict refusal =
+            of_source != 0 ? THROTTLE_SOURCE_REFUSED : THROTTLE_PAIR_REFUSED;
+        for (size_t i = 0; i < count; i++) {
+            char client_id[16];
+            snprintf(client_id, sizeof client_id, "c%zu", i);
+            held[i] = guess_of(&desk, A, of_source != 0 ? client_id : "a", 1000 + i);
+            assert_int_equal(throttle_begin(&held[i], NOW), THROTTLE_ADMITTED);
+        }
+        for (uint64_t secret = 1; secret <= 30; secret++) {
+            struct throttle_guess guess = guess_of(&desk, A, "a", secret);
+            const bool is_remembered = secret % 2 == 0;
+            assert_int_equal(throttle_look(&guess, NOW), THROTTLE_ADMITTED);
+            if (!is_remembered)
+                assert_int_equal(throttle_begin(&guess, NOW), refusal);
+            assert_int_equal(
+                throttle_end(&guess, is_remembered ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED, NOW),
+                refusal);
+            assert_int_equal(guess.wait, 1);
+        }
+        assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
+        for (size_t i = 0; i < count; i++)
+            throttle_end(&held[i], THROTTLE_MATCH, NOW);
+        assert_int_equal(failures_admitted(&desk, A, "b", 1, NOW), 1);
+        close_desk(&desk);
+    }
 }
 
 /* Likewise of the source. */
@@ -226,7 +468,8 @@ static void test_success_writes_nothing(void **state)
             struct throttle_guess guess = guess_of(&desk, A, "a", 1);
             assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
             guess = guess_of(&desk, A, "a", 1);
-            assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+            assert_int_equal(throttle_look(&guess, NOW), THROTTLE_ADMITTED);
+            assert_int_equal(throttle_end(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
         }
         read_text("state/throttle.mdb", after, sizeof after);
         assert_memory_equal(before, after, sizeof before);
@@ -472,6 +715,13 @@ int main(void)
         cmocka_unit_test(test_source),
         cmocka_unit_test(test_success),
         cmocka_unit_test(test_not_verified),
+        cmocka_unit_test(test_not_verified_again),
+        cmocka_unit_test(test_refused_source),
+        cmocka_unit_test(test_source_refused_meanwhile),
+        cmocka_unit_test(test_remembered_meanwhile),
+        cmocka_unit_test(test_without_count),
+        cmocka_unit_test(test_one_secret_for_many),
+        cmocka_unit_test(test_too_many_in_flight),
         cmocka_unit_test(test_under_way),
         cmocka_unit_test(test_source_under_way),
         cmocka_unit_test(test_success_writes_nothing),

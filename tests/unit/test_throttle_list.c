@@ -34,9 +34,12 @@ static const char *list_of(const struct desk *desk, int64_t now)
         network_format(&network, source);
         assert_int_equal(entry->since, NOW / 1000);
         assert_true(entry->refused_until == 0 || entry->refused_until == NOW / 1000 + 60);
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s %.*s %u%s,", source,
+        char tenths[16] = "";
+        if (entry->tenths > 0)
+            snprintf(tenths, sizeof tenths, ".%u", entry->tenths);
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s %.*s %u%s%s,", source,
                                    (int)client_id.length, client_id.data != NULL ? client_id.data : "",
-                                   (unsigned)entry->failures, entry->refused_until > 0 ? "!" : "");
+                                   (unsigned)entry->failures, tenths, entry->refused_until > 0 ? "!" : "");
     }
     throttle_list_free(&list);
     return text;
@@ -54,6 +57,13 @@ static void test_list(void **state)
     struct desk desk = fill_desk();
     assert_string_equal(list_of(&desk, NOW), FIRST SECOND THIRD UNKNOWN UNKNOWN_PAIR);
     assert_string_equal(list_of(&desk, NOW + 60000), "");
+    /* Tenths alone are listed, and beside failures. */
+    for (int i = 0; i < 2; i++) {
+        struct throttle_guess guess = guess_of(&desk, "192.0.2.2", i == 0 ? "a" : "t", 5);
+        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+    }
+    assert_string_equal(list_of(&desk, NOW),
+                        FIRST "192.0.2.2  1,192.0.2.2 a 1.1,192.0.2.2 t 0.1," THIRD UNKNOWN UNKNOWN_PAIR);
     close_desk(&desk);
     desk = open_desk();
     assert_string_equal(list_of(&desk, NOW), "");

@@ -182,6 +182,65 @@ static void test_members(void **state)
     close_desk(&desk);
 }
 
+/* A count below one that knows of no member, as an inconsistent file has it. */
+static void put_without_members(struct transaction *transaction, void *context)
+{
+    const struct throttle_record failed = {.failures = 1, .since_ms = NOW};
+    struct address address;
+    (void)context;
+    assert_true(address_parse(A, strlen(A), &address));
+    const struct throttle_key pair = throttle_key_of(THROTTLE_PAIR, &address, text_of("a"));
+    const struct throttle_key source = throttle_key_of(THROTTLE_SOURCE, &address, text_of(NULL));
+    const struct throttle_key nearby = throttle_key_of(THROTTLE_NEARBY, &address, text_of(NULL));
+    transaction_put(transaction, &pair, &failed);
+    transaction_put(transaction, &source, &failed);
+    transaction_put(transaction, &nearby, &failed);
+}
+
+/* Below zero, the number of members would be the greatest there is, and the network would have no room. */
+static void test_members_below_zero(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    assert_true(state_update(desk.state, desk.log, put_without_members, NULL));
+    struct throttle_guess guess = guess_of(&desk, A, "a", 1);
+    assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(census_of(&desk).nearby, 0);
+    assert_int_equal(census_of(&desk).of_source, 0);
+    assert_int_equal(failures_admitted(&desk, A, "b", 5, NOW), 3);
+    assert_int_equal(failures_admitted(&desk, A, "c", 5, NOW), 3);
+    close_desk(&desk);
+}
+
+/* A file of the program before it counted tenths: `way` had eight bytes. */
+static void put_old_record(struct transaction *transaction, void *context)
+{
+    static const struct {
+        int64_t since_ms;
+        uint32_t failures;
+        uint32_t members;
+        uint64_t way;
+        uint64_t failed[2];
+    } old = {NOW, 2, 0, THROTTLE_BASIC, {7, 7}};
+    struct throttle_record record;
+    struct address address;
+    (void)context;
+    assert_true(address_parse(A, strlen(A), &address));
+    const struct throttle_key pair = throttle_key_of(THROTTLE_PAIR, &address, text_of("a"));
+    assert_int_equal(sizeof record, sizeof old);
+    memcpy(&record, &old, sizeof record);
+    transaction_put(transaction, &pair, &record);
+}
+
+static void test_old_record(void **state)
+{
+    (void)state;
+    struct desk desk = open_desk();
+    assert_true(state_update(desk.state, desk.log, put_old_record, NULL));
+    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 1);
+    close_desk(&desk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +250,8 @@ int main(void)
         cmocka_unit_test(test_in_all),
         cmocka_unit_test(test_swept),
         cmocka_unit_test(test_members),
+        cmocka_unit_test(test_members_below_zero),
+        cmocka_unit_test(test_old_record),
         cmocka_unit_test(test_swept_after_clock_jump),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

@@ -306,8 +306,7 @@ static void await_callers(struct callers *callers, size_t count)
 }
 
 /* The same credential many times at once is computed once, whether the callers find it under way or none of
- * them did; and who finds it does not ask the gate. No caller waits: the thread that hashed goes on with all.
- */
+ * them did; and who finds it asks the gate, too. No caller waits: the thread that hashed goes on with all. */
 static void test_single_flight(void **state)
 {
     (void)state;
@@ -335,8 +334,25 @@ static void test_single_flight(void **state)
             check_row(callers.caller[i].thread == hashing.thread, "thread", at_once, "");
         }
         check_row(hashing.count == before + 1, "hashes", at_once, "");
-        check_row(keeper.asked == (at_once == 0 ? 1 : MOST_CALLERS), "gate", at_once, "");
+        check_row(keeper.asked == MOST_CALLERS, "gate", at_once, "");
     }
+}
+
+/* Whoever is refused does not get the verdict of what somebody else has begun. */
+static void test_refused_does_not_join(void **state)
+{
+    (void)state;
+    struct callers callers;
+    struct keeper keeper = {.admits = false};
+    const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
+    hold_hashes();
+    ask_callers(&callers, &wide, 1, "secret", NULL);
+    assert_false(begin(&callers, 0));
+    struct verification other = verification_of("a", slow_hash, "secret");
+    assert_int_equal(verifier_ask(callers.verifier, &gate, &other), PASSWORD_REFUSED);
+    assert_int_equal(keeper.asked, 1);
+    release_hashes(1);
+    await_callers(&callers, 1);
 }
 
 /* As many as run and wait get an answer of their own, all others are told at once that there is no room, even
@@ -598,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_forgets),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_single_flight),
+        cmocka_unit_test(test_refused_does_not_join),
         cmocka_unit_test(test_full_queue),
         cmocka_unit_test(test_known_meanwhile),
         cmocka_unit_test(test_second_from_first),

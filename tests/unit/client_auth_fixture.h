@@ -1,0 +1,78 @@
+/* Client authentication with accounts whose hashes take no time. Each call of crypt_rn() is noted, and passed
+ * on. */
+#ifndef TESTS_UNIT_CLIENT_AUTH_FIXTURE_H
+#define TESTS_UNIT_CLIENT_AUTH_FIXTURE_H
+
+#include "oauth/client_auth.h"
+
+#include <crypt.h>
+#include <dlfcn.h>
+#include <stdatomic.h>
+
+#include "fixture.h"
+#include "token/keyset_file.h"
+#include "verdict_fixture.h"
+
+/* "secret" and "second" */
+#define SETTING "$5$rounds=1000$TndJGIaZytTBQZ0f"
+#define SECRET SETTING "$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
+#define SECOND SETTING "$GaHwybIoCnR6RrwFA1j9BM.XfBs3WmgFlChB6Fs5LrC"
+
+static atomic_size_t computed; /* hashes, all of the cost of the file's accounts */
+
+/* Called while the hash of a secret is computed. */
+static void (*meanwhile)(const char *secret);
+
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    char *(*real)(const char *, const char *, void *, int) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "crypt_rn");
+    memcpy(&real, &symbol, sizeof symbol);
+    if (strncmp(setting, SETTING, strlen(SETTING)) == 0)
+        computed++;
+    if (meanwhile != NULL)
+        meanwhile(phrase);
+    return real(phrase, setting, data, size);
+}
+
+static int make_files(void **state)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 1};
+    return enter_folder(state) == 0 && keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) ? 0
+                                                                                                      : -1;
+}
+
+static struct service *load_service_with(const char *accounts, const char *config)
+{
+    struct collected problems;
+    char text[512];
+    snprintf(text, sizeof text, "issuer = https://api.example.com\nlog = log\n%s", config);
+    write_text("token.conf", text);
+    write_text("accounts", accounts);
+    struct service *service = service_load("token.conf", collect(&problems));
+    if (service == NULL)
+        fail_msg("%s", problems.text);
+    return service;
+}
+
+/* To its end, whatever it waits for. */
+static struct client_auth end(struct client_authentication *authentication, struct client_auth auth)
+{
+    while (auth.error == OAUTH_PENDING) {
+        await_verdict(authentication->service->verifier, &authentication->verification);
+        auth = client_auth_go_on(authentication);
+    }
+    return auth;
+}
+
+static struct client_auth authenticate_at(const struct service *service,
+                                          const struct client_credentials *credentials, const char *source)
+{
+    struct client_authentication authentication;
+    const struct client_auth auth =
+        client_auth_start(&authentication, service, credentials, text_of(source), 1000000000);
+    return end(&authentication, auth);
+}
+
+#endif

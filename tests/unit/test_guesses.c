@@ -1,0 +1,262 @@
+/* What guesses at a secret tell, and that all of it is counted: CONTRACT "Every answer that tells whether a
+ * secret is right counts". */
+#include "client_auth_fixture.h"
+
+static sem_t other_may_end;
+
+/* With a state of its own that knows of nothing. */
+static struct service *load_counting_service(const char *config, const struct verifier_limits *limits)
+{
+    struct collected problems;
+    struct service *service = load_service_with("good:" SECRET "\nother:" SECRET "\n", config);
+    nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    assert_int_equal(mkdir("state", 0700), 0);
+    service->verifier = verifier_new(limits);
+    if (!service_open_state(service, NULL, collect(&problems)))
+        fail_msg("%s", problems.text);
+    return service;
+}
+
+static struct client_auth guess_at(const struct service *service, const char *client_id, const char *secret,
+                                   const char *source)
+{
+    const struct client_credentials credentials = {.readings = {{text_of(client_id), text_of(secret)}},
+                                                   .count = 1};
+    return authenticate_at(service, &credentials, source);
+}
+
+/* The answers that differ from the one that the right secret would have had at that moment: each guess at
+ * "good" is asked with a secret that nobody has, then looked at as if it were the right one. */
+static int answers_that_tell(const struct service *service, const char *source, long longest_wait)
+{
+    enum { MANY = 500 };
+    int telling = 0;
+    for (int i = 0; i < MANY; i++) {
+        char secret[32];
+        snprintf(secret, sizeof secret, "guess %d", i);
+        const struct client_auth auth = guess_at(service, "good", secret, source);
+        telling += auth.error == OAUTH_THROTTLED && auth.retry_after > longest_wait &&
+                           strcmp(auth.reason, "pair_throttled") == 0
+                       ? 0
+                       : 1;
+    }
+    return telling;
+}
+
+enum { LIMIT = 3 };
+static const char counting[] = "throttle_failures = 3\nthrottle_source_failures = 5\n";
+
+#define ATTACKER "192.0.2.66"
+#define CLIENT "198.51.100.7"
+
+/* A client elsewhere notices nothing, and the attacker gets no token for the right secret. */
+static void check_after_guesses(const struct service *service)
+{
+    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    assert_int_equal(guess_at(service, "good", "secret", ATTACKER).error, OAUTH_THROTTLED);
+}
+
+static void test_guesses_of_refused_source(void **state)
+{
+    (void)state;
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .memory_ttl = 3600};
+    struct service *service = load_counting_service(counting, &wide);
+    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    for (int i = 0; i < 5; i++) {
+        char client_id[16];
+        snprintf(client_id, sizeof client_id, "invented%d", i);
+        assert_int_equal(guess_at(service, client_id, "secret", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+    }
+    /* What is proven is served, until as much was guessed as may be. */
+    assert_int_equal(guess_at(service, "good", "secret", ATTACKER).error, OAUTH_NO_ERROR);
+    assert_int_equal(guess_at(service, "other", "secret", ATTACKER).error, OAUTH_THROTTLED);
+    assert_int_equal(answers_that_tell(service, ATTACKER, 1), LIMIT);
+    check_after_guesses(service);
+    service_release(service);
+}
+
+/* Verifications with these secrets are held, the only thread with the first of them. */
+struct held_guess {
+    struct client_authentication authentication;
+    struct client_credentials credentials;
+    char secret[32];
+    sem_t gone_on;
+};
+
+static void hold_numbered(const char *secret)
+{
+    if (strncmp(secret, "held", 4) == 0)
+        sem_wait(&other_may_end);
+}
+
+static void hold_guess(const struct service *service, struct held_guess *held, const char *client_id,
+                       int number, const char *source)
+{
+    *held = (struct held_guess){.credentials.count = 1};
+    snprintf(held->secret, sizeof held->secret, "held%d", number);
+    held->credentials.readings[0] = (struct credentials){text_of(client_id), text_of(held->secret)};
+    sem_init(&held->gone_on, 0, 0);
+    assert_int_equal(
+        client_auth_start(&held->authentication, service, &held->credentials, text_of(source), 1000000000)
+            .error,
+        OAUTH_PENDING);
+    assert_true(
+        verifier_begin(service->verifier, &held->authentication.verification, post_verdict, &held->gone_on));
+}
+
+static enum oauth_error end_held(struct held_guess *held)
+{
+    sem_post(&other_may_end);
+    wait_for(&held->gone_on);
+    return end(&held->authentication, client_auth_go_on(&held->authentication)).error;
+}
+
+/* As many as may fail are in flight: nothing further is looked at, the right secret included, so that nothing
+ * is learnt; and it counts. Those in flight are answered. */
+static void test_guesses_beside_pending(void **state)
+{
+    (void)state;
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .memory_ttl = 3600};
+    struct service *service = load_counting_service(counting, &wide);
+    struct held_guess held[LIMIT];
+    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    sem_init(&other_may_end, 0, 0);
+    meanwhile = hold_numbered;
+    for (int i = 0; i < LIMIT; i++)
+        hold_guess(service, &held[i], "good", i, ATTACKER);
+    const struct client_auth auth = guess_at(service, "good", "secret", ATTACKER);
+    assert_int_equal(auth.error, OAUTH_THROTTLED);
+    assert_int_equal(auth.retry_after, 1);
+    assert_int_equal(answers_that_tell(service, ATTACKER, 1), 10 * LIMIT - 1);
+    check_after_guesses(service);
+    for (size_t i = 0; i < LIMIT; i++)
+        assert_int_equal(end_held(&held[i]), OAUTH_BAD_CREDENTIALS);
+    check_after_guesses(service);
+    meanwhile = NULL;
+    service_release(service);
+}
+
+/* A client that is told to come again does so with its one secret as often as it likes. */
+static void test_guesses_at_full_queue(void **state)
+{
+    (void)state;
+    static const struct verifier_limits narrow = {.concurrency = 1, .queue = 0, .memory_ttl = 3600};
+    struct service *service = load_counting_service(counting, &narrow);
+    struct held_guess held;
+    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    sem_init(&other_may_end, 0, 0);
+    meanwhile = hold_numbered;
+    hold_guess(service, &held, "nobody", 1, "203.0.113.1");
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(guess_at(service, "other", "secret", "198.51.100.8").error, OAUTH_BUSY);
+    assert_int_equal(answers_that_tell(service, ATTACKER, 1), 10 * LIMIT);
+    check_after_guesses(service);
+    assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
+    assert_int_equal(guess_at(service, "other", "secret", "198.51.100.8").error, OAUTH_NO_ERROR);
+    /* Its tenths went with the success. */
+    check_after_guesses(service);
+    meanwhile = NULL;
+    service_release(service);
+}
+
+/* A right credential is being verified for its client: whoever is refused himself gets nothing of that, and
+ * whoever is not is counted. */
+static void test_guesses_beside_client(void **state)
+{
+    (void)state;
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .memory_ttl = 0};
+    struct service *service = load_counting_service(counting, &wide);
+    struct held_guess held;
+    struct client_credentials same;
+    struct client_authentication other;
+    for (int i = 0; i < 5; i++) {
+        char client_id[16];
+        snprintf(client_id, sizeof client_id, "invented%d", i);
+        assert_int_equal(guess_at(service, client_id, "secret", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+    }
+    sem_init(&other_may_end, 0, 0);
+    meanwhile = hold_numbered;
+    hold_guess(service, &held, "good", 1, CLIENT);
+    same = held.credentials;
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(client_auth_start(&other, service, &same, text_of(ATTACKER), 1000000000).error,
+                         OAUTH_THROTTLED);
+    assert_string_equal(guess_at(service, "good", "another", ATTACKER).reason, "pair_throttled");
+    /* From a third address it is an attempt of its own. */
+    assert_int_equal(client_auth_start(&other, service, &same, text_of("203.0.113.1"), 1000000000).error,
+                     OAUTH_PENDING);
+    assert_true(other.guess.throttle.run.is_under_way);
+    sem_t gone_on;
+    sem_init(&gone_on, 0, 0);
+    assert_true(verifier_begin(service->verifier, &other.verification, post_verdict, &gone_on));
+    assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
+    wait_for(&gone_on);
+    assert_int_equal(client_auth_go_on(&other).error, OAUTH_BAD_CREDENTIALS);
+    meanwhile = NULL;
+    service_release(service);
+}
+
+/* Whoever does not wait for the answer knows that the secret is not the proven one, too. */
+static void test_guesses_given_up(void **state)
+{
+    (void)state;
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .memory_ttl = 3600};
+    struct service *service = load_counting_service(counting, &wide);
+    struct held_guess held;
+    int given_up = 0;
+    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    sem_init(&other_may_end, 0, 0);
+    meanwhile = hold_numbered;
+    hold_guess(service, &held, "nobody", 1, "203.0.113.1");
+    for (int i = 0; i < 100; i++) {
+        char secret[32];
+        struct client_authentication guess;
+        sem_t gone_on;
+        snprintf(secret, sizeof secret, "guess %d", i);
+        const struct client_credentials credentials = {.readings = {{text_of("good"), text_of(secret)}},
+                                                       .count = 1};
+        if (client_auth_start(&guess, service, &credentials, text_of(ATTACKER), 1000000000).error !=
+            OAUTH_PENDING)
+            continue;
+        assert_true(verifier_begin(service->verifier, &guess.verification, post_verdict, &gone_on));
+        assert_true(client_auth_cancel(&guess));
+        given_up++;
+    }
+    assert_int_equal(given_up, 10 * LIMIT);
+    check_after_guesses(service);
+    assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
+    meanwhile = NULL;
+    service_release(service);
+}
+
+/* A secret that Basic has two readings of is known again by either of them: a client that goes on to the body
+ * with one of them has not tried another secret. */
+static void test_other_half_of_two_readings(void **state)
+{
+    (void)state;
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100};
+    static const char *const readings[] = {"wrong A", "wrong %41"};
+    for (size_t i = 0; i < ROWS(readings); i++) {
+        struct service *service = load_counting_service("throttle_failures = 2\n", &wide);
+        const struct client_credentials basic = {
+            .readings = {{text_of("good"), text_of(readings[0])}, {text_of("good"), text_of(readings[1])}},
+            .count = 2,
+            .basic.count = 2,
+        };
+        assert_int_equal(authenticate_at(service, &basic, ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+        assert_int_equal(guess_at(service, "good", readings[i], ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+        assert_int_equal(guess_at(service, "good", "another", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+        assert_int_equal(guess_at(service, "good", "another", ATTACKER).error, OAUTH_THROTTLED);
+        service_release(service);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_guesses_of_refused_source), cmocka_unit_test(test_guesses_beside_pending),
+        cmocka_unit_test(test_guesses_at_full_queue),     cmocka_unit_test(test_guesses_beside_client),
+        cmocka_unit_test(test_guesses_given_up),          cmocka_unit_test(test_other_half_of_two_readings),
+    };
+    return cmocka_run_group_tests_name("guesses", tests, make_files, leave_folder);
+}
