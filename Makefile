@@ -17,6 +17,7 @@ libexecdir ?= $(exec_prefix)/libexec
 sysconfdir ?= $(prefix)/etc
 datarootdir ?= $(prefix)/share
 mandir     ?= $(datarootdir)/man
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 docdir     ?= $(datarootdir)/doc/token.fcgi
 INSTALL    ?= install
 
@@ -219,19 +220,20 @@ INSTALL_PROGRAM ?= $(INSTALL) -m 0755
 INSTALL_DATA ?= $(INSTALL) -m 0644
 # Text that names the folders of the default PREFIX, or $(sysconfdir) itself, names those in force when it is installed.
 NAME_FOLDERS := sed -i -e 's|/usr/local/libexec|$(libexecdir)|g; s|/usr/local/etc|$(sysconfdir)|g' \
-    -e 's|/usr/local/share/doc/token.fcgi|$(docdir)|g; s|$$(sysconfdir)|$(sysconfdir)|g; s|$$(docdir)|$(docdir)|g; s|(src/doc/|(|g'
+    -e 's|/usr/local/share/doc/token.fcgi|$(docdir)|g; s|/usr/local/lib/tmpfiles.d|$(tmpfilesdir)|g; s|$$(sysconfdir)|$(sysconfdir)|g; s|$$(docdir)|$(docdir)|g; s|(src/doc/|(|g'
 # The operator's own files, token.conf and all that it names, are made by `tokenctl init`, never by this.
 .PHONY: install
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(libexecdir) $(bindir) $(docdir)/conf $(mandir)/man5 $(mandir)/man8)
-	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/token
+	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/token $(DESTDIR)$(tmpfilesdir)
 	$(INSTALL_PROGRAM) $(FCGI) $(DESTDIR)$(libexecdir)/token.fcgi
 	$(INSTALL_PROGRAM) $(TOKENCTL) $(DESTDIR)$(bindir)/tokenctl
 	$(INSTALL_DATA) $(filter %.5,$(MAN)) $(DESTDIR)$(mandir)/man5
 	$(INSTALL_DATA) $(filter %.8,$(MAN)) $(DESTDIR)$(mandir)/man8
 	$(INSTALL_DATA) $(CONF) $(DESTDIR)$(docdir)/conf
+	$(INSTALL_DATA) conf/token.tmpfiles $(DESTDIR)$(tmpfilesdir)/token.conf
 	$(INSTALL_DATA) $(DOC) $(DESTDIR)$(docdir)
-	$(NAME_FOLDERS) $(addprefix $(DESTDIR)$(docdir)/,$(CONF) $(notdir $(DOC))) $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,\
+	$(NAME_FOLDERS) $(DESTDIR)$(tmpfilesdir)/token.conf $(addprefix $(DESTDIR)$(docdir)/,$(CONF) $(notdir $(DOC))) $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,\
 	    $(patsubst src/man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(MAN)))
 
 .PHONY: install-strip
@@ -243,8 +245,8 @@ uninstall:
 	rm -f $(DESTDIR)$(libexecdir)/token.fcgi $(DESTDIR)$(bindir)/tokenctl $(addprefix $(DESTDIR)$(docdir)/,$(notdir $(DOC)))
 	rm -f $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,$(filter %.5,$(MAN)))
 	rm -f $(patsubst src/man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(filter %.8,$(MAN)))
-	rm -f $(CONF:%=$(DESTDIR)$(docdir)/%)
-	@rmdir $(addprefix $(DESTDIR),$(docdir)/conf $(docdir) $(sysconfdir)/token) 2>/dev/null || true
+	rm -f $(CONF:%=$(DESTDIR)$(docdir)/%) $(DESTDIR)$(tmpfilesdir)/token.conf
+	@rmdir $(addprefix $(DESTDIR),$(docdir)/conf $(docdir) $(sysconfdir)/token $(tmpfilesdir)) 2>/dev/null || true
 
 .PHONY: clean
 clean:

@@ -148,6 +148,7 @@ installed() {
             printf '644 opt/token/share/doc/token.fcgi/%s\n' "${page##*/}"
         done
         for page in "$REPOSITORY"/conf/*; do printf '644 opt/token/share/doc/token.fcgi/conf/%s\n' "${page##*/}"; done
+        printf "644 opt/token/lib/tmpfiles.d/token.conf\n"
         for page in token-accounts.5 token.conf.5 token.fcgi.8 tokenctl.8; do
             printf '644 opt/token/share/man/man%s/%s\n' "${page##*.}" "$page"
         done

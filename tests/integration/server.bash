@@ -20,6 +20,7 @@ paths_of_lighttpd() {
     substitute /var/cache/lighttpd/uploads "$DIR/run"
     substitute /var/log/lighttpd/access.log "$DIR/log/access.log"
     substitute /var/log/lighttpd/error.log "$DIR/log/error.log"
+    substitute /var/log/lighttpd/breakage.log "$DIR/log/breakage.log"
     substitute 'server.port = 8080' "server.port = $PORT"
     substitute '":443"' "\"127.0.0.1:$TLS_PORT\""
 }
@@ -28,7 +29,6 @@ paths_of_nginx() {
     substitute /run/nginx.pid "$DIR/run/nginx.pid"
     substitute /var/log/nginx/access.log "$DIR/log/access.log"
     substitute /var/log/nginx/error.log "$DIR/log/error.log"
-    substitute /var/lib/nginx "$DIR/run"
     substitute 'listen 443' "listen 127.0.0.1:$TLS_PORT"
 }
 
