@@ -55,8 +55,8 @@ static bool has_audience(struct json_object *claims, const char *audience)
 }
 
 /* A NumericDate (RFC 7519 §2), which may have a fraction; `*seconds` stays as it is where it is absent. A
- * number beyond 64 bits is refused here, as json-c 0.18 does it while it reads; 0.16 takes the largest in its
- * place. */
+ * number beyond 63 bits is refused here, as json-c 0.18 refuses the longer ones while it reads; 0.16 takes
+ * the largest in their place. */
 static bool read_date(struct json_object *claims, const char *name, double *seconds)
 {
     struct json_object *value;
@@ -64,7 +64,7 @@ static bool read_date(struct json_object *claims, const char *name, double *seco
         return true;
     if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double))
         return false;
-    if (json_object_is_type(value, json_type_int) && json_object_get_int64(value) == INT64_MAX)
+    if (json_object_is_type(value, json_type_int) && json_object_get_uint64(value) > INT64_MAX)
         return false;
     *seconds = json_object_get_double(value);
     return true;
