@@ -1,6 +1,7 @@
 #!/bin/bash
 # check-slow.sh [NAME…]: all tests again, against builds with other compilers and sanitizers and under valgrind, and what
-# is too slow for each change (tests/slow). Ends with a table, and fails if anything in it did.
+# is too slow for each change (tests/slow); and in other releases of Debian. Ends with a table, and fails if anything in it
+# did.
 set -u
 here=$(cd "${0%/*}" && pwd)
 results=()
@@ -45,6 +46,21 @@ run() {
     results+=("$(printf '%-10s %s' "$name" "$(tail -n 1 "$build.out")")")
 }
 
+# run_in RELEASE [--arch=ARCH]: all tests there, see in-release.sh. The table has the reason where it cannot be done here.
+run_in() {
+    local name=$1${2:+-${2#--arch=}} status
+    is_wanted "$name" || return 0
+    printf '\n%s\n' "=== $name"
+    if ((EUID != 0)); then
+        results+=("$(printf '%-10s not run: it needs root' "$name")")
+        return
+    fi
+    "$here/in-release.sh" "$@" 2>&1 | tee "build/slow/$name.out"
+    status=${PIPESTATUS[0]}
+    ((status == 0 || status == 77)) || failed=1
+    results+=("$(printf '%-10s %s' "$name" "$(tail -n 1 "build/slow/$name.out")")")
+}
+
 wanted=("$@")
 mkdir -p build/slow
 suites=(tests/integration/*.bats)
@@ -61,6 +77,8 @@ run clang CC=clang -- "${programs[@]}"
 run asan CC=gcc SANITIZE=address,undefined -- "${programs[@]}"
 run tsan CC=gcc SANITIZE=thread -- "${programs[@]}"
 UNDER=$memcheck run valgrind CC=gcc -- "${programs[@]}"
+run_in trixie
+run_in bookworm --arch=i386
 
 printf '\n'
 printf '%s\n' "${results[@]}"
