@@ -33,6 +33,7 @@ struct account_table {
     bool is_settled; /* that line is in force */
     size_t lines;
     size_t accounts;
+    size_t unusable;      /* lines, those without a client_id among them */
     struct decoys decoys; /* by the offset of their lines */
     size_t *marks;        /* where line 1 + n * LINES_PER_MARK begins */
     uint64_t *slots;
@@ -185,8 +186,10 @@ static bool scan(struct account_table *table, const char *path, struct report *r
         const enum account_line kind = parse(table, line, &account, &why);
         if ((number - 1) % LINES_PER_MARK == 0)
             table->marks[(number - 1) / LINES_PER_MARK] = offset_of(table, line);
-        if (kind == ACCOUNT_LINE_UNUSABLE)
+        if (kind == ACCOUNT_LINE_UNUSABLE) {
+            table->unusable++;
             report_line(report, path, number, account.client_id, why);
+        }
         if (kind == ACCOUNT_LINE_IGNORED || account.client_id.length == 0)
             continue;
         const bool is_usable = kind == ACCOUNT_LINE_USABLE;
@@ -312,6 +315,11 @@ size_t account_table_count(const struct account_table *table)
 bool account_table_is_unfinished(const struct account_table *table)
 {
     return table->open_end != NO_LINE && !table->is_settled;
+}
+
+size_t account_table_count_unusable(const struct account_table *table)
+{
+    return table->unusable;
 }
 
 const struct file_stamp *account_table_stamp(const struct account_table *table)

@@ -32,6 +32,8 @@ void account_table_release(struct account_table *table); /* NULL is allowed */
 
 /* Lines with an account on them, usable or not. */
 size_t account_table_count(const struct account_table *table);
+/* Those that were reported as unusable, lines without a client_id among them. */
+size_t account_table_count_unusable(const struct account_table *table);
 const struct file_stamp *account_table_stamp(const struct account_table *table);
 
 /* The lines of one client_id, in the order of the file: start with `*cursor` 0; false: no more. */

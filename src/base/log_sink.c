@@ -12,8 +12,8 @@
  * longer. */
 enum { BURST = 2, INTERVAL_MS = 8, WRITER_MS = 12, STACK_SIZE = 128 * 1024 };
 /* How often the writer looks whether the sink has ended while it waits for a reader; and how long the end
- * waits for that reader. */
-enum { LOOK_MS = 100, END_MS = 500 };
+ * waits for that reader, and for a writer whose write hangs. */
+enum { LOOK_MS = 100, END_MS = 500, WRITER_END_MS = 1000 };
 
 struct log_sink {
     struct log_output output; /* for the thread that has set `writing`, or for the writer while `blocked` */
@@ -263,7 +263,7 @@ struct log_sink *log_sink_new(struct log_output output)
 /* Under the mutex. False: the writer hangs in a write. */
 static bool end_writer(struct log_sink *sink)
 {
-    const struct timespec until = clock_monotonic_in(2 * END_MS);
+    const struct timespec until = clock_monotonic_in(WRITER_END_MS);
     int error = 0;
     sink->ended = true;
     pthread_cond_signal(&sink->work);

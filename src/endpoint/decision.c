@@ -6,7 +6,7 @@
 #include "base/cidr.h"
 #include "base/clock.h"
 
-enum { SOURCE_SIZE = LOG_QUOTED_SIZE(64), TEXT_SIZE = 1024 };
+enum { SOURCE_SIZE = LOG_QUOTED_SIZE(64), PATH_SIZE = 320, TEXT_SIZE = 2048 };
 
 void decision_start(struct decision *decision)
 {
@@ -105,6 +105,17 @@ static char *put_ms(char *to, double ms)
     return to;
 }
 
+/* The usual reason for such a request is that the web server mounts the program elsewhere than the issuer
+ * says. */
+static char *put_paths(char *to, const char *served, const struct service *service, struct text path)
+{
+    char quoted[PATH_SIZE];
+    char expected[PATH_SIZE];
+    snprintf(expected, sizeof expected, "%s%s", service->config->mount_path, served);
+    to = stpcpy(stpcpy(to, " path="), log_quote(quoted, sizeof quoted, path.data, path.length));
+    return stpcpy(stpcpy(to, " served="), log_quote(quoted, sizeof quoted, expected, strlen(expected)));
+}
+
 /* Piece by piece, as a line is written with every request. Nothing in it is longer than its own bound, and
  * all of them together are below TEXT_SIZE. */
 void decision_log(const struct decision *decision, const struct service *service,
@@ -123,5 +134,7 @@ void decision_log(const struct decision *decision, const struct service *service
     to = decision->line > 0 ? put_number(to, decision->line) : stpcpy(to, "-");
     to = stpcpy(stpcpy(to, " method="), decision->method != NULL ? decision->method : "-");
     to = put_ms(stpcpy(to, " ms="), clock_monotonic_ms() - decision->started_ms);
+    if (decision->served != NULL)
+        to = put_paths(to, decision->served, service, request->path);
     log_line(service->log, outcome->level, (struct text){text, (size_t)(to - text)});
 }

@@ -18,6 +18,8 @@ struct decision {
     size_t client_id_length;                /* as given; may be more than was copied */
     size_t line;                            /* of the accounts file; 0: none */
     const char *method;                     /* of the hash, or NULL */
+    const char
+        *served; /* of a request for another path: the token endpoint's, below the issuer's path; or NULL */
 };
 
 void decision_start(struct decision *decision);
@@ -34,7 +36,8 @@ void decision_set_client_id(struct decision *decision, struct text client_id);
 /* outcome=issued|refused|throttled|rejected|deferred|failed|cancelled reason=… client_id="…" source=… line=…
  * method=… ms=…; issued and rejected (a request that is not well made) at level info, refused (credentials),
  * throttled and deferred at warn, failed at error, cancelled (the client was gone before anything was
- * decided) at info.
+ * decided) at info. With an unknown path also path="…" served="…": the path that came, and the token
+ * endpoint's.
  */
 void decision_log(const struct decision *decision, const struct service *service,
                   const struct http_request *request);

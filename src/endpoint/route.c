@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "endpoint/request_log.h"
 #include "endpoint/token.h"
 #include "oauth/oauth_error.h"
 
@@ -56,14 +57,16 @@ struct verification *route_request(struct exchange *exchange, const struct servi
     exchange->request = request;
     exchange->response = (struct http_response){.is_to_head = text_is(request->method, "HEAD")};
     decision_start(&exchange->decision);
+    request_log(service, request);
 
     exchange->endpoint = find_endpoint(service, request->path);
     const enum oauth_error error = head_error(request);
     if (error != OAUTH_NO_ERROR)
         decision_refuse(&exchange->decision, service, error, &exchange->response);
-    else if (exchange->endpoint == NULL)
+    else if (exchange->endpoint == NULL) {
+        exchange->decision.served = endpoints[0].path;
         decision_refuse(&exchange->decision, service, OAUTH_NOT_FOUND, &exchange->response);
-    else if (!text_is(request->method, exchange->endpoint->method)) {
+    } else if (!text_is(request->method, exchange->endpoint->method)) {
         decision_refuse(&exchange->decision, service, OAUTH_METHOD_NOT_ALLOWED, &exchange->response);
         exchange->response.allow = exchange->endpoint->method;
     } else

@@ -83,7 +83,7 @@ int server_run(int listener, const struct listener_path *bound, struct service *
         service_slot_free(slot);
         return EXIT_FAILURE;
     }
-    log_event(slot, LOG_LEVEL_INFO, "started");
+    service_log_started(service);
     serve_until_stopped(loop, slot);
     log_event(slot, LOG_LEVEL_INFO, "stopping: the requests in hand are finished");
     /* Before the last connection is accepted: who comes later finds no socket, or that of the next process.

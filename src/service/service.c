@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "account/account_advice.h"
+#include "base/identity.h"
 #include "process/privilege.h"
+#include "version.h"
 
 bool service_prepare_signer(struct service *service, struct report *report)
 {
@@ -202,6 +205,28 @@ bool service_check(const char *config_file)
                account_table_count(service->accounts), service->keys->count, report.warnings);
     service_release(service);
     return report.errors == 0;
+}
+
+/* By the name that the configuration gives, so that nothing has to be looked up. */
+static const char *user_name(const struct config *config, char out[24])
+{
+    struct identity identity;
+    if (config->user != NULL && identity_find_user(config->user, &identity) && identity.user == geteuid())
+        return config->user;
+    snprintf(out, 24, "%lu", (unsigned long)geteuid());
+    return out;
+}
+
+void service_log_started(const struct service *service)
+{
+    char number[24];
+    char file[512];
+    const char *path = service->config->file;
+    log_write(service->log, LOG_LEVEL_INFO,
+              "started: version=%s config=%s user=%s accounts=%zu unusable=%zu keys=%zu", TOKEN_VERSION,
+              log_quote(file, sizeof file, path, strlen(path)), user_name(service->config, number),
+              account_table_count(service->accounts), account_table_count_unusable(service->accounts),
+              service->keys->count);
 }
 
 struct service *service_hold(struct service *service)

@@ -62,6 +62,10 @@ enum account_found service_find_account(const struct service *service, struct te
 enum account_found service_decoy_account(const struct service *service, uint64_t choice,
                                          struct account_entry *entry);
 
+/* Logs that the program serves from now on: version, configuration, whom it runs as, how many accounts, how
+ * many of them are unusable, how many keys. */
+void service_log_started(const struct service *service);
+
 struct service *service_hold(struct service *service);
 void service_release(struct service *service); /* NULL is allowed */
 

@@ -27,7 +27,7 @@ start_listening() {
 
 # All that it opens at its start is open then.
 has_started() {
-    grep -qs ' info started$' "$DIR/log/token.log"
+    grep -qs ' info started: ' "$DIR/log/token.log"
 }
 
 # client ACTION COUNT: prints how many answers had which status, in the order in which each came first.

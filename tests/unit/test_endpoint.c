@@ -6,6 +6,7 @@
 
 #include "base/json_text.h"
 #include "token/keyset_file.h"
+#include "version.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
@@ -549,6 +550,132 @@ static void test_throttled_words(void **state)
     }
 }
 
+/* Where there are many lines, they are written some milliseconds later: waits for the last one of a request.
+ */
+static const char *read_log_with_outcome(char *out, size_t size)
+{
+    for (int tries = 0; tries < 60000; tries++) {
+        const char *outcome = strstr(read_text("log", out, size), "outcome=");
+        if (outcome != NULL && strchr(outcome, '\n') != NULL)
+            break;
+        usleep(1000);
+    }
+    return out;
+}
+
+/* The usual mistake: the web server mounts the program elsewhere than the issuer says. */
+static void test_other_path(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        const char *line;
+    } rows[] = {
+        {"/token", " reason=path client_id=\"\" source=198.51.100.7 line=- method=- ms=* path=\"/token\" "
+                   "served=\"/apiops/auth/token\"\n"},
+        {"/a\n\"b", " path=\"/a\\x0a\\x22b\" served=\"/apiops/auth/token\"\n"},
+    };
+    struct service *service = load_service("");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char answer[4096];
+        char log[4096];
+        char pattern[512];
+        assert_int_equal(truncate("log", 0), 0);
+        answer_to(service, &(struct example){.path = rows[i].path}, answer, sizeof answer);
+        const char *star = strchr(rows[i].line, '*');
+        const int head = star != NULL ? (int)(star - rows[i].line) : 0;
+        read_log_with_outcome(log, sizeof log);
+        snprintf(pattern, sizeof pattern, "%.*s", head, rows[i].line);
+        check_row(strstr(log, pattern) != NULL, log, i, rows[i].path);
+        check_row(strstr(log, star != NULL ? star + 1 : rows[i].line) != NULL, log, i, rows[i].path);
+    }
+    service_release(service);
+}
+
+/* What is logged of a request at level debug, and what is not: no value, no foreign name, no header. */
+static void test_debug(void **state)
+{
+    (void)state;
+    static const struct {
+        struct example example;
+        const char *line;
+    } rows[] = {
+        {{.body = GOOD},
+         "debug request method=\"POST\" path=\"/apiops/auth/token\" "
+         "content_type=\"application/x-www-form-urlencoded\" length=65 source=\"198.51.100.7\" "
+         "parameters=grant_type,client_id,client_secret url_parameters=- auth=client_secret_post\n"},
+        {{.body = GRANT "&scope=x", .authorization = "Basic ZGVtbzpoaWRkZW4="},
+         " parameters=grant_type,scope url_parameters=- auth=client_secret_basic\n"},
+        {{.body = GOOD, .authorization = "basic ZGVtbzpoaWRkZW4="},
+         " auth=client_secret_basic+client_secret_post\n"},
+        {{.body = GRANT, .authorization = "Bearer hidden", .query = "client_secret=hidden&hidden"},
+         " parameters=grant_type url_parameters=client_secret,1_others auth=other_scheme\n"},
+        {{.body = GOOD, .authorization = "Bearer hidden"}, " auth=client_secret_post+other_scheme\n"},
+        {{.body = "{\"client_secret\":\"hidden\"}", .content_type = "application/json\n"},
+         " content_type=\"application/json\\x0a\" length=26 source=\"198.51.100.7\" parameters=1_others "
+         "url_parameters=- auth=none\n"},
+        {{.body = GRANT "&client_secret=hid&hidden=den", .method = "P T", .path = "/a b"},
+         " method=\"P T\" path=\"/a b\" "},
+        {{.body = ""}, " length=0 source=\"198.51.100.7\" parameters=- url_parameters=- auth=none\n"},
+    };
+    struct service *service = load_service("log_level = debug\n");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char answer[4096];
+        char log[4096];
+        assert_int_equal(truncate("log", 0), 0);
+        answer_to(service, &rows[i].example, answer, sizeof answer);
+        read_log_with_outcome(log, sizeof log);
+        check_row(strstr(log, rows[i].line) != NULL, log, i, rows[i].line);
+        check_row(strstr(log, "hidden") == NULL && strstr(log, "ZGVt") == NULL, log, i, "a secret");
+    }
+    service_release(service);
+}
+
+/* All known names and a path of nothing but quotes have room in one line. */
+static void test_long_lines(void **state)
+{
+    (void)state;
+    char path[1500];
+    char answer[4096];
+    char log[8192];
+    struct service *service = load_service("log_level = debug\n");
+    memset(path, '"', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    assert_int_equal(truncate("log", 0), 0);
+    answer_to(
+        service,
+        &(struct example){.path = path,
+                          .content_type = path,
+                          .source = path,
+                          .body = GOOD
+                          "&scope=x&resource=x&audience=x&client_assertion=x&client_assertion_type=x&"
+                          "assertion=x&code=x&redirect_uri=x&refresh_token=x&username=x&password=x&token=x&"
+                          "token_type_hint=x&other=x"},
+        answer, sizeof answer);
+    read_log_with_outcome(log, sizeof log);
+    assert_non_null(
+        strstr(log, ",token,token_type_hint,1_others url_parameters=- auth=client_secret_post\n"));
+    assert_non_null(strstr(log, "\"… served=\"/apiops/auth/token\"\n"));
+    service_release(service);
+}
+
+static void test_started(void **state)
+{
+    (void)state;
+    char log[4096];
+    char expected[256];
+    struct service *service = load_service("");
+    assert_int_equal(truncate("log", 0), 0);
+    service_log_started(service);
+    snprintf(expected, sizeof expected,
+             " info started: version=" TOKEN_VERSION
+             " config=\"token.conf\" user=%lu accounts=13 unusable=2 keys=1\n",
+             (unsigned long)geteuid());
+    if (strstr(read_text("log", log, sizeof log), expected) == NULL)
+        fail_msg("%s", log);
+    service_release(service);
+}
+
 /* Every allocation of a request fails once: the 500, or an answer that is right. */
 static void check_without_memory(const struct service *service, const struct row *row)
 {
@@ -612,6 +739,10 @@ int main(void)
         cmocka_unit_test(test_strict),
         cmocka_unit_test(test_never_expires),
         cmocka_unit_test(test_log),
+        cmocka_unit_test(test_other_path),
+        cmocka_unit_test(test_debug),
+        cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_started),
         cmocka_unit_test(test_throttled),
         cmocka_unit_test(test_throttled_on_a_link),
         cmocka_unit_test(test_throttled_alike),
