@@ -235,6 +235,7 @@ static void check_rows(const char *configuration, const struct row *rows, size_t
 static const struct row granted[] = {
     {{.body = GOOD}, "200 {\"token_type\":\"Bearer\",\"expires_in\":3600,\"scope\":\"read write\"}"},
     {{.body = GOOD, .content_type = FORM "; charset=UTF-8"}, "200 "},
+    {{.body = GOOD, .content_type = "\t" FORM "\t; charset=UTF-8"}, "200 "},
     {{.body = GOOD, .content_type = "Application/X-WWW-Form-Urlencoded ;x"}, "200 "},
     {{.body = GOOD "&scope=write"},
      "200 {\"token_type\":\"Bearer\",\"expires_in\":3600,\"scope\":\"write\"}"},
@@ -303,6 +304,7 @@ static const struct row refused[] = {
     {{.body = "", .query = GOOD, .content_type = ""}, IN_URL},
     {{.body = GOOD, .query = "scope=&client_id=x"}, IN_URL},
     {{.body = "", .query = "x=1", .content_type = ""}, "400 invalid_request: Content-Type must be"},
+    {{.body = GRANT, .authorization = "BasicZGVtbzpzZWNyZXQ="}, "401 unauthorized_client: Bad credentials"},
     {{.body = GRANT, .authorization = "Basic"}, "400 invalid_request: The Authorization header"},
     {{.body = GRANT, .authorization = "Basic !!!"}, "400 invalid_request: The Authorization header"},
     {{.body = GRANT, .authorization = "Basic ZGVtbw=="}, "400 invalid_request: The Authorization header"},

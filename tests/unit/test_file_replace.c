@@ -32,6 +32,21 @@ int fsync(int descriptor)
     return -1;
 }
 
+static bool close_fails; /* of a regular file, as NFS says there that the disk is full */
+
+/* Likewise. */
+int close(int descriptor)
+{
+    struct stat status;
+    const bool fails =
+        close_fails && fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+    const int result = (int)syscall(SYS_close, descriptor);
+    if (!fails)
+        return result;
+    errno = ENOSPC;
+    return -1;
+}
+
 /* Likewise. */
 int renameat(int old_folder, const char *old_path, int new_folder, const char *new_path)
 {
@@ -250,6 +265,45 @@ static void test_left_over(void **state)
     check_content("kept.new", "by hand");
 }
 
+static void test_close_fails(void **state)
+{
+    (void)state;
+    write_text("closed", "old");
+    close_fails = true;
+    errno = 0;
+    const bool good = file_replace("closed", "new", 3, 0600);
+    const int error = errno;
+    close_fails = false;
+    assert_false(good);
+    assert_int_equal(error, ENOSPC);
+    check_content("closed", "old");
+    assert_false(exists(".closed.new"));
+}
+
+/* The number that the next descriptor gets. */
+static int next_descriptor(void)
+{
+    const int next = dup(STDERR_FILENO);
+    close(next);
+    return next;
+}
+
+static void test_descriptors_are_closed(void **state)
+{
+    (void)state;
+    const int next = next_descriptor();
+    assert_true(file_replace("leak", "x", 1, 0600));
+    assert_int_equal(next_descriptor(), next);
+    assert_true(file_replace("leak", "y", 1, 0600));
+    assert_int_equal(next_descriptor(), next);
+    assert_int_equal(mkdir("no-file", 0700), 0);
+    assert_false(file_replace("no-file", "x", 1, 0600));
+    assert_false(file_replace("leak/file", "x", 1, 0600));
+    assert_false(file_replace("missing/file", "x", 1, 0600));
+    assert_int_equal(file_lock("missing/file"), -1);
+    assert_int_equal(next_descriptor(), next);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -429,6 +483,8 @@ int main(void)
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_synced_before_renamed),
         cmocka_unit_test(test_folder_not_synced),
+        cmocka_unit_test(test_close_fails),
+        cmocka_unit_test(test_descriptors_are_closed),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_lock),
     };

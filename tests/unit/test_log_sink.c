@@ -284,6 +284,17 @@ static void test_unread_socket(void **state)
     check_unread(ends[0], log_sink_new(log_output_descriptor(ends[1])));
 }
 
+/* So small a buffer takes a part of a write, and the rest of the line follows when there is room. */
+static void test_unread_small_socket(void **state)
+{
+    (void)state;
+    int ends[2];
+    const int smallest = 1;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest), 0);
+    check_unread(ends[0], log_sink_new(log_output_descriptor(ends[1])));
+}
+
 /* Nobody ever reads: the sink ends all the same, also where a write blocks because another process has filled
  * the pipe. */
 static void test_end_unread(void **state)
@@ -390,6 +401,25 @@ static void test_syslog_replaced(void **state)
     close(daemon);
     close(hung);
     log_sink_free(sink);
+}
+
+static void test_syslog_connect_fails(void **state)
+{
+    (void)state;
+    bool is_stream = false;
+    char long_path[200];
+    memset(long_path, 'n', sizeof long_path - 1);
+    long_path[sizeof long_path - 1] = '\0';
+    const int next = dup(STDERR_FILENO);
+    close(next);
+    unlink("log");
+    assert_int_equal(syslog_connect("log", &is_stream), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(syslog_connect(long_path, &is_stream), -1);
+    assert_int_equal(errno, ENAMETOOLONG);
+    const int after = dup(STDERR_FILENO);
+    close(after);
+    assert_int_equal(after, next);
 }
 
 /* Each datagram is a line without its newline. */
@@ -502,10 +532,12 @@ int main(void)
         cmocka_unit_test(test_unread_pipe),
         cmocka_unit_test(test_unread_blocking_pipe),
         cmocka_unit_test(test_unread_socket),
+        cmocka_unit_test(test_unread_small_socket),
         cmocka_unit_test(test_end_unread),
         cmocka_unit_test(test_contended_pipe),
         cmocka_unit_test(test_syslog),
         cmocka_unit_test(test_syslog_replaced),
+        cmocka_unit_test(test_syslog_connect_fails),
         cmocka_unit_test(test_syslog_unread),
         cmocka_unit_test(test_end_without_syslog),
         cmocka_unit_test(test_syslog_stream),

@@ -27,15 +27,15 @@ gid_t getegid(void)
     return 980;
 }
 
-/* What fchown() is to return, and whether the log had its name by then. */
+/* What fchown() is to return, whom it was given, and whether the log had its name by then. */
 static int change_of_owner;
+static struct identity new_owner;
 static bool was_named = true;
 
 int fchown(int descriptor, uid_t owner, gid_t group)
 {
     (void)descriptor;
-    (void)owner;
-    (void)group;
+    new_owner = (struct identity){owner, group};
     was_named = faccessat(AT_FDCWD, "token.log", F_OK, 0) == 0;
     errno = EPERM;
     return change_of_owner;
@@ -165,6 +165,17 @@ static void test_log_is_made(void **state)
     assert_int_equal(unlink("token.log"), 0);
 }
 
+static void test_log_is_given(void **state)
+{
+    (void)state;
+    const struct config config = config_with(NULL, "token.log");
+    const struct identity owner = {65534, 65533};
+    own_files_make_log(&config, &owner);
+    assert_int_equal(new_owner.user, 65534);
+    assert_int_equal(new_owner.group, 65533);
+    assert_int_equal(unlink("token.log"), 0);
+}
+
 static void test_log_that_cannot_be_given(void **state)
 {
     (void)state;
@@ -182,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_log_that_is_none),
         cmocka_unit_test(test_log_is_made),
+        cmocka_unit_test(test_log_is_given),
         cmocka_unit_test(test_log_that_cannot_be_given),
     };
     return cmocka_run_group_tests_name("own_files", tests, enter_folder, leave_folder);
