@@ -291,7 +291,8 @@ static bool accept_connection(struct event_loop *loop)
 
 static bool start_accepting(struct event_loop *loop)
 {
-    return set_event(loop, EPOLL_CTL_ADD, loop->listener, EPOLLIN | EPOLLEXCLUSIVE, &loop->listener);
+    return set_event(loop, EPOLL_CTL_ADD, loop->listener, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE,
+                     &loop->listener);
 }
 
 static void log_event(struct event_loop *loop, enum log_level level, const char *format, ...)
@@ -327,16 +328,19 @@ static void resume_accepting(struct event_loop *loop)
         atomic_store(&loop->is_paused, true);
 }
 
-static void accept_connections(struct event_loop *loop)
+/* An event tells of new connections once, so all are accepted. True: there may be more. */
+static bool accept_connections(struct event_loop *loop)
 {
-    int accepted = 0;
-    if (atomic_load(&loop->is_stopping))
-        return;
-    while (accepted < ACCEPTED_AT_ONCE && accept_connection(loop))
-        accepted++;
-    if (accepted < ACCEPTED_AT_ONCE &&
-        (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
-        pause_accepting(loop, errno);
+    for (int i = 0; i < ACCEPTED_AT_ONCE; i++) {
+        if (atomic_load(&loop->is_stopping))
+            return false;
+        if (accept_connection(loop) || errno == ECONNABORTED || errno == EINTR)
+            continue;
+        if (errno != EAGAIN)
+            pause_accepting(loop, errno);
+        return false;
+    }
+    return true;
 }
 
 /* --- All connections --- */
@@ -393,16 +397,18 @@ static void *work(void *context)
 {
     struct event_loop *loop = context;
     struct epoll_event events[EVENTS_AT_ONCE];
+    bool is_accepting = false;
     for (;;) {
-        const int ready = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE, -1);
+        const int ready = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE, is_accepting ? 0 : -1);
         for (int i = 0; i < ready; i++) {
             if (events[i].data.ptr == &loop->ended)
                 return NULL;
             if (events[i].data.ptr == &loop->listener)
-                accept_connections(loop);
+                is_accepting = true;
             else
                 wake(events[i].data.ptr, (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
         }
+        is_accepting = is_accepting && accept_connections(loop);
         if (atomic_load(&loop->unfinished) > unfinished_max)
             evict_oldest(loop);
     }

@@ -13,6 +13,15 @@ enum { STEP = 512 };
 /* More than web servers let through as they are set up. A peer that sends on and on is cut off here. */
 static const size_t body_cap = (size_t)64 * 1024 * 1024;
 
+/* Takes bytes off the front. */
+static struct text take(struct text *input, size_t most)
+{
+    const struct text taken = {input->data, input->length < most ? input->length : most};
+    if (taken.length > 0)
+        *input = (struct text){input->data + taken.length, input->length - taken.length};
+    return taken;
+}
+
 /* --- Requests --- */
 
 static bool append(struct record_request *request, struct text piece)
@@ -365,13 +374,6 @@ static enum record_event add_content(struct record_reader *reader, struct text p
     return RECORD_MORE;
 }
 
-static struct text take(struct text *input, size_t most)
-{
-    const struct text taken = {input->data, input->length < most ? input->length : most};
-    *input = (struct text){input->data + taken.length, input->length - taken.length};
-    return taken;
-}
-
 enum record_event record_read(struct record_reader *reader, struct text *input,
                               struct record_message *message)
 {
@@ -441,7 +443,7 @@ void record_write(const struct record_request *request, struct buffer *out)
     write_header(begin, FCGI_BEGIN_REQUEST, request->id, sizeof body);
     memcpy(begin + FCGI_HEADER_LEN, &body, sizeof body);
     buffer_add(out, (struct text){begin, sizeof begin});
-    write_stream(out, FCGI_PARAMS, request->id, (struct text){request->data, request->parameters});
-    write_stream(out, FCGI_STDIN, request->id,
-                 (struct text){request->data + request->parameters, request->length - request->parameters});
+    struct text rest = {request->data, request->length};
+    write_stream(out, FCGI_PARAMS, request->id, take(&rest, request->parameters));
+    write_stream(out, FCGI_STDIN, request->id, rest);
 }

@@ -35,10 +35,3 @@ void route_failed(struct text method, struct http_response *response)
     (void)method;
     *response = (struct http_response){.status = 500};
 }
-
-/* Nothing waits. */
-bool route_cancel(struct exchange *exchange)
-{
-    (void)exchange;
-    return false;
-}

@@ -27,6 +27,6 @@ bool demo_is_elsewhere(struct text source);
 void demo_require_log(const struct service *service, size_t lines);
 
 /* Forgets the lines that the log got. */
-void demo_drop_log(void);
+void demo_drop_log(const struct service *service);
 
 #endif

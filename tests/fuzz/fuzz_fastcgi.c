@@ -253,7 +253,7 @@ static void play(struct script *script)
     struct service *service = service_slot_hold(serve_slot());
     const size_t count = check_answers(script, service, (struct text){answers.data, answers.length});
     if (script->is_raw)
-        demo_drop_log();
+        demo_drop_log(service);
     else
         demo_require_log(service, count);
     service_release(service);

@@ -34,9 +34,10 @@ int OS_Read(int descriptor, char *out, size_t size)
     }
     struct text *input = &in_use->input;
     size = size < input->length ? size : input->length;
-    if (size > 0)
+    if (size > 0) {
         memcpy(out, input->data, size);
-    *input = (struct text){input->data + size, input->length - size};
+        *input = (struct text){input->data + size, input->length - size};
+    }
     return (int)size;
 }
 
