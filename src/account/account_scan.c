@@ -51,7 +51,7 @@ struct account_scan *account_scan_open(const char *path, bool allow_legacy, stru
     scan->descriptor = descriptor;
     scan->allow_legacy = allow_legacy;
     scan->start = find_start(descriptor);
-    if (file_mode_is_safe(path, &status, false, report))
+    if (file_is_trusted(path, &status, false, report))
         return scan;
     account_scan_close(scan);
     return NULL;

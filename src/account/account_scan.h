@@ -12,8 +12,8 @@
 
 struct account_scan;
 
-/* Opens the file; unusable lines are told to nobody. NULL: it cannot be read, its mode lets others write, or
- * no memory (an error in `report`). */
+/* Opens the file; unusable lines are told to nobody. NULL: it cannot be read, is not to be trusted
+ * (file_is_trusted()), or no memory (an error in `report`). */
 struct account_scan *account_scan_open(const char *path, bool allow_legacy, struct report *report);
 void account_scan_close(struct account_scan *scan); /* NULL is allowed */
 

@@ -263,7 +263,7 @@ static bool read_accounts(struct account_table *table, const char *path, const s
         return fail(report, path, errno);
     table->start = text_mark_length((struct text){table->content.data, table->content.size});
     judge_end(table, settled);
-    return file_mode_is_safe(path, &table->content.status, false, report);
+    return file_is_trusted(path, &table->content.status, false, report);
 }
 
 struct account_table *account_table_load(const char *path, bool allow_legacy, struct report *report)

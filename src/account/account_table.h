@@ -13,8 +13,8 @@
 
 struct account_table;
 
-/* Loads; every unusable line is a warning with its number and the remedy. NULL: the file cannot be read, its
- * mode lets others write, or no memory (an error in `report`).
+/* Loads; every unusable line is a warning with its number and the remedy. NULL: the file cannot be read, is
+ * not to be trusted (file_is_trusted()), or no memory (an error in `report`).
  *
  * A last line without its newline may be half written. It is unusable, and a warning, unless the file has
  * been unchanged for FILE_SETTLED_SECONDS by its own time. */

@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/config_key.h"
 #include "base/config_line.h"
 #include "base/file.h"
+#include "base/identity.h"
 #include "base/text.h"
 
 /* inih's room for a line, which whoever builds it chooses. A file must not be good on one machine and bad on
@@ -136,6 +139,18 @@ static struct config *parse(const char *path, const struct file_content *content
     return config;
 }
 
+/* The user of the program, as far as another one runs this: `user`, or, where a web server starts it and root
+ * has to do with its files, whoever the state belongs to, which only that user writes. */
+static uid_t find_owner(const struct config *config)
+{
+    struct identity identity;
+    struct stat status;
+    if (config->user != NULL)
+        return identity_find_user(config->user, &identity) ? identity.user : 0;
+    const bool is_known = geteuid() == 0 && config->state != NULL && stat(config->state, &status) == 0;
+    return is_known ? status.st_uid : 0;
+}
+
 static void report_unreadable(const char *path, int error, struct report *report)
 {
     static const char remedy[] = "'tokenctl init' writes one where it is missing, -c FILE names another";
@@ -151,8 +166,10 @@ struct config *config_load(const char *path, struct report *report)
         report_unreadable(path, errno, report);
         return NULL;
     }
-    file_mode_is_safe(path, &content.status, false, report);
     struct config *config = parse(path, &content, report);
+    if (config != NULL)
+        config->owner = report->user = find_owner(config);
+    file_is_trusted(path, &content.status, false, report);
     file_content_free(&content);
     if (report->errors == errors)
         return config;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/log.h"
 #include "base/refcount.h"
@@ -24,6 +25,7 @@ struct config {
     char *log;
     char *token_typ;
     char *user;       /* NULL: none */
+    uid_t owner;      /* who may own the files beside root and the user of this process; 0: nobody */
     char *group;      /* NULL: none */
     char *mount_path; /* of the issuer, percent-decoded, without a slash at its end: "/apiops/auth", or "" */
     long token_lifetime;
@@ -47,7 +49,8 @@ struct config {
 /* The file that `option` (-c), else $TOKEN_CONF, else the compiled-in default names. Never NULL. */
 const char *config_path(const char *option);
 
-/* Reads and checks the whole file; every problem goes to `report`. NULL: there was an error, or no memory.
+/* Reads and checks the whole file; every problem goes to `report`, whose `user` becomes the configuration's
+ * `owner`: the files that it names are judged by that. NULL: there was an error, or no memory.
  * The caller is its one holder. */
 struct config *config_load(const char *path, struct report *report);
 struct config *config_hold(struct config *config);

@@ -197,3 +197,28 @@ bool file_mode_is_safe(const char *path, const struct stat *status, bool secret,
                    (unsigned)(status->st_mode & 07777), rights[excess], secret ? "o-rwx" : "o-w", path);
     return false;
 }
+
+/* The user by number: to look up the name may take what a sandbox forbids. */
+static bool owner_is_trusted(const char *path, const struct stat *status, struct report *report)
+{
+    const uid_t own = geteuid();
+    if (status->st_uid == 0 || status->st_uid == own || status->st_uid == report->user)
+        return true;
+    report_problem(
+        report, SEVERITY_ERROR, path, 0,
+        "it belongs to user %lu, neither to root nor to the user of the program; run: chown %lu '%s'",
+        (unsigned long)status->st_uid, (unsigned long)(report->user != 0 ? report->user : own), path);
+    return false;
+}
+
+bool file_is_trusted(const char *path, const struct stat *status, bool secret, struct report *report)
+{
+    bool good = file_mode_is_safe(path, status, secret, report);
+    if ((status->st_mode & S_IWGRP) != 0) {
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "mode %04o lets its group write it; run: chmod g-w '%s'",
+                       (unsigned)(status->st_mode & 07777), path);
+        good = false;
+    }
+    return owner_is_trusted(path, status, report) && good;
+}

@@ -64,6 +64,10 @@ char *file_resolve(const char *relative_to, const char *path);
  * lets others replace it. */
 bool file_mode_is_safe(const char *path, const struct stat *status, bool secret, struct report *report);
 
+/* The same for a file that decides who gets tokens; and an error, with what mends it, if its group may write
+ * it, or if it belongs to neither root, nor the user of this process, nor `report->user`. */
+bool file_is_trusted(const char *path, const struct stat *status, bool secret, struct report *report);
+
 /* An exclusive lock among programs that rewrite files beside `path` (links followed): held until the
  * descriptor is closed or the process ends; waits for its turn. The folder itself is locked, so nothing is
  * left behind. -1 with errno set. */

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum severity {
     SEVERITY_ERROR,   /* the program does not start, or keeps what it had */
@@ -16,6 +17,7 @@ struct report {
     void (*problem)(void *context, enum severity severity, const char *message);
     void *context;
     bool errors_only; /* warnings are counted and not passed on */
+    uid_t user;       /* whose files are trusted beside root's and this process's own; 0: nobody else's */
     size_t errors;
     size_t warnings;
 };

@@ -32,6 +32,7 @@ static struct service *service_new(struct config *config, struct log *log, struc
         return NULL;
     }
     refcount_init(&service->holders);
+    report->user = config->owner;
     service->config = config;
     service->log = log;
     return service;

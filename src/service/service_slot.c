@@ -233,7 +233,7 @@ static void take_over(struct service_slot *slot, struct watched_file *file, repl
                       const char *path)
 {
     struct service *current = slot->current;
-    struct report report = {.problem = log_problem, .context = current->log};
+    struct report report = {.problem = log_problem, .context = current->log, .user = current->config->owner};
     struct service *next = copy_of(current);
     const struct file_stamp *settled = file->retry_ms > 0 ? &file->taken : NULL;
     if (next == NULL || !replace(next, settled, &report) || !service_prepare_signer(next, &report)) {

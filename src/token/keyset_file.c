@@ -64,7 +64,7 @@ struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp,
         report_unreadable(path, errno, report);
         return NULL;
     }
-    file_mode_is_safe(path, &content.status, true, report);
+    file_is_trusted(path, &content.status, true, report);
     if (stamp != NULL)
         *stamp = content.stamp;
     struct json_fault fault;

@@ -123,3 +123,59 @@ is_in_log() {
     exits 0 passwd late --generate
     works late "$OUT"
 }
+
+# --- Modes and owners ------------------------------------------------------------------------------------------
+
+# refused_with FILE WORDS: neither -t nor a start takes it, and a request of plain CGI is the 500.
+refused_with() {
+    run "$DIR/token.fcgi" -t
+    [[ $status -eq 1 && $output == *"$1: "*"$2"* ]] || fail "-t: $output"
+    run timeout "$PATIENCE" "$DIR/token.fcgi" -l "$SOCKET"
+    [[ $status -eq 1 && $output == *"$1: "*"$2"* ]] || fail "-l: $output"
+    [[ $(status_of demo demo-secret) == 500 ]] || fail "CGI: $(status_of demo demo-secret)"
+}
+
+@test "a file that its group can write is refused, with the command that mends it" {
+    local file
+    for file in "$CONF" "$ACCOUNTS" "$KEYS"; do
+        chmod g+w "$file"
+        refused_with "$file" "lets its group write it; run: chmod g-w '$file'"
+        chmod g-w "$file"
+    done
+    works demo demo-secret
+}
+
+@test "a file of neither root's nor the program's user is refused, with the command that mends it" {
+    local file user
+    [[ $EUID -eq 0 ]] || skip 'only root gives files away'
+    user=$(id -u www-data)
+    chgrp www-data "$KEYS" "$ACCOUNTS"
+    chmod 0640 "$KEYS"
+    for file in "$CONF" "$ACCOUNTS" "$KEYS"; do
+        chown daemon "$file"
+        refused_with "$file" "it belongs to user $(id -u daemon), neither to root nor"
+        [[ $output == *"run: chown $user '$file'"* ]] || fail "$output"
+        says 1 "it belongs to user" list || [[ $file == "$KEYS" ]]
+        chown root "$file"
+        works demo demo-secret
+        chown www-data "$file"
+    done
+    works demo demo-secret
+    exits 0 list
+    # Where the program has no user, root's tokenctl has to do with whom the state belongs to.
+    unconfigure user
+    own "$DIR/etc"
+    exits 0 list
+    exits 0 lock demo
+    chown daemon "$ACCOUNTS"
+    says 1 "run: chown $user '$ACCOUNTS'" list
+}
+
+@test "a file that is given away while the program runs is not taken up" {
+    [[ $EUID -eq 0 ]] || skip 'only root gives files away'
+    start_listening
+    chown daemon "$ACCOUNTS"
+    chmod 0644 "$ACCOUNTS"
+    wait_until 'the refusal' is_in_log "accounts: it belongs to user $(id -u daemon)"
+    issues demo demo-secret
+}

@@ -217,6 +217,46 @@ static void test_mode(void **state)
     }
 }
 
+/* 65534 is neither root nor, wherever the tests run, the user of them. */
+static void test_trusted(void **state)
+{
+    (void)state;
+    enum { OTHER = 65534 };
+    const uid_t own = geteuid();
+    char chown_own[128];
+    snprintf(chown_own, sizeof chown_own,
+             "error: f: it belongs to user 65534, neither to root nor to the user of the program; run: chown "
+             "%lu 'f'\n",
+             (unsigned long)own);
+    const struct {
+        mode_t mode;
+        uid_t owner;
+        uid_t user;          /* of the report */
+        const char *problem; /* NULL: trusted */
+    } rows[] = {
+        {0640, own, 0, NULL},
+        {0640, 0, 0, NULL},
+        {0640, 0, OTHER, NULL},
+        {0640, OTHER, OTHER, NULL},
+        {0640, OTHER, 0, chown_own},
+        {0640, OTHER, 65533,
+         "error: f: it belongs to user 65534, neither to root nor to the user of the program; run: chown "
+         "65533 'f'\n"},
+        {0660, own, 0, "error: f: mode 0660 lets its group write it; run: chmod g-w 'f'\n"},
+        {0620, OTHER, OTHER, "error: f: mode 0620 lets its group write it; run: chmod g-w 'f'\n"},
+        {0644, own, 0, "error: f: mode 0644 lets everybody read it; run: chmod o-rwx 'f'\n"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct collected collected;
+        const struct stat status = {.st_mode = S_IFREG | rows[i].mode, .st_uid = rows[i].owner};
+        struct report *report = collect(&collected);
+        report->user = rows[i].user;
+        const bool trusted = file_is_trusted("f", &status, true, report);
+        check_row(trusted == (rows[i].problem == NULL), "trusted", i, collected.text);
+        check_row(strcmp(collected.text, trusted ? "" : rows[i].problem) == 0, "message", i, collected.text);
+    }
+}
+
 static void test_folder_mode(void **state)
 {
     (void)state;
@@ -256,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_stamp),
         cmocka_unit_test(test_resolve),
         cmocka_unit_test(test_mode),
+        cmocka_unit_test(test_trusted),
         cmocka_unit_test(test_folder_mode),
     };
     return cmocka_run_group_tests_name("file", tests, enter_folder, leave_folder);
