@@ -7,6 +7,7 @@
 load helper
 load requests
 load server
+load load
 
 # shellcheck disable=SC2034 # server.bash uses SERVER
 setup() {
@@ -194,6 +195,76 @@ by_any() {
     start_program
     start_program second "$DIR/run/second.sock"
     at_once '200 x 40' 40 by_any 192.0.2.1 demo demo-secret @
+}
+
+# --- Guesses at a client_id that is proven: whatever is not a token tells ----------------------------------------
+
+# start_with_slow_account CONCURRENCY QUEUE: slow0's hash takes about a second.
+start_with_slow_account() {
+    printf 'slow0:%s\n' "$SLOW_HASH" >>"$DIR/etc/accounts"
+    configure verify_concurrency "$1"
+    configure verify_queue "$2"
+    configure request_timeout $PATIENCE
+    start_program
+}
+
+# make_pending COUNT CLIENT_ID SECRET SOURCE: so many verifications, for which `wait "${PENDING[@]}"` waits; "@" becomes
+# the number.
+make_pending() {
+    local count=$1 i
+    shift
+    PENDING=()
+    for ((i = 0; i < count; i++)); do
+        answered by_fcgi "${3//@/$i}" "$1" "${2//@/$i}" >/dev/null 3>&- 4>&- &
+        PENDING+=($!)
+    done
+}
+
+# guess_at CLIENT_ID COUNT MOST_401 MOST_503: guesses at once by one address, and then the right secret.
+# The client at another address is served before and after.
+guess_at() {
+    local statuses
+    statuses=$(statuses_at_once "$2" by_fcgi 192.0.2.1 "$1" guess@)
+    for word in "401 $3" "503 $4"; do
+        [[ ! $statuses =~ ${word% *}\ x\ ([0-9]+) ]] || ((BASH_REMATCH[1] <= ${word#* })) || fail "$statuses"
+    done
+    [[ $statuses != *200* ]] || fail "$statuses"
+    are 429 by_fcgi 192.0.2.1 "$1" "$RIGHT"
+    are 200 by_fcgi 198.51.100.7 "$1" "$RIGHT"
+}
+
+@test "guesses by a source that is refused" {
+    RIGHT=demo-secret
+    configure throttle_source_failures 8
+    start_program
+    are 200 by_fcgi 198.51.100.7 demo demo-secret
+    are '401 401 401 401 401 401 401 401 429' by_fcgi 192.0.2.1 name@ wrong
+    are 200 by_fcgi 192.0.2.1 demo demo-secret
+    guess_at demo 40 0 0
+    tokenctl throttle list | grep -qE '^192\.0\.2\.1 +5 .* demo$' || fail "$(tokenctl throttle list)"
+}
+
+@test "guesses while verifications of the same client_id are pending" {
+    RIGHT=slow
+    start_with_slow_account 1 100
+    are 200 by_fcgi 198.51.100.7 slow0 slow
+    make_pending 5 slow0 pending@ 192.0.2.1
+    guess_at slow0 60 5 0
+    wait "${PENDING[@]}"
+    are 429 by_fcgi 192.0.2.1 slow0 slow
+}
+
+@test "guesses at a full queue; a client that comes again is served" {
+    RIGHT=demo-secret
+    start_with_slow_account 1 3
+    are 200 by_fcgi 198.51.100.7 demo demo-secret
+    make_pending 4 slow0 pending@ 203.0.113.@
+    guess_at demo 55 5 50
+    row 'a client that comes again and again'
+    statuses=$(statuses_at_once 20 by_fcgi 198.51.100.8 other other-secret)
+    [[ $statuses != *4[0-9][0-9]* ]] || fail "$statuses"
+    wait "${PENDING[@]}"
+    are 200 by_fcgi 198.51.100.8 other other-secret
 }
 
 # --- What is shared, and what outlives ----------------------------------------------------------------------------
