@@ -282,3 +282,131 @@ refusals_between() {
     run grep -c outcome= "$DIR/log/token.log"
     [[ $output -eq 2 ]]
 }
+
+@test "many requests at once on one connection, the bodies in another order than the heads: all are answered" {
+    start_listening
+    [[ $(client multiplexed 200) == '200×200 ' ]]
+}
+
+@test "requests of one id, sent one behind the other: all are answered, and the connection is closed after the last" {
+    start_listening
+    [[ $(client pipelined 50) == '50×200 1×closed ' ]]
+}
+
+@test "management records, other roles and aborted requests are answered at once, and nothing else happens" {
+    start_listening
+    run timeout "$PATIENCE" "$BATS_FILE_TMPDIR/fcgi_client" "$DIR/run/token.sock" replies 2 \
+        "$GRANT&client_id=load&client_secret=$LOAD_SECRET"
+    [[ $(sort <<<"$output" | uniq -c | tr -s ' \n' ' ') == \
+        ' 1 200 2 FCGI_MPXS_CONNS=1 2 end 1 with 0 2 end 7 with 3 2 unknown type 77 ' ]] || fail "$output"
+    [[ $(grep -c outcome= "$DIR/log/token.log") == 1 ]]
+}
+
+@test "requests that are aborted while they wait for a verification: none is hashed for nothing" {
+    local answers
+    configure_guesses
+    start_listening
+    answers=$(client aborted 200)
+    [[ $answers == '200×0 1×200 ' ]] || fail "$answers"
+    # The one that was being computed may be over.
+    (($(grep -c outcome=refused "$DIR/log/token.log") < 100))
+    (($(grep -c outcome=cancelled "$DIR/log/token.log") > 100))
+}
+
+@test "parameters of more than 128 KiB are answered 431, and the connection goes on" {
+    start_listening
+    [[ $(client large-head 2) == '1×431 1×200 1×431 1×200 ' ]]
+}
+
+are_not_fastcgi() {
+    [[ $(sed -n 's/.* warn closed: \([0-9]*\) connections, as what came was not FastCGI$/\1/p' "$DIR/log/token.log" |
+        awk '{ n += $1 } END { print n }') == "$1" ]]
+}
+
+@test "what is no FastCGI is closed, and the log says so once" {
+    local before
+    start_listening
+    before=$(descriptors)
+    [[ $(client not-fastcgi 20) == '20×closed 1×200 ' ]]
+    wait_until 'the log to say it' are_not_fastcgi 20
+    wait_until 'the descriptors to be closed' descriptors_are "$before"
+}
+
+@test "peers that close or reset at every byte of a request and of the answer: nothing is left behind" {
+    local before
+    start_listening
+    client at-once 1 # opens the state
+    before=$(descriptors)
+    [[ $(client cut 2) == '1×200 ' ]]
+    [[ $(client cut-answers 600) == '1×200 ' ]]
+    wait_until 'the descriptors to be closed' descriptors_are "$before"
+}
+
+more_than_64_mib() {
+    grep -q ' warn dropped: [0-9]* connections, .* 64 MiB$' "$DIR/log/token.log"
+}
+
+@test "all that is unfinished takes no more than 64 MiB: the oldest is dropped, the log says it, others are served" {
+    local pid
+    configure request_timeout 3600
+    start_listening
+    mkfifo "$DIR/go"
+    client hoard 700 <"$DIR/go" >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    exec 5>"$DIR/go"
+    wait_until 'the log to say it' more_than_64_mib
+    printf 'go\n' >&5
+    exec 5>&-
+    wait $pid
+    answers_are '1×200 1×full 1×oldest '
+    (($(awk '/^VmHWM/ { print $2 }' "/proc/$(pid_of token.fcgi)/status") < 100 * 1024)) || [[ -n ${UNDER:-} ]] ||
+        [[ $(nm "$FCGI" 2>/dev/null) =~ __(a|t)san_init ]]
+}
+
+are_dropped() {
+    [[ $(sed -n 's/.* warn dropped: \([0-9]*\) connections, .* request_timeout, .*/\1/p' "$DIR/log/token.log" |
+        awk '{ n += $1 } END { print n }') == "$1" ]]
+}
+
+@test "peers that do not read their answers hold nobody up, and are dropped after request_timeout" {
+    local pid
+    configure request_timeout 3600
+    configure threads 2
+    start_listening
+    mkfifo "$DIR/go"
+    client unread 20 <"$DIR/go" >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    exec 5>"$DIR/go"
+    [[ $(client idle 20) == '41×200 ' ]]
+    configure request_timeout 1
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'them to be dropped' are_dropped 20
+    printf 'go\n' >&5
+    exec 5>&-
+    wait $pid
+    answers_are '1×200 1×stuck 20×closed '
+}
+
+@test "kept connections are closed after idle_timeout" {
+    configure idle_timeout 1
+    start_listening
+    [[ $(client lasting 20) == '20×200 20×closed ' ]]
+}
+
+# With the default of request_timeout, half a minute.
+@test "SIGTERM: what is half there is closed soon, and the process ends" {
+    local pid began
+    start_listening
+    client half-at-the-end 20 >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    wait_until 'the half of them' has_descriptors 25
+    began=$SECONDS
+    stop token.fcgi TERM
+    ((SECONDS - began < 25))
+    wait $pid
+    answers_are '1×half 20×closed '
+}
+
+has_descriptors() {
+    (($(descriptors) >= $1))
+}

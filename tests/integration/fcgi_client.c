@@ -264,15 +264,338 @@ static void forged(int count, const char *form)
     print_answer(connection);
 }
 
+/* --- The protocol --- */
+
+static void append_typed(struct bytes *bytes, int type, int id, const void *content, size_t length)
+{
+    const size_t at = bytes->length;
+    append_record(bytes, type, content, length);
+    bytes->data[at + offsetof(FCGI_Header, requestIdB1)] = (char)(id >> 8);
+    bytes->data[at + offsetof(FCGI_Header, requestIdB0)] = (char)id;
+}
+
+/* Gives the records of a request, of id 1, this id. */
+static void set_id(struct bytes *bytes, size_t from, int id)
+{
+    while (from < bytes->length) {
+        const unsigned char *header = (const unsigned char *)bytes->data + from;
+        bytes->data[from + offsetof(FCGI_Header, requestIdB1)] = (char)(id >> 8);
+        bytes->data[from + offsetof(FCGI_Header, requestIdB0)] = (char)id;
+        from += sizeof(FCGI_Header) + (size_t)(header[4] << 8 | header[5]) + header[6];
+    }
+}
+
+/* COUNT requests on one connection: all heads, then all bodies the other way round, then the answers. */
+static void multiplexed(int count, const char *form)
+{
+    static struct bytes bytes;
+    const int connection = open_connection(socket_path);
+    for (int id = 1; id <= count; id++) {
+        bytes.length = 0;
+        append_head(&bytes, true, NULL, strlen(form));
+        set_id(&bytes, 0, id);
+        send_all(connection, &bytes);
+    }
+    for (int id = count; id > 0; id--) {
+        bytes.length = 0;
+        append_body(&bytes, form, strlen(form));
+        set_id(&bytes, 0, id);
+        send_all(connection, &bytes);
+    }
+    for (int id = 1; id <= count; id++)
+        print_answer(connection);
+}
+
+/* COUNT requests of one id, all sent before the first answer is read. */
+static void pipelined(int count, const char *form)
+{
+    static struct bytes bytes;
+    const int connection = open_connection(socket_path);
+    for (int i = 0; i < count; i++) {
+        append_head(&bytes, i < count - 1, NULL, strlen(form));
+        append_body(&bytes, form, strlen(form));
+    }
+    send_all(connection, &bytes);
+    for (int i = 0; i <= count; i++)
+        print_answer(connection);
+}
+
+static void print_reply(int connection)
+{
+    static unsigned char content[CONTENT_MAX + 256];
+    FCGI_Header header;
+    if (!receive(connection, &header, sizeof header) ||
+        !receive(connection, content, (size_t)(header.contentLengthB1 << 8 | header.contentLengthB0)))
+        die("reply");
+    if (header.type == FCGI_GET_VALUES_RESULT)
+        printf("%.*s=%.*s\n", content[0], content + 2, content[1], content + 2 + content[0]);
+    else if (header.type == FCGI_UNKNOWN_TYPE)
+        printf("unknown type %d\n", content[0]);
+    else
+        printf("end %d with %d\n", header.requestIdB0, content[4]);
+}
+
+/* Each is answered before more is sent: management records, a role that is not served, an aborted request. */
+static void replies(int count, const char *form)
+{
+    static const char name[] = "\x0f\0FCGI_MPXS_CONNS";
+    const FCGI_BeginRequestBody filter = {.roleB0 = FCGI_FILTER, .flags = FCGI_KEEP_CONN};
+    static struct bytes bytes;
+    const int connection = open_connection(socket_path);
+    for (int i = 0; i < count; i++) {
+        bytes.length = 0;
+        append_typed(&bytes, FCGI_GET_VALUES, 0, name, sizeof name - 1);
+        send_all(connection, &bytes);
+        print_reply(connection);
+        bytes.length = 0;
+        append_typed(&bytes, 77, 0, "", 0);
+        send_all(connection, &bytes);
+        print_reply(connection);
+        bytes.length = 0;
+        append_typed(&bytes, FCGI_BEGIN_REQUEST, 7, &filter, sizeof filter);
+        send_all(connection, &bytes);
+        print_reply(connection);
+        bytes.length = 0;
+        append_head(&bytes, true, NULL, strlen(form));
+        append_typed(&bytes, FCGI_ABORT_REQUEST, 1, "", 0);
+        send_all(connection, &bytes);
+        print_reply(connection);
+    }
+    send_request(connection, true, form);
+    print_answer(connection);
+}
+
+/* COUNT guesses on one connection, each aborted at once; then a request there. */
+static void aborted(int count, const char *form)
+{
+    static struct bytes bytes;
+    static char guess[CONTENT_MAX];
+    static char answer[CONTENT_MAX + 256];
+    const int connection = open_connection(socket_path);
+    for (int id = 1; id <= count; id++) {
+        snprintf(guess, sizeof guess, "%sx%d", form, id);
+        bytes.length = 0;
+        append_head(&bytes, true, NULL, strlen(guess));
+        append_body(&bytes, guess, strlen(guess));
+        set_id(&bytes, 0, id);
+        append_typed(&bytes, FCGI_ABORT_REQUEST, id, "", 0);
+        send_all(connection, &bytes);
+        printf("%ld\n", read_answer(connection, answer));
+    }
+    send_request(connection, true, form);
+    print_answer(connection);
+}
+
+/* COUNT times a parameter of more than 128 KiB on a kept connection, and each time a request behind it. */
+static void large_head(int count, const char *form)
+{
+    static char large[60000];
+    static struct bytes bytes, variable;
+    const int connection = open_connection(socket_path);
+    memset(large, 'x', sizeof large - 1);
+    append_variable(&variable, "HTTP_X", large);
+    for (int i = 0; i < count; i++) {
+        bytes.length = 0;
+        append_head(&bytes, true, NULL, strlen(form));
+        bytes.length -= sizeof(FCGI_Header); /* the end of the parameters */
+        for (int j = 0; j < 3; j++)
+            append_record(&bytes, FCGI_PARAMS, variable.data, variable.length);
+        append_record(&bytes, FCGI_PARAMS, "", 0);
+        append_body(&bytes, form, strlen(form));
+        send_all(connection, &bytes);
+        print_answer(connection);
+        send_request(connection, true, form);
+        print_answer(connection);
+    }
+}
+
+/* COUNT connections of somebody who takes it for a web server. */
+static void not_fastcgi(int count, const char *form)
+{
+    static const char http[] = "GET / HTTP/1.1\r\n\r\n";
+    const int kept = open_connection(socket_path);
+    for (int i = 0; i < count; i++) {
+        const int connection = open_connection(socket_path);
+        if (send(connection, http, sizeof http - 1, MSG_NOSIGNAL) < 0)
+            die("send");
+        print_answer(connection);
+        close(connection);
+    }
+    send_request(kept, false, form);
+    print_answer(kept);
+}
+
+/* A connection is closed, or reset, at every byte of a request, COUNT times; then a request. */
+static void cut(int count, const char *form)
+{
+    static struct bytes bytes;
+    const struct linger reset = {.l_onoff = 1};
+    append_head(&bytes, true, NULL, strlen(form));
+    append_body(&bytes, form, strlen(form));
+    for (int i = 0; i < count; i++) {
+        for (size_t length = 0; length <= bytes.length; length++) {
+            const int connection = open_connection(socket_path);
+            if (i % 2 == 1)
+                setsockopt(connection, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+            if (send(connection, bytes.data, length, MSG_NOSIGNAL) != (ssize_t)length)
+                die("send");
+            close(connection);
+        }
+    }
+    const int another = open_connection(socket_path);
+    send_request(another, false, form);
+    print_answer(another);
+}
+
+/* COUNT connections of which each is closed after so many bytes of its answer. */
+static void cut_answers(int count, const char *form)
+{
+    static char dropped[CONTENT_MAX];
+    for (int i = 0; i < count; i++) {
+        const int connection = open_connection(socket_path);
+        send_request(connection, true, form);
+        if (i > 0 && recv(connection, dropped, (size_t)i, MSG_WAITALL) < 0)
+            die("recv");
+        close(connection);
+    }
+    const int another = open_connection(socket_path);
+    send_request(another, false, form);
+    print_answer(another);
+}
+
+static bool is_closed(int connection)
+{
+    struct pollfd peer = {.fd = connection, .events = POLLRDHUP};
+    return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
+}
+
+/* COUNT connections with 120,000 bytes of a head that does not end. Says how many were closed, and whether
+ * those were the first; then a request. */
+static void hoard(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static char large[60000];
+    static struct bytes bytes, variable;
+    memset(large, 'x', sizeof large - 1);
+    append_variable(&variable, "HTTP_X", large);
+    append_head(&bytes, true, NULL, strlen(form));
+    bytes.length -= sizeof(FCGI_Header);
+    append_record(&bytes, FCGI_PARAMS, variable.data, variable.length);
+    append_record(&bytes, FCGI_PARAMS, variable.data, variable.length);
+    for (int i = 0; i < count; i++) {
+        connections[i] = open_connection(socket_path);
+        send_all(connections[i], &bytes);
+    }
+    const int another = open_connection(socket_path);
+    send_request(another, false, form);
+    print_answer(another);
+    puts("full");
+    fflush(stdout);
+    getchar(); /* until the test has seen what the log says */
+    int closed = 0;
+    int last = 0;
+    for (int i = 0; i < count; i++) {
+        if (is_closed(connections[i])) {
+            closed++;
+            last = i;
+        }
+    }
+    printf("%s\n", closed == 0 ? "none" : last < closed + count / 4 ? "oldest" : "any");
+}
+
+/* Sends it again and again until the peer has taken nothing for half a second. */
+static void send_until_stuck(int connection, const struct bytes *bytes)
+{
+    struct pollfd peer = {.fd = connection, .events = POLLOUT};
+    size_t sent = 0;
+    while (poll(&peer, 1, 500) > 0) {
+        const ssize_t written =
+            send(connection, bytes->data + sent, bytes->length - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (written > 0)
+            sent = (sent + (size_t)written) % bytes->length;
+    }
+}
+
+/* COUNT peers that send requests as long as they can and never read; then a request. */
+static void unread(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static struct bytes bytes;
+    append_head(&bytes, true, NULL, strlen(form));
+    append_body(&bytes, form, strlen(form));
+    for (int i = 0; i < count; i++) {
+        connections[i] = open_connection(socket_path);
+        send_until_stuck(connections[i], &bytes);
+    }
+    const int another = open_connection(socket_path);
+    send_request(another, false, form);
+    print_answer(another);
+    puts("stuck");
+    fflush(stdout);
+    getchar();
+    for (int i = 0; i < count; i++)
+        puts(is_closed(connections[i]) ? "closed" : "open");
+}
+
+/* COUNT kept connections that wait until they are closed. */
+static void lasting(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    for (int i = 0; i < count; i++) {
+        connections[i] = open_connection(socket_path);
+        send_request(connections[i], true, form);
+        print_answer(connections[i]);
+    }
+    for (int i = 0; i < count; i++)
+        print_answer(connections[i]);
+}
+
+/* COUNT half-sent requests, and one that is whole but for its last byte, which comes after a word. */
+static void half_at_the_end(int count, const char *form)
+{
+    static struct bytes bytes;
+    static int connections[MOST_CONNECTIONS];
+    append_head(&bytes, true, NULL, strlen(form));
+    for (int i = 0; i < count; i++) {
+        connections[i] = open_connection(socket_path);
+        send_all(connections[i], &bytes);
+    }
+    puts("half");
+    fflush(stdout);
+    for (int i = 0; i < count; i++)
+        print_answer(connections[i]);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*act)(int count, const char *form);
     } actions[] = {
-        {"idle", idle}, {"at-once", at_once}, {"half", half},       {"half-closed", half_closed},
-        {"drip", drip}, {"endless", endless}, {"crowd", crowd},     {"authorizer", authorizer},
-        {"gone", gone}, {"forged", forged},   {"pausing", pausing}, {"guesses", guesses},
+        {"idle", idle},
+        {"at-once", at_once},
+        {"half", half},
+        {"half-closed", half_closed},
+        {"drip", drip},
+        {"endless", endless},
+        {"crowd", crowd},
+        {"authorizer", authorizer},
+        {"gone", gone},
+        {"forged", forged},
+        {"pausing", pausing},
+        {"guesses", guesses},
+        {"multiplexed", multiplexed},
+        {"pipelined", pipelined},
+        {"replies", replies},
+        {"aborted", aborted},
+        {"large-head", large_head},
+        {"not-fastcgi", not_fastcgi},
+        {"cut", cut},
+        {"cut-answers", cut_answers},
+        {"hoard", hoard},
+        {"unread", unread},
+        {"lasting", lasting},
+        {"half-at-the-end", half_at_the_end},
     };
     const int count = argc == 5 ? (int)strtol(argv[3], NULL, 10) : 0;
     if (count < 1 || count > MOST_CONNECTIONS)

@@ -1,0 +1,46 @@
+# Ten million mutated FastCGI records to the program's socket.
+
+load ../integration/helper
+load ../integration/requests
+load ../integration/load
+
+RECORDS=${RECORDS:-10000000}
+
+setup() {
+    make_folder
+    add_load_account
+    own "$DIR/etc"
+    "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O1 -o "$DIR/mutate_records" "$REPOSITORY/tests/slow/mutate_records.c"
+}
+
+teardown() {
+    show_logs
+    remove_folder
+}
+
+
+descriptors_are() {
+    [[ $(find "/proc/$1/fd" -mindepth 1 | wc -l) -eq $2 ]]
+}
+
+resident() {
+    awk '/^VmRSS/ { print $2 }' "/proc/$1/status"
+}
+
+@test "mutated records: the same process, and no descriptor and no memory more than before" {
+    local pid before resident answer
+    configure log_level error
+    TOKEN_CONF=$CONF start token.fcgi "$DIR/token.fcgi" -l "$DIR/run/token.sock"
+    wait_until 'the socket' is_bound "$DIR/run/token.sock"
+    pid=$(pid_of token.fcgi)
+    # What is made once for the first requests is there then.
+    nice "$DIR/mutate_records" "$DIR/run/token.sock" 100000 1
+    before=$(find "/proc/$pid/fd" -mindepth 1 | wc -l)
+    resident=$(resident "$pid")
+    answer=$(nice "$DIR/mutate_records" "$DIR/run/token.sock" "$RECORDS" 2)
+    [[ $answer == 401 ]] || fail "$answer"
+    is_running "$pid"
+    wait_until 'the descriptors to be closed' descriptors_are "$pid" "$before"
+    printf 'resident: %d KiB before, %d after\n' "$resident" "$(resident "$pid")"
+    (($(resident "$pid") < resident + 2048))
+}
