@@ -2,7 +2,8 @@
 # make check      all tests, counted                 make lint       format, static analysis, direction of includes
 # make install    PREFIX, DESTDIR, sysconfdir        make check-slow the tests again under sanitizers and valgrind
 # make fuzz       each parser of foreign bytes for FUZZ_SECONDS (60), or the one that FUZZ names
-# make bench      how fast it is, beside what; SECTIONS="floor flood": some of it, BENCH_SECONDS (3): a measurement
+# make bench      how fast it is, beside what; SECTIONS="floor flood": some of it, BENCH_SECONDS (3): a measurement;
+#                 OLD=COMMIT: also beside the program of that commit
 # make coverage   the lines of src/ that the tests run, and those that they do not
 # make deps       installs what make, make run and make check need; these two call it themselves
 # make compile_commands.json    for clangd
@@ -175,7 +176,7 @@ fuzz:
 # What the program is measured against, and with. constant_gateway is the program but for its route_request(): an object
 # that is named comes before the archive.
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/bin/%,$(filter-out %/fcgi_request.c,$(wildcard tests/bench/*.c)))
-$(addprefix $(BUILD)/bench/bin/,fcgi_load first_answer half_requests process_times): $(BUILD)/bench/bin/fcgi_request.o
+$(addprefix $(BUILD)/bench/bin/,fcgi_load first_answer slow_peers process_times): $(BUILD)/bench/bin/fcgi_request.o
 $(BUILD)/bench/bin/constant_gateway: $(FCGI_OBJ)
 .PRECIOUS: $(BUILD)/bench/bin/%.o
 $(BUILD)/bench/bin/%.o: tests/bench/%.c $(BUILD)/flags
@@ -188,9 +189,15 @@ $(BUILD)/bench/bin/%: $(BUILD)/bench/bin/%.o $(ARCHIVE)
 .PHONY: bench
 bench:
 	@$(MAKE) --no-print-directory deps SETS="build bench"
-	@$(MAKE) $(JOBS) all bench-programs
-	@CC="$(CC)" FCGI=$(abspath $(FCGI)) TOKENCTL=$(abspath $(TOKENCTL)) \
+	@$(MAKE) $(JOBS) all bench-programs $(if $(OLD),bench-before)
+	@CC="$(CC)" OLD="$(OLD)" FCGI=$(abspath $(FCGI)) TOKENCTL=$(abspath $(TOKENCTL)) \
 	    tests/bench/bench.sh $(BUILD)/bench $(SECTIONS)
+# The program of another commit, for the section "before": make bench OLD=COMMIT SECTIONS=before
+.PHONY: bench-before
+bench-before:
+	@rm -rf $(BUILD)/bench/before && mkdir -p $(BUILD)/bench/before
+	@git archive $(OLD) | tar -x -C $(BUILD)/bench/before
+	@$(MAKE) -C $(BUILD)/bench/before $(JOBS) BUILD=build all build/bench/bin/constant_gateway
 .PHONY: bench-programs
 bench-programs: $(BENCHES)
 

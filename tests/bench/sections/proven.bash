@@ -94,12 +94,8 @@ section_proven() {
     cpu_beside socket threads
     beside nginx threads 'behind nginx; a constant by a thread a connection' '>=' 1.0
     cpu_beside nginx threads
-    beside nginx gateway 'behind nginx; a constant through our gateway' '>=' 0.90
-    cpu_beside nginx gateway
     beside lighttpd threads 'behind lighttpd; a constant by a thread a connection' '>=' 0.90
     cpu_beside lighttpd threads
-    beside lighttpd gateway 'behind lighttpd; a constant through our gateway' '>=' 0.90
-    cpu_beside lighttpd gateway
     for way in socket nginx lighttpd; do
         row "ES256, $way; HS256" "$(median "es256.$way.rate")" "$(median "token.$way.rate")" 1/s
         row '  CPU time a request' "$(median "es256.$way.cpu")" "$(median "token.$way.cpu")" us
