@@ -24,10 +24,15 @@
 
 static int64_t now;
 static atomic_int hashed;
+static int64_t stopped_at_ns = -1; /* what the clock that only goes forward shows; negative: it goes */
 
 /* These two in the place of the libraries' own. */
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
+    if (clock == CLOCK_MONOTONIC && stopped_at_ns >= 0) {
+        *time = (struct timespec){stopped_at_ns / 1000000000, stopped_at_ns % 1000000000};
+        return 0;
+    }
     if (clock != CLOCK_REALTIME)
         return (int)syscall(SYS_clock_gettime, clock, time);
     *time = (struct timespec){.tv_sec = now};
@@ -129,10 +134,43 @@ static void test_jumps(void **state)
     assert_int_equal(atomic_load(&hashed), 3); /* one for each credential */
 }
 
+/* How long a request took is logged in thousandths of a millisecond. */
+static void test_duration(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ns; /* half of a thousandth more than is logged */
+        const char *logged;
+    } rows[] = {
+        {500, " ms=0.000\n"},         {1500, " ms=0.001\n"},
+        {20500, " ms=0.020\n"},       {300500, " ms=0.300\n"},
+        {1234500, " ms=1.234\n"},     {10000500, " ms=10.000\n"},
+        {999999500, " ms=999.999\n"}, {61050000500, " ms=61050.000\n"},
+    };
+    struct collected problems;
+    struct service *service = service_load("token.conf", collect(&problems));
+    if (service == NULL)
+        fail_msg("%s", problems.text);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const struct http_request request = {.method = text_of("POST")};
+        struct decision decision;
+        char log[4096];
+        assert_int_equal(truncate("log", 0), 0);
+        stopped_at_ns = 100000000000;
+        decision_start(&decision);
+        stopped_at_ns += rows[i].ns;
+        decision_log(&decision, service, &request);
+        check_row(strstr(read_text("log", log, sizeof log), rows[i].logged) != NULL, log, i, rows[i].logged);
+    }
+    stopped_at_ns = -1;
+    service_release(service);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jumps),
+        cmocka_unit_test(test_duration),
     };
     return cmocka_run_group_tests_name("endpoint_clock", tests, make_files, leave_folder);
 }

@@ -47,7 +47,7 @@ static atomic_long seconds_ahead;
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
     const int result = (int)syscall(SYS_clock_gettime, clock, time);
-    if (clock == CLOCK_MONOTONIC)
+    if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE)
         time->tv_sec += atomic_load(&seconds_ahead);
     return result;
 }
@@ -298,6 +298,60 @@ static void test_new_connections(void **state)
         close(connections[i]);
 }
 
+static bool is_closed(int connection)
+{
+    char byte;
+    return recv(connection, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
+/* A kept connection may be idle for longer than a request may take, and no longer than idle_timeout. */
+static void test_idle(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    configure("request_timeout = 2\nidle_timeout = 1000\n");
+    struct service_slot *slot = open_slot();
+    struct event_loop *loop = start_loop(slot);
+    const int kept = request(true, "grant_type=password");
+    assert_int_equal(read_answer(kept, answer), 400);
+    const int half = open_connection("./socket");
+    assert_int_equal(send(half, "\1\1", 2, 0), 2);
+    const double end_ms = clock_monotonic_ms() + 60000;
+    atomic_fetch_add(&seconds_ahead, 3);
+    while (!is_closed(half)) {
+        assert_true(clock_monotonic_ms() < end_ms);
+        event_loop_watch(loop);
+    }
+    assert_false(is_closed(kept));
+    atomic_fetch_add(&seconds_ahead, 1001);
+    event_loop_watch(loop);
+    assert_int_equal(read_answer(kept, answer), -1);
+    close(kept);
+    close(half);
+    stop_loop(loop, slot);
+    configure("");
+}
+
+static size_t count_descriptors(void)
+{
+    size_t count = 0;
+    for (int descriptor = 0; descriptor < 1024; descriptor++)
+        count += fcntl(descriptor, F_GETFD) >= 0;
+    return count;
+}
+
+static void test_leaves_no_descriptor(void **state)
+{
+    (void)state;
+    struct service_slot *slot = open_slot();
+    const size_t before = count_descriptors();
+    struct event_loop *loop = start_loop(slot);
+    event_loop_stop(loop);
+    event_loop_free(loop);
+    assert_int_equal(count_descriptors(), before);
+    service_slot_free(slot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +359,8 @@ int main(void)
         cmocka_unit_test(test_memory_is_given_back),
         cmocka_unit_test(test_memory_is_given_back_seldom),
         cmocka_unit_test(test_new_connections),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_leaves_no_descriptor),
     };
     if (!fastcgi_prepare())
         return EXIT_FAILURE;
