@@ -144,7 +144,7 @@ static bool judge_line(const struct account_scan *scan, struct text line, struct
     if (account_parse(line, scan->allow_legacy, &account, &why) != ACCOUNT_LINE_USABLE ||
         account.method == NULL || !decoy_class_of(&account, &cost, &class))
         return false;
-    decoy_settings_note(seen, cost.setting, line.length);
+    decoy_settings_note(seen, cost.setting, 0);
     *score = decoy_score(class, scan->choice);
     return true;
 }
@@ -155,23 +155,17 @@ static enum account_found find_decoy(struct account_scan *scan, struct account_e
     struct line_reader reader = {.descriptor = scan->descriptor, .offset = scan->start};
     struct decoy_settings seen = {.next = 0};
     enum account_found found = ACCOUNT_NOT_FOUND;
-    struct {
-        uint64_t score;
-        size_t length; /* of its line */
-    } best = {0, 0};
+    uint64_t best = 0;
     uint64_t score;
     struct text line;
     while (found != ACCOUNT_NOT_READ && line_reader_next(&reader, &line)) {
         if (!reader.whole && !is_settled(scan))
             continue;
-        if (decoy_settings_hold(&seen, hash_in(line), line.length) || !judge_line(scan, line, &seen, &score))
-            continue;
-        if (found == ACCOUNT_FOUND &&
-            (score < best.score || (score == best.score && line.length >= best.length)))
+        if (decoy_settings_hold(&seen, hash_in(line), 0) || !judge_line(scan, line, &seen, &score) ||
+            (found == ACCOUNT_FOUND && score <= best))
             continue;
         found = take_line(scan, &reader, line, &scan->decoy, entry);
-        best.score = score;
-        best.length = line.length;
+        best = score;
     }
     if (reader.failed)
         found = ACCOUNT_NOT_READ;

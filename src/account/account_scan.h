@@ -23,8 +23,9 @@ void account_scan_close(struct account_scan *scan); /* NULL is allowed */
 enum account_found account_scan_find(struct account_scan *scan, struct text client_id, size_t *cursor,
                                      struct account_entry *entry);
 
-/* As account_table_decoy(), and the same line for the same choice. The same choice again is not read again.
- * The texts live until the next call, which may come between two calls of account_scan_find(). */
+/* As account_table_decoy(), a line of the same method and cost for the same choice. The same choice again is
+ * not read again. The texts live until the next call, which may come between two calls of
+ * account_scan_find(). */
 enum account_found account_scan_decoy(struct account_scan *scan, uint64_t choice,
                                       struct account_entry *entry);
 

@@ -107,10 +107,8 @@ static void insert_all(struct account_table *table, struct insertions *insertion
     insertions->count = 0;
 }
 
-static void insert(struct account_table *table, const struct account *account, uint64_t slot,
-                   struct insertions *insertions)
+static void insert(struct account_table *table, uint64_t hash, uint64_t slot, struct insertions *insertions)
 {
-    const uint64_t hash = text_hash(account->client_id);
     __builtin_prefetch(&table->slots[slot_of(table, hash)], 1);
     insertions->of[insertions->count].hash = hash;
     insertions->of[insertions->count].slot = slot;
@@ -198,10 +196,11 @@ static bool scan(struct account_table *table, const char *path, struct report *r
         const char *advice = account_client_id_advice(account.client_id);
         if (is_usable && advice != NULL)
             report_line(report, path, number, account.client_id, advice);
-        insert(table, &account, slot_for(table, line, is_usable, &account), &insertions);
+        const uint64_t hash = text_hash(account.client_id);
+        insert(table, hash, slot_for(table, line, is_usable, &account), &insertions);
         table->accounts++;
         if (is_usable && account.method != NULL &&
-            !decoys_add(&table->decoys, &account, offset_of(table, line), line.length))
+            !decoys_add(&table->decoys, &account, hash, offset_of(table, line)))
             return false;
     }
     insert_all(table, &insertions);

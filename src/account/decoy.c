@@ -28,13 +28,13 @@ static size_t find_setting(const struct decoy_settings *settings, struct text ha
     return DECOY_SETTINGS;
 }
 
-bool decoy_settings_hold(const struct decoy_settings *settings, struct text hash, size_t line_length)
+bool decoy_settings_hold(const struct decoy_settings *settings, struct text hash, uint64_t number)
 {
     const size_t place = find_setting(settings, hash);
-    return place < DECOY_SETTINGS && line_length >= settings->of[place].shortest;
+    return place < DECOY_SETTINGS && number >= settings->of[place].limit;
 }
 
-void decoy_settings_note(struct decoy_settings *settings, struct text setting, size_t line_length)
+void decoy_settings_note(struct decoy_settings *settings, struct text setting, uint64_t limit)
 {
     /* DES has an empty setting, which all hashes begin with. */
     if (setting.length == 0 || setting.length > DECOY_SETTING_SIZE)
@@ -44,7 +44,7 @@ void decoy_settings_note(struct decoy_settings *settings, struct text setting, s
         place = settings->next++ % DECOY_SETTINGS;
     memcpy(settings->of[place].text, setting.data, setting.length);
     settings->of[place].length = setting.length;
-    settings->of[place].shortest = line_length;
+    settings->of[place].limit = limit;
 }
 
 /* The finalizer of SplitMix64: each bit of the result depends on all bits of `word`. */
@@ -80,7 +80,7 @@ uint64_t decoy_score(uint64_t class, uint64_t choice)
 static struct decoy *find_slot(const struct decoys *decoys, uint64_t class)
 {
     size_t slot = (size_t) class & (decoys->capacity - 1);
-    while (decoys->of[slot].length != 0 && decoys->of[slot].class != class)
+    while (decoys->of[slot].count != 0 && decoys->of[slot].class != class)
         slot = (slot + 1) & (decoys->capacity - 1);
     return &decoys->of[slot];
 }
@@ -95,7 +95,7 @@ static bool make_room(struct decoys *decoys)
     if (larger.of == NULL)
         return false;
     for (size_t i = 0; i < decoys->capacity; i++) {
-        if (decoys->of[i].length != 0)
+        if (decoys->of[i].count != 0)
             *find_slot(&larger, decoys->of[i].class) = decoys->of[i];
     }
     free(decoys->of);
@@ -104,19 +104,56 @@ static bool make_room(struct decoys *decoys)
     return true;
 }
 
-bool decoys_add(struct decoys *decoys, const struct account *account, size_t offset, size_t length)
+static struct decoy_line *find_highest(const struct decoy *decoy)
+{
+    struct decoy_line *highest = &decoy->lines[0];
+    for (size_t i = 1; i < decoy->count; i++) {
+        if (decoy->lines[i].hash > highest->hash)
+            highest = &decoy->lines[i];
+    }
+    return highest;
+}
+
+/* The array doubles when the count reaches a power of two. False: no memory. */
+static bool add_line(struct decoy *decoy, struct decoy_line line)
+{
+    if ((decoy->count & (decoy->count - 1)) == 0) {
+        const size_t capacity = decoy->count > 0 ? 2 * decoy->count : 1;
+        struct decoy_line *lines = realloc(decoy->lines, capacity * sizeof *lines);
+        if (lines == NULL)
+            return false;
+        decoy->lines = lines;
+    }
+    decoy->lines[decoy->count++] = line;
+    return true;
+}
+
+static bool take_into_sample(struct decoy *decoy, struct decoy_line line)
+{
+    if (decoy->count < DECOY_LINES)
+        return add_line(decoy, line);
+    struct decoy_line *highest = find_highest(decoy);
+    if (line.hash < highest->hash)
+        *highest = line;
+    return true;
+}
+
+bool decoys_add(struct decoys *decoys, const struct account *account, uint64_t hash, size_t offset)
 {
     struct password_cost cost;
     uint64_t class;
-    if (decoy_settings_hold(&decoys->seen, account->hash, length) || !decoy_class_of(account, &cost, &class))
+    if (decoy_settings_hold(&decoys->seen, account->hash, hash) || !decoy_class_of(account, &cost, &class))
         return true;
     if (!make_room(decoys))
         return false;
     struct decoy *slot = find_slot(decoys, class);
-    decoys->count += slot->length == 0;
-    if (slot->length == 0 || length < slot->length)
-        *slot = (struct decoy){class, offset, length};
-    decoy_settings_note(&decoys->seen, cost.setting, length);
+    const bool is_new = slot->count == 0;
+    if (!take_into_sample(slot, (struct decoy_line){hash, offset}))
+        return false;
+    slot->class = class;
+    decoys->count += is_new;
+    decoy_settings_note(&decoys->seen, cost.setting,
+                        slot->count == DECOY_LINES ? find_highest(slot)->hash : UINT64_MAX);
     return true;
 }
 
@@ -125,13 +162,13 @@ void decoys_complete(struct decoys *decoys)
 {
     size_t kept = 0;
     for (size_t i = 0; i < decoys->capacity; i++) {
-        if (decoys->of[i].length != 0)
+        if (decoys->of[i].count != 0)
             decoys->of[kept++] = decoys->of[i];
     }
     decoys->capacity = kept;
 }
 
-bool decoys_choose(const struct decoys *decoys, uint64_t choice, size_t *offset)
+static const struct decoy *choose_class(const struct decoys *decoys, uint64_t choice)
 {
     const struct decoy *best = NULL;
     uint64_t best_score = 0;
@@ -142,14 +179,29 @@ bool decoys_choose(const struct decoys *decoys, uint64_t choice, size_t *offset)
             best_score = score;
         }
     }
-    if (best == NULL)
+    return best;
+}
+
+bool decoys_choose(const struct decoys *decoys, uint64_t choice, size_t *offset)
+{
+    const struct decoy *decoy = choose_class(decoys, choice);
+    uint64_t best_score = 0;
+    if (decoy == NULL)
         return false;
-    *offset = best->offset;
+    for (size_t i = 0; i < decoy->count; i++) {
+        const uint64_t score = decoy_score(decoy->lines[i].hash, choice);
+        if (i == 0 || score > best_score) {
+            *offset = decoy->lines[i].offset;
+            best_score = score;
+        }
+    }
     return true;
 }
 
 void decoys_free(struct decoys *decoys)
 {
+    for (size_t i = 0; i < decoys->capacity; i++)
+        free(decoys->of[i].lines);
     free(decoys->of);
     *decoys = (struct decoys){0};
 }

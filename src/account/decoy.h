@@ -15,22 +15,22 @@
 #include "account/account.h"
 #include "account/password_cost.h"
 
-/* The settings of hashes (password_cost.h) that were seen last, each with the length of the shortest usable
- * line that has it. Nearly all lines have one of them and are no shorter: they need not be parsed. */
+/* The settings of hashes (password_cost.h) that were seen last, each with a limit: a line with one of them,
+ * and with a number that is not under its limit, need not be parsed. Nearly all lines of a file are such.
+ * Begins as zeros. */
 enum { DECOY_SETTINGS = 8, DECOY_SETTING_SIZE = 32 };
 
 struct decoy_settings {
     size_t next; /* the one that is replaced next */
     struct {
         char text[DECOY_SETTING_SIZE];
-        size_t length;   /* of the text; 0: unused */
-        size_t shortest; /* bytes of a line */
+        size_t length; /* of the text; 0: unused */
+        uint64_t limit;
     } of[DECOY_SETTINGS];
 };
 
-/* Whether a line with that hash is as long as one that was noted with the same setting, or longer. */
-bool decoy_settings_hold(const struct decoy_settings *settings, struct text hash, size_t line_length);
-void decoy_settings_note(struct decoy_settings *settings, struct text setting, size_t line_length);
+bool decoy_settings_hold(const struct decoy_settings *settings, struct text hash, uint64_t number);
+void decoy_settings_note(struct decoy_settings *settings, struct text setting, uint64_t limit);
 
 /* The class of an account that has a method. False: crypt(3) does not compute such a hash. `cost` is that of
  * the hash. */
@@ -39,21 +39,28 @@ bool decoy_class_of(const struct account *account, struct password_cost *cost, u
 /* Of two classes the one with the higher score is chosen. */
 uint64_t decoy_score(uint64_t class, uint64_t choice);
 
-/* The classes of a file that is kept in memory, each with the first of its shortest usable lines: an unknown
- * client_id must not take the time that the longest attributes take. Begins as zeros. */
+/* The classes of a file that is kept in memory. Each has a sample of its usable lines: the attributes of a
+ * line take a time, too, so that unknown client_ids are to have the attributes that known ones have. The
+ * lines whose client_ids have the lowest hashes are the sample, and one of them is chosen by rendezvous
+ * hashing, so that other lines seldom change it. Begins as zeros. */
+enum { DECOY_LINES = 32 };
+
 struct decoys {
     struct decoy {
         uint64_t class;
-        size_t offset; /* of the line in the file */
-        size_t length; /* of the line; 0: the slot is empty */
+        struct decoy_line {
+            uint64_t hash; /* of the client_id */
+            size_t offset; /* of the line in the file */
+        } * lines;
+        size_t count; /* of the lines; 0: the slot is empty */
     } * of;
     size_t count;
     size_t capacity; /* a power of two or 0; after decoys_complete() the count */
     struct decoy_settings seen;
 };
 
-/* Call with each usable line that has a method, in the order of the file. False: no memory. */
-bool decoys_add(struct decoys *decoys, const struct account *account, size_t offset, size_t length);
+/* Call with each usable line that has a method. `hash` is text_hash() of the client_id. False: no memory. */
+bool decoys_add(struct decoys *decoys, const struct account *account, uint64_t hash, size_t offset);
 /* Call after the last one. */
 void decoys_complete(struct decoys *decoys);
 /* False: there is none. */

@@ -124,7 +124,7 @@ static void test_decoy(void **state)
         assert_int_equal(account_scan_decoy(scan, choice, &entry), ACCOUNT_FOUND);
         assert_int_equal(entry.line, 0);
         assert_true(entry.usable && entry.account.method != NULL);
-        assert_true(text_is(entry.account.client_id, "a"));
+        assert_true(text_is(entry.account.client_id, "aa"));
     }
 
     /* Looking for one does not disturb the search. */

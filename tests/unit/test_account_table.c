@@ -80,36 +80,73 @@ static void test_many(void **state)
     account_table_release(table);
 }
 
-/* Never one without a hash that can be computed, and of several the shortest. */
+/* Never one without a hash that can be computed, and each of the others. */
 static void test_decoy(void **state)
 {
     (void)state;
     static const struct {
         const char *text;
-        size_t line; /* 0: there is none */
+        const char *lines;
     } rows[] = {
-        {"b:!\nc:plain\naaaa:!" HASH "\ne:" HASH ":no\nddd:" HASH "\nccc:" HASH "\n", 5},
-        {"b:!\nc:plain\naaaa:!" HASH "\n", 3},
+        {"b:!\nc:plain\naaaa:!" HASH "\ne:" HASH ":no\nddd:" HASH "\nccc:" HASH "\n", "356"},
+        {"b:!\nc:plain\naaaa:!" HASH "\n", "3"},
         {"\xef\xbb\xbf"
          "a:" HASH ":scope=a,b,c\nb:" HASH ":expires=2000-01-01",
-         1},
-        {"b:!\nc:plain\n", 0},
-        {"", 0},
+         "12"},
+        {"b:!\nc:plain\n", ""},
+        {"", ""},
         /* No secret matches such a hash: bcrypt's cost is 31 at most. */
-        {"b:$2y$99$L4pCWfWdMFbq3BNPRUWyCOtb0QVdBV3CEwWgnD7XDPzVYvcgtYSQW\n", 0},
+        {"b:$2y$99$L4pCWfWdMFbq3BNPRUWyCOtb0QVdBV3CEwWgnD7XDPzVYvcgtYSQW\n", ""},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct collected problems;
+        bool seen[10] = {false};
+        char lines[16] = "";
         struct account_table *table = load(rows[i].text, &problems);
         for (uint64_t choice = 0; choice < 100; choice++) {
-            struct account_entry entry = {.line = 0};
-            const bool found = account_table_decoy(table, choice * UINT64_C(0x9e3779b97f4a7c15), &entry);
-            check_row(found == (rows[i].line != 0), "found", i, rows[i].text);
-            check_row(entry.line == rows[i].line, "line", i, rows[i].text);
-            check_row(!found || (entry.usable && entry.account.method != NULL), "usable", i, rows[i].text);
+            struct account_entry entry;
+            if (!account_table_decoy(table, choice * UINT64_C(0x9e3779b97f4a7c15), &entry))
+                continue;
+            check_row(entry.usable && entry.account.method != NULL, "usable", i, rows[i].text);
+            seen[entry.line] = true;
+        }
+        for (size_t line = 0; line < ROWS(seen); line++)
+            snprintf(lines + strlen(lines), 2, "%s", seen[line] ? (char[]){(char)('0' + line), '\0'} : "");
+        check_row(strcmp(lines, rows[i].lines) == 0, lines, i, rows[i].lines);
+        account_table_release(table);
+    }
+}
+
+/* What an unknown client_id's attributes take is like what those of the accounts take, and stays so: of many
+ * lines many are chosen, and where some come or go hardly any choice changes. */
+static void test_sample(void **state)
+{
+    (void)state;
+    enum { LINES = 2000, CHOICES = 1000 };
+    static char text[LINES * 100];
+    static size_t first[CHOICES];
+    size_t same = 0;
+    size_t with_scope = 0;
+    for (int time = 0; time < 2; time++) {
+        struct collected problems;
+        size_t length = 0;
+        for (int i = time; i < LINES + 10 * time; i++)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%d:" HASH "%s\n", i,
+                                       i % 2 == 0 ? ":scope=x" : "");
+        struct account_table *table = load(text, &problems);
+        for (size_t choice = 0; choice < CHOICES; choice++) {
+            struct account_entry entry;
+            assert_true(account_table_decoy(table, choice * UINT64_C(0x9e3779b97f4a7c15), &entry));
+            const size_t number = (size_t)strtol(entry.account.client_id.data, NULL, 10);
+            assert_int_equal(entry.line, number + 1 - (size_t)time);
+            with_scope += time == 0 && entry.account.scope.data != NULL;
+            same += time == 1 && first[choice] == number;
+            first[choice] = number;
         }
         account_table_release(table);
     }
+    assert_in_range(with_scope, CHOICES / 5, CHOICES - CHOICES / 5);
+    assert_true(same > CHOICES - CHOICES / 10);
 }
 
 /* The checks are made at load: a look-up does not repeat them. What it takes from a line is the same. */
@@ -226,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_hashes_agree),
         cmocka_unit_test(test_decoy),
+        cmocka_unit_test(test_sample),
         cmocka_unit_test(test_entries_are_whole),
         cmocka_unit_test(test_each),
         cmocka_unit_test(test_many_lines_of_one),
