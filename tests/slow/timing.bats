@@ -12,7 +12,7 @@ MOST_EFFECT=0.05
 SAMPLES=5000
 
 setup_file() {
-    "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O1 -o "$BATS_FILE_TMPDIR/timing" "$REPOSITORY/tests/slow/timing.c"
+    "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O1 -o "$BATS_FILE_TMPDIR/timing" "$REPOSITORY/tests/slow/timing.c" -lm
 }
 
 setup() {
@@ -124,6 +124,114 @@ DEARER='$5$rounds=1100$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA
     write_right_ones "$SHA256" "$ALWAYS"
     start_listening
     nothing_is_told same "${RIGHT[@]}"
+}
+
+# --- What changes, and tells nothing ---
+
+# write_numbered NAME HASH: as many lines as there are samples, NAME00000 …
+write_numbered() {
+    local i
+    for ((i = 0; i < SAMPLES; i++)); do
+        printf '%s%05d:%s:%s\n' "$1" $i "$2" "$GOOD"
+    done
+}
+
+# after EVENT COMMAND…: carries the command out and waits until the log tells that the program has loaded what is new.
+after() {
+    local event=$1
+    shift
+    printf '%s\n' "$event"
+    : >"$DIR/log/token.log"
+    "$@"
+    own "$DIR/etc"
+    wait_until "$event" grep -qF 'account lines' "$DIR/log/token.log"
+}
+
+# replace_accounts COMMAND…: the accounts become what the command makes of them.
+replace_accounts() {
+    "$@" "$DIR/etc/accounts" >"$DIR/etc/accounts.next"
+    mv "$DIR/etc/accounts.next" "$DIR/etc/accounts"
+}
+
+reload() {
+    kill -HUP "$(pid_of token.fcgi)"
+}
+
+prepend() {
+    printf '%s\n' "a:$SHA256" "b:$SHA256" | cat - "$1"
+}
+
+# told_once CLIENT_ID…: whether one request for each name tells the cases apart.
+told_once() {
+    measure $SAMPLES once "$@"
+    is_told_apart
+}
+
+# Each name has the same wrong secret refused once, and that is remembered. Then something changes, and each is asked again.
+# gone is an account first, and unknown later. A change that does not come about counts as told.
+told_by_a_change() {
+    write_accounts "$SHA256"
+    write_numbered known "$SHA256" >>"$DIR/etc/accounts"
+    write_numbered gone "$SHA256" >>"$DIR/etc/accounts"
+    start_listening
+    measure $SAMPLES once known nobod gone_ gone
+    after 'rotation' tokenctl key rotate || return 0
+    told_once known nobod gone_ gone && return
+    # The first lines go, too.
+    after 'removal' replace_accounts sed -e 1,120d -e /^gone/d || return 0
+    told_once known nobod gone && return
+    after 'addition' replace_accounts prepend || return 0
+    told_once known nobod gone && return
+    after 'reload' reload || return 0
+    told_once known nobod gone
+}
+
+@test "what is remembered is the same for known and unknown names after a rotation, a removal, an addition, a reload" {
+    configure verify_cache_ttl 86400
+    ! told_by_a_change || {
+        printf 'again\n'
+        stop token.fcgi
+        tokenctl key rotate
+        ! told_by_a_change || fail 'times tell these apart'
+    }
+}
+
+# The cost of unknown names, as the process at a socket has it.
+costs() {
+    "$BATS_FILE_TMPDIR/timing" "$DIR/run/$1.sock" 0 costs cheap-1 dear-1 nobody-{1..40}
+}
+
+# Whether the process has the costs that were there first, and one that is started now.
+have_costs() {
+    diff "$DIR/costs" <(costs token)
+    own "$DIR/etc"
+    TOKEN_CONF=$CONF start other "$DIR/token.fcgi" -l "$DIR/run/other.sock"
+    wait_until 'the socket' is_bound "$DIR/run/other.sock"
+    diff "$DIR/costs" <(costs other)
+    stop other
+}
+
+@test "an unknown name costs the same in every process, after a rotation, a removal, an addition, a reload" {
+    local dear='$5$rounds=30000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642'
+    configure verify_cache_ttl 0
+    {
+        write_others 100 "$SHA256"
+        write_others 500 "$dear"
+        printf '%s\n' "cheap-1:$SHA256" "dear-1:$dear"
+    } >"$DIR/etc/accounts"
+    start_listening
+    costs token >"$DIR/costs"
+    # Both are there.
+    [[ $(grep -c ' dear' "$DIR/costs") -ge 8 && $(grep -c ' cheap' "$DIR/costs") -ge 8 ]]
+    have_costs
+    after 'rotation' tokenctl key rotate
+    have_costs
+    after 'removal' replace_accounts sed -e '1,60d' -e '130,188d'
+    have_costs
+    after 'addition' replace_accounts prepend
+    have_costs
+    after 'reload' reload
+    have_costs
 }
 
 @test "control: a hash that costs a tenth more is told apart" {

@@ -1,22 +1,30 @@
 /* Whether times tell refused requests from one another: one at a time and in random order, each with the
  * client_id of one of the cases, on one kept connection. The first case is what the others are compared with.
  *
- *     timing SOCKET SAMPLES fresh|same CLIENT_ID…
+ *     timing SOCKET SAMPLES fresh|same|once CLIENT_ID…
  *
- * SAMPLES requests a case; the wrong secret is another one each time, or always the same. Prints for each
- * case the median of its times in microseconds, and the effect size of the Mann-Whitney test against the
- * first: the rank-biserial correlation, 0 where the two are alike and ±1 where all of one are slower than all
- * of the other. */
+ * SAMPLES requests a case; the wrong secret is another one each time, or always the same. With "once" it is
+ * always the same, too, and each request is for a client_id of its own: CLIENT_ID00000, CLIENT_ID00001 …
+ * Prints for each case the median of its times in microseconds, and the effect size of the Mann-Whitney test
+ * against the first: the rank-biserial correlation, 0 where the two are alike and ±1 where all of one are
+ * slower than all of the other.
+ *
+ *     timing SOCKET 0 costs CHEAP DEAR CLIENT_ID…
+ *
+ * Prints for each CLIENT_ID whether it costs what CHEAP costs or what DEAR costs, whichever is nearer. The
+ * cost is the shortest of several times, with another wrong secret each time. */
 #include "../tools/fcgi_peer.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <time.h>
 
-enum { MOST_CASES = 16, WARM_UP = 100 };
+enum { MOST_CASES = 16, WARM_UP = 100, COST_TRIES = 7 };
 
 struct timing {
     int connection;
     bool fresh;
+    bool once;
     uint64_t number;
     int cases;
     size_t samples;
@@ -53,8 +61,15 @@ static double time_request(struct timing *timing, const char *client_id)
     exit(EXIT_FAILURE);
 }
 
+static double time_case(struct timing *timing, const char *client_id, size_t round)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s%05zu", client_id, round);
+    return time_request(timing, timing->once ? name : client_id);
+}
+
 /* One request a case, in an order of chance. */
-static void time_round(struct timing *timing, double times[])
+static void time_round(struct timing *timing, size_t round, double times[])
 {
     int order[MOST_CASES];
     for (int i = 0; i < timing->cases; i++) {
@@ -63,16 +78,16 @@ static void time_round(struct timing *timing, double times[])
         order[j] = i;
     }
     for (int i = 0; i < timing->cases; i++)
-        times[order[i]] = time_request(timing, timing->client_ids[order[i]]);
+        times[order[i]] = time_case(timing, timing->client_ids[order[i]], round);
 }
 
 static void time_all(struct timing *timing)
 {
     double times[MOST_CASES] = {0};
     for (int i = 0; i < WARM_UP; i++)
-        time_round(timing, times);
+        timing->once ? (void)time_request(timing, "warm-up") : time_round(timing, 0, times);
     for (size_t i = 0; i < timing->samples; i++) {
-        time_round(timing, times);
+        time_round(timing, i, times);
         for (int j = 0; j < timing->cases; j++)
             timing->times[j][i] = times[j];
     }
@@ -101,14 +116,40 @@ static double effect_size(const double *a, const double *b, size_t count)
     return sum / (double)count / (double)count;
 }
 
+static double cost_of(struct timing *timing, const char *client_id)
+{
+    double cost = time_request(timing, client_id);
+    for (int i = 1; i < COST_TRIES; i++)
+        cost = fmin(cost, time_request(timing, client_id));
+    return cost;
+}
+
+static void print_costs(const char *socket, char **client_ids)
+{
+    struct timing timing = {
+        .connection = open_connection(socket), .fresh = true, .number = (uint64_t)time(NULL) * 1000000};
+    const double cheap = cost_of(&timing, client_ids[0]);
+    const double dear = cost_of(&timing, client_ids[1]);
+    for (char **client_id = client_ids + 2; *client_id != NULL; client_id++)
+        printf("%s %s\n", *client_id, cost_of(&timing, *client_id) < sqrt(cheap * dear) ? "cheap" : "dear");
+    close(timing.connection);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 6 || argc > 4 + MOST_CASES)
+    if (argc < 6)
+        return 2;
+    if (strcmp(argv[3], "costs") == 0) {
+        print_costs(argv[1], argv + 4);
+        return EXIT_SUCCESS;
+    }
+    if (argc > 4 + MOST_CASES)
         return 2;
     struct timing timing = {
         .connection = open_connection(argv[1]),
         .samples = strtoul(argv[2], NULL, 10),
         .fresh = strcmp(argv[3], "fresh") == 0,
+        .once = strcmp(argv[3], "once") == 0,
         .cases = argc - 4,
         .client_ids = argv + 4,
     };

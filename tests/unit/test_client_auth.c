@@ -5,6 +5,9 @@
 /* Of the right form, but libxcrypt computes none at such a cost. */
 #define NOT_COMPUTED "$2b$32$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
 
+/* Of another cost than the others. */
+#define DEAR "$5$rounds=2000$TndJGIaZytTBQZ0f$GaHwybIoCnR6RrwFA1j9BM.XfBs3WmgFlChB6Fs5LrC"
+
 static struct service *load_service(const char *accounts)
 {
     return load_service_with(accounts, "throttle_failures = 1\n");
@@ -95,6 +98,91 @@ static void test_decoy_is_no_proof(void **state)
         }
         service_release(service);
     }
+    verifier_release(verifier);
+}
+
+/* What happens to a service between two requests. */
+struct event {
+    const char *what;
+    const char *accounts; /* as they are from then on */
+    bool is_rotated;
+};
+
+static const struct event events[] = {
+    {"start", "a:" SECRET "\nb:" DEAR "\nknown:" SECRET "\ngone:" SECRET ":scope=x\nc:" DEAR "\n", false},
+    {"rotation", "a:" SECRET "\nb:" DEAR "\nknown:" SECRET "\ngone:" SECRET ":scope=x\nc:" DEAR "\n", true},
+    {"removal", "c:" DEAR "\nknown:" SECRET "\n", false},
+    {"addition", "0:" DEAR "\n1:" SECOND "\n2:" DEAR "\nc:" DEAR "\nknown:" SECRET "\n3:" SECOND "\n", false},
+    {"another rotation", "c:" DEAR "\nd:" SECOND ":lifetime=5\nknown:" SECRET "\n", true},
+};
+
+static struct service *service_after(const struct event *event)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 2, .last_expiry = 3};
+    if (event->is_rotated)
+        assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+    return load_service(event->accounts);
+}
+
+enum { NAMES = 64 };
+
+static const char *name_of(size_t i)
+{
+    static char name[16];
+    snprintf(name, sizeof name, "nobody-%zu", i);
+    return name;
+}
+
+/* An unknown client_id costs what it did, whatever is changed, and both costs of the file occur. */
+static void test_cost_of_unknown_stays(void **state)
+{
+    (void)state;
+    bool expected[NAMES];
+    size_t dear = 0;
+    for (size_t i = 0; i < ROWS(events); i++) {
+        struct service *service = service_after(&events[i]);
+        for (size_t n = 0; n < NAMES; n++) {
+            authenticate(service, name_of(n), "wrong");
+            const bool is_dear = computed == 0;
+            if (i == 0)
+                expected[n] = is_dear;
+            check_row(is_dear == expected[n], "another cost", n, events[i].what);
+            dear += i == 0 && is_dear;
+        }
+        service_release(service);
+    }
+    assert_in_range(dear, NAMES / 5, NAMES - NAMES / 5);
+}
+
+static atomic_size_t of_any_cost; /* hashes computed */
+
+static void count(const char *secret)
+{
+    (void)secret;
+    of_any_cost++;
+}
+
+/* A refusal stays remembered, that of an unknown client_id as that of an account, and when the account goes.
+ */
+static void test_refusals_stay(void **state)
+{
+    (void)state;
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 3600};
+    struct verifier *verifier = verifier_new(&limits);
+    meanwhile = count;
+    for (size_t i = 0; i < ROWS(events); i++) {
+        struct service *service = service_after(&events[i]);
+        service->verifier = verifier_hold(verifier);
+        for (size_t n = 0; n < NAMES + 2; n++) {
+            const char *name = n == NAMES ? "known" : n == NAMES + 1 ? "gone" : name_of(n);
+            of_any_cost = 0;
+            assert_int_equal(authenticate(service, name, "wrong").error, OAUTH_BAD_CREDENTIALS);
+            check_row((of_any_cost > 0) == (i == 0), "computed", n, events[i].what);
+        }
+        service_release(service);
+    }
+    meanwhile = NULL;
     verifier_release(verifier);
 }
 
@@ -281,6 +369,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cost),
         cmocka_unit_test(test_decoy_is_no_proof),
+        cmocka_unit_test(test_cost_of_unknown_stays),
+        cmocka_unit_test(test_refusals_stay),
         cmocka_unit_test(test_not_computed),
         cmocka_unit_test(test_no_hash_at_all),
         cmocka_unit_test(test_two_readings),
