@@ -124,7 +124,7 @@ enum account_found account_scan_find(struct account_scan *scan, struct text clie
 static struct text hash_in(struct text line)
 {
     text_split(&line, ':');
-    struct text hash = line.data != NULL ? text_split(&line, ':') : line;
+    struct text hash = line.data != NULL ? text_split(&line, ':') : (struct text){"", 0};
     while (hash.length > 0 && (hash.data[0] == '!' || hash.data[0] == '*')) {
         hash.data++;
         hash.length--;

@@ -119,9 +119,12 @@ static bool add_line(struct decoy *decoy, struct decoy_line line)
 {
     if ((decoy->count & (decoy->count - 1)) == 0) {
         const size_t capacity = decoy->count > 0 ? 2 * decoy->count : 1;
-        struct decoy_line *lines = realloc(decoy->lines, capacity * sizeof *lines);
+        struct decoy_line *lines = calloc(capacity, sizeof *lines);
         if (lines == NULL)
             return false;
+        if (decoy->count > 0)
+            memcpy(lines, decoy->lines, decoy->count * sizeof *lines);
+        free(decoy->lines);
         decoy->lines = lines;
     }
     decoy->lines[decoy->count++] = line;

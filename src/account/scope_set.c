@@ -8,7 +8,9 @@
 
 static size_t count_scopes(struct text list)
 {
-    size_t count = list.data != NULL;
+    size_t count = 1;
+    if (list.data == NULL)
+        return 0;
     for (size_t i = 0; i < list.length; i++)
         count += list.data[i] == ',';
     return count;

@@ -128,11 +128,11 @@ DEARER='$5$rounds=1100$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA
 
 # --- What changes, and tells nothing ---
 
-# write_numbered NAME HASH: as many lines as there are samples, NAME00000 …
+# write_numbered NAME: as many lines as there are samples, NAME00000 … Each has a salt of its own.
 write_numbered() {
     local i
     for ((i = 0; i < SAMPLES; i++)); do
-        printf '%s%05d:%s:%s\n' "$1" $i "$2" "$GOOD"
+        printf '%s%05d:$5$rounds=1000$TndJGIaZytT%05d$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642:%s\n' "$1" $i $i "$GOOD"
     done
 }
 
@@ -171,8 +171,8 @@ told_once() {
 # gone is an account first, and unknown later. A change that does not come about counts as told.
 told_by_a_change() {
     write_accounts "$SHA256"
-    write_numbered known "$SHA256" >>"$DIR/etc/accounts"
-    write_numbered gone "$SHA256" >>"$DIR/etc/accounts"
+    write_numbered known >>"$DIR/etc/accounts"
+    write_numbered gone >>"$DIR/etc/accounts"
     start_listening
     measure $SAMPLES once known nobod gone_ gone
     after 'rotation' tokenctl key rotate || return 0
