@@ -290,6 +290,22 @@ enum account_line account_parse(struct text line, bool allow_legacy, struct acco
     return *why == NULL ? ACCOUNT_LINE_USABLE : ACCOUNT_LINE_UNUSABLE;
 }
 
+enum account_line account_judge(struct text line, const struct password_policy *policy,
+                                struct account *account, const char **why)
+{
+    const enum account_line kind = account_parse(line, policy->allow_legacy, account, why);
+    if (kind == ACCOUNT_LINE_IGNORED || account->method == NULL)
+        return kind;
+    const char *fault = password_policy_fault(policy, account->method, account->hash);
+    if (fault == NULL)
+        return kind;
+    account->method = NULL;
+    if (account->locked || kind == ACCOUNT_LINE_UNUSABLE)
+        return kind;
+    *why = fault;
+    return ACCOUNT_LINE_UNUSABLE;
+}
+
 void account_read(struct text line, bool has_method, struct account *account)
 {
     *account = empty_account;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "account/password.h"
+#include "account/password_policy.h"
 #include "base/cidr.h"
 #include "base/text.h"
 
@@ -30,6 +30,11 @@ enum account_line { ACCOUNT_LINE_IGNORED /* blank or comment */, ACCOUNT_LINE_US
  * A locked line is usable. */
 enum account_line account_parse(struct text line, bool allow_legacy, struct account *account,
                                 const char **why);
+
+/* The same under a policy. A hash that it does not admit makes the line unusable, unless it is locked, and
+ * `account->method` is NULL. */
+enum account_line account_judge(struct text line, const struct password_policy *policy,
+                                struct account *account, const char **why);
 
 /* Reads a line that account_parse() did not ignore, again and without the checks, in a time that grows with
  * the length of the line and with nothing else. `has_method`: whether the account had one. Of an unusable

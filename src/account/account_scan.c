@@ -12,7 +12,7 @@
 
 struct account_scan {
     int descriptor;
-    bool allow_legacy;
+    struct password_policy policy;
     off_t start;               /* behind a byte order mark */
     struct line_reader reader; /* stands behind the line that was found last */
     char *found;               /* copies of lines, which the entries point into */
@@ -37,7 +37,8 @@ static off_t find_start(int descriptor)
     return got > 0 ? (off_t)text_mark_length((struct text){start, (size_t)got}) : 0;
 }
 
-struct account_scan *account_scan_open(const char *path, bool allow_legacy, struct report *report)
+struct account_scan *account_scan_open(const char *path, const struct password_policy *policy,
+                                       struct report *report)
 {
     struct stat status;
     const int descriptor = file_open(path, &status);
@@ -49,7 +50,8 @@ struct account_scan *account_scan_open(const char *path, bool allow_legacy, stru
         return NULL;
     }
     scan->descriptor = descriptor;
-    scan->allow_legacy = allow_legacy;
+    if (policy != NULL)
+        scan->policy = *policy;
     scan->start = find_start(descriptor);
     if (file_is_trusted(path, &status, false, report))
         return scan;
@@ -86,7 +88,7 @@ static enum account_found take_line(const struct account_scan *scan, const struc
     if (*copy == NULL)
         return ACCOUNT_NOT_READ;
     const enum account_line kind =
-        account_parse((struct text){*copy, line.length}, scan->allow_legacy, &entry->account, &why);
+        account_judge((struct text){*copy, line.length}, &scan->policy, &entry->account, &why);
     entry->usable = kind == ACCOUNT_LINE_USABLE && (reader->whole || is_settled(scan));
     return kind == ACCOUNT_LINE_IGNORED ? ACCOUNT_NOT_FOUND : ACCOUNT_FOUND;
 }
@@ -141,8 +143,8 @@ static bool judge_line(const struct account_scan *scan, struct text line, struct
     struct password_cost cost;
     const char *why;
     uint64_t class;
-    if (account_parse(line, scan->allow_legacy, &account, &why) != ACCOUNT_LINE_USABLE ||
-        account.method == NULL || !decoy_class_of(&account, &cost, &class))
+    if (account_judge(line, &scan->policy, &account, &why) != ACCOUNT_LINE_USABLE || account.method == NULL ||
+        !decoy_class_of(&account, &cost, &class))
         return false;
     decoy_settings_note(seen, cost.setting, 0);
     *score = decoy_score(class, scan->choice);

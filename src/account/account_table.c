@@ -27,7 +27,7 @@
 struct account_table {
     refcount holders;
     struct file_content content;
-    bool allow_legacy;
+    struct password_policy policy;
     size_t start;    /* behind a byte order mark */
     size_t open_end; /* where a last line without its newline begins; NO_LINE: there is none */
     bool is_settled; /* that line is in force */
@@ -165,7 +165,7 @@ static const char no_newline[] = "the last line has no newline, so each change o
 static enum account_line parse(const struct account_table *table, struct text line, struct account *account,
                                const char **why)
 {
-    const enum account_line kind = account_parse(line, table->allow_legacy, account, why);
+    const enum account_line kind = account_judge(line, &table->policy, account, why);
     if (kind == ACCOUNT_LINE_IGNORED || table->is_settled || offset_of(table, line) != table->open_end)
         return kind;
     *why = account_unfinished;
@@ -265,12 +265,13 @@ static bool read_accounts(struct account_table *table, const char *path, const s
     return file_is_trusted(path, &table->content.status, false, report);
 }
 
-struct account_table *account_table_load(const char *path, bool allow_legacy, struct report *report)
+struct account_table *account_table_load(const char *path, const struct password_policy *policy,
+                                         struct report *report)
 {
-    return account_table_load_settled(path, allow_legacy, NULL, report);
+    return account_table_load_settled(path, policy, NULL, report);
 }
 
-struct account_table *account_table_load_settled(const char *path, bool allow_legacy,
+struct account_table *account_table_load_settled(const char *path, const struct password_policy *policy,
                                                  const struct file_stamp *settled, struct report *report)
 {
     struct account_table *table = calloc(1, sizeof *table);
@@ -279,7 +280,8 @@ struct account_table *account_table_load_settled(const char *path, bool allow_le
         return NULL;
     }
     refcount_init(&table->holders);
-    table->allow_legacy = allow_legacy;
+    if (policy != NULL)
+        table->policy = *policy;
     bool good = read_accounts(table, path, settled, report);
     if (good && (!make_room(table) || !scan(table, path, report)))
         good = fail(report, path, ENOMEM);

@@ -13,16 +13,18 @@
 
 struct account_table;
 
-/* Loads; every unusable line is a warning with its number and the remedy. NULL: the file cannot be read, is
- * not to be trusted (file_is_trusted()), or no memory (an error in `report`).
+/* Loads, under a policy (NULL: without legacy methods, and without a limit); every unusable line is a warning
+ * with its number and the remedy. NULL: the file cannot be read, is not to be trusted (file_is_trusted()), or
+ * no memory (an error in `report`).
  *
  * A last line without its newline may be half written. It is unusable, and a warning, unless the file has
  * been unchanged for FILE_SETTLED_SECONDS by its own time. */
-struct account_table *account_table_load(const char *path, bool allow_legacy, struct report *report);
+struct account_table *account_table_load(const char *path, const struct password_policy *policy,
+                                         struct report *report);
 
 /* The same, and such a line is in force, too, if the file still has the stamp `settled`: that of a file that
  * the caller has seen unchanged for so long. */
-struct account_table *account_table_load_settled(const char *path, bool allow_legacy,
+struct account_table *account_table_load_settled(const char *path, const struct password_policy *policy,
                                                  const struct file_stamp *settled, struct report *report);
 
 /* Whether the last line is not in force for that reason. */

@@ -215,17 +215,17 @@ static bool read_nothing(struct text *rest, struct password_cost *cost)
 
 /* Advice: yescrypt's and scrypt's own defaults, OWASP's least for bcrypt, the default of the SHA-2 ones. */
 const struct password_scale password_scales[PASSWORD_SCALES] = {
-    {"yescrypt", "$y$", {4, 5, 6}, 4096 * 32, "cost 5", read_yescrypt},
-    {"gost-yescrypt", "$gy$", {4, 5, 6}, 4096 * 32, "cost 5", read_yescrypt},
-    {"scrypt", "$7$", {6, 7, 8}, 16384 * 32, "cost 7", read_scrypt},
-    {"bcrypt", "$2b$", {4, 6, 8, 10, 12}, 1024, "cost 10", read_bcrypt},
-    {"sha512crypt", "$6$", {1000, 5000, 20000, 100000}, 5000, "5000 rounds", read_sha2},
-    {"sha256crypt", "$5$", {1000, 5000, 20000, 100000}, 5000, "5000 rounds", read_sha2},
-    {"md5crypt", "$1$", {0}, 0, NULL, read_nothing},
-    {"sha1crypt", "$sha1$", {20000, 200000}, 0, NULL, read_sha1},
-    {"sunmd5", "$md5", {32768}, 0, NULL, read_sunmd5},
-    {"bsdicrypt", "_", {725, 7250}, 0, NULL, read_bsdi},
-    {"descrypt", "", {0}, 0, NULL, read_nothing},
+    {"yescrypt", "$y$", {4, 5, 6}, 150, 4096 * 32, "cost 5", read_yescrypt},
+    {"gost-yescrypt", "$gy$", {4, 5, 6}, 150, 4096 * 32, "cost 5", read_yescrypt},
+    {"scrypt", "$7$", {6, 7, 8}, 375, 16384 * 32, "cost 7", read_scrypt},
+    {"bcrypt", "$2b$", {4, 6, 8, 10, 12}, 55000, 1024, "cost 10", read_bcrypt},
+    {"sha512crypt", "$6$", {1000, 5000, 20000, 100000}, 430, 5000, "5000 rounds", read_sha2},
+    {"sha256crypt", "$5$", {1000, 5000, 20000, 100000}, 480, 5000, "5000 rounds", read_sha2},
+    {"md5crypt", "$1$", {0}, 200000, 0, NULL, read_nothing},
+    {"sha1crypt", "$sha1$", {20000, 200000}, 640, 0, NULL, read_sha1},
+    {"sunmd5", "$md5", {32768}, 1600, 0, NULL, read_sunmd5},
+    {"bsdicrypt", "_", {725, 7250}, 120, 0, NULL, read_bsdi},
+    {"descrypt", "", {0}, 6000, 0, NULL, read_nothing},
 };
 
 const struct password_scale *password_scale_of(const struct password_method *method)

@@ -23,6 +23,7 @@ struct password_scale {
     const char *prefix;                    /* for password_scale_setting() */
     unsigned long counts[PASSWORD_COUNTS]; /* usual costs as crypt_gensalt(3) counts them, the cheapest first;
                                               0: the one that there is, or behind the last */
+    double usual_ns;                       /* roughly what work of 1 takes on a usual machine */
     double advised;                        /* the least work that today's advice allows; legacy methods: 0 */
     const char *advice;                    /* the same in words; legacy methods: NULL */
     bool (*read)(struct text *rest, struct password_cost *cost);

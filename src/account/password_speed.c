@@ -29,7 +29,7 @@ enum password_result password_measure(const struct password_method *method, stru
     return PASSWORD_MISMATCH;
 }
 
-static enum password_result measure_unit(const struct password_scale *scale, double *unit_ms)
+enum password_result password_measure_unit(const struct password_scale *scale, double *unit_ms)
 {
     const struct password_method *method = password_method_named(text_of(scale->method));
     char *setting = password_scale_setting(scale, scale->counts[0]);
@@ -51,7 +51,8 @@ static enum password_result reckon(struct password_speeds *speeds, const struct 
                                    const struct password_cost *cost, double *ms)
 {
     double *unit_ms = &speeds->unit_ms[scale - password_scales];
-    const enum password_result result = *unit_ms > 0 ? PASSWORD_MISMATCH : measure_unit(scale, unit_ms);
+    const enum password_result result =
+        *unit_ms > 0 ? PASSWORD_MISMATCH : password_measure_unit(scale, unit_ms);
     *ms = *unit_ms * cost->work;
     return result;
 }

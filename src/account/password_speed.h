@@ -10,6 +10,9 @@ enum { PASSWORD_SPEEDS = 64 };
  * this thread. PASSWORD_MISMATCH: measured; PASSWORD_UNUSABLE or PASSWORD_NO_MEMORY: it cannot be. */
 enum password_result password_measure(const struct password_method *method, struct text setting, double *ms);
 
+/* The same of the cheapest usual cost of a method, for work of 1. */
+enum password_result password_measure_unit(const struct password_scale *scale, double *unit_ms);
+
 /* What was measured already. Begins as {0}. */
 struct password_speeds {
     struct password_speed {

@@ -33,6 +33,7 @@ struct config {
     long idle_timeout;
     long verify_concurrency;
     long verify_queue;
+    long verify_cost_limit; /* ms */
     long verify_cache_ttl;
     long throttle_failures;
     long throttle_window;

@@ -135,6 +135,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"verify_concurrency", set_number, offsetof(struct config, verify_concurrency), NULL, 1,
      CONFIG_VERIFIERS},
     {"verify_queue", set_number, offsetof(struct config, verify_queue), "32", 0, 65536},
+    {"verify_cost_limit", set_number, offsetof(struct config, verify_cost_limit), "2000", 10, 60000},
     {"verify_cache_ttl", set_number, offsetof(struct config, verify_cache_ttl), "300", 0, 86400},
     {"throttle_failures", set_number, offsetof(struct config, throttle_failures), "10", 1, 1000000},
     {"throttle_window", set_number, offsetof(struct config, throttle_window), "300", 1, 86400},

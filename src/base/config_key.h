@@ -7,7 +7,7 @@
 #include "base/config.h"
 #include "base/report.h"
 
-enum { CONFIG_KEYS = 25 };
+enum { CONFIG_KEYS = 26 };
 
 /* Where a value comes from and where it goes. */
 struct config_place {

@@ -22,7 +22,8 @@ bool service_prepare_signer(struct service *service, struct report *report)
 }
 
 /* Takes over both holds, whatever the result. NULL: no memory; reported. */
-static struct service *service_new(struct config *config, struct log *log, struct report *report)
+static struct service *service_new(struct config *config, struct log *log, const struct service *previous,
+                                   struct report *report)
 {
     struct service *service = calloc(1, sizeof *service);
     if (service == NULL) {
@@ -35,7 +36,17 @@ static struct service *service_new(struct config *config, struct log *log, struc
     report->user = config->owner;
     service->config = config;
     service->log = log;
-    return service;
+    service->units = previous != NULL ? password_units_hold(previous->units) : password_units_new();
+    if (service->units != NULL)
+        return service;
+    report_problem(report, SEVERITY_ERROR, config->file, 0, "%s", strerror(ENOMEM));
+    service_release(service);
+    return NULL;
+}
+
+struct password_policy service_password_policy(const struct service *service)
+{
+    return password_policy_of(service->config, service->units);
 }
 
 /* Loads the keys behind the accounts, even where those failed: the operator sees everything that is wrong at
@@ -50,21 +61,24 @@ static struct service *complete(struct service *service, struct report *report)
     return NULL;
 }
 
-static struct service *assemble(struct config *config, struct log *log, struct report *report)
+static struct service *assemble(struct config *config, struct log *log, const struct service *previous,
+                                struct report *report)
 {
-    struct service *service = service_new(config, log, report);
+    struct service *service = service_new(config, log, previous, report);
     if (service == NULL)
         return NULL;
-    service->accounts = account_table_load(config->accounts, config->allow_legacy_hashes, report);
+    const struct password_policy policy = service_password_policy(service);
+    service->accounts = account_table_load(config->accounts, &policy, report);
     return complete(service, report);
 }
 
 struct service *service_for_one_request(struct config *config, struct log *log, struct report *report)
 {
-    struct service *service = service_new(config, log, report);
+    struct service *service = service_new(config, log, NULL, report);
     if (service == NULL)
         return NULL;
-    service->scan = account_scan_open(config->accounts, config->allow_legacy_hashes, report);
+    const struct password_policy policy = service_password_policy(service);
+    service->scan = account_scan_open(config->accounts, &policy, report);
     return complete(service, report);
 }
 
@@ -111,7 +125,8 @@ static void warn_if_not_received(const struct config *config, struct report *rep
                        strerror(errno));
 }
 
-static struct service *load(const char *config_file, const char *log_destination, struct report *report)
+static struct service *load(const char *config_file, const char *log_destination,
+                            const struct service *previous, struct report *report)
 {
     struct config *config = config_load(config_file, report);
     if (config == NULL)
@@ -120,7 +135,7 @@ static struct service *load(const char *config_file, const char *log_destination
     if (log != NULL) {
         if (log_destination == NULL)
             warn_if_not_received(config, report);
-        return assemble(config, log, report);
+        return assemble(config, log, previous, report);
     }
     config_release(config);
     return NULL;
@@ -153,7 +168,7 @@ struct service *service_start(const char *config_file)
     report.context = log_hold(log);
     report.problem = strcmp(config->log, "stderr") == 0 ? log_problem : tell_stderr_and_log;
     warn_if_not_received(config, &report);
-    struct service *service = assemble(config, log, &report);
+    struct service *service = assemble(config, log, NULL, &report);
     if (service != NULL && !service_open_state(service, NULL, &report)) {
         service_release(service);
         service = NULL;
@@ -164,12 +179,17 @@ struct service *service_start(const char *config_file)
 
 struct service *service_load(const char *config_file, struct report *report)
 {
-    return load(config_file, NULL, report);
+    return load(config_file, NULL, NULL, report);
+}
+
+struct service *service_load_again(const struct service *previous, struct report *report)
+{
+    return load(previous->config->file, NULL, previous, report);
 }
 
 struct service *service_load_quietly(const char *config_file, struct report *report)
 {
-    return load(config_file, "stderr", report);
+    return load(config_file, "stderr", NULL, report);
 }
 
 /* What is wrong is told with the rights that the program will have; the configuration is loaded again then.
@@ -243,6 +263,7 @@ void service_release(struct service *service)
     config_release(service->config);
     account_table_release(service->accounts);
     account_scan_close(service->scan);
+    password_units_release(service->units);
     keyset_release(service->keys);
     jwt_signer_free(service->signer);
     log_release(service->log);

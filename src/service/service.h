@@ -16,6 +16,7 @@ struct service {
     struct config *config;
     struct account_table *accounts; /* NULL where there is `scan` */
     struct account_scan *scan;      /* of a service for one request */
+    struct password_units *units;   /* what hashes cost here */
     struct keyset *keys;
     struct jwt_signer *signer; /* of access tokens, by the keys and the configuration */
     struct log *log;
@@ -26,6 +27,12 @@ struct service {
 /* Loads everything that `config_file` names but the state, and opens the log; every problem goes to `report`.
  * NULL: there was an error. */
 struct service *service_load(const char *config_file, struct report *report);
+
+/* The same for a process that has loaded one before: what was measured then is taken over. */
+struct service *service_load_again(const struct service *previous, struct report *report);
+
+/* What the accounts' hashes are judged by. It lives as long as the service. */
+struct password_policy service_password_policy(const struct service *service);
 
 /* Opens the state that the configuration names, or shares that of `previous` (NULL: none) if it is the same.
  * False: there was an error. */

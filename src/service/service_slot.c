@@ -127,6 +127,7 @@ static struct service *copy_of(struct service *service)
     refcount_init(&copy->holders);
     copy->config = config_hold(service->config);
     copy->accounts = account_table_hold(service->accounts);
+    copy->units = password_units_hold(service->units);
     copy->keys = keyset_hold(service->keys);
     copy->log = log_hold(service->log);
     copy->state = state_hold(service->state);
@@ -158,7 +159,7 @@ void service_slot_reload(struct service_slot *slot)
     reopen_log(slot);
     struct service *current = slot->current;
     struct report report = {.problem = log_problem, .context = current->log};
-    struct service *next = service_load(current->config->file, &report);
+    struct service *next = service_load_again(current, &report);
     if (next != NULL && current->state != NULL && !service_open_state(next, current, &report)) {
         service_release(next);
         next = NULL;
@@ -204,8 +205,9 @@ static bool is_due(struct watched_file *file, const char *path)
 
 static bool replace_accounts(struct service *service, const struct file_stamp *settled, struct report *report)
 {
-    struct account_table *accounts = account_table_load_settled(
-        service->config->accounts, service->config->allow_legacy_hashes, settled, report);
+    const struct password_policy policy = service_password_policy(service);
+    struct account_table *accounts =
+        account_table_load_settled(service->config->accounts, &policy, settled, report);
     if (accounts == NULL)
         return false;
     account_table_release(service->accounts);

@@ -139,6 +139,23 @@ static int print_secret(const struct invocation *invocation, char *secret, size_
                     invocation->argument);
 }
 
+/* What tokenctl hashes with must not be dearer than the configuration allows: the line would be unusable. */
+static bool is_affordable(const struct config *config, struct text hash)
+{
+    struct password_units units = {.ms = {0}};
+    const struct password_policy policy = password_policy_of(config, &units);
+    const char *unused = NULL;
+    const struct password_method *method = password_method_of(hash, true, &unused);
+    if (method == NULL || password_policy_fault(&policy, method, hash) == NULL)
+        return true;
+    complain(0,
+             "a hash of tokenctl's would take longer on this machine than verify_cost_limit = %ld allows; "
+             "raise it "
+             "in %s, or let --generate make the secret, whose hash is quick",
+             config->verify_cost_limit, config->file);
+    return false;
+}
+
 /* Asks for a secret or makes one up, hashes it, makes the change; a generated one is printed when it is in
  * force. */
 static int set_secret(const struct invocation *invocation, const struct config *config,
@@ -162,6 +179,8 @@ static int set_secret(const struct invocation *invocation, const struct config *
         complain(0, "the secret cannot be hashed: %s", strerror(errno));
         goto out;
     }
+    if (!is_affordable(config, text_of(hash)))
+        goto out;
     status = tell(invocation, command->change(invocation, config->accounts, text_of(hash), attributes),
                   &command->answers);
     if (status == EXIT_SUCCESS && generate)

@@ -78,7 +78,8 @@ static bool find_last_expiry(const struct config *config, int64_t now, struct re
 {
     struct longest longest = {0};
     report->errors_only = true;
-    struct account_table *table = account_table_load(config->accounts, config->allow_legacy_hashes, report);
+    const struct password_policy policy = {.allow_legacy = config->allow_legacy_hashes};
+    struct account_table *table = account_table_load(config->accounts, &policy, report);
     if (table == NULL)
         return false;
     take_lifetime(&longest, config->token_lifetime);

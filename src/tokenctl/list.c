@@ -128,8 +128,9 @@ static int run_list(const struct invocation *invocation)
         return EXIT_FAILURE;
     /* The lines that are unusable are in the list, with the reason. */
     invocation->report->errors_only = true;
-    struct account_table *table =
-        account_table_load(config->accounts, config->allow_legacy_hashes, invocation->report);
+    struct password_units units = {.ms = {0}};
+    const struct password_policy policy = password_policy_of(config, &units);
+    struct account_table *table = account_table_load(config->accounts, &policy, invocation->report);
     int status = EXIT_FAILURE;
     if (table != NULL) {
         (invocation->values[OPTION_JSON] != NULL ? print_json : print_table)(table, &listing);

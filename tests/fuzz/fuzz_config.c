@@ -18,6 +18,7 @@ static void check_numbers(const struct config *config)
     check_range(config->threads, 1, 4096);
     check_range(config->verify_concurrency, 1, 256);
     check_range(config->verify_queue, 0, 65536);
+    check_range(config->verify_cost_limit, 10, 60000);
     check_range(config->verify_cache_ttl, 0, 86400);
     check_range(config->throttle_failures, 1, 1000000);
     check_range(config->throttle_window, 1, 86400);

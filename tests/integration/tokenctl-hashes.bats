@@ -83,14 +83,41 @@ warns() {
 }
 
 @test "check warns of hashes that are too slow, and does not wait for them" {
-    printf '%s\n' "b:\$2b\$31\$$BCRYPT" "r:\$6\$rounds=999999999\$salt\$$SHA512" \
-        "y:\$y\$jS5\$salt\$$SHA256" "c:\$7\$TU..../....salt\$$SHA256" >>"$ACCOUNTS"
+    configure verify_cost_limit 60000
+    printf '%s\n' "b:\$2b\$13\$$BCRYPT" "r:\$6\$rounds=2000000\$salt\$$SHA512" >>"$ACCOUNTS"
     exits 0 check
-    warns '2: client "b": the hash is bcrypt: $2b$31$ allows 0.0 tokens a second and core'
-    warns '3: client "r": the hash is sha512crypt: $6$rounds=999999999$ allows 0.0 tokens'
-    warns '4: client "y": the hash is yescrypt: $y$jS5$ allows 0.0 tokens'
-    warns '5: client "c": the hash is scrypt: $7$TU..../.... allows 0.0 tokens'
-    [[ $(grep -c 'tokenctl hash-cost' <<<"$ERR") == 4 ]]
+    warns '2: client "b": the hash is bcrypt: $2b$13$ allows '
+    warns '3: client "r": the hash is sha512crypt: $6$rounds=2000000$ allows '
+    [[ $(grep -c 'tokenctl hash-cost' <<<"$ERR") == 2 ]]
+}
+
+@test "a hash beyond verify_cost_limit: told by check, -t and list, and neither verified nor a decoy" {
+    local client_id number=2
+    printf '%s\n' "b:\$2b\$31\$$BCRYPT" "r:\$6\$rounds=999999999\$salt\$$SHA512" \
+        "y:\$y\$jS5\$salt\$$SHA256" "c:\$7\$TU..../....salt\$$SHA256" \
+        "d:\$6\$rounds=90000000\$salt\$$SHA512" >>"$ACCOUNTS"
+    exits 0 check
+    for client_id in b r y c d; do
+        warns "$number: client \"$client_id\": the hash would take longer on this machine than verify_cost_limit"
+        ((number++))
+    done
+    [[ $("$DIR/token.fcgi" -c "$CONF" -t 2>&1) == "$ERR"$'\n'"$OUT" ]]
+    exits 0 list
+    [[ $(grep -c 'unusable.*verify_cost_limit' <<<"$OUT") == 5 ]]
+    for client_id in b r y c d nobody; do
+        works_not $client_id secret
+    done
+}
+
+@test "passwd: no hash that verify_cost_limit makes unusable is written" {
+    configure verify_cost_limit 10
+    tokenctl add quick --generate >/dev/null
+    cp "$ACCOUNTS" "$DIR/before"
+    # A machine may be so quick that it is good.
+    if ! tokenctl add dear <<<secret 2>"$DIR/err"; then
+        grep -q 'verify_cost_limit = 10 allows; raise it in ' "$DIR/err"
+        cmp "$ACCOUNTS" "$DIR/before"
+    fi
 }
 
 @test "check: a hundred thousand lines of many costs" {

@@ -13,7 +13,7 @@ static inline struct account_table *load(const char *text, struct collected *pro
 {
     write_text("accounts", text);
     make_older("accounts", 60);
-    return account_table_load("accounts", false, collect(problems));
+    return account_table_load("accounts", NULL, collect(problems));
 }
 
 /* The numbers of the lines of a client_id, in their order, each with a '!' where it is unusable: "2 5!". */

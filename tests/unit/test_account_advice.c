@@ -41,7 +41,8 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 static void advise(const char *file, double fewest_tokens, struct collected *problems)
 {
     write_text("accounts", file);
-    struct account_table *table = account_table_load("accounts", true, collect(problems));
+    struct account_table *table =
+        account_table_load("accounts", &(struct password_policy){.allow_legacy = true}, collect(problems));
     assert_non_null(table);
     collect(problems);
     account_advise(table, "accounts", fewest_tokens, &problems->report);
@@ -172,7 +173,8 @@ static void test_without_memory(void **state)
     skip_unless_malloc_fails();
     struct collected problems;
     write_text("accounts", "a:$6$rounds=1001$salt$" D86 "\n");
-    struct account_table *table = account_table_load("accounts", true, collect(&problems));
+    struct account_table *table =
+        account_table_load("accounts", &(struct password_policy){.allow_legacy = true}, collect(&problems));
     assert_non_null(table);
     bool failed = true;
     for (long allowed = 0; failed; allowed++) {

@@ -8,7 +8,7 @@ static struct account_scan *open_text(const char *text, size_t length)
 {
     struct collected problems;
     write_bytes("accounts", text, length, 0600);
-    struct account_scan *scan = account_scan_open("accounts", false, collect(&problems));
+    struct account_scan *scan = account_scan_open("accounts", NULL, collect(&problems));
     assert_non_null(scan);
     assert_string_equal(problems.text, "");
     return scan;
@@ -172,7 +172,7 @@ static void test_refused(void **state)
     } rows[] = {
         {"missing", "No such file"}, {".", "not a regular file"}, {"writable", "chmod o-w 'writable'"}};
     for (size_t i = 0; i < ROWS(rows); i++) {
-        check_row(account_scan_open(rows[i].path, false, collect(&problems)) == NULL, "opened", i,
+        check_row(account_scan_open(rows[i].path, NULL, collect(&problems)) == NULL, "opened", i,
                   rows[i].path);
         check_row(strstr(problems.text, rows[i].why) != NULL, problems.text, i, rows[i].path);
     }
@@ -184,7 +184,7 @@ static void test_not_read(void **state)
     (void)state;
     struct collected problems;
     struct account_entry entry;
-    struct account_scan *scan = account_scan_open("/proc/self/mem", false, collect(&problems));
+    struct account_scan *scan = account_scan_open("/proc/self/mem", NULL, collect(&problems));
     assert_non_null(scan);
     assert_string_equal(lines_of(scan, text_of("a")), "?");
     assert_int_equal(account_scan_decoy(scan, 0, &entry), ACCOUNT_NOT_READ);
@@ -197,7 +197,7 @@ static void test_no_memory(void **state)
     skip_unless_malloc_fails();
     struct collected problems;
     allocations_left = 0;
-    struct account_scan *scan = account_scan_open("accounts", false, collect(&problems));
+    struct account_scan *scan = account_scan_open("accounts", NULL, collect(&problems));
     allocations_left = -1;
     assert_null(scan);
     static const char text[] = "a:" HASH "\n";

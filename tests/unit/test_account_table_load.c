@@ -44,7 +44,7 @@ static void test_odd_files(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct collected problems;
         write_bytes("accounts", rows[i].text.data, rows[i].text.length, 0600);
-        struct account_table *table = account_table_load("accounts", false, collect(&problems));
+        struct account_table *table = account_table_load("accounts", NULL, collect(&problems));
         check_row(table != NULL, problems.text, i, "");
         check_row(strcmp(lines_of(table, "a"), rows[i].lines) == 0, lines_of(table, "a"), i, rows[i].lines);
         check_row(problems.report.warnings == (rows[i].warning[0] != '\0'), problems.text, i, rows[i].lines);
@@ -100,7 +100,8 @@ static void test_legacy(void **state)
     struct collected problems;
     write_text("accounts", "a:$1$oXWXtWY8$dIkvDJkDbZMOD.mKav8za1\nb:y0g2eFQ2cQ8fM\nc:" HASH "\n");
     for (int allowed = 0; allowed < 2; allowed++) {
-        struct account_table *table = account_table_load("accounts", allowed, collect(&problems));
+        struct account_table *table = account_table_load(
+            "accounts", &(struct password_policy){.allow_legacy = allowed}, collect(&problems));
         assert_string_equal(lines_of(table, "a"), allowed ? "1" : "1!");
         assert_string_equal(lines_of(table, "b"), allowed ? "2" : "2!");
         assert_string_equal(lines_of(table, "c"), "3");
@@ -176,7 +177,7 @@ static void test_unfinished(void **state)
         struct collected problems;
         write_text("accounts", rows[i].text);
         make_older("accounts", rows[i].age);
-        struct account_table *table = account_table_load("accounts", false, collect(&problems));
+        struct account_table *table = account_table_load("accounts", NULL, collect(&problems));
         check_row(table != NULL, problems.text, i, rows[i].text);
         check_row(strcmp(lines_of(table, "a"), rows[i].lines) == 0, lines_of(table, "a"), i, rows[i].text);
         check_row(account_table_is_unfinished(table) == rows[i].unfinished, "unfinished", i, rows[i].text);
@@ -188,11 +189,11 @@ static void test_unfinished(void **state)
         /* Who has seen it unchanged for so long has it, unless it changed meanwhile. */
         struct file_stamp stamp = *account_table_stamp(table);
         account_table_release(table);
-        table = account_table_load_settled("accounts", false, &stamp, collect(&problems));
+        table = account_table_load_settled("accounts", NULL, &stamp, collect(&problems));
         check_row(!account_table_is_unfinished(table), "not settled", i, rows[i].text);
         account_table_release(table);
         stamp.size++;
-        table = account_table_load_settled("accounts", false, &stamp, collect(&problems));
+        table = account_table_load_settled("accounts", NULL, &stamp, collect(&problems));
         check_row(account_table_is_unfinished(table) == rows[i].unfinished, "changed", i, rows[i].text);
         account_table_release(table);
     }
@@ -212,7 +213,7 @@ static void test_modes(void **state)
         struct collected problems;
         write_bytes("accounts", "", 0, 0600);
         assert_int_equal(chmod("accounts", rows[i].mode), 0);
-        struct account_table *table = account_table_load("accounts", false, collect(&problems));
+        struct account_table *table = account_table_load("accounts", NULL, collect(&problems));
         check_row((table != NULL) == rows[i].loaded, problems.text, i, "");
         check_row((problems.report.errors > 0) != rows[i].loaded, problems.text, i, "");
         check_row(rows[i].loaded || strstr(problems.text, "-w 'accounts'") != NULL, problems.text, i, "");
@@ -227,7 +228,7 @@ static int load_unreadable(void)
     struct collected problems;
     if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
         return 100;
-    if (account_table_load("accounts", false, collect(&problems)) != NULL)
+    if (account_table_load("accounts", NULL, collect(&problems)) != NULL)
         return 1;
     return strstr(problems.text,
                   "error: accounts: the accounts file cannot be read: Permission denied; give") != NULL
@@ -255,18 +256,18 @@ static void test_refused(void **state)
     (void)state;
     struct collected problems;
     remove("accounts");
-    assert_null(account_table_load("accounts", false, collect(&problems)));
+    assert_null(account_table_load("accounts", NULL, collect(&problems)));
     assert_non_null(strstr(problems.text, "tokenctl init"));
     assert_int_equal(mkdir("accounts", 0700), 0);
-    assert_null(account_table_load("accounts", false, collect(&problems)));
+    assert_null(account_table_load("accounts", NULL, collect(&problems)));
     assert_non_null(strstr(problems.text, "it is not a regular file"));
     assert_int_equal(rmdir("accounts"), 0);
     write_bytes("accounts", "", 0, 0606);
-    assert_null(account_table_load("accounts", false, collect(&problems)));
+    assert_null(account_table_load("accounts", NULL, collect(&problems)));
     assert_non_null(strstr(problems.text, "chmod"));
     assert_int_equal(chmod("accounts", 0600), 0);
     assert_int_equal(truncate("accounts", (off_t)1 << 31), 0);
-    assert_null(account_table_load("accounts", false, collect(&problems)));
+    assert_null(account_table_load("accounts", NULL, collect(&problems)));
     assert_non_null(strstr(problems.text, "File too large; it must have less than 2 GiB"));
     remove("accounts");
 }
@@ -282,7 +283,7 @@ static void test_without_memory(void **state)
         collect(&problems);
         one_allocation_fails = true;
         allocations_left = allowed;
-        struct account_table *table = account_table_load("accounts", false, &problems.report);
+        struct account_table *table = account_table_load("accounts", NULL, &problems.report);
         failed = allocations_left < 0;
         allocations_left = -1;
         check_row((table == NULL) == failed, "table", (size_t)allowed, problems.text);

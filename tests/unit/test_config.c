@@ -36,6 +36,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->token_lifetime, 3600);
     assert_int_equal(config->idle_timeout, 300);
     assert_int_equal(config->verify_queue, 32);
+    assert_int_equal(config->verify_cost_limit, 2000);
     assert_int_equal(config->verify_cache_ttl, 300);
     assert_int_equal(config->throttle_failures, 10);
     assert_int_equal(config->throttle_window, 300);
@@ -59,17 +60,18 @@ static void test_every_key(void **state)
 {
     (void)state;
     struct collected collected;
-    struct config *config = load_text("issuer = http://[::1]:8080/a%20b/\n"
-                                      "audience = urn:example:the api\n"
-                                      "accounts = /srv/accounts\nkeys = ../k.jwks\nstate = s\n"
-                                      "token_lifetime = 0\nthreads = 4096\nverify_concurrency = 1\n"
-                                      "verify_queue = 0\nverify_cache_ttl = 86400\nthrottle_failures = 1\n"
-                                      "throttle_window = 86400\nthrottle_source_failures = 1000000\n"
-                                      "max_body = 1024\nrequest_timeout = 3600\nbacklog = 65535\n"
-                                      "strict_rfc6749 = yes\ntoken_typ = application/at+jwt\n"
-                                      "allow_legacy_hashes = yes\nuser = www-data\ngroup = www-data\n"
-                                      "sandbox = no\nlog = token.log\nlog_level = debug\n",
-                                      &collected);
+    struct config *config = load_text(
+        "issuer = http://[::1]:8080/a%20b/\n"
+        "audience = urn:example:the api\n"
+        "accounts = /srv/accounts\nkeys = ../k.jwks\nstate = s\n"
+        "token_lifetime = 0\nthreads = 4096\nverify_concurrency = 1\n"
+        "verify_queue = 0\nverify_cost_limit = 10\nverify_cache_ttl = 86400\nthrottle_failures = 1\n"
+        "throttle_window = 86400\nthrottle_source_failures = 1000000\n"
+        "max_body = 1024\nrequest_timeout = 3600\nbacklog = 65535\n"
+        "strict_rfc6749 = yes\ntoken_typ = application/at+jwt\n"
+        "allow_legacy_hashes = yes\nuser = www-data\ngroup = www-data\n"
+        "sandbox = no\nlog = token.log\nlog_level = debug\n",
+        &collected);
     assert_string_equal(collected.text, "");
     assert_non_null(config);
     assert_string_equal(config->issuer, "http://[::1]:8080/a%20b/");
@@ -82,6 +84,7 @@ static void test_every_key(void **state)
     assert_int_equal(config->threads, 4096);
     assert_int_equal(config->verify_concurrency, 1);
     assert_int_equal(config->verify_queue, 0);
+    assert_int_equal(config->verify_cost_limit, 10);
     assert_int_equal(config->verify_cache_ttl, 86400);
     assert_int_equal(config->throttle_failures, 1);
     assert_int_equal(config->throttle_window, 86400);
@@ -117,6 +120,7 @@ static void test_ranges(void **state)
         {"idle_timeout", 1, 86400},
         {"verify_concurrency", 1, 256},
         {"verify_queue", 0, 65536},
+        {"verify_cost_limit", 10, 60000},
         {"verify_cache_ttl", 0, 86400},
         {"throttle_failures", 1, 1000000},
         {"throttle_window", 1, 86400},

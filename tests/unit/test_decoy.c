@@ -52,7 +52,8 @@ static struct account_table *load(const char *text)
 {
     struct collected problems;
     write_text("accounts", text);
-    struct account_table *table = account_table_load("accounts", true, collect(&problems));
+    struct account_table *table =
+        account_table_load("accounts", &(struct password_policy){.allow_legacy = true}, collect(&problems));
     assert_non_null(table);
     return table;
 }
@@ -69,7 +70,8 @@ static void find_classes(const char *text, uint64_t classes[CHOICES])
 {
     struct collected problems;
     struct account_table *table = load(text);
-    struct account_scan *scan = account_scan_open("accounts", true, collect(&problems));
+    struct account_scan *scan =
+        account_scan_open("accounts", &(struct password_policy){.allow_legacy = true}, collect(&problems));
     assert_non_null(scan);
     for (size_t i = 0; i < CHOICES; i++) {
         struct account_entry entry;

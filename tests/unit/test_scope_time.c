@@ -144,7 +144,7 @@ static void test_look_up(void **state)
     snprintf(text, sizeof text, "long:" HASH ":scope=%s\nu:" HASH ":scope=%s,%s\nplain:" HASH "\n", scopes,
              scopes, scopes);
     write_text("accounts", text);
-    struct account_table *table = account_table_load("accounts", false, collect(&problems));
+    struct account_table *table = account_table_load("accounts", NULL, collect(&problems));
     assert_non_null(table);
     assert_int_equal(problems.report.warnings, 1);
     struct look_up plain = {table, "plain"};
