@@ -36,7 +36,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -
 CONTROL_FLOW := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-fcf-protection)
 HARDENING := -fstack-protector-strong -fstack-clash-protection $(CONTROL_FLOW) $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 CFLAGS   ?= -O2 -g
-ALL_CPPFLAGS := -D_GNU_SOURCE -Isrc -DSYSCONFDIR='"$(sysconfdir)"' -MMD -MP $(CPPFLAGS)
+# On 32-bit processors, too, files are large and times go beyond 2038.
+ALL_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Isrc -DSYSCONFDIR='"$(sysconfdir)"' -MMD -MP $(CPPFLAGS)
 ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) -fPIE $(CFLAGS) \
               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_LDFLAGS := -pthread -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl$(comma)--as-needed $(LDFLAGS) \

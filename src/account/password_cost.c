@@ -187,10 +187,13 @@ static bool read_sha1(struct text *rest, struct password_cost *cost)
     return read;
 }
 
+/* 32 bits, of which a 32-bit processor's `long` has only 31: more would take weeks there. */
+#define MOST_ROUNDS (LONG_MAX < UINT32_MAX ? LONG_MAX : (long)UINT32_MAX)
+
 static bool read_sunmd5(struct text *rest, struct password_cost *cost)
 {
     cost->work = 0;
-    if (skip(rest, ",rounds=") ? !read_rounds(rest, 1, UINT32_MAX, &cost->work) : !skip(rest, "$"))
+    if (skip(rest, ",rounds=") ? !read_rounds(rest, 1, MOST_ROUNDS, &cost->work) : !skip(rest, "$"))
         return false;
     cost->work += 4096;
     return true;

@@ -46,7 +46,8 @@ static void judge(struct throttle_step *step, const struct throttle_window *wind
     const long limit = limits->failures + (has_count ? 0 : limits->source_failures);
     step->of_source = failures_of(source);
     step->of_pair = has_count ? failures_of(pair) : 0;
-    if (step->guess->run.is_under_way ? pair->failures >= limit : throttle_record_is_full(pair, limit))
+    if (step->guess->run.is_under_way ? (int64_t)pair->failures >= limit
+                                      : throttle_record_is_full(pair, limit))
         throttle_step_decide(step, THROTTLE_PAIR_REFUSED, throttle_record_wait(pair, window));
     else if (throttle_record_is_full(source, limits->source_failures))
         throttle_step_decide(step, THROTTLE_SOURCE_REFUSED, throttle_record_wait(source, window));

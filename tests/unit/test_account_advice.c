@@ -32,7 +32,7 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
     if (clock != CLOCK_THREAD_CPUTIME_ID)
-        return (int)syscall(SYS_clock_gettime, clock, time);
+        return (int)syscall(SYSTEM_CLOCK_GETTIME, clock, time);
     *time = (struct timespec){spent_ms / 1000, spent_ms % 1000 * 1000000};
     return 0;
 }

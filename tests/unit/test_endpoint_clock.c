@@ -34,7 +34,7 @@ int clock_gettime(clockid_t clock, struct timespec *time)
         return 0;
     }
     if (clock != CLOCK_REALTIME)
-        return (int)syscall(SYS_clock_gettime, clock, time);
+        return (int)syscall(SYSTEM_CLOCK_GETTIME, clock, time);
     *time = (struct timespec){.tv_sec = now};
     return 0;
 }

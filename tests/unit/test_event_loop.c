@@ -46,7 +46,7 @@ static atomic_long seconds_ahead;
 /* In the place of the library's own. */
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
-    const int result = (int)syscall(SYS_clock_gettime, clock, time);
+    const int result = (int)syscall(SYSTEM_CLOCK_GETTIME, clock, time);
     if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE)
         time->tv_sec += atomic_load(&seconds_ahead);
     return result;

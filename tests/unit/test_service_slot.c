@@ -21,7 +21,7 @@ static _Atomic long now_ms = 1000; /* the thread of the log reads it, too */
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
     if (clock != CLOCK_MONOTONIC)
-        return (int)syscall(SYS_clock_gettime, clock, time);
+        return (int)syscall(SYSTEM_CLOCK_GETTIME, clock, time);
     const long now = now_ms;
     *time = (struct timespec){.tv_sec = now / 1000, .tv_nsec = now % 1000 * 1000000};
     return 0;

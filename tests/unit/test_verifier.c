@@ -37,7 +37,7 @@ static atomic_long seconds_ahead; /* of the clock that memory is reckoned by */
 /* These three in the place of the libraries' own. */
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
-    const int result = (int)syscall(SYS_clock_gettime, clock, time);
+    const int result = (int)syscall(SYSTEM_CLOCK_GETTIME, clock, time);
     if (clock == CLOCK_MONOTONIC_COARSE)
         time->tv_sec += seconds_ahead;
     return result;
