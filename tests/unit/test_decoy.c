@@ -135,6 +135,20 @@ static void test_moves_only_what_must(void **state)
     assert_in_range(moved, CHOICES / 5, CHOICES / 2);
 }
 
+/* Of lines that are of one class and equally long the first one is taken, however their settings are written:
+ * find_classes() compares the table and the scan. */
+static void test_equally_long(void **state)
+{
+    (void)state;
+    uint64_t classes[CHOICES];
+    find_classes("c1:" BCRYPT("y", "04") "\nc2:" BCRYPT("a", "04") "\nc3:" BCRYPT("b", "04") "\n", classes);
+    struct account_table *table = load("c1:" BCRYPT("y", "04") "\nc2:" BCRYPT("a", "04") "\n");
+    struct account_entry entry;
+    assert_true(account_table_decoy(table, choice_of(0), &entry));
+    assert_true(text_is(entry.account.client_id, "c1"));
+    account_table_release(table);
+}
+
 /* However many lines each class has, and however many classes there are. */
 static void test_all_are_chosen(void **state)
 {
@@ -190,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_stays),
         cmocka_unit_test(test_moves_only_what_must),
+        cmocka_unit_test(test_equally_long),
         cmocka_unit_test(test_all_are_chosen),
         cmocka_unit_test(test_settings),
     };

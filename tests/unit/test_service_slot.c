@@ -8,6 +8,7 @@
 
 #include "fixture.h"
 #include "token/keyset_file.h"
+#include "verdict_fixture.h"
 
 #define ONE "one:!\n"
 #define TWO "one:!\ntwo:!\n"
@@ -289,6 +290,31 @@ static void test_reload(void **state)
     service_slot_free(slot);
 }
 
+/* "secret" */
+static const char hash[] = "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642";
+
+/* A credential that was remembered is forgotten when the configuration says so. */
+static void test_reload_changes_limits(void **state)
+{
+    (void)state;
+    const char *why = NULL;
+    struct verification verification = {.client_id = text_of("one"),
+                                        .method = password_method_of(text_of(hash), false, &why),
+                                        .hash = text_of(hash),
+                                        .secret = text_of("secret")};
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    struct service *service = service_slot_hold(slot);
+    assert_int_equal(verifier_ask(service->verifier, NULL, &verification), PASSWORD_PENDING);
+    await_verdict(service->verifier, &verification);
+    assert_int_equal(verifier_ask(service->verifier, NULL, &verification), PASSWORD_MATCH);
+    append_text("token.conf", "verify_cache_ttl = 0\n");
+    service_slot_reload(slot);
+    assert_int_equal(verifier_ask(service->verifier, NULL, &verification), PASSWORD_PENDING);
+    service_release(service);
+    service_slot_free(slot);
+}
+
 /* The log was moved away, and the reason is to be found in the new one. */
 static void test_reload_fails(void **state)
 {
@@ -321,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_unusable),
         cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_reload_changes_limits),
         cmocka_unit_test(test_reload_fails),
     };
     return cmocka_run_group_tests_name("service_slot", tests, make_files, leave_folder);

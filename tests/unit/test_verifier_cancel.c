@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "account/verification_queue.h"
 #include "verdict_fixture.h"
 
 static const char hash[] =
@@ -192,6 +193,41 @@ static void test_place_is_free(void **state)
     assert_string_equal(hashing.secrets, "held a ");
 }
 
+static void check_counts(const struct verification_queue *queue, size_t pending, size_t queued, size_t row)
+{
+    check_row((size_t)queue->pending == pending, "pending", row, "");
+    check_row((size_t)queue->queued == queued, "queued", row, "");
+}
+
+/* What is withdrawn is counted no more; one that waits for the hash of another never is. */
+static void test_counts(void **state)
+{
+    (void)state;
+    struct verification_queue queue = {.first = NULL};
+    struct verification one = {.key = {{1, 1}}};
+    struct verification same = {.key = {{1, 1}}};
+    struct verification two = {.key = {{2, 2}}};
+    verification_queue_init(&queue);
+    verification_queue_add(&queue, &one);
+    verification_queue_join(&one, &same);
+    verification_queue_add(&queue, &two);
+    check_counts(&queue, 2, 2, 0);
+    assert_true(verification_queue_withdraw(&queue, &one));
+    check_counts(&queue, 2, 2, 1);
+    assert_true(verification_queue_withdraw(&queue, &same));
+    check_counts(&queue, 1, 1, 2);
+    assert_ptr_equal(verification_queue_take(&queue), &two);
+    check_counts(&queue, 1, 0, 3);
+    assert_false(verification_queue_withdraw(&queue, &two));
+    verification_queue_finish(&queue, &two);
+    check_counts(&queue, 0, 0, 4);
+    verification_queue_add(&queue, &one);
+    assert_true(verification_queue_withdraw(&queue, &one));
+    assert_false(verification_queue_withdraw(&queue, &one));
+    check_counts(&queue, 0, 0, 5);
+    assert_null(queue.first);
+}
+
 /* --- At the same time as the verifier's threads --- */
 
 enum { CANCELLERS = 4, ROUNDS = 3000, IN_FLIGHT = 6 };
@@ -259,9 +295,8 @@ static void test_race(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_withdrawn),
-        cmocka_unit_test(test_too_late),
-        cmocka_unit_test(test_place_is_free),
+        cmocka_unit_test(test_withdrawn),     cmocka_unit_test(test_too_late),
+        cmocka_unit_test(test_place_is_free), cmocka_unit_test(test_counts),
         cmocka_unit_test(test_race),
     };
     return cmocka_run_group_tests_name("verifier_cancel", tests, NULL, NULL);
