@@ -116,6 +116,11 @@ load tokenctl
     grep 'standard output: No space left.*tokenctl passwd full2 --generate' "$DIR/err"
     tokenctl add full3 --generate >&- 2>"$DIR/err" && false
     grep 'standard output: .*tokenctl passwd full3 --generate' "$DIR/err"
+    # Ten bytes of it are written, and then the file has reached the limit of its size.
+    printf '%01014d' 0 >"$DIR/full"
+    (ulimit -f 1 && tokenctl add full4 --generate) >>"$DIR/full" 2>"$DIR/err" && false
+    grep 'standard output: not all of it was written; .*tokenctl passwd full4 --generate' "$DIR/err"
+    [[ $(stat -c %s "$DIR/full") == 1024 ]]
 }
 
 @test "a secret is rotated without an outage: passwd --keep-old, retire" {
@@ -181,6 +186,10 @@ load tokenctl
     [[ $(jq -c '.[0]' <<<"$json") == '{"client_id":"active","line":2,"state":"active","method":"yescrypt","scope":["b","a"],"lifetime":5,"from":"::1"}' ]]
     jq -e '.[3].reason | contains("htpasswd -B")' <<<"$json"
     [[ $json != *'$y$'* && $json != *hashhashhash* ]]
+    # A long name makes the first column wider, but not without end.
+    printf 'x%059d:!\n' 0 >"$ACCOUNTS"
+    exits 0 list
+    [[ $OUT == "$(printf '%-40s  STATE' CLIENT_ID)"* && $OUT == *$'\n'x00*0'  locked'* ]]
     : >"$ACCOUNTS"
     [[ $(tokenctl list --json) == '[]' ]]
 }
@@ -208,4 +217,32 @@ load tokenctl
     exits 0 retire two
     works one 1
     works two 22
+}
+
+# reversed TEXT
+reversed() {
+    local i
+    for ((i = ${#1} - 1; i >= 0; i--)); do
+        printf '%s' "${1:i:1}"
+    done
+}
+
+# ends_without SECRET COMMAND…: nothing of the secret, which is its standard input, is in its memory at the end.
+ends_without() {
+    local secret=$1
+    shift
+    LD_PRELOAD=$DIR/left_at_exit.so TEXT_REVERSED=$(reversed "$secret") exits 0 "$@" <<<"$secret"
+}
+
+@test "no secret is left in memory when it ends, and there is never a core dump of it" {
+    [[ ! $(nm "$TOKENCTL" 2>/dev/null) =~ __(a|t)san_init ]] || skip 'a sanitizer keeps freed memory as it was'
+    not_under_valgrind 'which shares the memory'
+    "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O1 -shared -fPIC -o "$DIR/left_at_exit.so" \
+        "$REPOSITORY/tests/integration/left_at_exit.c"
+    ends_without 'the-secret-of-the-account-ZQ7w8Kx2Lm9Tn4Vb' add client
+    ends_without 'another-of-the-account-Pj5Rs1Yc6Hd3Gf0U' passwd client
+    ends_without 'a-third-of-the-account-Wd8Uk3Ea5Xo2Bi7N' passwd client --keep-old
+    # It is found where it is: the name is no secret.
+    TEXT_REVERSED=$(reversed a-name-that-is-no-secret) LD_PRELOAD=$DIR/left_at_exit.so \
+        exits 99 add a-name-that-is-no-secret <<<'secret'
 }
