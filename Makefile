@@ -62,7 +62,7 @@ ARCHIVE  := $(BUILD)/libtoken.a
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 # A sanitizer of memory or threads has a free() and an mmap() of its own.
 ifneq ($(filter address thread,$(subst $(comma), ,$(SANITIZE))),)
-UNIT := $(filter-out %/test_huge_mmap,$(UNIT))
+UNIT := $(filter-out %/test_huge_mmap %/test_fastcgi,$(UNIT))
 else
 LIBC_HEAP := $(BUILD)/obj/process/libc/heap.o
 HUGE_MMAP := $(BUILD)/obj/process/libc/huge_mmap.o
@@ -112,6 +112,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(ARCHIVE)
 	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) $(ARCHIVE) -lcmocka $(FCGI_LIB) $(LIBS)
 
 $(BUILD)/unit/test_huge_mmap: $(HUGE_MMAP)
+$(BUILD)/unit/test_fastcgi: $(LIBC_HEAP)
 
 .SECONDARY: $(FUZZ_OBJ)
 $(BUILD)/obj/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags

@@ -59,6 +59,8 @@ struct slot {
     struct record_request *resumed;
 };
 
+_Static_assert(sizeof(struct slot) <= 512, "what an idle connection costs");
+
 /* What the log is told of, once a watch. */
 enum note { NOTE_TIMED_OUT, NOTE_EVICTED, NOTE_NOT_FASTCGI, NOTE_OUT_OF_MEMORY, NOTES };
 

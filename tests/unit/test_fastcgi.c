@@ -1,0 +1,127 @@
+/* Requests decoded and answered by libfcgi, with memory that runs out at any moment: libfcgi, which ends the
+ * process where it gets none, has its own that was there before. Linked with the program's malloc(). */
+#include "server/fastcgi.h"
+
+#include "fixture.h"
+
+#include <dlfcn.h>
+#include <fastcgi.h>
+
+#include "slot_fixture.h"
+#include "token/keyset_file.h"
+
+/* How many allocations of this thread still succeed; negative: all. */
+static _Thread_local long allocations_left = -1;
+static bool is_counted;
+
+extern void *library_malloc(size_t size) __asm__("__libc_malloc");
+
+/* In the place of the C library's own, which the program's malloc() calls. */
+void *library_malloc(size_t size)
+{
+    static void *(*real)(size_t);
+    if (real == NULL) {
+        void *symbol = dlsym(RTLD_NEXT, "__libc_malloc");
+        memcpy(&real, &symbol, sizeof symbol);
+    }
+    is_counted = true;
+    if (allocations_left == 0) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    allocations_left -= allocations_left > 0 ? 1 : 0;
+    return real(size);
+}
+
+static int make_files(void **state)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.now = 1};
+    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+        return -1;
+    write_text("token.conf", "issuer = https://api.example.com/apiops/auth\nlog = log\n");
+    write_bytes("accounts", "", 0, 0600);
+    return 0;
+}
+
+/* A request that is refused at once, with this many parameters. */
+static struct record_request make_request(char *data, size_t count)
+{
+    static const char method[] = "\x0e\x03REQUEST_METHODGET";
+    struct record_request request = {
+        .id = 1, .role = FCGI_RESPONDER, .phase = RECORD_WHOLE, .data = data, .parameter_count = count};
+    for (size_t i = 0; i < count; i++) {
+        memcpy(data + request.parameters, method, sizeof method - 1);
+        request.parameters += sizeof method - 1;
+    }
+    memcpy(data + request.parameters, "body", 4);
+    request.body = 4;
+    request.length = request.parameters + request.body;
+    return request;
+}
+
+static void test_answer(void **state)
+{
+    (void)state;
+    static char data[200 * 1024];
+    static const size_t counts[] = {0, 1, 29, 30, 31, 60, 1000, 6000};
+    struct service_slot *slot = open_slot();
+    struct service *service = service_slot_hold(slot);
+    for (size_t i = 0; i < ROWS(counts); i++) {
+        const struct record_request request = make_request(data, counts[i]);
+        struct buffer out = {0};
+        struct fastcgi *fastcgi = fastcgi_start(&request, service, NULL, NULL);
+        assert_non_null(fastcgi);
+        assert_false(fastcgi_is_pending(fastcgi));
+        assert_true(fastcgi_answer(fastcgi, &out));
+        fastcgi_free(fastcgi);
+        check_row(memmem(out.data, out.length, "Status: 404", 11) != NULL, "answer", i, "");
+        buffer_free(&out);
+    }
+    service_release(service);
+    service_slot_free(slot);
+}
+
+/* Nothing, or an answer, which may be the 500 of the contract; and never an end of the process. */
+static void test_without_memory(void **state)
+{
+    (void)state;
+    static char data[8 * 1024];
+    struct service_slot *slot = open_slot();
+    struct service *service = service_slot_hold(slot);
+    const struct record_request request = make_request(data, 100);
+    is_counted = false;
+    void *(*volatile allocate)(size_t) = malloc;
+    free(allocate(1));
+    if (!is_counted) {
+        service_release(service);
+        service_slot_free(slot);
+        skip();
+    }
+    bool is_answered = false;
+    for (long allowed = 0; !is_answered; allowed++) {
+        struct buffer out = {0};
+        allocations_left = allowed;
+        struct fastcgi *fastcgi = fastcgi_start(&request, service, NULL, NULL);
+        is_answered = fastcgi != NULL && fastcgi_answer(fastcgi, &out);
+        if (fastcgi != NULL)
+            fastcgi_free(fastcgi);
+        is_answered = is_answered && memmem(out.data, out.length, "Status: 404", 11) != NULL;
+        allocations_left = -1;
+        buffer_free(&out);
+        assert_true(allowed < 1000);
+    }
+    service_release(service);
+    service_slot_free(slot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answer),
+        cmocka_unit_test(test_without_memory),
+    };
+    if (!fastcgi_prepare())
+        return EXIT_FAILURE;
+    return cmocka_run_group_tests_name("fastcgi", tests, make_files, leave_folder);
+}
