@@ -110,9 +110,6 @@ static const struct condition conditions[] = {
     {SCMP_SYS(openat), 2, HOW | O_DSYNC, O_WRONLY | O_DSYNC, is_any},
     /* The only rename() of processors newer than it, without its flags. */
     {SCMP_SYS(renameat2), 4, INT, 0, is_any},
-    /* When a kept connection has ended libfcgi tries to accept another, on the descriptor that it was not
-     * given: so it is not in the audit log each time. */
-    {SCMP_SYS(accept), 0, INT, UINT32_MAX, is_any},
     /* No network: syslog's socket, and those of look-ups. But socketcall() hides the kind of socket. */
     {SCMP_SYS(socket), 0, INT, AF_UNIX, is_any},
     /* The threads that verify passwords step back. */

@@ -345,19 +345,13 @@ static int look_at_limits(void)
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? 0 : errno;
 }
 
-/* In vain, as libfcgi does. */
-static int accept_none(void)
-{
-    return accept(-1, NULL, NULL) < 0 && errno == EBADF ? 0 : errno;
-}
-
 static const struct {
     const char *name;
     action *act;
 } permitted[] = {
     {"read a file", read_file},       {"append to the log", append_to_log}, {"keep state", keep_state},
     {"replace a file", replace_file}, {"talk to syslog", talk_to_syslog},   {"run threads", run_threads},
-    {"wait", wait_a_moment},          {"look at limits", look_at_limits},   {"accept none", accept_none},
+    {"wait", wait_a_moment},          {"look at limits", look_at_limits},
 };
 
 static void test_permitted(void **state)
