@@ -410,3 +410,22 @@ are_dropped() {
 has_descriptors() {
     (($(descriptors) >= $1))
 }
+
+# Each takes about a second, and all of them a minute.
+@test "SIGTERM while many wait for a slow hash: it ends within request_timeout and the hash under way" {
+    local pid began
+    configure_guesses
+    configure request_timeout 2
+    add_slow_account
+    configure verify_concurrency 1
+    start_listening
+    timeout "$PATIENCE" "$BATS_FILE_TMPDIR/fcgi_client" "$DIR/run/token.sock" patient 60 \
+        "$GRANT&client_id=slow0&client_secret=wrong" >"$DIR/answers" 3>&- 4>&- &
+    pid=$!
+    wait_until 'them to wait' grep -qx sent "$DIR/answers"
+    began=$SECONDS
+    stop token.fcgi TERM
+    ((SECONDS - began < 30)) || fail "$((SECONDS - began)) s"
+    wait $pid
+    (($(grep -c outcome=cancelled "$DIR/log/token.log") >= 30))
+}

@@ -386,6 +386,23 @@ static void aborted(int count, const char *form)
     print_answer(connection);
 }
 
+/* COUNT guesses at secrets, of which the answers are waited for and not told. */
+static void patient(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static char guess[CONTENT_MAX];
+    static char answer[CONTENT_MAX + 256];
+    for (int i = 0; i < count; i++) {
+        snprintf(guess, sizeof guess, "%s%d", form, i);
+        connections[i] = open_connection(socket_path);
+        send_request(connections[i], true, guess);
+    }
+    puts("sent");
+    fflush(stdout);
+    for (int i = 0; i < count; i++)
+        read_answer(connections[i], answer);
+}
+
 /* COUNT times a parameter of more than 128 KiB on a kept connection, and each time a request behind it. */
 static void large_head(int count, const char *form)
 {
@@ -591,6 +608,7 @@ int main(int argc, char **argv)
         {"large-head", large_head},
         {"not-fastcgi", not_fastcgi},
         {"cut", cut},
+        {"patient", patient},
         {"cut-answers", cut_answers},
         {"hoard", hoard},
         {"unread", unread},
