@@ -19,8 +19,13 @@ teardown() {
 }
 
 
-descriptors_are() {
-    [[ $(find "/proc/$1/fd" -mindepth 1 | wc -l) -eq $2 ]]
+# All connections are closed: one socket is left, which listens.
+no_connection_is_left() {
+    [[ $(find "/proc/$1/fd" -mindepth 1 -lname 'socket:*' | wc -l) -eq 1 ]]
+}
+
+descriptors() {
+    find "/proc/$1/fd" -mindepth 1 | wc -l
 }
 
 resident() {
@@ -35,12 +40,14 @@ resident() {
     pid=$(pid_of token.fcgi)
     # What is made once for the first requests is there then.
     nice "$DIR/mutate_records" "$DIR/run/token.sock" 100000 1
-    before=$(find "/proc/$pid/fd" -mindepth 1 | wc -l)
+    wait_until 'the connections to be closed' no_connection_is_left "$pid"
+    before=$(descriptors "$pid")
     resident=$(resident "$pid")
     answer=$(nice "$DIR/mutate_records" "$DIR/run/token.sock" "$RECORDS" 2)
     [[ $answer == 401 ]] || fail "$answer"
     is_running "$pid"
-    wait_until 'the descriptors to be closed' descriptors_are "$pid" "$before"
-    printf 'resident: %d KiB before, %d after\n' "$resident" "$(resident "$pid")"
+    wait_until 'the connections to be closed' no_connection_is_left "$pid"
+    [[ $(descriptors "$pid") == "$before" ]]
+    printf 'resident: %d KiB before, %d after\n' "$resident" "$(resident "$pid")" >&3
     (($(resident "$pid") < resident + 2048))
 }

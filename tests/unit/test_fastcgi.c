@@ -54,7 +54,7 @@ static struct record_request make_request(char *data, size_t count)
         memcpy(data + request.parameters, method, sizeof method - 1);
         request.parameters += sizeof method - 1;
     }
-    memcpy(data + request.parameters, "body", 4);
+    memcpy(data + request.parameters, "body", sizeof "body"); /* the NUL lies beyond */
     request.body = 4;
     request.length = request.parameters + request.body;
     return request;

@@ -128,7 +128,7 @@ static size_t pair(char *out, const char *name, size_t name_length, const char *
     out[0] = (char)name_length;
     out[1] = (char)value_length;
     memcpy(out + 2, name, name_length);
-    memcpy(out + 2 + name_length, value, value_length);
+    memcpy(out + 2 + name_length, value, value_length); /* NOLINT(bugprone-not-null-terminated-result) */
     return 2 + name_length + value_length;
 }
 
