@@ -46,8 +46,9 @@ make_release() {
     [[ -n $mirror ]] || stop 'apt knows no mirror of Debian: run apt-get update.'
     printf 'Installing %s for %s …\n' "$release" "$arch"
     rm -rf --one-file-system "$root.new"
-    debootstrap --arch="$arch" --variant=minbase --include=ca-certificates,make "$release" "$root.new" "$mirror" \
-        >"$root.log" 2>&1 || {
+    # It mounts /proc there, and does not unmount it where it is ended.
+    unshare --mount --pid --fork --kill-child debootstrap --arch="$arch" --variant=minbase \
+        --include=ca-certificates,make "$release" "$root.new" "$mirror" >"$root.log" 2>&1 || {
         ! cannot_run || {
             printf 'The kernel of this machine does not run programs of %s.\n' "$arch"
             exit 77
