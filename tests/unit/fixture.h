@@ -89,8 +89,8 @@ static inline void write_text(const char *path, const char *text)
 /* As if it had been written `seconds` ago; a negative number: in the future. */
 static inline void make_older(const char *path, long seconds)
 {
-    const struct timespec now = {.tv_sec = time(NULL) - seconds};
-    const struct timespec times[] = {now, now};
+    const struct timespec then = {.tv_sec = time(NULL) - seconds};
+    const struct timespec times[] = {then, then};
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 

@@ -192,8 +192,8 @@ static void test_settings(void **state)
     assert_false(decoy_settings_hold(&settings, text_of(SHA256("rounds=1001$")), 60));
     decoy_settings_note(&settings, text_of(""), 1); /* of DES */
     assert_false(decoy_settings_hold(&settings, text_of("aaaaaaaaaaaaa"), 99));
-    for (char c = '0'; c <= '9'; c++)
-        decoy_settings_note(&settings, (struct text){(char[]){'$', c, '$'}, 3}, 1);
+    for (int i = 0; i < 10; i++)
+        decoy_settings_note(&settings, (struct text){(char[]){'$', (char)('0' + i), '$'}, 3}, 1);
     assert_false(decoy_settings_hold(&settings, text_of("$0$x"), 99));
     assert_true(decoy_settings_hold(&settings, text_of("$9$x"), 99));
 }
