@@ -42,6 +42,7 @@ static bool answer(struct connection *connection, struct record_request *request
         note_end(connection, request);
     }
     free_in_flight(connection, request);
+    connection->has_answered = true;
     return is_answered;
 }
 
@@ -241,7 +242,7 @@ static void close_if_done(struct connection *connection, const struct connection
     if (connection->descriptor < 0 || connection->in_flight > 0 || connection_waits_to_send(connection) ||
         !is_to_be_closed(connection, turn))
         return;
-    if (!connection->is_lingering || connection->is_at_end) {
+    if (!connection->is_lingering || connection->is_at_end || turn->is_impatient) {
         connection_close(connection);
     } else if (connection->linger_ms == 0) {
         shutdown(connection->descriptor, SHUT_WR);

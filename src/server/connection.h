@@ -16,6 +16,7 @@ struct connection {
     double linger_ms;  /* since when the peer is to close; 0: it is not */
     double idle_ms;    /* since when there is nothing to do */
     size_t in_flight;  /* whole requests; they outlive the descriptor where they cannot be cancelled */
+    bool has_answered; /* since somebody asked, who sets it back */
     bool is_fresh;     /* nothing has come yet */
     bool is_behind;    /* there may be more to read */
     bool is_at_end;    /* the peer sends no more */

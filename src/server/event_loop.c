@@ -179,6 +179,9 @@ static void do_what_can_be_done(struct slot *slot, bool reads_to_the_end)
     const enum connection_fault fault = connection_handle(&slot->connection, &turn);
     if (fault != CONNECTION_GOOD)
         note(loop, notes[fault]);
+    if (slot->connection.has_answered && !atomic_load(&loop->has_served))
+        atomic_store(&loop->has_served, true);
+    slot->connection.has_answered = false;
 }
 
 /* Has epoll tell of what comes next. */
@@ -217,7 +220,6 @@ static void give_back(struct slot *slot)
     slot->next_free = loop->free;
     loop->free = slot;
     pthread_mutex_unlock(&loop->mutex);
-    atomic_store(&loop->has_served, true);
     atomic_fetch_sub(&loop->connections, 1);
 }
 
