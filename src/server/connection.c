@@ -172,7 +172,8 @@ static bool may_read(const struct connection *connection)
 }
 
 /* An event tells of bytes once: all of them are read, or it is noted that there may be more. A read that gets
- * less than it asks for has taken all, but may hide that the peer has hung up. */
+ * less than it asks for has taken all, but may hide that the peer has hung up. At the end of the program
+ * what comes is dropped: a peer that always has another request in flight would never be found idle. */
 static enum connection_fault read_input(struct connection *connection, const struct connection_turn *turn)
 {
     enum connection_fault fault = CONNECTION_GOOD;
@@ -185,7 +186,7 @@ static enum connection_fault read_input(struct connection *connection, const str
             continue;
         if (got > 0) {
             connection->is_fresh = false;
-            if (!connection->is_lingering)
+            if (!connection->is_lingering && !turn->is_impatient)
                 fault = take(connection, (struct text){piece, (size_t)got}, turn);
             secret_wipe(piece, (size_t)got);
             send_output(connection, turn->now_ms);
@@ -304,10 +305,9 @@ double connection_unfinished_since(const struct connection *connection)
 
 size_t connection_size(const struct connection *connection)
 {
-    size_t size = connection->output.room;
+    size_t size = connection->output.room + record_reader_size(&connection->reader);
     for (const struct record_request *request = connection->reader.requests; request != NULL;
          request = request->next)
-        size += sizeof *request + request->capacity +
-                (request->fastcgi != NULL ? fastcgi_size(request->fastcgi) : 0);
+        size += request->fastcgi != NULL ? fastcgi_size(request->fastcgi) : 0;
     return size;
 }

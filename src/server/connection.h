@@ -33,7 +33,7 @@ struct connection_turn {
     size_t max_body;
     bool reads_to_the_end;          /* the peer has hung up, or may have */
     bool is_stopping;               /* what is idle is closed */
-    bool is_impatient;              /* likewise what is half there, or fresh */
+    bool is_impatient;              /* likewise what is half there, or fresh; what comes is dropped */
     struct record_request *resumed; /* those whose `resume` was called, by next_resumed */
     void (*resume)(void *request);  /* see fastcgi_start() */
 };

@@ -18,8 +18,8 @@ void event_loop_configure(struct event_loop *loop);
  * gives the system the memory back that they no longer need. Call it a few times a second. */
 void event_loop_watch(struct event_loop *loop);
 
-/* Accepts what waits on the listening socket, and nothing after that. What has arrived whole is answered;
- * what has not is closed after a second. */
+/* Accepts what waits on the listening socket, for a second at most, and nothing after that. What has arrived
+ * whole is answered. What has not is closed after a further second, and what comes then is dropped. */
 void event_loop_stop(struct event_loop *loop);
 
 /* After event_loop_stop(): no connection is left. */

@@ -413,6 +413,19 @@ double record_unfinished_since(const struct record_reader *reader)
     return reader->header_length > 0 ? reader->record_ms : 0;
 }
 
+static size_t size_of(const struct record_request *request)
+{
+    return request != NULL ? sizeof *request + request->capacity : 0;
+}
+
+size_t record_reader_size(const struct record_reader *reader)
+{
+    size_t size = size_of(reader->values);
+    for (const struct record_request *request = reader->requests; request != NULL; request = request->next)
+        size += size_of(request);
+    return size;
+}
+
 void record_reader_clear(struct record_reader *reader)
 {
     free_request(reader->values);

@@ -90,6 +90,9 @@ void record_end(struct record_reader *reader, struct record_request *request);
  * is. */
 double record_unfinished_since(const struct record_reader *reader);
 
+/* Bytes of memory that the requests and the record at hand take. */
+size_t record_reader_size(const struct record_reader *reader);
+
 /* Drops the record at hand; the requests that are open stay. */
 void record_reader_clear(struct record_reader *reader);
 

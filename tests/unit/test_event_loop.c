@@ -80,6 +80,23 @@ int epoll_wait(int set, struct epoll_event *events, int room, int timeout)
     return real(set, events, room, timeout);
 }
 
+/* How many connections are still to come, where they come without end; each of them takes a second. */
+static atomic_long endless;
+
+/* In the place of the library's own. */
+int accept4(int listener, __SOCKADDR_ARG address, socklen_t *length, int flags)
+{
+    int ends[2];
+    if (atomic_load(&endless) == 0)
+        return (int)syscall(SYS_accept4, listener, address.__sockaddr__, length, flags);
+    atomic_fetch_sub(&endless, 1);
+    atomic_fetch_add(&seconds_ahead, 1);
+    if (socketpair(AF_UNIX, SOCK_STREAM | flags, 0, ends) != 0)
+        return -1;
+    close(ends[1]);
+    return ends[0];
+}
+
 static int given_back; /* how often memory was */
 
 /* In the place of the library's own. */
@@ -137,13 +154,18 @@ static struct event_loop *start_loop(struct service_slot *slot)
     return start_loop_on(listen_here(), slot);
 }
 
-static void stop_loop(struct event_loop *loop, struct service_slot *slot)
+static void wait_for_end(struct event_loop *loop, struct service_slot *slot)
 {
-    event_loop_stop(loop);
     while (!event_loop_is_over(loop))
         event_loop_watch(loop);
     event_loop_free(loop);
     service_slot_free(slot);
+}
+
+static void stop_loop(struct event_loop *loop, struct service_slot *slot)
+{
+    event_loop_stop(loop);
+    wait_for_end(loop, slot);
 }
 
 static int request(bool keep, const char *form)
@@ -200,6 +222,44 @@ static void test_end_with_requests_in_flight(void **state)
         close(connections[i]);
     }
     service_slot_free(slot);
+}
+
+/* Peers that connect faster than they are accepted do not keep it from ending. */
+static void test_end_while_peers_connect(void **state)
+{
+    (void)state;
+    struct service_slot *slot = open_slot();
+    struct event_loop *loop = start_loop(slot);
+    endless = 100;
+    event_loop_stop(loop);
+    const long left = atomic_exchange(&endless, 0);
+    wait_for_end(loop, slot);
+    assert_in_range(left, 90, 99);
+}
+
+/* Nor does a peer that always has another request in flight. */
+static void test_end_while_a_peer_goes_on(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    static struct bytes further;
+    struct service_slot *slot = open_slot();
+    struct event_loop *loop = start_loop(slot);
+    const int connection = request(true, FORM "going");
+    sem_wait(&hash_begun);
+    event_loop_stop(loop);
+    atomic_fetch_add(&seconds_ahead, 2);
+    event_loop_watch(loop);
+    further.length = 0;
+    append_head(&further, true, NULL, strlen(FORM "on"));
+    append_body(&further, FORM "on", strlen(FORM "on"));
+    send_all(connection, &further);
+    sem_post(&hash_may_end);
+    sem_post(&hash_may_end);
+    assert_int_equal(read_answer(connection, answer), 401);
+    assert_int_equal(read_answer(connection, answer), -1);
+    close(connection);
+    wait_for_end(loop, slot);
 }
 
 /* Valgrind has a malloc_trim() of its own, which it calls instead. */
@@ -356,6 +416,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_end_with_requests_in_flight),
+        cmocka_unit_test(test_end_while_peers_connect),
+        cmocka_unit_test(test_end_while_a_peer_goes_on),
         cmocka_unit_test(test_memory_is_given_back),
         cmocka_unit_test(test_memory_is_given_back_seldom),
         cmocka_unit_test(test_new_connections),

@@ -582,6 +582,33 @@ static void test_without_memory(void **state)
     assert_int_equal(event, RECORD_REQUEST);
 }
 
+/* Whatever is half there takes memory, be it a request or a question. */
+static void test_size(void **state)
+{
+    (void)state;
+    static const char content[60000];
+    static struct wire wire;
+    static struct trace trace;
+    static const struct {
+        const char *before;
+        unsigned type;
+        unsigned id;
+    } halves[] = {{"b1", FCGI_PARAMS, 1}, {"b1 P1", FCGI_STDIN, 1}, {"", FCGI_GET_VALUES, 0}};
+    for (size_t i = 0; i < ROWS(halves); i++) {
+        struct record_reader reader = {.max_body = sizeof content};
+        trace.length = 0;
+        assert_int_equal(record_reader_size(&reader), 0);
+        put_words(&wire, halves[i].before, 0);
+        put_record(&wire, halves[i].type, halves[i].id, content, sizeof content, 0);
+        assert_true(give(&reader, (struct text){wire.data, wire.length - 1}, &trace));
+        assert_in_range(record_reader_size(&reader), sizeof content - 1, sizeof content + 2048);
+        record_reader_clear(&reader);
+        while (reader.requests != NULL)
+            record_end(&reader, reader.requests);
+        assert_int_equal(record_reader_size(&reader), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -592,6 +619,7 @@ int main(void)
         cmocka_unit_test(test_endless_body),
         cmocka_unit_test(test_overloaded),
         cmocka_unit_test(test_unfinished_since),
+        cmocka_unit_test(test_size),
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_without_memory),
     };
