@@ -231,15 +231,44 @@ size_t text_format_number(uint64_t number, char out[TEXT_NUMBER_SIZE])
     return sizeof digits - at;
 }
 
+/* By their bytes, of which the last is within a range. */
+static const struct {
+    const char *first; /* all but the last */
+    size_t length;     /* of all */
+    unsigned char low;
+    unsigned char high;
+} acting[] = {
+    {"\xc2", 2, 0x80, 0x9f},     /* C1 */
+    {"\xd8", 2, 0x9c, 0x9c},     /* U+061C */
+    {"\xe2\x80", 3, 0x8e, 0x8f}, /* U+200E, U+200F */
+    {"\xe2\x80", 3, 0xa8, 0xae}, /* U+2028 to U+202E */
+    {"\xe2\x81", 3, 0xa6, 0xa9}, /* U+2066 to U+2069 */
+};
+
+size_t text_acting_length(struct text text)
+{
+    if (text.length > 0 && is_control(text.data[0]))
+        return 1;
+    for (size_t i = 0; i < sizeof acting / sizeof *acting; i++) {
+        const size_t length = acting[i].length;
+        if (text.length < length || memcmp(text.data, acting[i].first, length - 1) != 0)
+            continue;
+        const unsigned char last = (unsigned char)text.data[length - 1];
+        if (last >= acting[i].low && last <= acting[i].high)
+            return length;
+    }
+    return 0;
+}
+
 void text_make_printable(char *data, size_t length)
 {
     const bool utf8 = text_is_utf8((struct text){data, length});
     for (size_t i = 0; i < length; i++) {
-        const unsigned char c = (unsigned char)data[i];
-        if (is_control(data[i]) || (c >= 0x80 && !utf8)) {
-            data[i] = '?';
-        } else if (c == 0xc2 && (unsigned char)data[i + 1] < 0xa0) {
-            data[i++] = '?';
+        const size_t acting_length = text_acting_length((struct text){data + i, utf8 ? length - i : 1});
+        if (acting_length > 0) {
+            memset(data + i, '?', acting_length);
+            i += acting_length - 1;
+        } else if (!utf8 && (unsigned char)data[i] >= 0x80) {
             data[i] = '?';
         }
     }

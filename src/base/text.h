@@ -36,8 +36,13 @@ bool text_has_control(struct text text);
 /* Whether all of it is printable ASCII, blanks among it: no control character, and UTF-8. */
 bool text_is_printable_ascii(struct text text);
 
-/* Puts '?' in the place of what could forge a line or move a terminal's cursor: control characters, C1 among
- * them, and everything beyond ASCII where the whole is not UTF-8. */
+/* The bytes of the character at its beginning, if a terminal acts upon it: a control character, C1 among
+ * them, or one that changes the direction of writing or ends a line (Unicode's Bidi_Control, U+2028, U+2029).
+ * 0: it is another one. `text` is UTF-8. */
+size_t text_acting_length(struct text text);
+
+/* Puts '?' in the place of what could forge a line or what a terminal acts upon, and of everything beyond
+ * ASCII where the whole is not UTF-8. */
 void text_make_printable(char *data, size_t length);
 
 /* RFC 3629: no overlong form, no surrogate, nothing over U+10FFFF. */

@@ -15,9 +15,12 @@
 #include "token/keyset_file.h"
 #include "tokenctl/command.h"
 #include "tokenctl/key_option.h"
+#include "tokenctl/output.h"
 
 /* A process that has not seen the new key yet signs with the old one, and clocks differ. */
 enum { HANDOVER_SECONDS = 60 };
+
+enum { KID_WIDTH = 43 };
 
 static void print_key(const struct keyset *keyset, const struct signing_key *key)
 {
@@ -26,7 +29,8 @@ static void print_key(const struct keyset *keyset, const struct signing_key *key
     snprintf(expires, sizeof expires, "%s", signs || key->is_next ? "-" : "never, or not known");
     if (key->expires != CLOCK_NEVER)
         clock_format_date(key->expires, expires);
-    printf("%-43s  %-5s  %-8s  %s\n", key->kid, jws_algorithm_name(key->algorithm),
+    output_print(text_of(key->kid), KID_WIDTH);
+    printf("  %-5s  %-8s  %s\n", jws_algorithm_name(key->algorithm),
            signs          ? "signs"
            : key->is_next ? "next"
                           : "verifies",
@@ -39,7 +43,7 @@ static int run_list(const struct invocation *invocation)
     struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->report) : NULL;
     int status = EXIT_FAILURE;
     if (keyset != NULL) {
-        printf("%-43s  %-5s  %-8s  %s\n", "KID", "ALG", "USE", "LAST TOKEN EXPIRES");
+        printf("%-*s  %-5s  %-8s  %s\n", KID_WIDTH, "KID", "ALG", "USE", "LAST TOKEN EXPIRES");
         for (size_t i = 0; i < keyset->count; i++)
             print_key(keyset, &keyset->keys[i]);
         status = finish_output();
@@ -105,7 +109,8 @@ static int begin(const struct invocation *invocation, struct keyset_rotation *ro
 
 static int tell_key(const struct keyset_rotation *rotation, const char *when)
 {
-    printf("%s signs from %s on\n", rotation->kid, when);
+    output_print(text_of(rotation->kid), 0);
+    printf(" signs from %s on\n", when);
     return finish_output();
 }
 
@@ -210,7 +215,8 @@ static int print_set(struct json_object *set, bool public_only)
     const struct text text = json_write(set, JSON_C_TO_STRING_PRETTY);
     if (text.data == NULL)
         return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
-    printf("%.*s\n", (int)text.length, text.data);
+    output_json(text);
+    putchar('\n');
     const int status = finish_output();
     if (!public_only)
         secret_wipe((char *)text.data, text.length);

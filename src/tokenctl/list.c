@@ -98,7 +98,8 @@ static bool print_object(void *context, const struct account_entry *entry, const
         json_add(object, "scope", scopes_of(account)) && add_limits(object, account) &&
         (why == NULL || json_add_string(object, "reason", why)))
         text = json_write(object, JSON_C_TO_STRING_PLAIN);
-    printf("%s%.*s", listing->first ? "" : ",\n", (int)text.length, text.data != NULL ? text.data : "");
+    fputs(listing->first ? "" : ",\n", stdout);
+    output_json(text);
     listing->first = false;
     listing->complete = text.data != NULL;
     json_object_put(object);

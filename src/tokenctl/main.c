@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "base/text.h"
 #include "process/descriptors.h"
 #include "process/dump.h"
 #include "tokenctl/command.h"
 #include "version.h"
 
+enum { MESSAGE_SIZE = 4096 };
 enum { SHORT_OPTION = 256 }; /* long options are told as numbers from here on */
 
 static const struct command *const groups[] = {
@@ -32,12 +34,13 @@ static const struct option_form {
 
 int complain(int status, const char *format, ...)
 {
+    char message[MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    fputs("tokenctl: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    text_make_printable(message, strlen(message));
+    fprintf(stderr, "tokenctl: %s\n", message);
     return status;
 }
 

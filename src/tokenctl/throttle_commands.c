@@ -172,8 +172,8 @@ static bool print_json(const struct throttle_list *list)
         const struct text text =
             object != NULL ? json_write(object, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
         complete = text.data != NULL;
-        if (complete)
-            printf("%s%.*s", i > 0 ? ",\n" : "", (int)text.length, text.data);
+        fputs(i > 0 && complete ? ",\n" : "", stdout);
+        output_json(text);
         json_object_put(object);
     }
     puts("]");

@@ -11,6 +11,7 @@
 #include "oauth/grant.h"
 #include "token/jwt.h"
 #include "tokenctl/command.h"
+#include "tokenctl/output.h"
 
 enum { LONGEST_TOKEN = 65536 };
 
@@ -112,7 +113,8 @@ static int print_token(const struct jwt *jwt, enum jwt_status status)
         object != NULL ? json_write(object, JSON_C_TO_STRING_PRETTY) : (struct text){NULL, 0};
     int result = EXIT_FAILURE;
     if (text.data != NULL) {
-        printf("%.*s\n", (int)text.length, text.data);
+        output_json(text);
+        putchar('\n');
         result = finish_output();
     } else {
         complain(0, "%s", strerror(ENOMEM));

@@ -274,6 +274,44 @@ in_range() {
     [[ $(tokenctl inspect "$(tokenctl token some)" | jq -r .claims.scope) == x ]]
 }
 
+# What a terminal acts upon: control characters, C1 among them, and marks of the direction of writing.
+shows_nothing_raw() {
+    ! LC_ALL=C grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xd8\x9c' \
+        "$DIR/out" "$DIR/err" || fail "raw: $1"
+}
+
+@test "nothing that a terminal acts upon is shown raw: of a token, a key's kid, an argument, an account" {
+    local evil head claims decoded
+    evil=$'\x7f|\xc2\x9b2J|\xe2\x80\xae|\xe2\x81\xa6|\xd8\x9c|\xe2\x80\xa8|caf\xc3\xa9'
+    head=$(jq -cn --arg e "$evil" '{alg: "HS256", kid: $e}' | basenc --base64url -w 0 | tr -d =)
+    claims=$(jq -cn --arg e "$evil" --arg c $'\x1b[2J' '{sub: $e, ($e): [$c]}' | basenc --base64url -w 0 | tr -d =)
+    exits 1 inspect "$head.$claims.AAAA"
+    shows_nothing_raw inspect
+    # It is the same JSON, and a letter with an accent stays one.
+    decoded=$(jq -r .claims.sub <<<"$OUT")
+    [[ $decoded == "$evil" && $OUT == *café* ]] || fail "$OUT"
+    # A control character of ASCII makes a kid unusable, and DEL is one.
+    evil=${evil#?}
+    jq -c --arg e "$evil" '.keys[0].kid = $e' "$KEYS" >"$DIR/keys" && cat "$DIR/keys" >"$KEYS"
+    exits 0 key list
+    shows_nothing_raw 'key list'
+    exits 0 key export
+    shows_nothing_raw 'key export'
+    [[ $(jq -r '.keys[0].kid' <<<"$OUT") == "$evil" ]]
+    exits 1 lock "$evil"
+    shows_nothing_raw lock
+    exits 2 "$evil"
+    shows_nothing_raw 'a command'
+    printf '%s:!\n' $'a\xc2\x9b2J\xe2\x80\xae' >>"$ACCOUNTS"
+    exits 0 list
+    shows_nothing_raw list
+    exits 0 list --json
+    shows_nothing_raw 'list --json'
+    [[ $(jq -r '.[-1].client_id' <<<"$OUT") == $'a\xc2\x9b2J\xe2\x80\xae' ]]
+    exits 0 check
+    shows_nothing_raw check
+}
+
 @test "inspect: from the argument and from standard input; what is wrong with a token" {
     local token head claims
     exits 0 add client <<<'secret'
