@@ -318,7 +318,7 @@ static enum account_change change_locked(const char *path, struct edit *edit, st
 static enum account_change change_file(const char *path, const struct command *command, struct edit edit,
                                        struct report *report)
 {
-    const int guard = file_lock(path);
+    const int guard = file_lock(path, report);
     if (guard < 0)
         return fail(report, path, "the accounts file cannot be locked");
     edit.command = command;

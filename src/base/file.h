@@ -68,10 +68,16 @@ bool file_mode_is_safe(const char *path, const struct stat *status, bool secret,
  * it, or if it belongs to neither root, nor the user of this process, nor `report->user`. */
 bool file_is_trusted(const char *path, const struct stat *status, bool secret, struct report *report);
 
+/* Opens the folder in which the file `path` really is (links followed), and says the file's name in it. The
+ * caller closes it and frees the name. -1 with errno set. */
+int file_open_folder(const char *path, char **name);
+
 /* An exclusive lock among programs that rewrite files beside `path` (links followed): held until the
- * descriptor is closed or the process ends; waits for its turn. The folder itself is locked, so nothing is
- * left behind. -1 with errno set. */
-int file_lock(const char *path);
+ * descriptor is closed or the process ends; waits for its turn. What is locked is the file .tokenctl.lock of
+ * that folder, which only those can open who may write there; it stays. After some seconds a warning says
+ * which process holds it. Where nobody of this process's rights can write, there is nothing to lock. -1 with
+ * errno set: ETIMEDOUT after `report->lock_timeout_ms`. A process takes one lock at a time. */
+int file_lock(const char *path, struct report *report);
 
 /* Puts `data` in the place of the file `path` (links followed) atomically: a new file beside it, .NAME.new,
  * synced, renamed over it, folder synced. Keeps owner, group, mode and POSIX ACL of the old file; where there

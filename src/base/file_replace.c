@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -42,9 +41,7 @@ static char *follow_links(const char *path)
     return NULL;
 }
 
-/* Opens the folder in which the file of `path` really is, and says the file's name in it. The caller closes
- * and frees. */
-static int open_folder(const char *path, char **name)
+int file_open_folder(const char *path, char **name)
 {
     int folder = -1;
     *name = NULL;
@@ -65,25 +62,6 @@ static int open_folder(const char *path, char **name)
     }
     free(real);
     return folder;
-}
-
-int file_lock(const char *path)
-{
-    char *name;
-    const int folder = open_folder(path, &name);
-    if (folder < 0)
-        return -1;
-    free(name);
-    int result;
-    do
-        result = flock(folder, LOCK_EX);
-    while (result != 0 && errno == EINTR);
-    if (result == 0)
-        return folder;
-    const int error = errno;
-    close(folder);
-    errno = error;
-    return -1;
 }
 
 static bool write_all(int descriptor, const char *data, size_t size)
@@ -190,7 +168,7 @@ static bool replace_in(int folder, const char *name, const char *data, size_t si
 bool file_replace(const char *path, const char *data, size_t size, mode_t mode)
 {
     char *name;
-    const int folder = open_folder(path, &name);
+    const int folder = file_open_folder(path, &name);
     if (folder < 0)
         return false;
     const bool good = replace_in(folder, name, data, size, mode);

@@ -16,8 +16,9 @@ struct report {
     /* Called once a problem. `message` is one line without its newline, valid during the call. */
     void (*problem)(void *context, enum severity severity, const char *message);
     void *context;
-    bool errors_only; /* warnings are counted and not passed on */
-    uid_t user;       /* whose files are trusted beside root's and this process's own; 0: nobody else's */
+    bool errors_only;     /* warnings are counted and not passed on */
+    uid_t user;           /* whose files are trusted beside root's and this process's own; 0: nobody else's */
+    long lock_timeout_ms; /* how long file_lock() waits at most; 0: for ever */
     size_t errors;
     size_t warnings;
 };

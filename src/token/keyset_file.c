@@ -14,7 +14,7 @@ static const char remedy[] = "make one with: tokenctl key rotate";
 
 static bool fail(struct report *report, const char *path, const char *what)
 {
-    report_problem(report, SEVERITY_ERROR, path, 0, "%s: %s", what, strerror(errno));
+    report_problem(report, SEVERITY_ERROR, path, 0, "%s: %s", what, file_read_reason(errno));
     return false;
 }
 
@@ -129,7 +129,7 @@ static enum edit edit_document(struct json_object *document, keyset_edit *edit, 
 bool keyset_file_change(const char *path, bool may_be_missing, keyset_edit *edit, void *context,
                         struct report *report)
 {
-    const int guard = file_lock(path);
+    const int guard = file_lock(path, report);
     if (guard < 0)
         return fail(report, path, "the key set cannot be locked");
     struct json_object *document = read_to_change(path, may_be_missing, report);

@@ -27,7 +27,8 @@ enum result { MADE, KEPT, FAILED };
 
 static enum result fail(const char *path)
 {
-    complain(0, "%s: %s%s", path, strerror(errno), errno == ENOENT ? "; make the folder above it first" : "");
+    complain(0, "%s: %s%s", path, file_read_reason(errno),
+             errno == ENOENT ? "; make the folder above it first" : "");
     return FAILED;
 }
 
@@ -43,9 +44,9 @@ static enum result make_folder(const char *path, mode_t mode)
     return errno == EEXIST ? KEPT : fail(path);
 }
 
-static enum result make_file(const char *path, const char *data, mode_t mode)
+static enum result make_file(const char *path, const char *data, mode_t mode, struct report *report)
 {
-    const int guard = file_lock(path);
+    const int guard = file_lock(path, report);
     if (guard < 0)
         return fail(path);
     enum result result = KEPT;
@@ -77,12 +78,12 @@ static void write_config(struct buffer *out, const char *issuer)
     }
 }
 
-static enum result make_config(const char *path, const char *issuer)
+static enum result make_config(const char *path, const char *issuer, struct report *report)
 {
     struct buffer out = {0};
     write_config(&out, issuer);
     errno = ENOMEM;
-    const enum result result = out.lost ? fail(path) : make_file(path, out.data, CONFIG_MODE);
+    const enum result result = out.lost ? fail(path) : make_file(path, out.data, CONFIG_MODE, report);
     buffer_free(&out);
     return result;
 }
@@ -106,7 +107,7 @@ static bool make_config_folder(const char *config_file)
 static bool make_named(const struct config *config, enum jws_algorithm algorithm, bool algorithm_is_given,
                        struct report *report)
 {
-    if (!tell(config->accounts, make_file(config->accounts, empty_accounts, ACCOUNTS_MODE)))
+    if (!tell(config->accounts, make_file(config->accounts, empty_accounts, ACCOUNTS_MODE, report)))
         return false;
     const enum result keys = make_keys(config->keys, algorithm, report);
     if (keys == KEPT && algorithm_is_given)
@@ -143,7 +144,7 @@ static int run_init(const struct invocation *invocation)
     if (status != EXIT_SUCCESS)
         return status;
     if (!make_config_folder(invocation->config_file) ||
-        !tell(invocation->config_file, make_config(invocation->config_file, issuer)))
+        !tell(invocation->config_file, make_config(invocation->config_file, issuer, invocation->report)))
         return EXIT_FAILURE;
 
     struct config *config = config_load(invocation->config_file, invocation->report);

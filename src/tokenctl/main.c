@@ -14,7 +14,7 @@
 #include "tokenctl/command.h"
 #include "version.h"
 
-enum { MESSAGE_SIZE = 4096 };
+enum { MESSAGE_SIZE = 4096, LONGEST_TIMEOUT = 86400 };
 enum { SHORT_OPTION = 256 }; /* long options are told as numbers from here on */
 
 static const struct command *const groups[] = {
@@ -55,6 +55,7 @@ static int print_help(void)
 {
     printf("usage: tokenctl [-c FILE] COMMAND [OPTION…]\n"
            "  -c FILE  the configuration; else $TOKEN_CONF, else %s\n"
+           "  --timeout SECONDS  how long another tokenctl is waited for; else until it has finished\n"
            "  -V       print the version\n"
            "  -h       print this; tokenctl COMMAND --help tells of a command\n\n",
            SYSCONFDIR "/token/token.conf");
@@ -147,8 +148,8 @@ static int take_argument(const struct command *command, int count, char **words,
     return EXIT_SUCCESS;
 }
 
-/* The long options that the command takes, and --help. */
-static void list_options(const struct command *command, struct option list[OPTION_COUNT + 2])
+/* The long options that the command takes, --timeout and --help. */
+static void list_options(const struct command *command, struct option list[OPTION_COUNT + 3])
 {
     size_t count = 0;
     for (int i = 0; i < OPTION_COUNT; i++) {
@@ -156,19 +157,33 @@ static void list_options(const struct command *command, struct option list[OPTIO
             list[count++] =
                 (struct option){option_forms[i].name, option_forms[i].has_value, NULL, SHORT_OPTION + i};
     }
+    list[count++] = (struct option){"timeout", required_argument, NULL, 't'};
     list[count++] = (struct option){"help", no_argument, NULL, 'h'};
     list[count] = (struct option){NULL, 0, NULL, 0};
+}
+
+static int take_timeout(const char *value, struct report *report)
+{
+    long seconds;
+    if (!text_parse_number(text_of(value), 0, LONGEST_TIMEOUT, &seconds))
+        return complain(EXIT_USAGE, "--timeout %s: it must be 0 to 86400 seconds", value);
+    report->lock_timeout_ms = seconds > 0 ? seconds * 1000 : 1;
+    return EXIT_SUCCESS;
 }
 
 /* `words` begins with the last word of the command's name, as getopt expects of a program's. */
 static int run_command(const struct command *command, int count, char **words, struct invocation *invocation)
 {
-    struct option list[OPTION_COUNT + 2];
+    struct option list[OPTION_COUNT + 3];
     list_options(command, list);
     optind = 0;
     for (int option; (option = getopt_long(count, words, "c:h", list, NULL)) != -1;) {
         if (option == 'h')
             return print_command_help(command);
+        if (option == 't' && take_timeout(optarg, invocation->report) != EXIT_SUCCESS)
+            return EXIT_USAGE;
+        if (option == 't')
+            continue;
         if (option == 'c')
             invocation->config_file = optarg;
         else if (option >= SHORT_OPTION)
@@ -183,8 +198,10 @@ static int run_command(const struct command *command, int count, char **words, s
 
 int main(int argc, char **argv)
 {
-    static const struct option help[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+    static const struct option help[] = {{"help", no_argument, NULL, 'h'},
+                                         {"timeout", required_argument, NULL, 't'},
+                                         {"version", no_argument, NULL, 'V'},
+                                         {NULL, 0, NULL, 0}};
     struct report report = {.problem = report_to_stream, .context = stderr};
     struct invocation invocation = {.report = &report};
     /* A reader that has gone is told like a full disk. */
@@ -201,6 +218,11 @@ int main(int argc, char **argv)
         if (option == 'V') {
             puts("tokenctl " TOKEN_VERSION);
             return finish_output();
+        }
+        if (option == 't') {
+            if (take_timeout(optarg, &report) != EXIT_SUCCESS)
+                return EXIT_USAGE;
+            continue;
         }
         if (option != 'c')
             return complain(EXIT_USAGE, "tokenctl --help tells what there is");

@@ -117,21 +117,59 @@ type_at_prompts() {
     [[ -z $(find "$DIR/etc" -name '*.new') ]]
 }
 
+# holds_lock: in the background, as tokenctl does while it changes a file; its pid is in $HOLDER.
+hold_lock() {
+    : >"$DIR/etc/.tokenctl.lock"
+    python3 -c 'import fcntl, sys, time
+file = open(sys.argv[1], "r+")
+fcntl.lockf(file, fcntl.LOCK_EX)
+open(sys.argv[2], "w").close()
+time.sleep(1000)' "$DIR/etc/.tokenctl.lock" "$DIR/held" 3>&- &
+    HOLDER=$!
+    wait_until 'the lock' test -e "$DIR/held"
+}
+
 @test "a lock goes with whoever held it" {
-    local holder
     exits 0 add client <<<'secret'
-    flock "$DIR/etc" -c 'exec sleep 1000' 3>&- &
-    holder=$!
-    wait_until 'the lock' lock_is_held
+    hold_lock
     "$DIR/tokenctl" -c "$CONF" lock client 3>&- &
     kill -KILL $!
-    pkill -KILL -P $holder
-    kill -KILL $holder 2>/dev/null || true
+    kill -KILL "$HOLDER"
     exits 0 lock client
 }
 
-lock_is_held() {
-    ! flock -n "$DIR/etc" true
+has_told() {
+    grep -q "accounts: process $HOLDER holds the lock of its folder; waiting for it" "$DIR/waiting"
+}
+
+@test "who waits for the lock says for whom, and goes on waiting; --timeout ends that" {
+    local waiter
+    exits 0 add client <<<'secret'
+    hold_lock
+    "$DIR/tokenctl" -c "$CONF" lock client 2>"$DIR/waiting" 3>&- &
+    waiter=$!
+    says 1 "process $HOLDER holds the lock" --timeout 0 lock client
+    [[ $ERR == *"cannot be locked: the lock was not given back in time"* ]]
+    says 1 "process $HOLDER holds the lock" lock client --timeout 1
+    says 1 'the lock was not given back in time' key rotate --timeout 0
+    says 2 '0 to 86400 seconds' --timeout soon list
+    says 2 '0 to 86400 seconds' list --timeout -1
+    wait_until 'who it is' has_told
+    kill -KILL "$HOLDER"
+    wait $waiter
+    exits 1 lock client
+}
+
+@test "a user who may only look is not in the way" {
+    [[ $EUID -eq 0 ]] || skip 'only root can become another user'
+    exits 0 add client <<<'secret'
+    chown root:root "$DIR/etc"
+    chmod 0755 "$DIR/etc"
+    start flock setpriv --reuid=65534 --regid=65534 --clear-groups \
+        flock -F "$DIR/etc" sh -c "touch '$DIR/reports/held'; exec sleep 1000"
+    wait_until 'the lock' test -e "$DIR/reports/held"
+    exits 0 --timeout 20 lock client
+    ! as_nobody cat "$DIR/etc/.tokenctl.lock" || fail 'it can be opened'
 }
 
 # --- No room, no right -----------------------------------------------------------------------------------------

@@ -300,7 +300,10 @@ static void test_descriptors_are_closed(void **state)
     assert_false(file_replace("no-file", "x", 1, 0600));
     assert_false(file_replace("leak/file", "x", 1, 0600));
     assert_false(file_replace("missing/file", "x", 1, 0600));
-    assert_int_equal(file_lock("missing/file"), -1);
+    struct collected problems;
+    assert_int_equal(file_lock("missing/file", collect(&problems)), -1);
+    assert_int_equal(next_descriptor(), next);
+    close(file_lock("leak", collect(&problems)));
     assert_int_equal(next_descriptor(), next);
 }
 
@@ -326,7 +329,8 @@ static void test_refused(void **state)
     }
     assert_false(exists(".directory.new"));
     assert_false(exists(".pipe.new"));
-    assert_int_equal(file_lock("missing/file"), -1);
+    struct collected problems;
+    assert_int_equal(file_lock("missing/file", collect(&problems)), -1);
     assert_int_equal(errno, ENOENT);
 }
 
@@ -429,7 +433,8 @@ static int count_up(const char *path, int times)
 {
     for (int i = 0; i < times; i++) {
         char text[32];
-        const int lock = file_lock(path);
+        struct collected problems;
+        const int lock = file_lock(path, collect(&problems));
         if (lock < 0)
             return 1;
         read_text(path, text, sizeof text);
@@ -463,9 +468,101 @@ static void test_lock(void **state)
     }
     check_content("counter/number", "60");
 
-    /* Nothing is left behind but the file. */
+    /* Nothing is left behind but the file, and the lock's. */
+    assert_int_equal(mode_of("counter/.tokenctl.lock"), 0600);
+    assert_int_equal(unlink("counter/.tokenctl.lock"), 0);
     assert_int_equal(unlink("counter/number"), 0);
     assert_int_equal(rmdir("counter"), 0);
+}
+
+/* Takes the lock and says so, and holds it until it is killed. */
+static void hold_lock(const char *path, int told)
+{
+    struct collected problems;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the test fails */
+    if (file_lock(path, collect(&problems)) < 0 || write(told, "", 1) != 1)
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+/* Who waits for too long is told for whom; who is killed holds nothing. */
+static void test_lock_held(void **state)
+{
+    (void)state;
+    int told[2];
+    char byte;
+    char expected[64];
+    struct collected problems;
+    assert_int_equal(mkdir("held", 0700), 0);
+    assert_int_equal(pipe(told), 0);
+    const pid_t holder = fork();
+    if (holder == 0)
+        hold_lock("held/file", told[1]);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    struct report *report = collect(&problems);
+    report->lock_timeout_ms = 50;
+    assert_int_equal(file_lock("held/file", report), -1);
+    assert_int_equal(errno, ETIMEDOUT);
+    snprintf(expected, sizeof expected, "warning: held/file: process %ld holds the lock", (long)holder);
+    assert_memory_equal(problems.text, expected, strlen(expected));
+    assert_int_equal(kill(holder, SIGKILL), 0);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+    const int lock = file_lock("held/file", collect(&problems));
+    assert_true(lock >= 0);
+    assert_string_equal(problems.text, "");
+    close(lock);
+    close(told[0]);
+    close(told[1]);
+}
+
+/* In a process of its own, of a user who may enter the folder and read what is in it, and not write there. */
+static int lock_as_stranger(void)
+{
+    struct collected problems;
+    struct report *report = collect(&problems);
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        return 100;
+    /* The lock cannot be opened, and so cannot be held: what there is to hold is in nobody's way. */
+    if (geteuid() != 0 && open("shared_lock/.tokenctl.lock", O_RDONLY) >= 0 &&
+        access("shared_lock", W_OK) != 0)
+        return 1;
+    return file_lock("shared_lock/file", report) >= 0 ? 0 : 2;
+}
+
+static void test_lock_of_others(void **state)
+{
+    (void)state;
+    static const struct {
+        mode_t folder;
+        mode_t lock;
+    } rows[] = {{0755, 0600}, {0775, 0660}, {0700, 0600}};
+    struct collected problems;
+    int status;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        assert_int_equal(mkdir("shared_lock", 0700), 0);
+        assert_int_equal(chmod("shared_lock", rows[i].folder), 0);
+        /* Made by root it is the folder's owner's. */
+        if (geteuid() == 0)
+            assert_int_equal(chown("shared_lock", 1, 1), 0);
+        const int lock = file_lock("shared_lock/file", collect(&problems));
+        assert_true(lock >= 0);
+        check_row(mode_of("shared_lock/.tokenctl.lock") == rows[i].lock, "mode", i, "");
+        struct stat of_folder;
+        struct stat of_lock;
+        assert_int_equal(stat("shared_lock", &of_folder) + stat("shared_lock/.tokenctl.lock", &of_lock), 0);
+        check_row(of_lock.st_uid == of_folder.st_uid && of_lock.st_gid == of_folder.st_gid, "owner", i, "");
+        if (geteuid() == 0 && rows[i].folder == 0755) {
+            assert_int_equal(chmod(".", 0755), 0);
+            const pid_t stranger = fork();
+            if (stranger == 0)
+                _exit(lock_as_stranger());
+            assert_int_equal(waitpid(stranger, &status, 0), stranger);
+            assert_int_equal(status, 0);
+        }
+        close(lock);
+        assert_int_equal(unlink("shared_lock/.tokenctl.lock") + rmdir("shared_lock"), 0);
+    }
 }
 
 int main(void)
@@ -487,6 +584,8 @@ int main(void)
         cmocka_unit_test(test_descriptors_are_closed),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_lock_held),
+        cmocka_unit_test(test_lock_of_others),
     };
     return cmocka_run_group_tests_name("file_replace", tests, enter_folder, leave_folder);
 }
