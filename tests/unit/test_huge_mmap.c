@@ -1,8 +1,12 @@
-/* mmap() as token.fcgi and tokenctl have it, for themselves and for libcrypt. */
+/* mmap() as libcrypt has it in token.fcgi and tokenctl. */
 #include "fixture.h"
 #include "smaps.h"
 
 #include <sys/mman.h>
+
+/* The name that libcrypt calls. A program that is compiled for large files calls mmap64() instead. */
+extern void *library_mmap(void *address, size_t length, int protection, int flags, int descriptor,
+                          __off_t offset) __asm__("mmap");
 
 enum { LARGE = 16 * 1024 * 1024, SMALL = 4 * 1024 * 1024 };
 
@@ -15,7 +19,8 @@ static void test_anonymous_memory(void **state)
     } rows[] = {{LARGE, true}, {LARGE + 24576, true}, {SMALL, false}};
     for (size_t i = 0; i < ROWS(rows); i++) {
         errno = ENOENT;
-        char *memory = mmap(NULL, rows[i].size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char *memory =
+            library_mmap(NULL, rows[i].size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         assert_true(memory != MAP_FAILED);
         assert_int_equal(errno, ENOENT);
         check_row(is_marked(memory + rows[i].size / 2) == (rows[i].marked && has_huge_pages()), "marked", i,
@@ -33,7 +38,7 @@ static void test_file(void **state)
     assert_true(descriptor >= 0);
     assert_int_equal(ftruncate(descriptor, LARGE + 4096), 0);
     assert_int_equal(pwrite(descriptor, "x", 1, 4096), 1);
-    char *memory = mmap(NULL, LARGE, PROT_READ, MAP_SHARED, descriptor, 4096);
+    char *memory = library_mmap(NULL, LARGE, PROT_READ, MAP_SHARED, descriptor, 4096);
     assert_true(memory != MAP_FAILED);
     assert_int_equal(memory[0], 'x');
     assert_false(is_marked(memory + LARGE / 2));
