@@ -293,6 +293,29 @@ static void test_reload(void **state)
 /* "secret" */
 static const char hash[] = "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642";
 
+/* A file that changes is judged by the limits of the configuration, too. */
+static void test_dear_hash(void **state)
+{
+    (void)state;
+    static const char dear[] =
+        ONE "dear:$6$rounds=999999999$salt$"
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
+    write_text("accounts", ONE);
+    struct service_slot *slot = new_slot("accounts");
+    write_text("accounts", dear);
+    assert_in_range(watch_until(slot, 2, IN_TIME_MS), 1, IN_TIME_MS);
+    struct service *service = service_slot_hold(slot);
+    struct account_entry entry;
+    size_t cursor = 0;
+    assert_int_equal(service_find_account(service, text_of("dear"), &cursor, &entry), ACCOUNT_FOUND);
+    assert_false(entry.usable);
+    assert_null(entry.account.method);
+    assert_true(
+        log_says("client \"dear\": the hash would take longer on this machine than verify_cost_limit"));
+    service_release(service);
+    service_slot_free(slot);
+}
+
 /* A credential that was remembered is forgotten when the configuration says so. */
 static void test_reload_changes_limits(void **state)
 {
@@ -348,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_reload_changes_limits),
+        cmocka_unit_test(test_dear_hash),
         cmocka_unit_test(test_reload_fails),
     };
     return cmocka_run_group_tests_name("service_slot", tests, make_files, leave_folder);
