@@ -38,8 +38,8 @@ resident() {
     TOKEN_CONF=$CONF start token.fcgi "$DIR/token.fcgi" -l "$DIR/run/token.sock"
     wait_until 'the socket' is_bound "$DIR/run/token.sock"
     pid=$(pid_of token.fcgi)
-    # What is made once for the first requests is there then.
-    nice "$DIR/mutate_records" "$DIR/run/token.sock" 100000 1
+    # malloc() has what it keeps, and the state is open, when a fifth of them was sent.
+    nice "$DIR/mutate_records" "$DIR/run/token.sock" $((RECORDS / 5)) 1
     wait_until 'the connections to be closed' no_connection_is_left "$pid"
     before=$(descriptors "$pid")
     resident=$(resident "$pid")
@@ -47,7 +47,8 @@ resident() {
     [[ $answer == 401 ]] || fail "$answer"
     is_running "$pid"
     wait_until 'the connections to be closed' no_connection_is_left "$pid"
-    [[ $(descriptors "$pid") == "$before" ]]
+    # The state may have been opened again meanwhile, and the old one be closed a moment later.
+    (($(descriptors "$pid") <= before + 2))
     printf 'resident: %d KiB before, %d after\n' "$resident" "$(resident "$pid")" >&3
     (($(resident "$pid") < resident + 2048))
 }
