@@ -54,9 +54,9 @@ LIBS     := $(call small_library,libseccomp,seccomp) $(call small_library,lmdb,l
             $(call library,json-c,json-c) $(call library,libcrypt,crypt) $(call library,nettle,nettle)
 FCGI_LIB := $(call library,fcgi,fcgi)
 
-# Every room is in one archive, so that each program links only what it uses.
-ROOMS    := server endpoint oauth http service account token state process base
-ROOM_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(ROOMS:%=src/%/*.c))) $(BUILD)/obj/process/libc/libfcgi_io.o
+# All modules are in one archive, so that each program links only what it uses.
+MODULES  := server endpoint oauth http service account password throttle token process config base
+MODULE_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(MODULES:%=src/%/*.c))) $(BUILD)/obj/process/libc/libfcgi_io.o
 CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -91,7 +91,7 @@ $(TOKENCTL): $(CTL_OBJ) $(HUGE_MMAP) $(ARCHIVE)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call library,libbsd,bsd) $(LIBS)
 
-$(ARCHIVE): $(ROOM_OBJ)
+$(ARCHIVE): $(MODULE_OBJ)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 

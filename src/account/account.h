@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "account/password_policy.h"
+#include "password/password_policy.h"
 #include "base/cidr.h"
 #include "base/text.h"
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/report.h"
+#include "base/diagnostics.h"
 #include "base/text.h"
 
 enum account_change {

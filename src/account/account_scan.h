@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "account/account_entry.h"
-#include "base/report.h"
+#include "base/diagnostics.h"
 
 struct account_scan;
 

@@ -9,7 +9,7 @@
 
 #include "account/account_entry.h"
 #include "base/file.h"
-#include "base/report.h"
+#include "base/diagnostics.h"
 
 struct account_table;
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "account/account.h"
-#include "account/password_cost.h"
+#include "password/password_cost.h"
 
 /* The settings of hashes (password_cost.h) that were seen last, each with a limit: a line with one of them,
  * and with a number that is not under its limit, need not be parsed. Nearly all lines of a file are such.

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "base/report.h"
+#include "base/diagnostics.h"
 
 /* Which version of a file was seen: changes with content, inode and link target. */
 struct file_stamp {

@@ -2,7 +2,7 @@
 #ifndef ENDPOINT_ROUTE_H
 #define ENDPOINT_ROUTE_H
 
-#include "endpoint/exchange.h"
+#include "endpoint/request_context.h"
 
 /* Answers any request. `exchange` need not be set; it, service and request stay where they are until there is
  * an answer. NULL: exchange->response is filled whole, its body is the caller's to put, and a line is logged.

@@ -2,7 +2,7 @@
 #ifndef ENDPOINT_TOKEN_H
 #define ENDPOINT_TOKEN_H
 
-#include "endpoint/exchange.h"
+#include "endpoint/request_context.h"
 
 /* Answers a POST to …/token: 200 with an access token (RFC 6749 §5.1), or the first error in the order of the
  * contract (§5.2). NULL, or what is to be verified before it can go on. */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "oauth/credentials.h"
-#include "oauth/guess.h"
+#include "oauth/attempt.h"
 #include "service/service.h"
 
 struct client_auth {

@@ -2,7 +2,7 @@
 #ifndef OAUTH_CREDENTIALS_H
 #define OAUTH_CREDENTIALS_H
 
-#include "http/basic.h"
+#include "http/basic_auth.h"
 #include "http/http.h"
 #include "oauth/oauth_error.h"
 

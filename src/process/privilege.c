@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "process/dump.h"
-#include "process/own_files.h"
+#include "process/file_access.h"
 
 static bool fail(const struct config *config, const char *what, const char *why, struct report *report)
 {

@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "base/identity.h"
-#include "base/report.h"
+#include "base/diagnostics.h"
 
 /* Whom a socket that is made now must belong to, so that the user who comes after root can remove it and the
  * group can connect; IDENTITY_NO_USER and IDENTITY_NO_GROUP where it is to be left as it is made. */

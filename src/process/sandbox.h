@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "base/config.h"
-#include "base/report.h"
+#include "config/config.h"
+#include "base/diagnostics.h"
 
 /* Takes all other system calls away, for good, from the threads to come: no program is executed, no process
  * made, no socket but a Unix one, no file emptied, no memory executed that was written. Call it when

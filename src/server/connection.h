@@ -4,7 +4,7 @@
 #define SERVER_CONNECTION_H
 
 #include "server/record.h"
-#include "service/service_slot.h"
+#include "service/reload.h"
 
 /* Begins as {.descriptor = …, .idle_ms = …}. */
 struct connection {

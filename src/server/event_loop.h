@@ -3,7 +3,7 @@
 #ifndef SERVER_EVENT_LOOP_H
 #define SERVER_EVENT_LOOP_H
 
-#include "service/service_slot.h"
+#include "service/reload.h"
 
 struct event_loop;
 

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "base/identity.h"
-#include "base/report.h"
+#include "base/diagnostics.h"
 
 /* Whether descriptor 0 is a listening socket, which is how FastCGI hands it over. */
 bool listener_is_inherited(void);

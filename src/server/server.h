@@ -3,7 +3,7 @@
 #define SERVER_SERVER_H
 
 #include "server/listener.h"
-#include "service/service_slot.h"
+#include "service/reload.h"
 
 /* Blocks the signals that the server waits for, and ignores SIGPIPE. Call it first, before any thread and
  * any loading: a signal that comes early then waits, where it would have ended the process. */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "account/account_advice.h"
+#include "account/account_audit.h"
 #include "base/identity.h"
 #include "process/privilege.h"
 #include "version.h"

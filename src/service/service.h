@@ -5,11 +5,11 @@
 
 #include "account/account_scan.h"
 #include "account/account_table.h"
-#include "account/verifier.h"
-#include "base/config.h"
+#include "password/verifier.h"
+#include "config/config.h"
 #include "base/log.h"
-#include "state/state.h"
-#include "token/jwt_signer.h"
+#include "throttle/throttle_store.h"
+#include "token/jwt_issue.h"
 
 struct service {
     refcount holders;

@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/refcount.h"
-#include "base/report.h"
+#include "base/diagnostics.h"
 #include "token/jwk.h"
 #include "token/jws.h"
 #include "token/pepper.h"

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/file.h"
-#include "base/report.h"
+#include "base/diagnostics.h"
 #include "token/jwk.h"
 
 /* Reads the set, secrets and all; the member "keys" is an array that is not empty, "pepper" is well-formed if

@@ -7,9 +7,9 @@
 
 #include "account/account.h"
 #include "account/account_file.h"
-#include "account/password.h"
+#include "password/password.h"
 #include "base/buffer.h"
-#include "base/config.h"
+#include "config/config.h"
 #include "base/secret.h"
 #include "tokenctl/command.h"
 #include "tokenctl/secret_input.h"

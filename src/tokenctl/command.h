@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "base/report.h"
+#include "base/diagnostics.h"
 
 /* EXIT_SUCCESS, EXIT_FAILURE (it said no, and why) and this one. */
 #define EXIT_USAGE 2

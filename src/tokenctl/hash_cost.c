@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "account/password_cost.h"
-#include "account/password_speed.h"
+#include "password/password_cost.h"
+#include "password/password_speed.h"
 #include "base/json.h"
 #include "base/json_text.h"
 #include "tokenctl/command.h"

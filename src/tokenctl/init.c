@@ -8,10 +8,10 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/config.h"
-#include "base/config_key.h"
+#include "config/config.h"
+#include "config/config_key.h"
 #include "base/file.h"
-#include "base/issuer.h"
+#include "config/issuer.h"
 #include "token/keyset_file.h"
 #include "tokenctl/command.h"
 #include "tokenctl/key_option.h"

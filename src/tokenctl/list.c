@@ -6,7 +6,7 @@
 
 #include "account/account_table.h"
 #include "base/clock.h"
-#include "base/config.h"
+#include "config/config.h"
 #include "base/json.h"
 #include "base/json_text.h"
 #include "tokenctl/command.h"

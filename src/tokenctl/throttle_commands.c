@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/json_text.h"
-#include "state/throttle_list.h"
+#include "throttle/throttle_list.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/json_text.h"
 #include "oauth/grant.h"
-#include "token/jwt.h"
+#include "token/jwt_verify.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 

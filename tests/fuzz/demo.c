@@ -11,7 +11,7 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "fuzz.h"
-#include "token/jwt.h"
+#include "token/jwt_verify.h"
 
 enum { LOG_LIMIT = 1 << 20 };
 

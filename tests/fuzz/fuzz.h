@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/report.h"
+#include "base/diagnostics.h"
 #include "base/text.h"
 
 /* The target, in fuzz_NAME.c. Returns 0. */

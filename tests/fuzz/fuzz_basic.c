@@ -1,7 +1,7 @@
 /* An Authorization header, and credentials that are put into one as RFC 6749 §2.3.1 says: there they are
  * again.
  */
-#include "http/basic.h"
+#include "http/basic_auth.h"
 
 #include <stdlib.h>
 #include <string.h>

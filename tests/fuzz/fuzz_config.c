@@ -1,6 +1,6 @@
 /* token.conf: it loads where nothing is reported and only there, every value is in its range, and the kind of
  * line end makes no difference. */
-#include "base/config.h"
+#include "config/config.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
 /* Access tokens, one for each line: a client_id, and behind a tab its scope. Whatever the account is called,
  * and whichever tokens came before, each claim of its token is its own. */
-#include "token/jwt_signer.h"
+#include "token/jwt_issue.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
-#include "token/jwt.h"
+#include "token/jwt_verify.h"
 
 #define ISSUER "https://api.example.com/apiops/auth"
 #define AUDIENCE "https://api.example.com/\xc3\xa9 \"/\\\""

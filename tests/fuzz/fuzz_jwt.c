@@ -1,7 +1,7 @@
 /* An access token, as it stands, against a set of a key of each algorithm; or, where the input has the JSON
  * of a header on its first line, the claims of the lines behind it, signed with the first of the keys.
  * Nothing is valid but what a key of the set has signed, for this issuer and audience, at this time. */
-#include "token/jwt.h"
+#include "token/jwt_verify.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,8 +8,8 @@
 #include "base/json_text.h"
 #include "fuzz.h"
 #include "token/jws_key.h"
-#include "token/jwt.h"
-#include "token/jwt_signer.h"
+#include "token/jwt_verify.h"
+#include "token/jwt_issue.h"
 #include "token/openssl.h"
 
 enum { NOW = 1700000000, HS256_MIN_LENGTH = 43 /* of 32 bytes in base64url */ };

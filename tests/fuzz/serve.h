@@ -3,7 +3,7 @@
 #define SERVE_H
 
 #include "base/buffer.h"
-#include "service/service_slot.h"
+#include "service/reload.h"
 
 struct service_slot *serve_slot(void);
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # includes.sh: the direction of the arrows. A file includes from its own folder and from folders below it.
 set -u
-folders=(main tokenctl server endpoint oauth http service account token state process base)
+folders=(main tokenctl server endpoint oauth http service account password throttle token process config base)
 declare -A height
 for i in "${!folders[@]}"; do
     height[${folders[i]}]=$((${#folders[@]} - i))
@@ -14,7 +14,7 @@ complain() {
 }
 
 # src/main.c is a room of its own; version.h is below everything.
-room_of() {
+module_of() {
     local path=${1#src/}
     [[ $path == */* ]] && printf '%s\n' "${path%%/*}" || printf 'main\n'
 }
@@ -28,8 +28,8 @@ may_include() {
 
 while IFS=: read -r file line included; do
     [[ $included != version.h ]] || continue
-    may_include "$(room_of "$file")" "${included%%/*}" ||
-        complain "$file:$line: includes $included, which is not below $(room_of "$file")"
+    may_include "$(module_of "$file")" "${included%%/*}" ||
+        complain "$file:$line: includes $included, which is not below $(module_of "$file")"
 done < <(grep -rnoP '^\s*#\s*include\s*"\K[^"]+' src --include='*.[ch]')
 
 while IFS=: read -r file line _; do

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/report.h"
+#include "base/diagnostics.h"
 
 /* The system call behind clock_gettime(), for a test that has its own: a 32-bit processor has one more, of 64 bits. */
 #ifdef SYS_clock_gettime64

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "token/jwt_signer.h"
+#include "token/jwt_issue.h"
 
 __attribute__((unused)) static char *sign_once(struct jws_key *key, struct text header, struct text payload)
 {

@@ -1,10 +1,10 @@
-#include "base/config.h"
+#include "config/config.h"
 
 #include "fixture.h"
 
 #include <sched.h>
 
-#include "base/config_line.h"
+#include "config/config_line.h"
 #include "failing_malloc.h"
 
 #define ISSUER "issuer = https://api.example.com/apiops/auth\n"

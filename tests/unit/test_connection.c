@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "server/fastcgi.h"
-#include "slot_fixture.h"
+#include "reload_fixture.h"
 #include "token/keyset_file.h"
 
 enum { REQUESTS = 1000, MOST_WAITING = 512 * 1024 };

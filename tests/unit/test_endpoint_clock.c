@@ -12,8 +12,8 @@
 #include "fixture.h"
 
 #include "base/clock.h"
-#include "service/service_slot.h"
-#include "token/jwt.h"
+#include "service/reload.h"
+#include "token/jwt_verify.h"
 #include "token/keyset_file.h"
 #include "verdict_fixture.h"
 

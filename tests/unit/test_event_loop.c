@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "server/fastcgi.h"
 #include "server/listener.h"
-#include "slot_fixture.h"
+#include "reload_fixture.h"
 #include "token/keyset_file.h"
 
 /* "secret" */

@@ -7,7 +7,7 @@
 #include <dlfcn.h>
 #include <fastcgi.h>
 
-#include "slot_fixture.h"
+#include "reload_fixture.h"
 #include "token/keyset_file.h"
 
 /* How many allocations of this thread still succeed; negative: all. */

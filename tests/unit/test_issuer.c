@@ -1,4 +1,4 @@
-#include "base/issuer.h"
+#include "config/issuer.h"
 
 #include "fixture.h"
 

@@ -1,4 +1,4 @@
-#include "account/password.h"
+#include "password/password.h"
 
 #include "fixture.h"
 

@@ -1,4 +1,4 @@
-#include "account/password_cost.h"
+#include "password/password_cost.h"
 
 #include "fixture.h"
 

@@ -1,5 +1,5 @@
 /* What is refused because of what it would cost, and what is measured for that. */
-#include "account/password_policy.h"
+#include "password/password_policy.h"
 
 #include "fixture.h"
 

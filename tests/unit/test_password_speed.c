@@ -1,4 +1,4 @@
-#include "account/password_speed.h"
+#include "password/password_speed.h"
 
 #include "fixture.h"
 

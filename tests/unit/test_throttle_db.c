@@ -1,5 +1,5 @@
 /* A reader and writers at the same time. */
-#include "state/environment.h"
+#include "throttle/throttle_db.h"
 
 #include "fixture.h"
 

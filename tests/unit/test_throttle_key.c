@@ -1,4 +1,4 @@
-#include "state/throttle_key.h"
+#include "throttle/throttle_key.h"
 
 #include "fixture.h"
 

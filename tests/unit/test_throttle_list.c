@@ -1,4 +1,4 @@
-#include "state/throttle_list.h"
+#include "throttle/throttle_list.h"
 
 #include "throttle_fixture.h"
 

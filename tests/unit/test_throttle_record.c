@@ -1,5 +1,5 @@
 /* One count, and the time from which it counts. */
-#include "state/throttle_record.h"
+#include "throttle/throttle_record.h"
 
 #include "fixture.h"
 

@@ -1,4 +1,4 @@
-#include "account/verifier.h"
+#include "password/verifier.h"
 
 #include "fixture.h"
 

@@ -1,6 +1,6 @@
 /* verifier_cancel(): a verification that nobody waits for any more is withdrawn, from every place it may
  * have, and at the same time as a thread that would call back. */
-#include "account/verifier.h"
+#include "password/verifier.h"
 
 #include "fixture.h"
 
@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "account/verification_queue.h"
+#include "password/verification_queue.h"
 #include "verdict_fixture.h"
 
 static const char hash[] =

@@ -5,7 +5,7 @@
 #include <malloc.h>
 
 #include "failing_malloc.h"
-#include "http/basic.h"
+#include "http/basic_auth.h"
 #include "server/cgi_env.h"
 #include "server/record.h"
 

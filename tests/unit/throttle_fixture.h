@@ -4,7 +4,7 @@
 
 #include "fixture.h"
 
-#include "state/throttle.h"
+#include "throttle/throttle.h"
 
 /* A time of the year 2026. */
 #define NOW INT64_C(1790000000000)

@@ -4,7 +4,7 @@
 
 #include <semaphore.h>
 
-#include "account/verifier.h"
+#include "password/verifier.h"
 
 static void post_verdict(void *context)
 {

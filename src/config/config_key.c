@@ -1,0 +1,178 @@
+#include "config/config_key.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/identity.h"
+#include "config/issuer.h"
+#include "base/log.h"
+#include "base/text.h"
+
+enum { TYPO_DISTANCE = 2 };
+
+void config_key_complain(const struct config_place *place, const struct config_key *key,
+                         const char *complaint)
+{
+    report_problem(place->report, SEVERITY_ERROR, place->file, place->line, "%s %s", key->name, complaint);
+}
+
+static void *field_of(const struct config_place *place, const struct config_key *key)
+{
+    return (char *)place->config + key->offset;
+}
+
+void config_report_no_memory(const struct config_place *place)
+{
+    report_problem(place->report, SEVERITY_ERROR, place->file, place->line, "%s", strerror(ENOMEM));
+}
+
+/* Takes `copy` over; NULL: there was no memory for it. */
+static void keep(struct config_place *place, const struct config_key *key, char *copy)
+{
+    if (copy == NULL)
+        config_report_no_memory(place);
+    *(char **)field_of(place, key) = copy;
+}
+
+static void set_string(struct config_place *place, const struct config_key *key, const char *value)
+{
+    keep(place, key, text_copy(text_of(value)));
+}
+
+static void set_path(struct config_place *place, const struct config_key *key, const char *value)
+{
+    keep(place, key, file_resolve(place->file, value));
+}
+
+static void set_log(struct config_place *place, const struct config_key *key, const char *value)
+{
+    const bool is_name = strcmp(value, "stderr") == 0 || strcmp(value, "syslog") == 0;
+    (is_name ? set_string : set_path)(place, key, value);
+}
+
+static void set_issuer(struct config_place *place, const struct config_key *key, const char *value)
+{
+    const enum issuer_result result = issuer_parse(value, &place->config->mount_path);
+    if (result == ISSUER_GOOD)
+        set_string(place, key, value);
+    else
+        config_key_complain(place, key, issuer_complaint(result));
+}
+
+/* The characters of a media type's name (RFC 6838 §4.2), and the slash; no quote can break out of the header.
+ */
+static void set_media_type(struct config_place *place, const struct config_key *key, const char *value)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&-^_.+/";
+    if (value[strspn(value, allowed)] == '\0')
+        set_string(place, key, value);
+    else
+        config_key_complain(place, key, "is not a media type's name: write at+jwt or JWT");
+}
+
+static void set_yes_no(struct config_place *place, const struct config_key *key, const char *value)
+{
+    const bool yes = strcmp(value, "yes") == 0;
+    if (!yes && strcmp(value, "no") != 0)
+        config_key_complain(place, key, "must be yes or no");
+    *(bool *)field_of(place, key) = yes;
+}
+
+static void set_number(struct config_place *place, const struct config_key *key, const char *value)
+{
+    if (!text_parse_number(text_of(value), key->low, key->high, field_of(place, key)))
+        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
+                       "%s must be a whole number from %ld to %ld", key->name, key->low, key->high);
+}
+
+/* The key is "user" or "group", and so ends the name of the program that makes one. */
+static void complain_of_name(struct config_place *place, const struct config_key *key, const char *name)
+{
+    if (errno != 0)
+        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
+                       "%s %s cannot be looked up: %s", key->name, name, strerror(errno));
+    else
+        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
+                       "there is no %s %s: make it with 'add%s --system %s', or name another", key->name,
+                       name, key->name, name);
+}
+
+static void set_user(struct config_place *place, const struct config_key *key, const char *value)
+{
+    struct identity found;
+    if (identity_find_user(value, &found))
+        set_string(place, key, value);
+    else
+        complain_of_name(place, key, value);
+}
+
+static void set_group(struct config_place *place, const struct config_key *key, const char *value)
+{
+    gid_t found;
+    if (identity_find_group(value, &found))
+        set_string(place, key, value);
+    else
+        complain_of_name(place, key, value);
+}
+
+static void set_log_level(struct config_place *place, const struct config_key *key, const char *value)
+{
+    if (!log_level_parse(value, field_of(place, key)))
+        config_key_complain(place, key, "must be error, warn, info or debug");
+}
+
+const struct config_key config_keys[CONFIG_KEYS] = {
+    {"issuer", set_issuer, offsetof(struct config, issuer), NULL, 0, 0},
+    {"audience", set_string, offsetof(struct config, audience), NULL, 0, 0},
+    {"accounts", set_path, offsetof(struct config, accounts), "accounts", 0, 0},
+    {"keys", set_path, offsetof(struct config, keys), "keys.jwks", 0, 0},
+    {"state", set_path, offsetof(struct config, state), "state", 0, 0},
+    {"token_lifetime", set_number, offsetof(struct config, token_lifetime), "3600", 0, 315360000},
+    {"threads", set_number, offsetof(struct config, threads), NULL, 1, CONFIG_THREADS},
+    {"idle_timeout", set_number, offsetof(struct config, idle_timeout), "300", 1, 86400},
+    {"verify_concurrency", set_number, offsetof(struct config, verify_concurrency), NULL, 1,
+     CONFIG_VERIFIERS},
+    {"verify_queue", set_number, offsetof(struct config, verify_queue), "32", 0, 65536},
+    {"verify_cost_limit", set_number, offsetof(struct config, verify_cost_limit), "2000", 10, 60000},
+    {"verify_cache_ttl", set_number, offsetof(struct config, verify_cache_ttl), "300", 0, 86400},
+    {"throttle_failures", set_number, offsetof(struct config, throttle_failures), "10", 1, 1000000},
+    {"throttle_window", set_number, offsetof(struct config, throttle_window), "300", 1, 86400},
+    {"throttle_source_failures", set_number, offsetof(struct config, throttle_source_failures), "100", 1,
+     1000000},
+    {"max_body", set_number, offsetof(struct config, max_body), "16384", 1024, 1048576},
+    {"request_timeout", set_number, offsetof(struct config, request_timeout), "30", 1, 3600},
+    {"backlog", set_number, offsetof(struct config, backlog), "1024", 1, 65535},
+    {"strict_rfc6749", set_yes_no, offsetof(struct config, strict_rfc6749), "no", 0, 0},
+    {"token_typ", set_media_type, offsetof(struct config, token_typ), "at+jwt", 0, 0},
+    {"allow_legacy_hashes", set_yes_no, offsetof(struct config, allow_legacy_hashes), "no", 0, 0},
+    {"user", set_user, offsetof(struct config, user), NULL, 0, 0},
+    {"group", set_group, offsetof(struct config, group), NULL, 0, 0},
+    {"sandbox", set_yes_no, offsetof(struct config, sandbox), "yes", 0, 0},
+    {"log", set_log, offsetof(struct config, log), "stderr", 0, 0},
+    {"log_level", set_log_level, offsetof(struct config, log_level), "info", 0, 0},
+};
+
+const struct config_key *config_key_find(const char *name)
+{
+    for (size_t i = 0; i < CONFIG_KEYS; i++) {
+        if (strcmp(config_keys[i].name, name) == 0)
+            return &config_keys[i];
+    }
+    return NULL;
+}
+
+const struct config_key *config_key_nearest(const char *name)
+{
+    const struct config_key *nearest = NULL;
+    size_t least = TYPO_DISTANCE + 1;
+    for (size_t i = 0; i < CONFIG_KEYS; i++) {
+        const size_t distance = text_distance(text_of(name), text_of(config_keys[i].name));
+        if (distance < least) {
+            least = distance;
+            nearest = &config_keys[i];
+        }
+    }
+    return nearest;
+}

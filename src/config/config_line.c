@@ -1,0 +1,95 @@
+#include "config/config_line.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct text config_line_trim(struct text line)
+{
+    while (line.length > 0 && (is_blank(line.data[line.length - 1]) || line.data[line.length - 1] == '\r'))
+        line.length--;
+    while (line.length > 0 && is_blank(line.data[0])) {
+        line.data++;
+        line.length--;
+    }
+    return line;
+}
+
+static bool is_section(struct text line, size_t size)
+{
+    (void)size;
+    return line.data[0] == '[';
+}
+
+static bool is_semicolon_comment(struct text line, size_t size)
+{
+    (void)size;
+    return line.data[0] == ';';
+}
+
+static bool has_control(struct text line, size_t size)
+{
+    (void)size;
+    while (line.data != NULL) {
+        if (text_has_control(text_split(&line, '\t')))
+            return true;
+    }
+    return false;
+}
+
+static bool is_not_utf8(struct text line, size_t size)
+{
+    (void)size;
+    return !text_is_utf8(line);
+}
+
+/* inih takes the first of '=' and ':'. */
+static bool has_no_key(struct text line, size_t size)
+{
+    (void)size;
+    const struct text key = text_split(&line, '=');
+    return line.data == NULL || key.length == 0 || memchr(key.data, ':', key.length) != NULL;
+}
+
+static bool has_inline_comment(struct text line, size_t size)
+{
+    (void)size;
+    for (size_t i = 1; i < line.length; i++) {
+        if (is_blank(line.data[i - 1]) && (line.data[i] == '#' || line.data[i] == ';'))
+            return true;
+    }
+    return false;
+}
+
+static bool is_too_long(struct text line, size_t size)
+{
+    /* Some releases of inih take one byte more; others expect the newline within the room, and where there is
+     * none they take the next line for the rest of this one. */
+    return line.length + 1 >= size;
+}
+
+static const struct {
+    bool (*applies)(struct text line, size_t size);
+    const char *complaint;
+} rules[] = {
+    {has_control, "a control character in the line: take it out"},
+    {is_not_utf8, "the line is not UTF-8: save the file as UTF-8"},
+    {is_section, "sections are not known here: take the line out"},
+    {is_semicolon_comment, "a comment starts with '#': write that in place of the ';'"},
+    {has_no_key, "the line is not 'key = value': see token.conf(5)"},
+    {has_inline_comment, "a comment behind a value: give it a line of its own that starts with '#'"},
+    {is_too_long, "the line is longer than 198 bytes: shorten it"},
+};
+
+const char *config_line_complaint(struct text line, size_t size)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].applies(line, size))
+            return rules[i].complaint;
+    }
+    return NULL;
+}

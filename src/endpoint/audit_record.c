@@ -1,0 +1,140 @@
+#include "endpoint/audit_record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cidr.h"
+#include "base/clock.h"
+
+enum { SOURCE_SIZE = LOG_QUOTED_SIZE(64), PATH_SIZE = 320, TEXT_SIZE = 2048 };
+
+void decision_start(struct decision *decision)
+{
+    *decision = (struct decision){.started_ms = clock_monotonic_ms()};
+}
+
+void decision_refuse(struct decision *decision, const struct service *service, enum oauth_error error,
+                     struct http_response *response)
+{
+    decision->error = error;
+    if (decision->reason == NULL)
+        decision->reason = oauth_error_row(error)->reason;
+    oauth_error_respond(error, service->config->strict_rfc6749, response);
+}
+
+void decision_cancel(struct decision *decision)
+{
+    decision->error = OAUTH_PENDING;
+    decision->reason = "gone";
+}
+
+void decision_set_client_id(struct decision *decision, struct text client_id)
+{
+    if (client_id.data == NULL)
+        return;
+    const size_t kept =
+        client_id.length < sizeof decision->client_id ? client_id.length : sizeof decision->client_id;
+    memcpy(decision->client_id, client_id.data, kept);
+    decision->client_id_length = client_id.length;
+}
+
+static const struct outcome {
+    const char *name;
+    enum log_level level;
+} issued = {"issued", LOG_LEVEL_INFO}, rejected = {"rejected", LOG_LEVEL_INFO},
+  refused = {"refused", LOG_LEVEL_WARN}, throttled = {"throttled", LOG_LEVEL_WARN},
+  deferred = {"deferred", LOG_LEVEL_WARN}, failed = {"failed", LOG_LEVEL_ERROR},
+  cancelled = {"cancelled", LOG_LEVEL_INFO};
+
+static const struct outcome *outcome_of(enum oauth_error error)
+{
+    if (error == OAUTH_NO_ERROR)
+        return &issued;
+    if (error == OAUTH_PENDING)
+        return &cancelled;
+    switch (oauth_error_row(error)->status) {
+    case 401:
+        return &refused;
+    case 429:
+        return &throttled;
+    case 500:
+        return &failed;
+    case 503:
+        return &deferred;
+    default:
+        return &rejected;
+    }
+}
+
+/* An address in one spelling, so that fail2ban and awk find it, and without a zone, which no firewall takes;
+ * anything else in quotes. */
+static const char *source_text(char *out, size_t size, struct text source)
+{
+    struct address address;
+    if (source.data == NULL)
+        return "-";
+    if (!address_parse_remote(source.data, source.length, &address))
+        return log_quote(out, size, source.data, source.length);
+    address_format(&address, out);
+    return out;
+}
+
+static char *put_client_id(char *to, const struct decision *decision)
+{
+    const bool is_cut = decision->client_id_length > sizeof decision->client_id;
+    const size_t kept = is_cut ? sizeof decision->client_id : decision->client_id_length;
+    char client_id[LOG_QUOTED_SIZE(DECISION_CLIENT_ID_SIZE)];
+    to = stpcpy(to, log_quote(client_id, sizeof client_id, decision->client_id, kept));
+    return is_cut ? stpcpy(to, "…") : to;
+}
+
+static char *put_number(char *to, uint64_t number)
+{
+    return to + text_format_number(number, to);
+}
+
+/* In thousandths. */
+static char *put_ms(char *to, double ms)
+{
+    const uint64_t us = (uint64_t)(ms * 1000);
+    to = put_number(to, us / 1000);
+    *to++ = '.';
+    *to++ = (char)('0' + us / 100 % 10);
+    *to++ = (char)('0' + us / 10 % 10);
+    *to++ = (char)('0' + us % 10);
+    return to;
+}
+
+/* The usual reason for such a request is that the web server mounts the program elsewhere than the issuer
+ * says. */
+static char *put_paths(char *to, const char *served, const struct service *service, struct text path)
+{
+    char quoted[PATH_SIZE];
+    char expected[PATH_SIZE];
+    snprintf(expected, sizeof expected, "%s%s", service->config->mount_path, served);
+    to = stpcpy(stpcpy(to, " path="), log_quote(quoted, sizeof quoted, path.data, path.length));
+    return stpcpy(stpcpy(to, " served="), log_quote(quoted, sizeof quoted, expected, strlen(expected)));
+}
+
+/* Piece by piece, as a line is written with every request. Nothing in it is longer than its own bound, and
+ * all of them together are below TEXT_SIZE. */
+void decision_log(const struct decision *decision, const struct service *service,
+                  const struct http_request *request)
+{
+    const struct outcome *outcome = outcome_of(decision->error);
+    char source[SOURCE_SIZE];
+    char text[TEXT_SIZE];
+    if (!log_wants(service->log, outcome->level))
+        return;
+    char *to = stpcpy(stpcpy(text, "outcome="), outcome->name);
+    to = stpcpy(stpcpy(to, " reason="), decision->reason != NULL ? decision->reason : "granted");
+    to = put_client_id(stpcpy(to, " client_id="), decision);
+    to = stpcpy(stpcpy(to, " source="), source_text(source, sizeof source, request->source));
+    to = stpcpy(to, " line=");
+    to = decision->line > 0 ? put_number(to, decision->line) : stpcpy(to, "-");
+    to = stpcpy(stpcpy(to, " method="), decision->method != NULL ? decision->method : "-");
+    to = put_ms(stpcpy(to, " ms="), clock_monotonic_ms() - decision->started_ms);
+    if (decision->served != NULL)
+        to = put_paths(to, decision->served, service, request->path);
+    log_line(service->log, outcome->level, (struct text){text, (size_t)(to - text)});
+}

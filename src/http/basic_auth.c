@@ -1,0 +1,103 @@
+#include "http/basic_auth.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/base64.h"
+#include "base/secret.h"
+
+/* The token68 behind "Basic ", in any case and with any number of blanks; absent for another scheme. */
+static struct text basic_token(struct text authorization)
+{
+    static const char scheme[] = "Basic";
+    const size_t length = sizeof scheme - 1;
+    const struct text absent = {NULL, 0};
+    if (authorization.length < length || strncasecmp(authorization.data, scheme, length) != 0)
+        return absent;
+    struct text token = {authorization.data + length, authorization.length - length};
+    if (token.length > 0 && token.data[0] != ' ')
+        return absent;
+    while (token.length > 0 && token.data[0] == ' ') {
+        token.data++;
+        token.length--;
+    }
+    while (token.length > 0 && token.data[token.length - 1] == ' ')
+        token.length--;
+    return token;
+}
+
+/* Puts `part` into UTF-8 at `*to` and moves `*to` behind it. */
+static struct text as_utf8(struct text part, char **to)
+{
+    struct text result = {*to, part.length};
+    if (text_is_utf8(part))
+        memmove(*to, part.data, part.length);
+    else
+        result.length = text_latin1_to_utf8(part, *to);
+    *to += result.length;
+    return result;
+}
+
+/* Form-decodes `part` into `scratch`, of part.length bytes. */
+static bool form_decoded(struct text part, char *scratch, struct text *decoded)
+{
+    decoded->data = scratch;
+    return text_percent_decode(part, true, scratch, &decoded->length);
+}
+
+/* `buffer` holds the decoded header, scratch room of its size, and room for two readings of at most twice its
+ * size. */
+static void read_both_ways(struct basic *basic, struct text raw_id, struct text raw_secret)
+{
+    const size_t decoded_size = basic->size / 6;
+    char *scratch = basic->buffer + decoded_size;
+    char *to = scratch + decoded_size;
+    struct credentials *reading = basic->readings;
+
+    struct text client_id;
+    struct text client_secret;
+    if (form_decoded(raw_id, scratch, &client_id) &&
+        form_decoded(raw_secret, scratch + raw_id.length, &client_secret)) {
+        reading->client_id = as_utf8(client_id, &to);
+        reading->client_secret = as_utf8(client_secret, &to);
+        if (text_equal(client_id, raw_id) && text_equal(client_secret, raw_secret)) {
+            basic->count = 1;
+            return;
+        }
+        reading++;
+    }
+    reading->client_id = as_utf8(raw_id, &to);
+    reading->client_secret = as_utf8(raw_secret, &to);
+    basic->count = (size_t)(reading - basic->readings) + 1;
+}
+
+enum basic_result basic_parse(struct text authorization, struct basic *basic)
+{
+    *basic = (struct basic){.count = 0};
+    const struct text token = basic_token(authorization);
+    if (token.data == NULL)
+        return BASIC_ABSENT;
+
+    const size_t decoded_size = token.length / 4 * 3 + 3;
+    basic->size = decoded_size * 6;
+    basic->buffer = malloc(basic->size);
+    if (basic->buffer == NULL)
+        return BASIC_NO_MEMORY;
+
+    size_t length = 0;
+    if (!base64_decode(token.data, token.length, (unsigned char *)basic->buffer, &length))
+        return BASIC_MALFORMED;
+    struct text secret = {basic->buffer, length};
+    const struct text client_id = text_split(&secret, ':');
+    if (secret.data == NULL)
+        return BASIC_MALFORMED;
+    read_both_ways(basic, client_id, secret);
+    return BASIC_GOOD;
+}
+
+void basic_clear(struct basic *basic)
+{
+    secret_free(basic->buffer, basic->size);
+    *basic = (struct basic){.count = 0};
+}

@@ -1,0 +1,344 @@
+#include "password/verifier.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "password/verification_queue.h"
+#include "base/clock.h"
+#include "base/hmac.h"
+#include "base/refcount.h"
+#include "base/secret.h"
+
+/* The stack is also that of what goes on with a verdict, to the end of a request. */
+enum { STACK_SIZE = 512 * 1024, LONGEST_RETRY = 60 };
+
+/* No shorter than the hashes of all methods with the salts that are usual. */
+enum { USUAL_HASH = 128 };
+
+/* What requests that are served at once lose to hashing, and hashing to them: see make bench, "flood". */
+enum { VERIFIER_NICE = 2 };
+
+struct verifier {
+    refcount holders;
+    struct hmac hmac; /* under a key of this process, which is nowhere else */
+    struct key_memory *proven;
+    struct key_memory *refused;
+    pthread_mutex_t mutex; /* guards all below */
+    pthread_cond_t work;
+    struct verifier_limits limits;
+    struct verification_queue queue;
+    long threads;
+    long idle; /* some of them may have been told of one and not yet have woken */
+    bool ending;
+    pthread_cond_t ended;
+    double average_ms; /* of a verification, lately */
+};
+
+static uint32_t seconds(void)
+{
+    return (uint32_t)(clock_coarse_ms() / 1000) + 1;
+}
+
+static struct text bytes_of(const size_t *length)
+{
+    return (struct text){(const char *)length, sizeof *length};
+}
+
+/* The key contains the lengths, so that no two credentials have the same key. It contains the hash of an
+ * account, so that a changed hash is verified, but not that of a decoy: a decoy's refusal holds whichever
+ * line the decoy is. Zeros stand for what is missing, so that both take the same time. */
+static struct memory_key derive_key(const struct verifier *verifier, const struct verification *verification,
+                                    bool is_decoy)
+{
+    static const char zeros[USUAL_HASH];
+    struct memory_key key;
+    unsigned char digest[HMAC_SIZE];
+    const char kind = is_decoy ? 'd' : 'a';
+    const struct text *client_id = &verification->client_id;
+    const struct text *secret = &verification->secret;
+    const struct text hash = {verification->hash.data, is_decoy ? 0 : verification->hash.length};
+    const struct text padding = {zeros, hash.length < sizeof zeros ? sizeof zeros - hash.length : 0};
+    const struct text pieces[] = {
+        {&kind, 1}, bytes_of(&client_id->length), *client_id, bytes_of(&hash.length),
+        hash,       bytes_of(&secret->length),    *secret,    padding};
+    hmac_compute(&verifier->hmac, pieces, sizeof pieces / sizeof *pieces, digest);
+    memcpy(&key, digest, sizeof key);
+    return key;
+}
+
+/* --- What is remembered --- */
+
+static bool recall(struct verifier *verifier, struct memory_key key, enum password_result *result)
+{
+    const uint32_t now = seconds();
+    *result = PASSWORD_MATCH;
+    if (key_memory_holds(verifier->proven, key, now))
+        return true;
+    *result = PASSWORD_MISMATCH;
+    return key_memory_holds(verifier->refused, key, now);
+}
+
+/* A refusal is remembered under both kinds of key. So the refusals of an account outlive its removal: if they
+ * were verified again, the time would tell that the account is gone. */
+static void remember(struct verifier *verifier, const struct verification *verification, long ttl)
+{
+    const uint32_t until = seconds() + (uint32_t)ttl;
+    const enum password_result result = verification->result;
+    if (ttl == 0 || (result != PASSWORD_MATCH && result != PASSWORD_MISMATCH))
+        return;
+    const bool is_proof = result == PASSWORD_MATCH && !verification->is_decoy;
+    key_memory_add(is_proof ? verifier->proven : verifier->refused, verification->key, until);
+    if (result == PASSWORD_MISMATCH)
+        key_memory_add(verifier->refused, derive_key(verifier, verification, !verification->is_decoy), until);
+}
+
+/* Whoever asks what is remembered does not ask for how long, which would take the mutex. */
+static void forget_after(struct verifier *verifier, long ttl)
+{
+    const uint32_t until = seconds() + (uint32_t)ttl;
+    key_memory_shorten(verifier->proven, until);
+    key_memory_shorten(verifier->refused, until);
+}
+
+/* --- The threads that hash --- */
+
+static enum password_result compute(struct password_workspace *workspace,
+                                    const struct verification *verification)
+{
+    return password_verify(workspace, verification->method, verification->hash, verification->secret);
+}
+
+/* Returns how long it took. */
+static double run(struct verification *verification, struct password_workspace **workspace)
+{
+    const double began_ms = clock_monotonic_ms();
+    if (*workspace == NULL)
+        *workspace = password_workspace_new();
+    verification->result = *workspace != NULL ? compute(*workspace, verification) : PASSWORD_NO_MEMORY;
+    return clock_monotonic_ms() - began_ms;
+}
+
+/* Under the mutex. */
+static void finish(struct verifier *verifier, struct verification *verification, double took_ms)
+{
+    static const double weight = 0.1;
+    verifier->average_ms += (took_ms - verifier->average_ms) * weight;
+    /* Remembered before it is taken away, so that whoever comes finds the one or the other. */
+    remember(verifier, verification, verifier->limits.memory_ttl);
+    verification_queue_finish(&verifier->queue, verification);
+}
+
+/* Each of them may be gone when it has gone on. */
+static void go_on_with(struct verification *verification)
+{
+    const enum password_result result = verification->result;
+    while (verification != NULL) {
+        struct verification *next = verification->same;
+        verification->result = result;
+        verification->go_on(verification->context);
+        verification = next;
+    }
+}
+
+static void *verify_in_turn(void *context)
+{
+    struct verifier *verifier = context;
+    struct password_workspace *workspace = NULL; /* kept from one to the next */
+    setpriority(PRIO_PROCESS, (id_t)gettid(), VERIFIER_NICE);
+    pthread_mutex_lock(&verifier->mutex);
+    while (!verifier->ending && verifier->threads <= verifier->limits.concurrency) {
+        if (verifier->queue.first == NULL) {
+            verifier->idle++;
+            pthread_cond_wait(&verifier->work, &verifier->mutex);
+            verifier->idle--;
+            continue;
+        }
+        struct verification *verification = verification_queue_take(&verifier->queue);
+        pthread_mutex_unlock(&verifier->mutex);
+        const double took_ms = run(verification, &workspace);
+        pthread_mutex_lock(&verifier->mutex);
+        finish(verifier, verification, took_ms);
+        pthread_mutex_unlock(&verifier->mutex);
+        go_on_with(verification);
+        pthread_mutex_lock(&verifier->mutex);
+    }
+    password_workspace_free(workspace);
+    verifier->threads--;
+    pthread_cond_signal(&verifier->ended);
+    pthread_mutex_unlock(&verifier->mutex);
+    return NULL;
+}
+
+/* Under the mutex, for one more. False: there is no thread at all, nor can there be. */
+static bool see_to_threads(struct verifier *verifier)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (verifier->idle > verifier->queue.queued || verifier->threads >= verifier->limits.concurrency)
+        return true;
+    if (pthread_attr_init(&attributes) != 0)
+        return verifier->threads > 0;
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attributes, verify_in_turn, verifier) == 0)
+        verifier->threads++;
+    pthread_attr_destroy(&attributes);
+    return verifier->threads > 0;
+}
+
+/* --- The callers --- */
+
+/* Under the mutex, as is the next one. */
+static bool has_room_for(const struct verifier *verifier, const struct verification *verification)
+{
+    const struct verifier_limits *limits = &verifier->limits;
+    return verification->is_of_begun_guess || verifier->queue.pending < limits->concurrency + limits->queue;
+}
+
+/* False: the verdict is there. */
+static bool begin(struct verifier *verifier, struct verification *verification)
+{
+    struct verification *same = verification_queue_find(&verifier->queue, verification->key);
+    if (same != NULL) {
+        verification_queue_join(same, verification);
+        return true;
+    }
+    if (verifier->limits.memory_ttl > 0 && recall(verifier, verification->key, &verification->result))
+        return false;
+    verification->result = PASSWORD_BUSY;
+    if (!has_room_for(verifier, verification))
+        return false;
+    verification->result = PASSWORD_NO_MEMORY;
+    if (!see_to_threads(verifier))
+        return false;
+    verification_queue_add(&verifier->queue, verification);
+    pthread_cond_signal(&verifier->work);
+    return true;
+}
+
+static bool is_admitted(const struct verifier_gate *gate)
+{
+    return gate == NULL || gate->admits(gate->context);
+}
+
+/* The gate is asked also of what would only wait for the verification of somebody else: otherwise a caller
+ * who is refused would learn from it what he may not try himself. It is not asked where there is no room. */
+enum password_result verifier_ask(struct verifier *verifier, const struct verifier_gate *gate,
+                                  struct verification *verification)
+{
+    enum password_result result;
+    if (verifier == NULL)
+        return is_admitted(gate) ? compute(NULL, verification) : PASSWORD_REFUSED;
+    verification->key = derive_key(verifier, verification, verification->is_decoy);
+    if (recall(verifier, verification->key, &result))
+        return result;
+    pthread_mutex_lock(&verifier->mutex);
+    const bool has_room = verification_queue_find(&verifier->queue, verification->key) != NULL ||
+                          has_room_for(verifier, verification);
+    pthread_mutex_unlock(&verifier->mutex);
+    if (!has_room)
+        return PASSWORD_BUSY;
+    return is_admitted(gate) ? PASSWORD_PENDING : PASSWORD_REFUSED;
+}
+
+bool verifier_begin(struct verifier *verifier, struct verification *verification,
+                    void (*go_on)(void *context), void *context)
+{
+    verification->go_on = go_on;
+    verification->context = context;
+    pthread_mutex_lock(&verifier->mutex);
+    const bool is_begun = begin(verifier, verification);
+    pthread_mutex_unlock(&verifier->mutex);
+    return is_begun;
+}
+
+bool verifier_cancel(struct verifier *verifier, struct verification *verification)
+{
+    pthread_mutex_lock(&verifier->mutex);
+    const bool is_withdrawn = verification_queue_withdraw(&verifier->queue, verification);
+    pthread_mutex_unlock(&verifier->mutex);
+    return is_withdrawn;
+}
+
+long verifier_retry_after(struct verifier *verifier)
+{
+    pthread_mutex_lock(&verifier->mutex);
+    const double left_ms =
+        verifier->average_ms * (double)verifier->queue.pending / (double)verifier->limits.concurrency;
+    pthread_mutex_unlock(&verifier->mutex);
+    const long whole = (long)(left_ms / 1000) + 1;
+    return whole < LONGEST_RETRY ? whole : LONGEST_RETRY;
+}
+
+/* --- Its life --- */
+
+static bool make_hmac(struct verifier *verifier)
+{
+    unsigned char key[HMAC_SIZE];
+    if (!secret_random(key, sizeof key))
+        return false;
+    hmac_prepare(&verifier->hmac, key, sizeof key);
+    secret_wipe(key, sizeof key);
+    return true;
+}
+
+static void free_verifier(struct verifier *verifier)
+{
+    key_memory_free(verifier->proven);
+    key_memory_free(verifier->refused);
+    secret_free(verifier, sizeof *verifier);
+}
+
+struct verifier *verifier_new(const struct verifier_limits *limits)
+{
+    struct verifier *verifier = calloc(1, sizeof *verifier);
+    if (verifier == NULL)
+        return NULL;
+    refcount_init(&verifier->holders);
+    verifier->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    verifier->work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    verifier->ended = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    verifier->limits = *limits;
+    verification_queue_init(&verifier->queue);
+    verifier->proven = key_memory_new();
+    verifier->refused = key_memory_new();
+    if (verifier->proven != NULL && verifier->refused != NULL && make_hmac(verifier))
+        return verifier;
+    free_verifier(verifier);
+    errno = ENOMEM;
+    return NULL;
+}
+
+struct verifier *verifier_hold(struct verifier *verifier)
+{
+    if (verifier != NULL)
+        refcount_hold(&verifier->holders);
+    return verifier;
+}
+
+void verifier_release(struct verifier *verifier)
+{
+    if (verifier == NULL || !refcount_release(&verifier->holders))
+        return;
+    pthread_mutex_lock(&verifier->mutex);
+    verifier->ending = true;
+    pthread_cond_broadcast(&verifier->work);
+    while (verifier->threads > 0)
+        pthread_cond_wait(&verifier->ended, &verifier->mutex);
+    pthread_mutex_unlock(&verifier->mutex);
+    free_verifier(verifier);
+}
+
+void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits)
+{
+    pthread_mutex_lock(&verifier->mutex);
+    if (limits->memory_ttl < verifier->limits.memory_ttl)
+        forget_after(verifier, limits->memory_ttl);
+    verifier->limits = *limits;
+    pthread_cond_broadcast(&verifier->work);
+    pthread_mutex_unlock(&verifier->mutex);
+}

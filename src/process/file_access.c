@@ -1,0 +1,131 @@
+#include "process/file_access.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/text.h"
+
+enum { LOG_MODE = 0640 };
+
+static bool log_is_file(const struct config *config)
+{
+    return strcmp(config->log, "stderr") != 0 && strcmp(config->log, "syslog") != 0;
+}
+
+static bool is_missing(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) != 0 && errno == ENOENT;
+}
+
+/* As open() would make it. */
+static mode_t mode_of_log(void)
+{
+    const mode_t mask = umask(0);
+    umask(mask);
+    return LOG_MODE & ~mask;
+}
+
+/* It has its name when it is the owner's, as another process may start now. A link that somebody put there is
+ * not followed with root's rights. */
+static void make_log(const char *path, const struct identity *owner)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    struct buffer hidden = {0};
+    buffer_print(&hidden, "%.*s.%s.XXXXXX", (int)(name - path), path, name);
+    const int log = hidden.lost ? -1 : mkostemp(hidden.data, O_CLOEXEC);
+    if (log >= 0) {
+        if (fchmod(log, mode_of_log()) != 0 || fchown(log, owner->user, owner->group) != 0 ||
+            renameat2(AT_FDCWD, hidden.data, AT_FDCWD, path, RENAME_NOREPLACE) != 0)
+            unlink(hidden.data);
+        close(log);
+    }
+    buffer_free(&hidden);
+}
+
+void own_files_make_log(const struct config *config, const struct identity *owner)
+{
+    if (log_is_file(config) && is_missing(config->log))
+        make_log(config->log, owner);
+}
+
+bool own_files_lack_log(const struct config *config)
+{
+    return log_is_file(config) && is_missing(config->log) && log_can_be_opened(config->log);
+}
+
+/* The outermost folder on the way to `path` that may not be entered; the caller frees. NULL: none is. */
+static char *find_closed_folder(const char *path)
+{
+    char *folder = text_copy(text_of(path));
+    if (folder == NULL)
+        return NULL;
+    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (access(folder, X_OK) != 0)
+            return folder;
+        *slash = '/';
+    }
+    free(folder);
+    return NULL;
+}
+
+/* With the commands that mend it. */
+static void report_denied(const struct config *config, const char *path, int mode, struct report *report)
+{
+    char group[24];
+    snprintf(group, sizeof group, "%lu", (unsigned long)getegid());
+    const char *name = config->group != NULL ? config->group : group;
+    char *closed = find_closed_folder(path);
+    if (closed != NULL)
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "user %s may not enter its folder; run: chgrp %s '%s' && chmod g+x '%s'", config->user,
+                       name, closed, closed);
+    else if (mode == R_OK)
+        report_problem(report, SEVERITY_ERROR, path, 0,
+                       "user %s may not read it; run: chgrp %s '%s' && chmod g+r '%s'", config->user, name,
+                       path, path);
+    else
+        report_problem(report, SEVERITY_ERROR, path, 0, "user %s may not write it; run: chown -R %s '%s'",
+                       config->user, config->user, path);
+    free(closed);
+}
+
+/* What is no folder where one must be is wrong in another way. */
+static bool is_denied(const char *path, int mode)
+{
+    struct stat status;
+    if (access(path, mode) == 0 || errno != EACCES)
+        return false;
+    return (mode & X_OK) == 0 || stat(path, &status) != 0 || S_ISDIR(status.st_mode);
+}
+
+bool own_files_check(const struct config *config, struct report *report)
+{
+    const struct {
+        const char *path;
+        int mode; /* of access() */
+    } needs[] = {
+        {config->file, R_OK}, {config->accounts, R_OK},
+        {config->keys, R_OK}, {config->state, R_OK | W_OK | X_OK},
+        {config->log, W_OK},
+    };
+    bool good = true;
+    const size_t count = sizeof needs / sizeof *needs - (log_is_file(config) ? 0 : 1);
+    for (size_t i = 0; i < count; i++) {
+        /* What is missing, or wrong in another way, is told where it is loaded. */
+        if (!is_denied(needs[i].path, needs[i].mode))
+            continue;
+        report_denied(config, needs[i].path, needs[i].mode, report);
+        good = false;
+    }
+    return good;
+}

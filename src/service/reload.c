@@ -1,0 +1,266 @@
+#include "service/reload.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "process/privilege.h"
+
+/* Together well under the second that the contract gives: 250 to see it, 500 to wait for stillness. */
+#define WATCH_IDLE_MS 250
+#define WATCH_CHANGING_MS 50
+#define STILL_MS 100
+#define PATIENCE_MS 500
+/* A file may have been good and descriptors or memory out: a lock that was not seen then must not stay
+ * unseen. */
+#define RETRY_MS 10000
+
+struct watched_file {
+    struct file_stamp taken; /* what was last loaded, or tried in vain */
+    struct file_stamp seen;
+    bool changing;
+    double first_seen_ms;
+    double last_change_ms;
+    /* When it is loaded again without a change: what was tried in vain, or a table of accounts whose last
+     * line may have been half written. 0: never. */
+    double retry_ms;
+};
+
+struct service_slot {
+    pthread_mutex_t mutex; /* guards `current` */
+    struct service *current;
+    struct service *previous; /* let go of a while after `current` took its place */
+    struct watched_file accounts;
+    struct watched_file keys;
+};
+
+static struct verifier_limits limits_of(const struct config *config)
+{
+    return (struct verifier_limits){
+        .concurrency = config->verify_concurrency,
+        .queue = config->verify_queue,
+        .memory_ttl = config->verify_cache_ttl,
+    };
+}
+
+/* When the last line of the accounts, if it may have been half written, is in force; 0: there is none such.
+ */
+static double settling_ms(const struct account_table *accounts)
+{
+    return account_table_is_unfinished(accounts) ? clock_monotonic_ms() + FILE_SETTLED_SECONDS * 1000.0 : 0;
+}
+
+static void watch_from(struct service_slot *slot, const struct service *service)
+{
+    slot->accounts = (struct watched_file){.taken = *account_table_stamp(service->accounts),
+                                           .retry_ms = settling_ms(service->accounts)};
+    slot->keys = (struct watched_file){.taken = service->keys->stamp};
+}
+
+struct service_slot *service_slot_new(struct service *first)
+{
+    struct service_slot *slot = malloc(sizeof *slot);
+    if (slot == NULL)
+        return NULL;
+    const struct verifier_limits limits = limits_of(first->config);
+    first->verifier = verifier_new(&limits);
+    if (first->verifier == NULL) {
+        free(slot);
+        return NULL;
+    }
+    slot->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    slot->current = first;
+    slot->previous = NULL;
+    watch_from(slot, first);
+    return slot;
+}
+
+void service_slot_free(struct service_slot *slot)
+{
+    if (slot == NULL)
+        return;
+    service_release(slot->previous);
+    service_release(slot->current);
+    pthread_mutex_destroy(&slot->mutex);
+    free(slot);
+}
+
+struct service *service_slot_hold(struct service_slot *slot)
+{
+    pthread_mutex_lock(&slot->mutex);
+    struct service *service = service_hold(slot->current);
+    pthread_mutex_unlock(&slot->mutex);
+    return service;
+}
+
+/* To free a million accounts takes long. No request is to do that as the last that held them, so they are
+ * held here until those that were in hand are over. */
+static void let_go_of_previous(struct service_slot *slot)
+{
+    service_release(slot->previous);
+    slot->previous = NULL;
+}
+
+static void put(struct service_slot *slot, struct service *next)
+{
+    let_go_of_previous(slot);
+    pthread_mutex_lock(&slot->mutex);
+    slot->previous = slot->current;
+    slot->current = next;
+    pthread_mutex_unlock(&slot->mutex);
+}
+
+static void log_loaded(const struct service *service, const char *what)
+{
+    log_write(service->log, LOG_LEVEL_INFO, "%s: %zu account lines, %zu keys", what,
+              account_table_count(service->accounts), service->keys->count);
+}
+
+/* The current snapshot with its own hold on everything, for one part to be replaced. NULL: out of memory. */
+static struct service *copy_of(struct service *service)
+{
+    struct service *copy = calloc(1, sizeof *copy);
+    if (copy == NULL)
+        return NULL;
+    refcount_init(&copy->holders);
+    copy->config = config_hold(service->config);
+    copy->accounts = account_table_hold(service->accounts);
+    copy->units = password_units_hold(service->units);
+    copy->keys = keyset_hold(service->keys);
+    copy->log = log_hold(service->log);
+    copy->state = state_hold(service->state);
+    copy->verifier = verifier_hold(service->verifier);
+    return copy;
+}
+
+/* The log is opened again whatever becomes of the rest: its file may have been moved away. */
+static void reopen_log(struct service_slot *slot)
+{
+    const struct service *current = slot->current;
+    struct report report = {.problem = log_problem, .context = current->log};
+    struct service *next = copy_of(slot->current);
+    struct log *log = log_open(current->config->log, current->config->log_level);
+    if (next == NULL || log == NULL || !service_prepare_signer(next, &report)) {
+        log_write(current->log, LOG_LEVEL_ERROR, "the log %s cannot be opened again: %s",
+                  current->config->log, strerror(errno));
+        log_release(log);
+        service_release(next);
+        return;
+    }
+    log_release(next->log);
+    next->log = log;
+    put(slot, next);
+}
+
+void service_slot_reload(struct service_slot *slot)
+{
+    reopen_log(slot);
+    struct service *current = slot->current;
+    struct report report = {.problem = log_problem, .context = current->log};
+    struct service *next = service_load_again(current, &report);
+    if (next != NULL && current->state != NULL && !service_open_state(next, current, &report)) {
+        service_release(next);
+        next = NULL;
+    }
+    if (next == NULL) {
+        log_write(current->log, LOG_LEVEL_ERROR, "reload failed; what was loaded before stays in force");
+        return;
+    }
+    const struct verifier_limits limits = limits_of(next->config);
+    next->verifier = verifier_hold(current->verifier);
+    verifier_set_limits(next->verifier, &limits);
+    watch_from(slot, next);
+    log_loaded(next, "reloaded");
+    privilege_warn(next->config, &report);
+    put(slot, next);
+}
+
+/* Whether the file at `path` is to be loaded now. */
+static bool is_due(struct watched_file *file, const char *path)
+{
+    const double now = clock_monotonic_ms();
+    struct file_stamp stamp;
+    file_stamp(path, &stamp); /* a file that is gone has the empty stamp: a change as well */
+    if (!file->changing) {
+        if (file_stamp_equal(&stamp, &file->taken))
+            return file->retry_ms > 0 && now >= file->retry_ms;
+        *file = (struct watched_file){.taken = file->taken,
+                                      .seen = stamp,
+                                      .changing = true,
+                                      .first_seen_ms = now,
+                                      .last_change_ms = now};
+    }
+    if (!file_stamp_equal(&stamp, &file->seen)) {
+        file->seen = stamp;
+        file->last_change_ms = now;
+    }
+    if (now - file->last_change_ms < STILL_MS && now - file->first_seen_ms < PATIENCE_MS)
+        return false;
+    file->changing = false;
+    file->taken = stamp;
+    return true;
+}
+
+static bool replace_accounts(struct service *service, const struct file_stamp *settled, struct report *report)
+{
+    const struct password_policy policy = service_password_policy(service);
+    struct account_table *accounts =
+        account_table_load_settled(service->config->accounts, &policy, settled, report);
+    if (accounts == NULL)
+        return false;
+    account_table_release(service->accounts);
+    service->accounts = accounts;
+    return true;
+}
+
+static bool replace_keys(struct service *service, const struct file_stamp *settled, struct report *report)
+{
+    (void)settled;
+    struct keyset *keys = keyset_load(service->config->keys, report);
+    if (keys == NULL)
+        return false;
+    keyset_release(service->keys);
+    service->keys = keys;
+    return true;
+}
+
+/* `settled`: the stamp that the file has had since it was last loaded, ten seconds ago; NULL: it has changed.
+ */
+typedef bool replace_function(struct service *service, const struct file_stamp *settled,
+                              struct report *report);
+
+static void take_over(struct service_slot *slot, struct watched_file *file, replace_function *replace,
+                      const char *path)
+{
+    struct service *current = slot->current;
+    struct report report = {.problem = log_problem, .context = current->log, .user = current->config->owner};
+    struct service *next = copy_of(current);
+    const struct file_stamp *settled = file->retry_ms > 0 ? &file->taken : NULL;
+    if (next == NULL || !replace(next, settled, &report) || !service_prepare_signer(next, &report)) {
+        log_write(current->log, LOG_LEVEL_ERROR,
+                  "%s has changed but cannot be used; what was loaded before stays in force", path);
+        file->retry_ms = clock_monotonic_ms() + RETRY_MS;
+        service_release(next);
+        return;
+    }
+    file->retry_ms = 0;
+    log_loaded(next, path);
+    put(slot, next);
+}
+
+int service_slot_watch(struct service_slot *slot)
+{
+    const struct config *config = slot->current->config;
+    let_go_of_previous(slot);
+    if (is_due(&slot->accounts, config->accounts)) {
+        take_over(slot, &slot->accounts, replace_accounts, config->accounts);
+        if (slot->accounts.retry_ms == 0)
+            slot->accounts.retry_ms = settling_ms(slot->current->accounts);
+        config = slot->current->config;
+    }
+    if (is_due(&slot->keys, config->keys))
+        take_over(slot, &slot->keys, replace_keys, config->keys);
+    return slot->accounts.changing || slot->keys.changing ? WATCH_CHANGING_MS : WATCH_IDLE_MS;
+}

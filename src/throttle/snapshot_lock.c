@@ -1,0 +1,52 @@
+#include "throttle/snapshot_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* What each byte of those that are locked stands for. LMDB locks none in this file. */
+enum { SNAPSHOTS = 2, WRITER = SNAPSHOTS, BYTES };
+static const off_t first_byte = (off_t)1 << 30;
+
+int snapshot_lock_open(const char *path, const struct stat *status)
+{
+    struct stat opened;
+    const int descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (descriptor < 0)
+        return -1;
+    if (fstat(descriptor, &opened) == 0 && opened.st_dev == status->st_dev && opened.st_ino == status->st_ino)
+        return descriptor;
+    close(descriptor);
+    errno = ESTALE;
+    return -1;
+}
+
+static int set_lock(int descriptor, short type, off_t first, off_t count)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = first_byte + first, .l_len = count};
+    while (fcntl(descriptor, F_OFD_SETLKW, &lock) != 0) {
+        if (errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+int snapshot_lock_read(int descriptor, size_t snapshot)
+{
+    return set_lock(descriptor, F_RDLCK, (off_t)(snapshot % SNAPSHOTS), 1);
+}
+
+int snapshot_lock_write(int descriptor)
+{
+    return set_lock(descriptor, F_WRLCK, WRITER, 1);
+}
+
+int snapshot_lock_replace(int descriptor, size_t snapshot)
+{
+    return set_lock(descriptor, F_WRLCK, (off_t)(snapshot % SNAPSHOTS), 1);
+}
+
+void snapshot_unlock(int descriptor)
+{
+    set_lock(descriptor, F_UNLCK, 0, BYTES);
+}

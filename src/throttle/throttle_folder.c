@@ -1,0 +1,180 @@
+#include "throttle/throttle_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+
+/* What tells one boot of the machine from another, in 36 characters. */
+static const char boot_id[] = "/proc/sys/kernel/random/boot_id";
+enum { BOOT_ID_LIMIT = 4096 };
+
+/* Stands behind the boot's id in the note. Versions that lock the files in another way must not use them at
+ * once: each removes what the other made, and begins with files of its own. */
+static const char locking[] = "locks 2\n";
+
+/* The caller frees; NULL: no memory. */
+static char *path_in(const char *folder, const char *name)
+{
+    struct buffer path = {0};
+    buffer_print(&path, "%s/%s", folder, name);
+    if (!path.lost)
+        return path.data;
+    buffer_free(&path);
+    return NULL;
+}
+
+char *state_folder_file(const char *folder)
+{
+    return path_in(folder, "throttle.mdb");
+}
+
+static bool complain(struct report *report, const char *path, int error)
+{
+    report_problem(report, SEVERITY_ERROR, path, 0, "the state cannot be kept there: %s", strerror(error));
+    return false;
+}
+
+bool state_folder_check(const char *folder, struct report *report)
+{
+    struct stat status;
+    if (stat(folder, &status) != 0) {
+        if (errno != ENOENT)
+            return complain(report, folder, errno);
+        report_problem(report, SEVERITY_ERROR, folder, 0,
+                       "the folder of the state is missing; run tokenctl init, or: install -d -m 0700 '%s'",
+                       folder);
+        return false;
+    }
+    if (!S_ISDIR(status.st_mode))
+        return complain(report, folder, ENOTDIR);
+    if (!file_mode_is_safe(folder, &status, false, report))
+        return false;
+    if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
+        return true;
+    report_problem(
+        report, SEVERITY_ERROR, folder, 0,
+        "the state cannot be kept there: %s; it must belong to the user that token.fcgi runs as: chown",
+        strerror(errno));
+    return false;
+}
+
+int state_folder_lock(const char *folder, struct report *report)
+{
+    if (!state_folder_check(folder, report))
+        return -1;
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor >= 0 && flock(descriptor, LOCK_EX) == 0)
+        return descriptor;
+    complain(report, folder, errno);
+    if (descriptor >= 0)
+        close(descriptor);
+    return -1;
+}
+
+/* --- The boot that the files are of --- */
+
+/* Appends what the note of this boot says. False: the machine does not tell, or there is no memory. */
+static bool print_note(struct buffer *note)
+{
+    struct file_content boot;
+    if (!file_read(boot_id, BOOT_ID_LIMIT, &boot))
+        return false;
+    buffer_print(note, "%.*s%s", (int)boot.size, boot.data, locking);
+    file_content_free(&boot);
+    return !note->lost;
+}
+
+static bool same_boot(const char *path)
+{
+    struct file_content written;
+    struct buffer now = {0};
+    const bool told = print_note(&now);
+    const bool noted = file_read(path, BOOT_ID_LIMIT, &written);
+    const bool is_there = noted || errno != ENOENT;
+    /* Where the machine does not tell, all boots are one. What cannot be read is not for this process to
+     * remove. */
+    const bool same =
+        !told || (is_there && !noted) ||
+        (noted && written.size == now.length && memcmp(written.data, now.data, now.length) == 0);
+    file_content_free(&written);
+    buffer_free(&now);
+    return same;
+}
+
+bool state_folder_is_of_this_boot(const char *folder)
+{
+    char *path = path_in(folder, "throttle.boot");
+    const bool same = path != NULL && same_boot(path);
+    free(path);
+    return same;
+}
+
+/* Makes the file where it is missing. Made by root, it belongs to whom the folder belongs to, who is to work
+ * with it. */
+static bool make_file(const char *path, const struct stat *folder)
+{
+    const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, STATE_FILE_MODE);
+    if (descriptor < 0)
+        return errno == EEXIST;
+    int error = fchmod(descriptor, STATE_FILE_MODE) == 0 ? 0 : errno;
+    if (error == 0 && geteuid() == 0 && fchown(descriptor, folder->st_uid, folder->st_gid) != 0)
+        error = errno;
+    close(descriptor);
+    if (error == 0)
+        return true;
+    unlink(path);
+    errno = error;
+    return false;
+}
+
+static bool remove_file(const char *path)
+{
+    return unlink(path) == 0 || errno == ENOENT;
+}
+
+/* The note comes last: a process that is killed in between has done nothing. */
+static bool begin_anew(const char *note, const char *data, const char *lock_of_old_version,
+                       const struct stat *folder)
+{
+    struct buffer text = {0};
+    if (!remove_file(note) || !remove_file(data) || !remove_file(lock_of_old_version))
+        return false;
+    const bool told = print_note(&text);
+    const bool noted =
+        !told || (make_file(note, folder) && file_replace(note, text.data, text.length, STATE_FILE_MODE));
+    const int error = errno;
+    buffer_free(&text);
+    errno = error;
+    return noted;
+}
+
+static bool prepare(const char *folder, const char *note, const char *data, const char *lock)
+{
+    struct stat status;
+    return stat(folder, &status) == 0 && (same_boot(note) || begin_anew(note, data, lock, &status)) &&
+           make_file(data, &status);
+}
+
+char *state_folder_prepare(const char *folder, struct report *report)
+{
+    char *note = path_in(folder, "throttle.boot");
+    char *data = state_folder_file(folder);
+    char *lock = path_in(folder, "throttle.mdb-lock");
+    errno = ENOMEM;
+    const bool good = note != NULL && data != NULL && lock != NULL && prepare(folder, note, data, lock);
+    if (!good) {
+        complain(report, data != NULL ? data : folder, errno);
+        free(data);
+        data = NULL;
+    }
+    free(note);
+    free(lock);
+    return data;
+}

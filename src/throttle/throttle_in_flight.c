@@ -1,0 +1,90 @@
+#include "throttle/throttle_in_flight.h"
+
+void throttle_running_init(struct throttle_running *running)
+{
+    *running = (struct throttle_running){.mutex = PTHREAD_MUTEX_INITIALIZER};
+}
+
+static bool is_same_secret(const struct throttle_secret *one, const struct throttle_secret *other)
+{
+    return one->digests[0] == other->digests[0] && one->digests[1] == other->digests[1];
+}
+
+/* FNV-1a of the source, so that a request does not pass all that wait for others. */
+static size_t bucket_of(const struct throttle_key *pair)
+{
+    uint32_t hash = 2166136261U;
+    for (size_t i = 0; i < THROTTLE_HEAD_SIZE - 1; i++)
+        hash = (hash ^ pair->bytes[i]) * 16777619U;
+    return (hash >> 16) % THROTTLE_RUNNING_BUCKETS;
+}
+
+/* Under the mutex. There are no more of them than verifications that run or wait. */
+static struct throttle_under_way count(const struct throttle_running *running,
+                                       const struct throttle_key *pair, const struct throttle_secret *secret)
+{
+    struct throttle_under_way found = {.of_pair = 0};
+    for (const struct throttle_run *run = running->buckets[bucket_of(pair)]; run != NULL; run = run->next) {
+        if (!throttle_key_is_of_source(run->pair, pair))
+            continue;
+        found.of_source++;
+        if (!throttle_key_equal(run->pair, pair))
+            continue;
+        found.of_pair++;
+        found.has_same |= is_same_secret(&run->secret, secret);
+    }
+    return found;
+}
+
+struct throttle_under_way throttle_running_count(struct throttle_running *running,
+                                                 const struct throttle_key *pair,
+                                                 const struct throttle_secret *secret)
+{
+    pthread_mutex_lock(&running->mutex);
+    const struct throttle_under_way found = count(running, pair, secret);
+    pthread_mutex_unlock(&running->mutex);
+    return found;
+}
+
+long throttle_running_of_pair(struct throttle_running *running, const struct throttle_key *pair)
+{
+    static const struct throttle_secret none = {{0}};
+    return running->count > 0 ? throttle_running_count(running, pair, &none).of_pair : 0;
+}
+
+/* Under the mutex. */
+static void link_first(struct throttle_running *running, struct throttle_run *run)
+{
+    struct throttle_run **bucket = &running->buckets[bucket_of(run->pair)];
+    run->next = *bucket;
+    run->place = bucket;
+    if (run->next != NULL)
+        run->next->place = &run->next;
+    *bucket = run;
+    run->is_under_way = true;
+    running->count++;
+}
+
+struct throttle_under_way throttle_running_add(struct throttle_running *running, struct throttle_run *run,
+                                               long room_of_pair, long room_of_source)
+{
+    pthread_mutex_lock(&running->mutex);
+    const struct throttle_under_way found = count(running, run->pair, &run->secret);
+    if (!found.has_same && found.of_pair < room_of_pair && found.of_source < room_of_source)
+        link_first(running, run);
+    pthread_mutex_unlock(&running->mutex);
+    return found;
+}
+
+void throttle_running_remove(struct throttle_running *running, struct throttle_run *run)
+{
+    if (!run->is_under_way)
+        return;
+    pthread_mutex_lock(&running->mutex);
+    *run->place = run->next;
+    if (run->next != NULL)
+        run->next->place = run->place;
+    running->count--;
+    pthread_mutex_unlock(&running->mutex);
+    run->is_under_way = false;
+}

@@ -1,0 +1,106 @@
+#include "throttle/throttle_memory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+
+/* A key may stand in any of the few places of its set. */
+enum { WAYS = 8, SETS = 1024 };
+
+struct entry {
+    struct throttle_key key; /* of size 0: empty */
+    struct throttle_record record;
+};
+
+struct throttle_memory {
+    pthread_mutex_t mutex;
+    uint64_t seed; /* nobody outside can choose where a key falls */
+    struct entry sets[SETS][WAYS];
+};
+
+struct throttle_memory *throttle_memory_new(void)
+{
+    /* calloc(), so that pages which no key ever falls into cost nothing. */
+    struct throttle_memory *memory = calloc(1, sizeof *memory);
+    if (memory == NULL || !secret_random(&memory->seed, sizeof memory->seed)) {
+        free(memory);
+        return NULL;
+    }
+    memory->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    return memory;
+}
+
+void throttle_memory_free(struct throttle_memory *memory)
+{
+    free(memory);
+}
+
+void throttle_memory_lock(struct throttle_memory *memory)
+{
+    pthread_mutex_lock(&memory->mutex);
+}
+
+void throttle_memory_unlock(struct throttle_memory *memory)
+{
+    pthread_mutex_unlock(&memory->mutex);
+}
+
+/* FNV-1a, from a seed. */
+static struct entry *set_of(struct throttle_memory *memory, const struct throttle_key *key)
+{
+    static const uint64_t prime = 0x100000001b3;
+    uint64_t hash = memory->seed;
+    for (size_t i = 0; i < key->size; i++)
+        hash = (hash ^ key->bytes[i]) * prime;
+    return memory->sets[(hash >> 32) % SETS];
+}
+
+static struct entry *find(struct throttle_memory *memory, const struct throttle_key *key)
+{
+    struct entry *set = set_of(memory, key);
+    for (size_t i = 0; i < WAYS; i++) {
+        if (throttle_key_equal(&set[i].key, key))
+            return &set[i];
+    }
+    return NULL;
+}
+
+struct throttle_record *throttle_memory_find(struct throttle_memory *memory, const struct throttle_key *key)
+{
+    struct entry *entry = find(memory, key);
+    return entry != NULL ? &entry->record : NULL;
+}
+
+/* The first empty place, or the one that says least: nothing, if it is over. */
+static struct entry *place_for(struct throttle_memory *memory, const struct throttle_key *key,
+                               const struct throttle_window *window)
+{
+    struct entry *set = set_of(memory, key);
+    struct entry *place = &set[0];
+    for (size_t i = 0; i < WAYS; i++) {
+        if (set[i].key.size == 0)
+            return &set[i];
+        throttle_record_age(&set[i].record, window);
+        if (throttle_record_is_lesser(&set[i].record, &place->record))
+            place = &set[i];
+    }
+    return place;
+}
+
+void throttle_memory_put(struct throttle_memory *memory, const struct throttle_key *key,
+                         const struct throttle_record *record, const struct throttle_window *window)
+{
+    struct entry *entry = find(memory, key);
+    if (entry == NULL)
+        entry = place_for(memory, key, window);
+    *entry = (struct entry){*key, *record};
+}
+
+void throttle_memory_remove(struct throttle_memory *memory, const struct throttle_key *key)
+{
+    struct entry *entry = find(memory, key);
+    if (entry != NULL)
+        entry->key.size = 0;
+}

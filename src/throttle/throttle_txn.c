@@ -1,0 +1,136 @@
+#include "throttle/throttle_txn.h"
+
+#include <string.h>
+
+/* Behind all others. */
+static const struct throttle_key mark_key = {
+    .bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+              THROTTLE_NO_COUNT},
+    .size = THROTTLE_HEAD_SIZE,
+};
+
+static MDB_val value_of(const struct throttle_key *key)
+{
+    return (MDB_val){key->size, (void *)key->bytes};
+}
+
+/* The result of a look-up: false where nothing is found. */
+static bool note(struct transaction *transaction, int error)
+{
+    if (error != 0 && error != MDB_NOTFOUND && transaction->error == 0)
+        transaction->error = error;
+    return error == 0;
+}
+
+/* Another size was written by nobody. */
+static bool read_record(struct transaction *transaction, const MDB_val *value, struct throttle_record *record)
+{
+    if (value->mv_size != sizeof *record)
+        return note(transaction, MDB_CORRUPTED);
+    memcpy(record, value->mv_data, sizeof *record);
+    return true;
+}
+
+static bool get_from_memory(struct transaction *transaction, const struct throttle_key *key,
+                            struct throttle_record *record)
+{
+    const struct throttle_record *found = throttle_memory_find(transaction->memory, key);
+    if (found != NULL)
+        *record = *found;
+    return found != NULL;
+}
+
+bool transaction_get(struct transaction *transaction, const struct throttle_key *key,
+                     struct throttle_record *record)
+{
+    MDB_val name = value_of(key);
+    MDB_val value;
+    *record = (struct throttle_record){.failures = 0};
+    if (transaction->txn == NULL)
+        return get_from_memory(transaction, key, record);
+    return transaction->error == 0 &&
+           note(transaction, mdb_get(transaction->txn, transaction->table, &name, &value)) &&
+           read_record(transaction, &value, record);
+}
+
+void transaction_put(struct transaction *transaction, const struct throttle_key *key,
+                     const struct throttle_record *record)
+{
+    MDB_val name = value_of(key);
+    MDB_val value = {sizeof *record, (void *)record};
+    if (transaction->txn == NULL)
+        throttle_memory_put(transaction->memory, key, record, &transaction->window);
+    else if (transaction->error == 0)
+        note(transaction, mdb_put(transaction->txn, transaction->table, &name, &value, 0));
+}
+
+void transaction_remove(struct transaction *transaction, const struct throttle_key *key)
+{
+    MDB_val name = value_of(key);
+    if (transaction->txn == NULL)
+        throttle_memory_remove(transaction->memory, key);
+    else if (transaction->error == 0)
+        note(transaction, mdb_del(transaction->txn, transaction->table, &name, NULL));
+}
+
+size_t transaction_count(struct transaction *transaction)
+{
+    MDB_stat status = {.ms_entries = 0};
+    if (transaction->txn != NULL && transaction->error == 0)
+        note(transaction, mdb_stat(transaction->txn, transaction->table, &status));
+    return status.ms_entries;
+}
+
+static bool read_entry(struct transaction *transaction, const MDB_val *name, const MDB_val *value,
+                       struct throttle_key *key, struct throttle_record *record)
+{
+    if (!throttle_key_read(name->mv_data, name->mv_size, key))
+        return note(transaction, MDB_CORRUPTED);
+    return throttle_key_level(key) != THROTTLE_NO_COUNT && read_record(transaction, value, record);
+}
+
+bool transaction_next(struct transaction *transaction, struct throttle_key *key,
+                      struct throttle_record *record)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_val name = value_of(key);
+    MDB_val value;
+    if (transaction->txn == NULL || transaction->error != 0 ||
+        !note(transaction, mdb_cursor_open(transaction->txn, transaction->table, &cursor)))
+        return false;
+    const bool found = note(transaction, mdb_cursor_get(cursor, &name, &value, MDB_SET_RANGE)) &&
+                       read_entry(transaction, &name, &value, key, record);
+    mdb_cursor_close(cursor);
+    return found;
+}
+
+/* LMDB compares bytes, and the shorter of two comes first. */
+void throttle_key_advance(struct throttle_key *key)
+{
+    if (key->size < sizeof key->bytes) {
+        key->bytes[key->size++] = 0;
+        return;
+    }
+    for (size_t i = key->size; i > 0 && ++key->bytes[i - 1] == 0; i--)
+        ;
+}
+
+void transaction_get_mark(struct transaction *transaction, struct throttle_key *mark)
+{
+    MDB_val name = value_of(&mark_key);
+    MDB_val value;
+    *mark = (struct throttle_key){.size = THROTTLE_HEAD_SIZE};
+    if (transaction->txn == NULL || transaction->error != 0 ||
+        !note(transaction, mdb_get(transaction->txn, transaction->table, &name, &value)))
+        return;
+    if (!throttle_key_read(value.mv_data, value.mv_size, mark))
+        note(transaction, MDB_CORRUPTED);
+}
+
+void transaction_put_mark(struct transaction *transaction, const struct throttle_key *mark)
+{
+    MDB_val name = value_of(&mark_key);
+    MDB_val value = value_of(mark);
+    if (transaction->txn != NULL && transaction->error == 0)
+        note(transaction, mdb_put(transaction->txn, transaction->table, &name, &value, 0));
+}

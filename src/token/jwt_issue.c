@@ -1,0 +1,120 @@
+#include "token/jwt_issue.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "base/secret.h"
+#include "token/claims_prefix.h"
+
+/* As many random bytes at a time as getentropy(3) gives: a system call a token is felt. */
+enum { JTI_SIZE = 16, RANDOM_SIZE = 256 };
+
+/* More than iat, exp and jti take. */
+enum { REST_SIZE = 128 };
+
+struct jwt_signer {
+    struct json_object *header;
+    struct jwt_subjects *subjects;
+    pthread_mutex_t mutex; /* guards the two below */
+    size_t left;           /* bytes of `random` that are in no token yet; they are at its beginning */
+    unsigned char random[RANDOM_SIZE];
+};
+
+static bool draw_jti(struct jwt_signer *signer, char jti[BASE64URL_LENGTH(JTI_SIZE) + 1])
+{
+    pthread_mutex_lock(&signer->mutex);
+    if (signer->left == 0 && secret_random(signer->random, sizeof signer->random))
+        signer->left = sizeof signer->random;
+    const bool drawn = signer->left > 0;
+    if (drawn) {
+        signer->left -= JTI_SIZE;
+        base64url_encode(signer->random + signer->left, JTI_SIZE, jti);
+    }
+    pthread_mutex_unlock(&signer->mutex);
+    return drawn;
+}
+
+static char *put_number(char *to, int64_t number)
+{
+    const uint64_t magnitude = (uint64_t)number;
+    if (number < 0)
+        *to++ = '-';
+    return to + text_format_number(number < 0 ? -magnitude : magnitude, to);
+}
+
+/* 0: it never expires. */
+static char *put_exp(char *to, int64_t issued, int64_t lifetime)
+{
+    int64_t expires;
+    if (lifetime == 0)
+        return to;
+    if (__builtin_add_overflow(issued, lifetime, &expires))
+        expires = INT64_MAX;
+    return put_number(stpcpy(to, ",\"exp\":"), expires);
+}
+
+/* NULL: no memory. */
+static struct json_object *make_header(const struct signing_key *key, const char *type)
+{
+    struct json_object *header = json_object_new_object();
+    if (json_add_string(header, "alg", jws_algorithm_name(key->algorithm)) &&
+        json_add_string(header, "typ", type) && json_add_string(header, "kid", key->kid))
+        return header;
+    json_object_put(header);
+    return NULL;
+}
+
+struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type, const char *issuer,
+                                  const char *audience)
+{
+    struct jwt_signer *signer = calloc(1, sizeof *signer);
+    if (signer == NULL)
+        return NULL;
+    signer->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    signer->header = make_header(keyset->signer, type);
+    const struct text header =
+        signer->header != NULL ? json_write(signer->header, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
+    if (header.data != NULL)
+        signer->subjects = jwt_subjects_new(keyset->signer->key, header, issuer, audience);
+    if (signer->subjects != NULL)
+        return signer;
+    jwt_signer_free(signer);
+    return NULL;
+}
+
+void jwt_signer_free(struct jwt_signer *signer)
+{
+    if (signer == NULL)
+        return;
+    jwt_subjects_free(signer->subjects);
+    json_object_put(signer->header);
+    free(signer);
+}
+
+/* What goes on where the subject's claims end, and is another token's never. Nothing in it needs an escape.
+ */
+static struct text write_rest(char rest[REST_SIZE], const struct jwt_claims *claims, const char *jti)
+{
+    char *to = put_number(stpcpy(rest, ",\"iat\":"), claims->issued);
+    to = put_exp(to, claims->issued, claims->lifetime);
+    to = stpcpy(stpcpy(stpcpy(to, ",\"jti\":\""), jti), "\"}");
+    return (struct text){rest, (size_t)(to - rest)};
+}
+
+char *jwt_issue(struct jwt_signer *signer, const struct jwt_claims *claims)
+{
+    char jti[BASE64URL_LENGTH(JTI_SIZE) + 1];
+    char rest[REST_SIZE];
+    if (!draw_jti(signer, jti))
+        return NULL;
+    struct jwt_subject *subject = jwt_subjects_hold(signer->subjects, claims->client_id, claims->scope);
+    if (subject == NULL)
+        return NULL;
+    char *token = jws_sign(subject->signer, write_rest(rest, claims, jti));
+    jwt_subject_release(subject);
+    return token;
+}

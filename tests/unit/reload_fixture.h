@@ -1,0 +1,28 @@
+/* A slot that serves what token.conf names in the test's folder. */
+#ifndef SLOT_FIXTURE_H
+#define SLOT_FIXTURE_H
+
+#include "fixture.h"
+
+#include "service/reload.h"
+
+static inline struct service_slot *open_slot(void)
+{
+    struct collected problems;
+    struct service *service = service_load("token.conf", collect(&problems));
+    if (service == NULL)
+        fail_msg("%s", problems.text);
+    struct service_slot *slot = service_slot_new(service);
+    assert_non_null(slot);
+    return slot;
+}
+
+static inline size_t accounts_in_force(struct service_slot *slot)
+{
+    struct service *service = service_slot_hold(slot);
+    const size_t count = account_table_count(service->accounts);
+    service_release(service);
+    return count;
+}
+
+#endif

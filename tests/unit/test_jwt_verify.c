@@ -1,0 +1,449 @@
+#include "token/jwt_verify.h"
+
+#include "fixture.h"
+#include "sign_once.h"
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "token/jws_key.h"
+
+#include "failing_malloc.h"
+
+#define ISSUER "https://api.example.com/apiops/auth"
+#define AUDIENCE "https://api.example.com/"
+#define SECRET "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+enum { NOW = 1700000000, LIFETIME = 3600 };
+
+static const struct jwt_claims claims = {
+    .client_id = BYTES("caf\xc3\xa9 \"x\""),
+    .scope = BYTES("read write"),
+    .issued = NOW,
+    .lifetime = LIFETIME,
+};
+
+static struct keyset *load(struct json_object *jwk, const char *more)
+{
+    struct collected problems;
+    char json[8192];
+    snprintf(json, sizeof json, "{\"keys\":[%s%s]}", json_object_to_json_string(jwk), more);
+    write_text("keys.jwks", json);
+    struct keyset *keyset = keyset_load("keys.jwks", collect(&problems));
+    if (keyset == NULL)
+        fail_msg("%s", problems.text);
+    return keyset;
+}
+
+/* The set with a single key "a", of 32 zero bytes. */
+static struct keyset *load_zeros(const char *more)
+{
+    struct json_object *jwk =
+        json_read(text_of("{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"" SECRET "\"}"), NULL);
+    struct keyset *keyset = load(jwk, more);
+    json_object_put(jwk);
+    return keyset;
+}
+
+static enum jwt_status verify(const struct keyset *keyset, const char *token, int64_t now)
+{
+    struct jwt jwt;
+    const enum jwt_status status = jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, now, &jwt);
+    jwt_clear(&jwt);
+    return status;
+}
+
+static const char *member(struct json_object *object, const char *name)
+{
+    return json_object_get_string(json_object_object_get(object, name));
+}
+
+static void check_token(const struct keyset *keyset, const char *token)
+{
+    struct jwt jwt;
+    assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
+    assert_int_equal(json_object_object_length(jwt.header), 3);
+    assert_string_equal(member(jwt.header, "alg"), jws_algorithm_name(keyset->signer->algorithm));
+    assert_string_equal(member(jwt.header, "typ"), "at+jwt");
+    assert_string_equal(member(jwt.header, "kid"), keyset->signer->kid);
+    assert_int_equal(json_object_object_length(jwt.claims), 8);
+    assert_string_equal(member(jwt.claims, "iss"), ISSUER);
+    assert_string_equal(member(jwt.claims, "aud"), AUDIENCE);
+    assert_string_equal(member(jwt.claims, "sub"), claims.client_id.data);
+    assert_string_equal(member(jwt.claims, "client_id"), claims.client_id.data);
+    assert_string_equal(member(jwt.claims, "scope"), "read write");
+    assert_string_equal(member(jwt.claims, "iat"), "1700000000");
+    assert_string_equal(member(jwt.claims, "exp"), "1700003600");
+    assert_int_equal(strlen(member(jwt.claims, "jti")), 22);
+    assert_ptr_equal(jwt.key, keyset->signer);
+    jwt_clear(&jwt);
+}
+
+static void test_each_algorithm(void **state)
+{
+    (void)state;
+    char fault[JWK_FAULT_SIZE];
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        struct json_object *jwk = jwk_generate((enum jws_algorithm)i, NOW, fault);
+        struct keyset *keyset = load(jwk, "");
+        char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
+        char *another = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
+        assert_true(token != NULL && another != NULL);
+        check_token(keyset, token);
+        assert_string_not_equal(token, another); /* the jti */
+        assert_null(strpbrk(token, "=+/\n"));
+        free(token);
+        free(another);
+        keyset_release(keyset);
+        json_put_wiped(jwk);
+    }
+}
+
+/* What is not asked for is not there; what cannot be counted saturates. */
+static void test_lifetimes(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t issued;
+        int64_t lifetime;
+        const char *exp; /* NULL: none */
+    } rows[] = {
+        {NOW, 0, NULL},
+        {NOW, 1, "1700000001"},
+        {NOW, 315360000, "2015360000"},
+        {NOW, INT64_MAX, "9223372036854775807"},
+        {0, INT64_MAX, "9223372036854775807"},
+        {-1, NOW, "1699999999"},
+        {-NOW, NOW, "0"}, /* a clock that has lost its time */
+        {INT64_MIN, INT64_MAX, "-1"},
+    };
+    struct keyset *keyset = load_zeros("");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const struct jwt_claims row = {.client_id = BYTES("a"),
+                                       .scope = {"", 0},
+                                       .issued = rows[i].issued,
+                                       .lifetime = rows[i].lifetime};
+        struct jwt jwt;
+        char *token = issue_once(keyset, "JWT", ISSUER, AUDIENCE, &row);
+        assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, row.issued, &jwt), JWT_VALID);
+        const int64_t iat = json_object_get_int64(json_object_object_get(jwt.claims, "iat"));
+        const char *exp = member(jwt.claims, "exp");
+        check_row(iat == row.issued, "iat", i, token);
+        check_row((exp == NULL) == (rows[i].exp == NULL), "there", i, token);
+        check_row(exp == NULL || strcmp(exp, rows[i].exp) == 0, exp, i, token);
+        check_row(!json_object_object_get_ex(jwt.claims, "scope", NULL), "scope", i, token);
+        check_row(strcmp(member(jwt.header, "typ"), "JWT") == 0, "typ", i, token);
+        jwt_clear(&jwt);
+        free(token);
+    }
+    keyset_release(keyset);
+}
+
+static void test_times(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t now;
+        enum jwt_status status;
+    } rows[] = {
+        {NOW - 1, JWT_NOT_YET_VALID},        {NOW, JWT_VALID},         {NOW + LIFETIME - 1, JWT_VALID},
+        {NOW + LIFETIME, JWT_EXPIRED},       {INT64_MAX, JWT_EXPIRED}, {0, JWT_NOT_YET_VALID},
+        {NOW + LIFETIME + 100, JWT_EXPIRED},
+    };
+    struct keyset *keyset = load_zeros("");
+    char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const enum jwt_status status = verify(keyset, token, rows[i].now);
+        check_row(status == rows[i].status, jwt_status_text(status), i, token);
+    }
+    free(token);
+    keyset_release(keyset);
+}
+
+#define GOOD_HEADER "{\"alg\":\"HS256\",\"kid\":\"a\"}"
+#define GOOD_CLAIMS "{\"iss\":\"" ISSUER "\",\"aud\":\"" AUDIENCE "\"}"
+#define CLAIMS_WITH(more) "{\"iss\":\"" ISSUER "\",\"aud\":\"" AUDIENCE "\"," more "}"
+
+/* All signed with key "a" of a set of one, and rightly so. */
+static const struct {
+    const char *header;
+    const char *claims;
+    enum jwt_status status;
+} signed_rows[] = {
+    {GOOD_HEADER, GOOD_CLAIMS, JWT_VALID},
+    {"{\"alg\":\"HS256\"}", GOOD_CLAIMS, JWT_VALID},
+    {"{\"alg\":\"HS256\",\"typ\":\"anything\"}", GOOD_CLAIMS, JWT_VALID},
+    {"{\"alg\":\"HS256\",\"kid\":\"b\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
+    {"{\"alg\":\"HS256\",\"kid\":\"\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
+    {"{\"alg\":\"HS256\",\"kid\":\"a\\u0000\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
+    {"{\"alg\":\"HS256\",\"kid\":7}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"alg\":\"HS256\",\"kid\":null}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"alg\":\"HS256\",\"crit\":[\"exp\"],\"exp\":1}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"kid\":\"a\"}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"alg\":true}", GOOD_CLAIMS, JWT_MALFORMED},
+    {"{\"alg\":\"none\",\"kid\":\"a\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
+    {"{\"alg\":\"hs256\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
+    {"{\"alg\":\"HS512\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
+    {"", GOOD_CLAIMS, JWT_MALFORMED},
+    {"[]", GOOD_CLAIMS, JWT_MALFORMED},
+    {GOOD_HEADER "x", GOOD_CLAIMS, JWT_MALFORMED},
+    {GOOD_HEADER, "", JWT_MALFORMED},
+    {GOOD_HEADER, "\"a\"", JWT_MALFORMED},
+    {GOOD_HEADER, GOOD_CLAIMS ",", JWT_MALFORMED},
+    {GOOD_HEADER, "{}", JWT_WRONG_ISSUER},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "/\",\"aud\":\"" AUDIENCE "\"}", JWT_WRONG_ISSUER},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\\u0000\",\"aud\":\"" AUDIENCE "\"}", JWT_WRONG_ISSUER},
+    {GOOD_HEADER, "{\"iss\":[\"" ISSUER "\"],\"aud\":\"" AUDIENCE "\"}", JWT_WRONG_ISSUER},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\"}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":\"other\"}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":[]}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":[null,1,\"other\"]}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":{\"" AUDIENCE "\":1}}", JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":[\"other\",\"" AUDIENCE "\"]}", JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":1700000000"), JWT_EXPIRED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":1700000000.5"), JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":99999999999999999999999"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":-1"), JWT_EXPIRED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":NaN"), JWT_EXPIRED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":\"1800000000\""), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":null"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":1700000000"), JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":1700000001"), JWT_NOT_YET_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":NaN"), JWT_NOT_YET_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":[]"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"iat\":1700000001"), JWT_NOT_YET_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"iat\":false"), JWT_MALFORMED},
+};
+
+static void test_signed_rows(void **state)
+{
+    (void)state;
+    struct keyset *keyset = load_zeros("");
+    for (size_t i = 0; i < ROWS(signed_rows); i++) {
+        char *token =
+            sign_once(keyset->signer->key, text_of(signed_rows[i].header), text_of(signed_rows[i].claims));
+        const enum jwt_status status = verify(keyset, token, NOW);
+        check_row(status == signed_rows[i].status, jwt_status_text(status), i, token);
+        free(token);
+    }
+    keyset_release(keyset);
+}
+
+/* A token without a kid is of no particular key, where there are two. */
+static void test_kid_among_keys(void **state)
+{
+    (void)state;
+    struct keyset *keyset = load_zeros(
+        ",{\"kty\":\"oct\",\"kid\":\"b\",\"exp\":1,\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}");
+    static const struct {
+        const char *header;
+        size_t key;
+        enum jwt_status status;
+    } rows[] = {
+        {"{\"alg\":\"HS256\"}", 0, JWT_UNKNOWN_KEY},
+        {"{\"alg\":\"HS256\",\"kid\":\"a\"}", 0, JWT_VALID},
+        {"{\"alg\":\"HS256\",\"kid\":\"b\"}", 1, JWT_VALID},
+        {"{\"alg\":\"HS256\",\"kid\":\"a\"}", 1, JWT_BAD_SIGNATURE},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char *token = sign_once(keyset->keys[rows[i].key].key, text_of(rows[i].header), text_of(GOOD_CLAIMS));
+        const enum jwt_status status = verify(keyset, token, NOW);
+        check_row(status == rows[i].status, jwt_status_text(status), i, rows[i].header);
+        free(token);
+    }
+    keyset_release(keyset);
+}
+
+static void test_not_a_token(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b",
+        "e30.e30.",
+        "e30.e30.AAAA",
+        "e30.e30.AAAA.AAAA",
+        "Bearer x",
+        "\xff.\xff.\xff",
+    };
+    struct keyset *keyset = load_zeros("");
+    for (size_t i = 0; i < ROWS(tokens); i++)
+        check_row(verify(keyset, tokens[i], NOW) == JWT_MALFORMED, "malformed", i, tokens[i]);
+    keyset_release(keyset);
+}
+
+static void test_tampering(void **state)
+{
+    (void)state;
+    struct keyset *keyset = load_zeros("");
+    char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
+    const size_t length = strlen(token);
+    for (size_t at = 0; at < length; at++) {
+        const char was = token[at];
+        token[at] = was == 'A' ? 'B' : 'A';
+        check_row(verify(keyset, token, NOW) != JWT_VALID, "a letter changed", at, token);
+        token[at] = '\0';
+        check_row(verify(keyset, token, NOW) != JWT_VALID, "cut short", at, token);
+        token[at] = was;
+    }
+    assert_int_equal(verify(keyset, token, NOW), JWT_VALID);
+    free(token);
+    keyset_release(keyset);
+}
+
+/* The public part of an RSA key of 2048 bits with the exponent 65537, as everybody has it: a
+ * SubjectPublicKeyInfo (RFC 3279 §2.3.1) in DER. */
+static struct jws_key *public_part_as_secret(struct json_object *jwk)
+{
+    static const unsigned char before[] = {0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48,
+                                           0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00, 0x03, 0x82, 0x01,
+                                           0x0f, 0x00, 0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01, 0x00};
+    static const unsigned char behind[] = {0x02, 0x03, 0x01, 0x00, 0x01};
+    const char *n = member(jwk, "n");
+    unsigned char der[512];
+    size_t size = sizeof before;
+    size_t decoded = 0;
+    memcpy(der, before, sizeof before);
+    assert_int_equal(strlen(n), 342);
+    assert_true(base64url_decode(n, strlen(n), der + size, &decoded));
+    size += decoded;
+    memcpy(der + size, behind, sizeof behind);
+    return jws_key_of_secret(der, size + sizeof behind);
+}
+
+/* The classic attack: what everybody knows of an RSA key taken for an HMAC secret. */
+static void test_algorithm_confusion(void **state)
+{
+    (void)state;
+    char fault[JWK_FAULT_SIZE];
+    struct json_object *jwk = jwk_generate(JWS_RS256, NOW, fault);
+    struct keyset *keyset = load(jwk, "");
+    struct jws_key *secret = public_part_as_secret(jwk);
+    assert_non_null(secret);
+    static const struct {
+        const char *alg;
+        enum jwt_status status;
+    } rows[] = {{"HS256", JWT_WRONG_ALGORITHM}, {"RS256", JWT_BAD_SIGNATURE}, {"none", JWT_WRONG_ALGORITHM}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char header[200];
+        snprintf(header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\"}", rows[i].alg, keyset->signer->kid);
+        char *token = sign_once(secret, text_of(header), text_of(GOOD_CLAIMS));
+        check_row(verify(keyset, token, NOW) == rows[i].status, "status", i, rows[i].alg);
+        strrchr(token, '.')[1] = '\0';
+        check_row(verify(keyset, token, NOW) == rows[i].status, "no signature", i, rows[i].alg);
+        free(token);
+    }
+    jws_key_release(secret);
+    keyset_release(keyset);
+    json_put_wiped(jwk);
+}
+
+/* tokenctl inspect shows what a token says, whatever is wrong with it. */
+static void test_filled_as_far_as_it_went(void **state)
+{
+    (void)state;
+    struct jwt jwt;
+    struct keyset *keyset = load_zeros("");
+    char *token = sign_once(keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"gone\"}"),
+                            text_of("{\"sub\":\"x\"}"));
+    assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_UNKNOWN_KEY);
+    assert_null(jwt.key);
+    assert_string_equal(member(jwt.header, "kid"), "gone");
+    assert_string_equal(member(jwt.claims, "sub"), "x");
+    jwt_clear(&jwt);
+    free(token);
+
+    assert_int_equal(jwt_verify(keyset, text_of("x"), ISSUER, AUDIENCE, NOW, &jwt), JWT_MALFORMED);
+    assert_null(jwt.header);
+    jwt_clear(&jwt);
+    keyset_release(keyset);
+}
+
+static void test_status_texts(void **state)
+{
+    (void)state;
+    for (int i = JWT_VALID; i <= JWT_NO_MEMORY; i++)
+        assert_true(strlen(jwt_status_text((enum jwt_status)i)) > 0);
+}
+
+/* Whichever allocation fails, there is a whole token or none. */
+static void issue_without_memory(enum jws_algorithm algorithm, bool once)
+{
+    char fault[JWK_FAULT_SIZE];
+    struct json_object *jwk = jwk_generate(algorithm, NOW, fault);
+    struct keyset *keyset = load(jwk, "");
+    free(issue_once(keyset, "at+jwt", ISSUER, AUDIENCE,
+                    &claims)); /* what OpenSSL makes at first use, it keeps */
+    long allowed = 0;
+    for (bool done = false; !done; allowed++) {
+        one_allocation_fails = once;
+        allocations_left = allowed;
+        char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
+        done = once ? allocations_left >= 0 : token != NULL;
+        allocations_left = -1;
+        if (token != NULL)
+            check_token(keyset, token);
+        else if (done)
+            fail_msg("no token, though no allocation failed");
+        free(token);
+    }
+    assert_true(allowed > 20);
+    keyset_release(keyset);
+    json_put_wiped(jwk);
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        issue_without_memory((enum jws_algorithm)i, false);
+        issue_without_memory((enum jws_algorithm)i, true);
+    }
+}
+
+/* One signer for many accounts, more than it keeps: every token is of its own account and scope, whatever the
+ * length of the claims that are kept. */
+static void test_many_subjects(void **state)
+{
+    (void)state;
+    struct keyset *keyset = load_zeros("");
+    struct jwt_signer *signer = jwt_signer_new(keyset, "at+jwt", ISSUER, AUDIENCE);
+    assert_non_null(signer);
+    for (int i = 0; i < 6000; i++) {
+        char client_id[32];
+        char scope[32];
+        snprintf(client_id, sizeof client_id, "%.*sclient\xc3\xa9-%d", i % 4, "---", i % 2000);
+        snprintf(scope, sizeof scope, "%.*s", i % 3, "ab");
+        const struct jwt_claims row = {
+            .client_id = text_of(client_id), .scope = text_of(scope), .issued = NOW, .lifetime = i % 2};
+        struct jwt jwt;
+        char *token = jwt_issue(signer, &row);
+        assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
+        check_row(strcmp(member(jwt.claims, "sub"), client_id) == 0, "sub", (size_t)i, client_id);
+        check_row(strcmp(member(jwt.claims, "client_id"), client_id) == 0, "client_id", (size_t)i, client_id);
+        const char *claim = member(jwt.claims, "scope");
+        check_row(i % 3 == 0 ? claim == NULL : strcmp(claim, scope) == 0, "scope", (size_t)i, client_id);
+        check_row((member(jwt.claims, "exp") != NULL) == (i % 2 == 1), "exp", (size_t)i, client_id);
+        jwt_clear(&jwt);
+        free(token);
+    }
+    jwt_signer_free(signer);
+    keyset_release(keyset);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_algorithm),      cmocka_unit_test(test_many_subjects),
+        cmocka_unit_test(test_lifetimes),           cmocka_unit_test(test_times),
+        cmocka_unit_test(test_signed_rows),         cmocka_unit_test(test_kid_among_keys),
+        cmocka_unit_test(test_not_a_token),         cmocka_unit_test(test_tampering),
+        cmocka_unit_test(test_algorithm_confusion), cmocka_unit_test(test_filled_as_far_as_it_went),
+        cmocka_unit_test(test_status_texts),        cmocka_unit_test(test_without_memory),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

@@ -1,0 +1,218 @@
+/* Processes that share the folder, each in a PID namespace of its own as in a container, so that all have the
+ * same pid and the same numbers of threads; they are killed at any moment. */
+#include "throttle/throttle_store.h"
+
+#include "fixture.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+
+enum { WRITERS = 2, READERS = 2, PROCESSES = WRITERS + READERS, THREADS = 2, KILLS = 150 };
+
+/* What the processes say, in memory that they share. */
+struct tally {
+    atomic_uint committed[PROCESSES];
+    atomic_uint looked[PROCESSES];
+    atomic_uint torn;
+    atomic_uint failed;
+};
+static struct tally *tally;
+static pid_t processes[PROCESSES]; /* 0: ended */
+
+struct worker {
+    struct state *state;
+    struct log *log;
+    size_t number;
+};
+
+/* Two records that each transaction changes alike, far from each other, and some between them. */
+static struct throttle_key key_of(unsigned number)
+{
+    char name[16];
+    snprintf(name, sizeof name, "client%u", number);
+    return throttle_key_of(THROTTLE_PAIR, NULL, text_of(name));
+}
+
+enum { KEYS = 64 };
+
+static void add_one(struct transaction *transaction, void *context)
+{
+    (void)context;
+    for (unsigned i = 0; i < KEYS; i++) {
+        const struct throttle_key key = key_of(i);
+        struct throttle_record record;
+        transaction_get(transaction, &key, &record);
+        record.failures++;
+        transaction_put(transaction, &key, &record);
+    }
+}
+
+/* The count that all have; -1: they differ. */
+static void look(struct transaction *transaction, void *context)
+{
+    long *count = context;
+    for (unsigned i = 0; i < KEYS; i++) {
+        const struct throttle_key key = key_of(i);
+        struct throttle_record record;
+        transaction_get(transaction, &key, &record);
+        if (i == 0)
+            *count = (long)record.failures;
+        else if (*count != (long)record.failures)
+            *count = -1;
+    }
+}
+
+static _Noreturn void *work(void *argument)
+{
+    const struct worker *worker = argument;
+    long last = 0;
+    for (;;) {
+        long count = 0;
+        if (worker->number < WRITERS) {
+            tally->failed += !state_update(worker->state, worker->log, add_one, NULL);
+            tally->committed[worker->number]++;
+            continue;
+        }
+        tally->failed += !state_read(worker->state, worker->log, look, &count);
+        tally->torn += count < last;
+        last = count;
+        tally->looked[worker->number]++;
+    }
+}
+
+static void fault(void *context, enum severity severity, const char *message)
+{
+    (void)context;
+    (void)severity;
+    fprintf(stderr, "%s\n", message);
+    tally->failed++;
+}
+
+static _Noreturn void run_process(size_t number)
+{
+    struct report report = {.problem = fault};
+    struct worker worker = {.state = state_open("state", &report), .number = number};
+    pthread_t thread;
+    worker.log = log_open("log", LOG_LEVEL_INFO);
+    if (worker.state == NULL)
+        _exit(1);
+    for (int i = 1; i < THREADS; i++)
+        pthread_create(&thread, NULL, work, &worker);
+    work(&worker);
+    _exit(0);
+}
+
+/* Every process has pid 1 in a namespace of its own; where this user may make none, they have pids of their
+ * own. The process between it and the test, which unshare() needs, ends at once, and the test is left as the
+ * parent. */
+static pid_t start_process(size_t number)
+{
+    int ends[2];
+    pid_t inner = 0;
+    assert_int_equal(pipe(ends), 0);
+    const pid_t outer = fork();
+    assert_true(outer >= 0);
+    if (outer == 0) {
+        if (unshare(CLONE_NEWPID) != 0)
+            unshare(CLONE_NEWUSER | CLONE_NEWPID);
+        inner = fork();
+        if (inner == 0)
+            run_process(number);
+        _exit(write(ends[1], &inner, sizeof inner) == (ssize_t)sizeof inner ? 0 : 1);
+    }
+    assert_int_equal(read(ends[0], &inner, sizeof inner), sizeof inner);
+    assert_int_equal(waitpid(outer, NULL, 0), outer);
+    close(ends[0]);
+    close(ends[1]);
+    return inner;
+}
+
+static void end_process(size_t number)
+{
+    const pid_t process = processes[number];
+    processes[number] = 0;
+    assert_int_equal(kill(process, SIGKILL), 0);
+    assert_int_equal(waitpid(process, NULL, 0), process);
+}
+
+/* Also where the test has failed in the middle. */
+static int end_all(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROCESSES; i++) {
+        if (processes[i] > 0)
+            end_process(i);
+    }
+    return 0;
+}
+
+static unsigned all_committed(void)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < WRITERS; i++)
+        sum += tally->committed[i];
+    return sum;
+}
+
+/* Until each of the others has done some more: whoever waits for the one that was killed never does. */
+static void wait_for_progress(size_t killed)
+{
+    for (size_t i = 0; i < PROCESSES; i++) {
+        atomic_uint *const done = i < WRITERS ? &tally->committed[i] : &tally->looked[i];
+        const unsigned before = *done;
+        const double end = clock_monotonic_ms() + 60000;
+        while (i != killed && *done == before && clock_monotonic_ms() < end)
+            usleep(100);
+        check_row(i == killed || *done != before, "stands still", i, "");
+    }
+}
+
+static void test_killed(void **state)
+{
+    (void)state;
+    struct report report = {.problem = fault};
+    unsigned chance = 1;
+    assert_int_equal(mkdir("state", 0700), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(tally, MAP_FAILED);
+    for (size_t i = 0; i < PROCESSES; i++)
+        processes[i] = start_process(i);
+    wait_for_progress(PROCESSES);
+    for (int i = 0; i < KILLS; i++) {
+        chance = chance * 1103515245 + 12345;
+        const size_t victim = chance / 65536 % PROCESSES;
+        usleep(chance / 65536 % 1000);
+        end_process(victim);
+        if (i % 10 == 0)
+            wait_for_progress(victim);
+        processes[victim] = start_process(victim);
+    }
+    wait_for_progress(PROCESSES);
+    end_all(NULL);
+
+    /* What was committed is there; of each process that was killed each thread may have committed one more.
+     */
+    long count = 0;
+    struct state *opened = state_open("state", &report);
+    assert_non_null(opened);
+    assert_true(state_read(opened, NULL, look, &count));
+    state_release(opened);
+    assert_int_equal(tally->torn, 0);
+    assert_int_equal(tally->failed, 0);
+    assert_in_range(count, all_committed(), all_committed() + (KILLS + PROCESSES) * THREADS);
+    munmap(tally, sizeof *tally);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_killed, end_all)};
+    return cmocka_run_group_tests_name("state of many processes", tests, enter_folder, leave_folder);
+}
