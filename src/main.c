@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/cgi.h"
-#include "server/listener.h"
-#include "server/server.h"
 #include "process/descriptors.h"
 #include "process/dump.h"
 #include "process/privilege.h"
 #include "process/sandbox.h"
+#include "server/cgi.h"
+#include "server/listener.h"
+#include "server/server.h"
 #include "version.h"
 
 #define EXIT_USAGE 2
@@ -35,28 +35,29 @@ struct options {
 
 /* From here on without root's rights: everything is loaded as it will be loaded again, so that what the user
  * may not read is told now. NULL: reported. */
-static struct service *prepare(const struct config *config, struct report *report)
+static struct service *prepare(const struct config *config, struct diagnostics *diagnostics)
 {
-    struct service *service = privilege_drop(config, report) ? service_start(config->file) : NULL;
+    struct service *service = privilege_drop(config, diagnostics) ? service_start(config->file) : NULL;
     if (service == NULL)
         return NULL;
-    struct report to_log = {.problem = log_problem, .context = service->log};
+    struct diagnostics to_log = {.on_message = log_diagnostic, .context = service->log};
     privilege_warn(service->config, &to_log);
-    if (sandbox_enter(service->config, report))
+    if (sandbox_enter(service->config, diagnostics))
         return service;
     service_release(service);
     return NULL;
 }
 
-static int serve(const struct config *config, const char *address, struct report *report)
+static int serve(const struct config *config, const char *address, struct diagnostics *diagnostics)
 {
     struct listener_path bound = {0};
     const struct identity owner = privilege_owner(config);
-    const int listener =
-        address != NULL ? listener_open(address, (int)config->backlog, &owner, &bound, report) : STDIN_FILENO;
+    const int listener = address != NULL
+                             ? listener_open(address, (int)config->backlog, &owner, &bound, diagnostics)
+                             : STDIN_FILENO;
     if (listener < 0)
         return EXIT_FAILURE;
-    struct service *service = prepare(config, report);
+    struct service *service = prepare(config, diagnostics);
     if (service != NULL)
         return server_run(listener, &bound, service);
     listener_remove(&bound);
@@ -68,12 +69,12 @@ static int serve_fastcgi(const struct options *options)
     server_block_signals();
     descriptors_allow_all();
     /* It is loaded twice, and its warnings are told the second time. */
-    struct report first = {.problem = report_to_stream, .context = stderr, .errors_only = true};
-    struct report report = {.problem = report_to_stream, .context = stderr};
+    struct diagnostics first = {.on_message = diagnostics_to_stream, .context = stderr, .errors_only = true};
+    struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
     struct config *config = config_load(options->config, &first);
     if (config == NULL)
         return EXIT_FAILURE;
-    const int status = serve(config, listener_is_inherited() ? NULL : options->address, &report);
+    const int status = serve(config, listener_is_inherited() ? NULL : options->address, &diagnostics);
     config_release(config);
     return status;
 }
@@ -119,7 +120,7 @@ int main(int argc, char **argv)
     int status = EXIT_SUCCESS;
     /* A file that has reached the limit of its size is an ordinary error, EFBIG. */
     signal(SIGXFSZ, SIG_IGN);
-    if (!descriptors_fill())
+    if (!sanitise_stdfd())
         return EXIT_FAILURE;
     if (!read_options(argc, argv, &options, &status))
         return status;

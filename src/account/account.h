@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "password/password_policy.h"
 #include "base/cidr.h"
 #include "base/text.h"
+#include "password/password_policy.h"
 
 /* The texts point into the line. */
 struct account {

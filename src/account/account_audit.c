@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "password/password_speed.h"
 #include "base/log.h"
+#include "password/password_speed.h"
 
 enum weakness { LEGACY, CHEAP, SLOW, NOT_COMPUTED, WEAKNESSES };
 
@@ -113,30 +113,30 @@ static void put_weakness(char *out, size_t size, const struct finding *finding, 
     }
 }
 
-static void report_finding(struct report *report, const char *path, const struct finding *finding,
+static void report_finding(struct diagnostics *diagnostics, const char *path, const struct finding *finding,
                            enum weakness weakness, const struct password_scale *scale)
 {
     char whose[192];
     char what[512];
     put_whose(whose, sizeof whose, finding);
     put_weakness(what, sizeof what, finding, weakness, scale);
-    report_problem(report, SEVERITY_WARNING, path, finding->line, "%s: the hash is %s: %s", whose,
-                   scale->method, what);
+    diagnostics_add(diagnostics, SEVERITY_WARNING, path, finding->line, "%s: the hash is %s: %s", whose,
+                    scale->method, what);
 }
 
-void account_advise(const struct account_table *table, const char *path, double fewest_tokens,
-                    struct report *report)
+void account_audit(const struct account_table *table, const char *path, double fewest_tokens,
+                   struct diagnostics *diagnostics)
 {
     struct advice advice = {.fewest_tokens = fewest_tokens};
     account_table_each(table, look_at, &advice);
     if (advice.no_memory)
-        report_problem(report, SEVERITY_WARNING, path, 0, "the hashes could not all be looked at: %s",
-                       strerror(ENOMEM));
+        diagnostics_add(diagnostics, SEVERITY_WARNING, path, 0, "the hashes could not all be looked at: %s",
+                        strerror(ENOMEM));
     for (size_t i = 0; i < PASSWORD_SCALES; i++) {
         for (unsigned weakness = 0; weakness < WEAKNESSES; weakness++) {
             const struct finding *finding = &advice.findings[i][weakness];
             if (finding->count > 0)
-                report_finding(report, path, finding, weakness, &password_scales[i]);
+                report_finding(diagnostics, path, finding, weakness, &password_scales[i]);
         }
     }
 }

@@ -13,7 +13,7 @@
  * setting, in bounded time whatever the file asks for. All lines of a method with the same weakness are one
  * warning, with the first one's number. Hashes with the form of --generate's are cheap on purpose, and are
  * passed over. `path` is that of the table. */
-void account_advise(const struct account_table *table, const char *path, double fewest_tokens,
-                    struct report *report);
+void account_audit(const struct account_table *table, const char *path, double fewest_tokens,
+                   struct diagnostics *diagnostics);
 
 #endif

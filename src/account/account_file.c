@@ -224,10 +224,10 @@ static const char *remedy_of(int error)
     }
 }
 
-static enum account_change fail(struct report *report, const char *path, const char *what)
+static enum account_change fail(struct diagnostics *diagnostics, const char *path, const char *what)
 {
-    report_problem(report, SEVERITY_ERROR, path, 0, "%s: %s%s", what, file_read_reason(errno),
-                   remedy_of(errno));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "%s: %s%s", what, file_read_reason(errno),
+                    remedy_of(errno));
     return ACCOUNT_FAILED;
 }
 
@@ -242,7 +242,7 @@ static void complete_last_line(struct edit *edit, size_t start)
 
 /* Edits in memory, and replaces the file where that changed anything. */
 static enum account_change rewrite(const char *path, struct edit *edit, const struct file_content *content,
-                                   struct report *report)
+                                   struct diagnostics *diagnostics)
 {
     const struct text whole = {content->data, content->size};
     const struct text behind_mark = skip_byte_order_mark(whole);
@@ -254,9 +254,9 @@ static enum account_change rewrite(const char *path, struct edit *edit, const st
     enum account_change change = edit->changed ? ACCOUNT_CHANGED : ACCOUNT_AS_IT_WAS;
     errno = ENOMEM;
     if (edit->out.lost)
-        change = fail(report, path, "the change cannot be made");
+        change = fail(diagnostics, path, "the change cannot be made");
     else if (edit->changed && !file_replace(path, edit->out.data, edit->out.length, 0600))
-        change = fail(report, path, "the file cannot be replaced, and is as it was");
+        change = fail(diagnostics, path, "the file cannot be replaced, and is as it was");
     buffer_free(&edit->out);
     return change;
 }
@@ -278,7 +278,7 @@ static bool is_unfinished(const struct file_content *content)
 
 /* Reads the file when its last line is whole: a rewrite ends that with a newline, which puts it in force. */
 static bool read_finished(const char *path, const struct command *command, struct file_content *content,
-                          struct report *report)
+                          struct diagnostics *diagnostics)
 {
     static const struct timespec pause = {.tv_nsec = 100000000};
     bool told = false;
@@ -287,21 +287,21 @@ static bool read_finished(const char *path, const struct command *command, struc
             return true;
         file_content_free(content);
         if (!told)
-            report_problem(
-                report, SEVERITY_WARNING, path, 0,
+            diagnostics_add(
+                diagnostics, SEVERITY_WARNING, path, 0,
                 "the last line has no newline and may be half written: waiting until it has one, or "
                 "the file has been unchanged for ten seconds");
         told = true;
         nanosleep(&pause, NULL);
     }
-    fail(report, path, "the accounts file cannot be read");
+    fail(diagnostics, path, "the accounts file cannot be read");
     return false;
 }
 
-static enum account_change change_locked(const char *path, struct edit *edit, struct report *report)
+static enum account_change change_locked(const char *path, struct edit *edit, struct diagnostics *diagnostics)
 {
     struct file_content content;
-    if (!read_finished(path, edit->command, &content, report))
+    if (!read_finished(path, edit->command, &content, diagnostics))
         return ACCOUNT_FAILED;
     look_over(edit, skip_byte_order_mark((struct text){content.data, content.size}));
     enum account_change change = ACCOUNT_CHANGED;
@@ -310,65 +310,70 @@ static enum account_change change_locked(const char *path, struct edit *edit, st
     else if (edit->command->append == NULL && edit->matches == 0)
         change = ACCOUNT_UNKNOWN;
     else
-        change = rewrite(path, edit, &content, report);
+        change = rewrite(path, edit, &content, diagnostics);
     file_content_free(&content);
     return change;
 }
 
 static enum account_change change_file(const char *path, const struct command *command, struct edit edit,
-                                       struct report *report)
+                                       struct diagnostics *diagnostics)
 {
-    const int guard = file_lock(path, report);
+    const int guard = file_lock(path, diagnostics);
     if (guard < 0)
-        return fail(report, path, "the accounts file cannot be locked");
+        return fail(diagnostics, path, "the accounts file cannot be locked");
     edit.command = command;
-    const enum account_change change = change_locked(path, &edit, report);
+    const enum account_change change = change_locked(path, &edit, diagnostics);
     close(guard);
     return change;
 }
 
-enum account_change account_file_look(const char *path, struct text client_id, struct report *report)
+enum account_change account_file_look(const char *path, struct text client_id,
+                                      struct diagnostics *diagnostics)
 {
     const enum account_change change =
-        change_file(path, &look, (struct edit){.client_id = client_id}, report);
+        change_file(path, &look, (struct edit){.client_id = client_id}, diagnostics);
     return change == ACCOUNT_AS_IT_WAS ? ACCOUNT_EXISTS : change;
 }
 
 enum account_change account_file_add(const char *path, struct text client_id, struct text hash,
-                                     struct text attributes, struct report *report)
+                                     struct text attributes, struct diagnostics *diagnostics)
 {
     const struct edit edit = {.client_id = client_id, .hash = hash, .attributes = attributes};
-    return change_file(path, &add, edit, report);
+    return change_file(path, &add, edit, diagnostics);
 }
 
 enum account_change account_file_replace_hash(const char *path, struct text client_id, struct text hash,
-                                              struct report *report)
+                                              struct diagnostics *diagnostics)
 {
-    return change_file(path, &replace_hash, (struct edit){.client_id = client_id, .hash = hash}, report);
+    return change_file(path, &replace_hash, (struct edit){.client_id = client_id, .hash = hash}, diagnostics);
 }
 
 enum account_change account_file_add_hash(const char *path, struct text client_id, struct text hash,
-                                          struct report *report)
+                                          struct diagnostics *diagnostics)
 {
-    return change_file(path, &add_hash, (struct edit){.client_id = client_id, .hash = hash}, report);
+    return change_file(path, &add_hash, (struct edit){.client_id = client_id, .hash = hash}, diagnostics);
 }
 
-enum account_change account_file_retire(const char *path, struct text client_id, struct report *report)
+enum account_change account_file_retire(const char *path, struct text client_id,
+                                        struct diagnostics *diagnostics)
 {
-    return change_file(path, &retire, (struct edit){.client_id = client_id}, report);
+    return change_file(path, &retire, (struct edit){.client_id = client_id}, diagnostics);
 }
 
-enum account_change account_file_lock(const char *path, struct text client_id, struct report *report)
+enum account_change account_file_lock(const char *path, struct text client_id,
+                                      struct diagnostics *diagnostics)
 {
-    return change_file(path, &lock, (struct edit){.client_id = client_id}, report);
+    return change_file(path, &lock, (struct edit){.client_id = client_id}, diagnostics);
 }
 
-enum account_change account_file_unlock(const char *path, struct text client_id, struct report *report)
+enum account_change account_file_unlock(const char *path, struct text client_id,
+                                        struct diagnostics *diagnostics)
 {
-    return change_file(path, &unlock, (struct edit){.client_id = client_id}, report);
+    return change_file(path, &unlock, (struct edit){.client_id = client_id}, diagnostics);
 }
 
-enum account_change account_file_remove(const char *path, struct text client_id, struct report *report)
+enum account_change account_file_remove(const char *path, struct text client_id,
+                                        struct diagnostics *diagnostics)
 {
-    return change_file(path, &drop, (struct edit){.client_id = client_id}, report);
+    return change_file(path, &drop, (struct edit){.client_id = client_id}, diagnostics);
 }

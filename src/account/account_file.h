@@ -20,22 +20,27 @@ enum account_change {
 };
 
 /* ACCOUNT_EXISTS or ACCOUNT_UNKNOWN, as far as the file can be locked and read. */
-enum account_change account_file_look(const char *path, struct text client_id, struct report *report);
+enum account_change account_file_look(const char *path, struct text client_id,
+                                      struct diagnostics *diagnostics);
 /* `attributes` may be absent. The parts are checked by account_client_id_fault() and
  * account_attributes_fault() before. */
 enum account_change account_file_add(const char *path, struct text client_id, struct text hash,
-                                     struct text attributes, struct report *report);
+                                     struct text attributes, struct diagnostics *diagnostics);
 /* One line stays, the newest (last), with its attributes and its lock, and the new hash. */
 enum account_change account_file_replace_hash(const char *path, struct text client_id, struct text hash,
-                                              struct report *report);
+                                              struct diagnostics *diagnostics);
 /* A further line behind the newest, with its attributes and the new hash. */
 enum account_change account_file_add_hash(const char *path, struct text client_id, struct text hash,
-                                          struct report *report);
+                                          struct diagnostics *diagnostics);
 /* Every line of client_id but the newest goes. */
-enum account_change account_file_retire(const char *path, struct text client_id, struct report *report);
+enum account_change account_file_retire(const char *path, struct text client_id,
+                                        struct diagnostics *diagnostics);
 /* On every line of client_id. */
-enum account_change account_file_lock(const char *path, struct text client_id, struct report *report);
-enum account_change account_file_unlock(const char *path, struct text client_id, struct report *report);
-enum account_change account_file_remove(const char *path, struct text client_id, struct report *report);
+enum account_change account_file_lock(const char *path, struct text client_id,
+                                      struct diagnostics *diagnostics);
+enum account_change account_file_unlock(const char *path, struct text client_id,
+                                        struct diagnostics *diagnostics);
+enum account_change account_file_remove(const char *path, struct text client_id,
+                                        struct diagnostics *diagnostics);
 
 #endif

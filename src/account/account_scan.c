@@ -23,10 +23,10 @@ struct account_scan {
     struct account_entry decoy_entry;
 };
 
-static void fail(struct report *report, const char *path)
+static void fail(struct diagnostics *diagnostics, const char *path)
 {
-    report_problem(report, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
-                   file_read_reason(errno), file_read_remedy(errno, "tokenctl init makes one"));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
+                    file_read_reason(errno), file_read_remedy(errno, "tokenctl init makes one"));
 }
 
 /* Where the first line begins. What cannot be read is told when it is looked for. */
@@ -38,13 +38,13 @@ static off_t find_start(int descriptor)
 }
 
 struct account_scan *account_scan_open(const char *path, const struct password_policy *policy,
-                                       struct report *report)
+                                       struct diagnostics *diagnostics)
 {
     struct stat status;
     const int descriptor = file_open(path, &status);
     struct account_scan *scan = descriptor >= 0 ? calloc(1, sizeof *scan) : NULL;
     if (scan == NULL) {
-        fail(report, path);
+        fail(diagnostics, path);
         if (descriptor >= 0)
             close(descriptor);
         return NULL;
@@ -53,7 +53,7 @@ struct account_scan *account_scan_open(const char *path, const struct password_p
     if (policy != NULL)
         scan->policy = *policy;
     scan->start = find_start(descriptor);
-    if (file_is_trusted(path, &status, false, report))
+    if (file_is_trusted(path, &status, false, diagnostics))
         return scan;
     account_scan_close(scan);
     return NULL;

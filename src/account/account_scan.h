@@ -15,7 +15,7 @@ struct account_scan;
 /* Opens the file, for a policy as account_table_load() has it; unusable lines are told to nobody. NULL: it
  * cannot be read, is not to be trusted (file_is_trusted()), or no memory (an error in `report`). */
 struct account_scan *account_scan_open(const char *path, const struct password_policy *policy,
-                                       struct report *report);
+                                       struct diagnostics *diagnostics);
 void account_scan_close(struct account_scan *scan); /* NULL is allowed */
 
 /* As account_table_find(), but that the texts live until the next call, and that reading may fail. A last

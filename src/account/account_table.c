@@ -146,16 +146,16 @@ static bool next_line(struct text *rest, struct text *line)
     return true;
 }
 
-static void report_line(struct report *report, const char *path, size_t number, struct text client_id,
-                        const char *why)
+static void report_line(struct diagnostics *diagnostics, const char *path, size_t number,
+                        struct text client_id, const char *why)
 {
     if (client_id.length == 0) {
-        report_problem(report, SEVERITY_WARNING, path, number, "%s", why);
+        diagnostics_add(diagnostics, SEVERITY_WARNING, path, number, "%s", why);
         return;
     }
     char quoted[128];
     log_quote(quoted, sizeof quoted, client_id.data, client_id.length);
-    report_problem(report, SEVERITY_WARNING, path, number, "client %s: %s", quoted, why);
+    diagnostics_add(diagnostics, SEVERITY_WARNING, path, number, "client %s: %s", quoted, why);
 }
 
 static const char no_newline[] = "the last line has no newline, so each change of the file puts it out of "
@@ -173,7 +173,7 @@ static enum account_line parse(const struct account_table *table, struct text li
 }
 
 /* Parses every line once: counts, marks, and reports what is unusable. False: no memory. */
-static bool scan(struct account_table *table, const char *path, struct report *report)
+static bool scan(struct account_table *table, const char *path, struct diagnostics *diagnostics)
 {
     struct text rest = rest_of(table, table->start);
     struct text line;
@@ -186,16 +186,16 @@ static bool scan(struct account_table *table, const char *path, struct report *r
             table->marks[(number - 1) / LINES_PER_MARK] = offset_of(table, line);
         if (kind == ACCOUNT_LINE_UNUSABLE) {
             table->unusable++;
-            report_line(report, path, number, account.client_id, why);
+            report_line(diagnostics, path, number, account.client_id, why);
         }
         if (kind == ACCOUNT_LINE_IGNORED || account.client_id.length == 0)
             continue;
         const bool is_usable = kind == ACCOUNT_LINE_USABLE;
         if (is_usable && offset_of(table, line) == table->open_end)
-            report_line(report, path, number, account.client_id, no_newline);
+            report_line(diagnostics, path, number, account.client_id, no_newline);
         const char *advice = account_client_id_advice(account.client_id);
         if (is_usable && advice != NULL)
-            report_line(report, path, number, account.client_id, advice);
+            report_line(diagnostics, path, number, account.client_id, advice);
         const uint64_t hash = text_hash(account.client_id);
         insert(table, hash, slot_for(table, line, is_usable, &account), &insertions);
         table->accounts++;
@@ -230,11 +230,11 @@ static bool make_room(struct account_table *table)
     return true;
 }
 
-static bool fail(struct report *report, const char *path, int error)
+static bool fail(struct diagnostics *diagnostics, const char *path, int error)
 {
     const char *remedy = error == EFBIG ? "it must have less than 2 GiB" : "tokenctl init makes one";
-    report_problem(report, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
-                   file_read_reason(error), file_read_remedy(error, remedy));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
+                    file_read_reason(error), file_read_remedy(error, remedy));
     return false;
 }
 
@@ -256,35 +256,36 @@ static void judge_end(struct account_table *table, const struct file_stamp *sett
 }
 
 static bool read_accounts(struct account_table *table, const char *path, const struct file_stamp *settled,
-                          struct report *report)
+                          struct diagnostics *diagnostics)
 {
     if (!file_read(path, LARGEST_FILE, &table->content))
-        return fail(report, path, errno);
+        return fail(diagnostics, path, errno);
     table->start = text_mark_length((struct text){table->content.data, table->content.size});
     judge_end(table, settled);
-    return file_is_trusted(path, &table->content.status, false, report);
+    return file_is_trusted(path, &table->content.status, false, diagnostics);
 }
 
 struct account_table *account_table_load(const char *path, const struct password_policy *policy,
-                                         struct report *report)
+                                         struct diagnostics *diagnostics)
 {
-    return account_table_load_settled(path, policy, NULL, report);
+    return account_table_load_settled(path, policy, NULL, diagnostics);
 }
 
 struct account_table *account_table_load_settled(const char *path, const struct password_policy *policy,
-                                                 const struct file_stamp *settled, struct report *report)
+                                                 const struct file_stamp *settled,
+                                                 struct diagnostics *diagnostics)
 {
     struct account_table *table = calloc(1, sizeof *table);
     if (table == NULL) {
-        fail(report, path, ENOMEM);
+        fail(diagnostics, path, ENOMEM);
         return NULL;
     }
     refcount_init(&table->holders);
     if (policy != NULL)
         table->policy = *policy;
-    bool good = read_accounts(table, path, settled, report);
-    if (good && (!make_room(table) || !scan(table, path, report)))
-        good = fail(report, path, ENOMEM);
+    bool good = read_accounts(table, path, settled, diagnostics);
+    if (good && (!make_room(table) || !scan(table, path, diagnostics)))
+        good = fail(diagnostics, path, ENOMEM);
     if (good)
         return table;
     account_table_release(table);

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 #include "account/account_entry.h"
-#include "base/file.h"
 #include "base/diagnostics.h"
+#include "base/file.h"
 
 struct account_table;
 
@@ -20,12 +20,13 @@ struct account_table;
  * A last line without its newline may be half written. It is unusable, and a warning, unless the file has
  * been unchanged for FILE_SETTLED_SECONDS by its own time. */
 struct account_table *account_table_load(const char *path, const struct password_policy *policy,
-                                         struct report *report);
+                                         struct diagnostics *diagnostics);
 
 /* The same, and such a line is in force, too, if the file still has the stamp `settled`: that of a file that
  * the caller has seen unchanged for so long. */
 struct account_table *account_table_load_settled(const char *path, const struct password_policy *policy,
-                                                 const struct file_stamp *settled, struct report *report);
+                                                 const struct file_stamp *settled,
+                                                 struct diagnostics *diagnostics);
 
 /* Whether the last line is not in force for that reason. */
 bool account_table_is_unfinished(const struct account_table *table);

@@ -14,18 +14,18 @@ enum { FIRST_ROOM = 128 * 1024 };
 static bool make_room(struct line_reader *reader)
 {
     const size_t left = reader->end - reader->begin;
-    if (left < reader->room) {
+    if (left < reader->capacity) {
         memmove(reader->data, reader->data + reader->begin, left);
     } else {
-        const size_t room = reader->room > 0 ? reader->room * 2 : FIRST_ROOM;
-        char *data = malloc(room);
+        const size_t capacity = reader->capacity > 0 ? reader->capacity * 2 : FIRST_ROOM;
+        char *data = malloc(capacity);
         if (data == NULL)
             return false;
         if (left > 0)
             memcpy(data, reader->data + reader->begin, left);
-        secret_free(reader->data, reader->room);
+        secret_free(reader->data, reader->capacity);
         reader->data = data;
-        reader->room = room;
+        reader->capacity = capacity;
     }
     reader->begin = 0;
     reader->end = left;
@@ -38,8 +38,8 @@ static bool read_more(struct line_reader *reader)
     if (!make_room(reader))
         return false;
     do
-        got =
-            pread(reader->descriptor, reader->data + reader->end, reader->room - reader->end, reader->offset);
+        got = pread(reader->descriptor, reader->data + reader->end, reader->capacity - reader->end,
+                    reader->offset);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return false;
@@ -79,7 +79,7 @@ off_t line_reader_offset(const struct line_reader *reader)
 
 void line_reader_free(struct line_reader *reader)
 {
-    secret_free(reader->data, reader->room);
+    secret_free(reader->data, reader->capacity);
     reader->data = NULL;
-    reader->room = reader->begin = reader->end = 0;
+    reader->capacity = reader->begin = reader->end = 0;
 }

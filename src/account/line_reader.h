@@ -14,7 +14,7 @@ struct line_reader {
     int descriptor;
     off_t offset; /* of what is read next */
     char *data;
-    size_t room;
+    size_t capacity;
     size_t begin; /* what was read and is not handed out yet */
     size_t end;
     bool ended;

@@ -13,19 +13,19 @@ enum { SMALLEST = 1024 };
 /* Makes room for `more` bytes and a NUL. */
 static bool make_room(struct buffer *buffer, size_t more)
 {
-    if (buffer->lost || more < buffer->room - buffer->length)
+    if (buffer->lost || more < buffer->capacity - buffer->length)
         return !buffer->lost;
     const size_t needed = buffer->length + more + 1;
-    const size_t room = needed + needed / 2 < SMALLEST ? SMALLEST : needed + needed / 2;
-    char *data = malloc(room);
+    const size_t capacity = needed + needed / 2 < SMALLEST ? SMALLEST : needed + needed / 2;
+    char *data = malloc(capacity);
     buffer->lost = data == NULL;
     if (data == NULL)
         return false;
     if (buffer->length > 0)
         memcpy(data, buffer->data, buffer->length);
-    secret_free(buffer->data, buffer->room);
+    secret_free(buffer->data, buffer->capacity);
     buffer->data = data;
-    buffer->room = room;
+    buffer->capacity = capacity;
     return true;
 }
 
@@ -57,6 +57,6 @@ void buffer_print(struct buffer *buffer, const char *format, ...)
 
 void buffer_free(struct buffer *buffer)
 {
-    secret_free(buffer->data, buffer->room);
+    secret_free(buffer->data, buffer->capacity);
     *buffer = (struct buffer){0};
 }

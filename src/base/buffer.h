@@ -12,7 +12,7 @@
 struct buffer {
     char *data; /* ends in a NUL behind `length`; NULL while there is nothing */
     size_t length;
-    size_t room;
+    size_t capacity;
     bool lost; /* a piece found no room, and no further one is taken */
 };
 

@@ -8,8 +8,8 @@
 
 enum { MESSAGE_SIZE = 1024 };
 
-void report_problem(struct report *report, enum severity severity, const char *file, size_t line,
-                    const char *format, ...)
+void diagnostics_add(struct diagnostics *diagnostics, enum severity severity, const char *file, size_t line,
+                     const char *format, ...)
 {
     char message[MESSAGE_SIZE];
     if (line > 0)
@@ -25,15 +25,15 @@ void report_problem(struct report *report, enum severity severity, const char *f
     text_make_printable(message, strlen(message));
 
     if (severity == SEVERITY_ERROR)
-        report->errors++;
+        diagnostics->errors++;
     else
-        report->warnings++;
-    if (severity == SEVERITY_WARNING && report->errors_only)
+        diagnostics->warnings++;
+    if (severity == SEVERITY_WARNING && diagnostics->errors_only)
         return;
-    report->problem(report->context, severity, message);
+    diagnostics->on_message(diagnostics->context, severity, message);
 }
 
-void report_to_stream(void *context, enum severity severity, const char *message)
+void diagnostics_to_stream(void *context, enum severity severity, const char *message)
 {
     fprintf(context, "%s: %s\n", severity == SEVERITY_ERROR ? "error" : "warning", message);
 }

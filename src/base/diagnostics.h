@@ -12,9 +12,9 @@ enum severity {
     SEVERITY_WARNING, /* one line or key is left out, the rest works */
 };
 
-struct report {
+struct diagnostics {
     /* Called once a problem. `message` is one line without its newline, valid during the call. */
-    void (*problem)(void *context, enum severity severity, const char *message);
+    void (*on_message)(void *context, enum severity severity, const char *message);
     void *context;
     bool errors_only;     /* warnings are counted and not passed on */
     uid_t user;           /* whose files are trusted beside root's and this process's own; 0: nobody else's */
@@ -25,10 +25,10 @@ struct report {
 
 /* Counts and passes on "FILE:LINE: text", or "FILE: text" where `line` is 0. Messages are cut at 1023
  * bytes, and control characters in them are replaced by '?', so that a file cannot forge a log line. */
-void report_problem(struct report *report, enum severity severity, const char *file, size_t line,
-                    const char *format, ...) __attribute__((format(printf, 5, 6)));
+void diagnostics_add(struct diagnostics *diagnostics, enum severity severity, const char *file, size_t line,
+                     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* A `problem` function that prints "error: …" or "warning: …" to the FILE * in `context`. */
-void report_to_stream(void *context, enum severity severity, const char *message);
+void diagnostics_to_stream(void *context, enum severity severity, const char *message);
 
 #endif

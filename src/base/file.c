@@ -24,7 +24,7 @@ static struct file_stamp stamp_of(const struct stat *status)
 }
 
 /* Not realloc(): it would leave a copy of a secret behind. */
-static bool grow(char **data, size_t *room, size_t filled, size_t new_room)
+static bool grow(char **data, size_t *capacity, size_t filled, size_t new_room)
 {
     char *grown = malloc(new_room);
     if (grown == NULL)
@@ -34,19 +34,19 @@ static bool grow(char **data, size_t *room, size_t filled, size_t new_room)
         memcpy(grown, *data, filled);
     secret_free(*data, filled);
     *data = grown;
-    *room = new_room;
+    *capacity = new_room;
     return true;
 }
 
 /* Reads to the end, wherever it is by now: the file may be growing. One byte of room stays for the NUL. */
-static bool read_all(int descriptor, size_t limit, size_t room, struct file_content *content)
+static bool read_all(int descriptor, size_t limit, size_t capacity, struct file_content *content)
 {
-    if (!grow(&content->data, &room, 0, room))
+    if (!grow(&content->data, &capacity, 0, capacity))
         return false;
     for (;;) {
-        if (content->size + 1 == room && !grow(&content->data, &room, content->size, room * 2))
+        if (content->size + 1 == capacity && !grow(&content->data, &capacity, content->size, capacity * 2))
             return false;
-        const ssize_t got = read(descriptor, content->data + content->size, room - 1 - content->size);
+        const ssize_t got = read(descriptor, content->data + content->size, capacity - 1 - content->size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -173,7 +173,7 @@ char *file_resolve(const char *relative_to, const char *path)
 }
 
 /* Where others may make files they may put another in the place of this one, unless the folder is sticky. */
-static void warn_of_folder(const char *path, struct report *report)
+static void warn_of_folder(const char *path, struct diagnostics *diagnostics)
 {
     struct stat status;
     char folder[PATH_MAX];
@@ -182,45 +182,49 @@ static void warn_of_folder(const char *path, struct report *report)
     if (snprintf(folder, sizeof folder, "%.*s.", length, path) >= PATH_MAX || stat(folder, &status) != 0)
         return;
     if ((status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH)
-        report_problem(report, SEVERITY_WARNING, path, 0,
-                       "its folder, mode %04o, lets everybody replace it; run: chmod o-w '%s'",
-                       (unsigned)(status.st_mode & 07777), folder);
+        diagnostics_add(diagnostics, SEVERITY_WARNING, path, 0,
+                        "its folder, mode %04o, lets everybody replace it; run: chmod o-w '%s'",
+                        (unsigned)(status.st_mode & 07777), folder);
 }
 
-bool file_mode_is_safe(const char *path, const struct stat *status, bool secret, struct report *report)
+bool file_mode_is_safe(const char *path, const struct stat *status, bool secret,
+                       struct diagnostics *diagnostics)
 {
     static const char *const rights[] = {
         [S_IROTH] = "read", [S_IWOTH] = "write", [S_IROTH | S_IWOTH] = "read and write"};
-    warn_of_folder(path, report);
+    warn_of_folder(path, diagnostics);
     const mode_t excess = status->st_mode & (secret ? S_IROTH | S_IWOTH : S_IWOTH);
     if (excess == 0)
         return true;
-    report_problem(report, SEVERITY_ERROR, path, 0, "mode %04o lets everybody %s it; run: chmod %s '%s'",
-                   (unsigned)(status->st_mode & 07777), rights[excess], secret ? "o-rwx" : "o-w", path);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
+                    "mode %04o lets everybody %s it; run: chmod %s '%s'", (unsigned)(status->st_mode & 07777),
+                    rights[excess], secret ? "o-rwx" : "o-w", path);
     return false;
 }
 
 /* The user by number: to look up the name may take what a sandbox forbids. */
-static bool owner_is_trusted(const char *path, const struct stat *status, struct report *report)
+static bool owner_is_trusted(const char *path, const struct stat *status, struct diagnostics *diagnostics)
 {
     const uid_t own = geteuid();
-    if (status->st_uid == 0 || status->st_uid == own || status->st_uid == report->user)
+    if (status->st_uid == 0 || status->st_uid == own || status->st_uid == diagnostics->user)
         return true;
-    report_problem(
-        report, SEVERITY_ERROR, path, 0,
+    diagnostics_add(
+        diagnostics, SEVERITY_ERROR, path, 0,
         "it belongs to user %lu, neither to root nor to the user of the program; run: chown %lu '%s'",
-        (unsigned long)status->st_uid, (unsigned long)(report->user != 0 ? report->user : own), path);
+        (unsigned long)status->st_uid, (unsigned long)(diagnostics->user != 0 ? diagnostics->user : own),
+        path);
     return false;
 }
 
-bool file_is_trusted(const char *path, const struct stat *status, bool secret, struct report *report)
+bool file_is_trusted(const char *path, const struct stat *status, bool secret,
+                     struct diagnostics *diagnostics)
 {
-    bool good = file_mode_is_safe(path, status, secret, report);
+    bool good = file_mode_is_safe(path, status, secret, diagnostics);
     if ((status->st_mode & S_IWGRP) != 0) {
-        report_problem(report, SEVERITY_ERROR, path, 0,
-                       "mode %04o lets its group write it; run: chmod g-w '%s'",
-                       (unsigned)(status->st_mode & 07777), path);
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
+                        "mode %04o lets its group write it; run: chmod g-w '%s'",
+                        (unsigned)(status->st_mode & 07777), path);
         good = false;
     }
-    return owner_is_trusted(path, status, report) && good;
+    return owner_is_trusted(path, status, diagnostics) && good;
 }

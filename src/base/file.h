@@ -62,11 +62,13 @@ char *file_resolve(const char *relative_to, const char *path);
 /* Reports an error, with the chmod that mends it, if the mode lets others write (`secret`: or read) the file.
  * The group may do both: 0640 with the web server's group is the usual way. Warns if the mode of its folder
  * lets others replace it. */
-bool file_mode_is_safe(const char *path, const struct stat *status, bool secret, struct report *report);
+bool file_mode_is_safe(const char *path, const struct stat *status, bool secret,
+                       struct diagnostics *diagnostics);
 
 /* The same for a file that decides who gets tokens; and an error, with what mends it, if its group may write
  * it, or if it belongs to neither root, nor the user of this process, nor `report->user`. */
-bool file_is_trusted(const char *path, const struct stat *status, bool secret, struct report *report);
+bool file_is_trusted(const char *path, const struct stat *status, bool secret,
+                     struct diagnostics *diagnostics);
 
 /* Opens the folder in which the file `path` really is (links followed), and says the file's name in it. The
  * caller closes it and frees the name. -1 with errno set. */
@@ -77,7 +79,7 @@ int file_open_folder(const char *path, char **name);
  * that folder, which only those can open who may write there; it stays. After some seconds a warning says
  * which process holds it. Where nobody of this process's rights can write, there is nothing to lock. -1 with
  * errno set: ETIMEDOUT after `report->lock_timeout_ms`. A process takes one lock at a time. */
-int file_lock(const char *path, struct report *report);
+int file_lock(const char *path, struct diagnostics *diagnostics);
 
 /* Puts `data` in the place of the file `path` (links followed) atomically: a new file beside it, .NAME.new,
  * synced, renamed over it, folder synced. Keeps owner, group, mode and POSIX ACL of the old file; where there

@@ -57,22 +57,22 @@ static bool take(int lock)
     return fcntl(lock, F_SETLK, &whole) == 0;
 }
 
-static void tell_holder(int lock, const char *path, struct report *report)
+static void tell_holder(int lock, const char *path, struct diagnostics *diagnostics)
 {
     struct flock other = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(lock, F_GETLK, &other) != 0 || other.l_type == F_UNLCK)
         return;
     if (other.l_pid > 0)
-        report_problem(report, SEVERITY_WARNING, path, 0,
-                       "process %ld holds the lock of its folder; waiting for it", (long)other.l_pid);
+        diagnostics_add(diagnostics, SEVERITY_WARNING, path, 0,
+                        "process %ld holds the lock of its folder; waiting for it", (long)other.l_pid);
     else
-        report_problem(
-            report, SEVERITY_WARNING, path, 0,
+        diagnostics_add(
+            diagnostics, SEVERITY_WARNING, path, 0,
             "a process that cannot be seen from here holds the lock of its folder; waiting for it");
 }
 
 /* False with errno set. */
-static bool wait_for(int lock, const char *path, struct report *report)
+static bool wait_for(int lock, const char *path, struct diagnostics *diagnostics)
 {
     static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
     const double began_ms = clock_monotonic_ms();
@@ -81,9 +81,10 @@ static bool wait_for(int lock, const char *path, struct report *report)
         if (errno != EACCES && errno != EAGAIN && errno != EINTR)
             return false;
         const double waited_ms = clock_monotonic_ms() - began_ms;
-        const bool is_over = report->lock_timeout_ms > 0 && waited_ms >= (double)report->lock_timeout_ms;
+        const bool is_over =
+            diagnostics->lock_timeout_ms > 0 && waited_ms >= (double)diagnostics->lock_timeout_ms;
         if (!told && (is_over || waited_ms >= TELL_AFTER_MS)) {
-            tell_holder(lock, path, report);
+            tell_holder(lock, path, diagnostics);
             told = true;
         }
         if (is_over) {
@@ -95,7 +96,7 @@ static bool wait_for(int lock, const char *path, struct report *report)
     return true;
 }
 
-int file_lock(const char *path, struct report *report)
+int file_lock(const char *path, struct diagnostics *diagnostics)
 {
     char *name;
     const int folder = file_open_folder(path, &name);
@@ -105,7 +106,7 @@ int file_lock(const char *path, struct report *report)
     int lock = open_lock(folder);
     if (lock < 0 && is_closed(folder))
         return folder;
-    if (lock >= 0 && !wait_for(lock, path, report)) {
+    if (lock >= 0 && !wait_for(lock, path, diagnostics)) {
         const int error = errno;
         close(lock);
         errno = error;

@@ -104,10 +104,10 @@ static size_t write_character(uint32_t character, char out[MOST_OF_ESCAPE + 1])
 
 /* `text` in ASCII, which means the same: outside of strings both are wrong. The caller wipes and frees `room`
  * bytes. */
-static struct text escape(struct text text, size_t *room)
+static struct text escape(struct text text, size_t *capacity)
 {
-    *room = text.length * GROWTH + MOST_OF_ESCAPE + 1;
-    struct text escaped = {malloc(*room), 0};
+    *capacity = text.length * GROWTH + MOST_OF_ESCAPE + 1;
+    struct text escaped = {malloc(*capacity), 0};
     char *const out = (char *)escaped.data;
     while (out != NULL && text.length > 0)
         escaped.length += write_character(take_character(&text), out + escaped.length);
@@ -136,10 +136,10 @@ static struct json_object *parse(struct json_tokener *tokener, struct text text,
 static struct json_object *parse_escaped(struct json_tokener *tokener, struct text text,
                                          struct json_fault *fault)
 {
-    size_t room = 0;
-    const struct text escaped = escape(text, &room);
+    size_t capacity = 0;
+    const struct text escaped = escape(text, &capacity);
     struct json_object *object = escaped.data != NULL ? parse(tokener, escaped, fault) : NULL;
-    secret_free((char *)escaped.data, escaped.data != NULL ? room : 0);
+    secret_free((char *)escaped.data, escaped.data != NULL ? capacity : 0);
     return object;
 }
 
@@ -183,7 +183,7 @@ static size_t room_of_text(struct text text)
     return text.length * (text_is_printable_ascii(text) ? 2 : 6);
 }
 
-struct room {
+struct capacity {
     size_t bytes;
     size_t of_value;
 };
@@ -193,12 +193,12 @@ static int add_room(struct json_object *value, int flags, struct json_object *pa
 {
     (void)parent;
     (void)index;
-    struct room *room = context;
+    struct capacity *capacity = context;
     if (flags == JSON_C_VISIT_SECOND)
         return JSON_C_VISIT_RETURN_CONTINUE;
-    room->bytes += room->of_value + room_of_text(text_of(key));
+    capacity->bytes += capacity->of_value + room_of_text(text_of(key));
     if (json_object_is_type(value, json_type_string))
-        room->bytes += room_of_text(
+        capacity->bytes += room_of_text(
             (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)});
     return JSON_C_VISIT_RETURN_CONTINUE;
 }
@@ -208,17 +208,18 @@ static int make_room(struct json_object *object, struct printbuf *buffer, int le
 {
     (void)level;
     (void)flags;
-    const struct room *room = json_object_get_userdata(object);
-    return room->bytes > INT_MAX / 2 ? -1 : printbuf_memset(buffer, 0, ' ', (int)room->bytes);
+    const struct capacity *capacity = json_object_get_userdata(object);
+    return capacity->bytes > INT_MAX / 2 ? -1 : printbuf_memset(buffer, 0, ' ', (int)capacity->bytes);
 }
 
 struct text json_write(struct json_object *object, int flags)
 {
     struct text text = {NULL, 0};
-    struct room room = {.of_value = flags == JSON_C_TO_STRING_PLAIN ? ROOM_OF_PLAIN_VALUE : ROOM_OF_VALUE};
-    if (json_c_visit(object, 0, add_room, &room) != 0)
+    struct capacity capacity = {.of_value =
+                                    flags == JSON_C_TO_STRING_PLAIN ? ROOM_OF_PLAIN_VALUE : ROOM_OF_VALUE};
+    if (json_c_visit(object, 0, add_room, &capacity) != 0)
         return text;
-    json_object_set_serializer(object, make_room, &room, NULL);
+    json_object_set_serializer(object, make_room, &capacity, NULL);
     const bool has_room = json_object_to_json_string_ext(object, flags) != NULL;
     json_object_set_serializer(object, NULL, NULL, NULL);
     if (has_room)

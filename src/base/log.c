@@ -207,7 +207,7 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
     log_line(log, level, (struct text){text, length});
 }
 
-void log_problem(void *context, enum severity severity, const char *message)
+void log_diagnostic(void *context, enum severity severity, const char *message)
 {
     log_write(context, severity == SEVERITY_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s", message);
 }

@@ -40,8 +40,8 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
 /* The same for text that is known to be printable and in one line. */
 void log_line(struct log *log, enum log_level level, struct text text);
 
-/* A `problem` function of struct report; `context` is the struct log. */
-void log_problem(void *context, enum severity severity, const char *message);
+/* A `problem` function of struct diagnostics; `context` is the struct log. */
+void log_diagnostic(void *context, enum severity severity, const char *message);
 
 /* Room for log_quote() of `length` bytes that are not cut. */
 #define LOG_QUOTED_SIZE(length) ((length)*4 + 6)

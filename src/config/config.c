@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/config_key.h"
-#include "config/config_line.h"
 #include "base/file.h"
 #include "base/identity.h"
 #include "base/text.h"
+#include "config/config_key.h"
+#include "config/config_line.h"
 
 /* inih's room for a line, which whoever builds it chooses. A file must not be good on one machine and bad on
  * another, so no more than the usual is used. */
@@ -30,11 +30,11 @@ static void report_unknown(const struct config_place *place, const char *name)
 {
     const struct config_key *nearest = config_key_nearest(name);
     if (nearest != NULL)
-        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
-                       "unknown key '%s': is '%s' meant?", name, nearest->name);
+        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+                        "unknown key '%s': is '%s' meant?", name, nearest->name);
     else
-        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
-                       "unknown key '%s': token.conf(5) has those that are known", name);
+        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+                        "unknown key '%s': token.conf(5) has those that are known", name);
 }
 
 /* inih's handler. It always returns 1, for errors are counted in the report. */
@@ -50,8 +50,8 @@ static int take_value(void *user, const char *section, const char *name, const c
     }
     size_t *given_at = &loading->given_at[key - config_keys];
     if (*given_at > 0) {
-        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
-                       "%s is given a second time, after line %zu: take one of them out", name, *given_at);
+        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+                        "%s is given a second time, after line %zu: take one of them out", name, *given_at);
         return 1;
     }
     *given_at = place->line;
@@ -78,8 +78,8 @@ static char *read_line(char *out, int size, void *stream)
             out[line.length] = '\0';
             return out;
         }
-        report_problem(loading->place.report, SEVERITY_ERROR, loading->place.file, loading->place.line, "%s",
-                       complaint);
+        diagnostics_add(loading->place.diagnostics, SEVERITY_ERROR, loading->place.file, loading->place.line,
+                        "%s", complaint);
     }
     return NULL;
 }
@@ -119,11 +119,12 @@ static void set_computed_defaults(struct loading *loading)
         config->threads = usable_cpus(CONFIG_THREADS);
 }
 
-static struct config *parse(const char *path, const struct file_content *content, struct report *report)
+static struct config *parse(const char *path, const struct file_content *content,
+                            struct diagnostics *diagnostics)
 {
     const size_t skipped = text_mark_length((struct text){content->data, content->size});
     struct config *config = calloc(1, sizeof *config);
-    struct loading loading = {.place = {.config = config, .report = report, .file = path},
+    struct loading loading = {.place = {.config = config, .diagnostics = diagnostics, .file = path},
                               .rest = {content->data + skipped, content->size - skipped}};
     if (config == NULL) {
         config_report_no_memory(&loading.place);
@@ -151,27 +152,27 @@ static uid_t find_owner(const struct config *config)
     return is_known ? status.st_uid : 0;
 }
 
-static void report_unreadable(const char *path, int error, struct report *report)
+static void report_unreadable(const char *path, int error, struct diagnostics *diagnostics)
 {
     static const char remedy[] = "'tokenctl init' writes one where it is missing, -c FILE names another";
-    report_problem(report, SEVERITY_ERROR, path, 0, "cannot be read: %s; %s", file_read_reason(error),
-                   file_read_remedy(error, remedy));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "cannot be read: %s; %s", file_read_reason(error),
+                    file_read_remedy(error, remedy));
 }
 
-struct config *config_load(const char *path, struct report *report)
+struct config *config_load(const char *path, struct diagnostics *diagnostics)
 {
-    const size_t errors = report->errors;
+    const size_t errors = diagnostics->errors;
     struct file_content content;
     if (!file_read(path, SIZE_LIMIT, &content)) {
-        report_unreadable(path, errno, report);
+        report_unreadable(path, errno, diagnostics);
         return NULL;
     }
-    struct config *config = parse(path, &content, report);
+    struct config *config = parse(path, &content, diagnostics);
     if (config != NULL)
-        config->owner = report->user = find_owner(config);
-    file_is_trusted(path, &content.status, false, report);
+        config->owner = diagnostics->user = find_owner(config);
+    file_is_trusted(path, &content.status, false, diagnostics);
     file_content_free(&content);
-    if (report->errors == errors)
+    if (diagnostics->errors == errors)
         return config;
     config_release(config);
     return NULL;

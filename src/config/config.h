@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/diagnostics.h"
 #include "base/log.h"
 #include "base/refcount.h"
-#include "base/diagnostics.h"
 
 /* The most that `threads` and `verify_concurrency` may be. */
 enum { CONFIG_THREADS = 4096, CONFIG_VERIFIERS = 256 };
@@ -53,7 +53,7 @@ const char *config_path(const char *option);
 /* Reads and checks the whole file; every problem goes to `report`, whose `user` becomes the configuration's
  * `owner`: the files that it names are judged by that. NULL: there was an error, or no memory.
  * The caller is its one holder. */
-struct config *config_load(const char *path, struct report *report);
+struct config *config_load(const char *path, struct diagnostics *diagnostics);
 struct config *config_hold(struct config *config);
 /* NULL is allowed. */
 void config_release(struct config *config);

@@ -6,16 +6,17 @@
 
 #include "base/file.h"
 #include "base/identity.h"
-#include "config/issuer.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/issuer.h"
 
 enum { TYPO_DISTANCE = 2 };
 
 void config_key_complain(const struct config_place *place, const struct config_key *key,
                          const char *complaint)
 {
-    report_problem(place->report, SEVERITY_ERROR, place->file, place->line, "%s %s", key->name, complaint);
+    diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line, "%s %s", key->name,
+                    complaint);
 }
 
 static void *field_of(const struct config_place *place, const struct config_key *key)
@@ -25,7 +26,7 @@ static void *field_of(const struct config_place *place, const struct config_key 
 
 void config_report_no_memory(const struct config_place *place)
 {
-    report_problem(place->report, SEVERITY_ERROR, place->file, place->line, "%s", strerror(ENOMEM));
+    diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line, "%s", strerror(ENOMEM));
 }
 
 /* Takes `copy` over; NULL: there was no memory for it. */
@@ -83,20 +84,20 @@ static void set_yes_no(struct config_place *place, const struct config_key *key,
 static void set_number(struct config_place *place, const struct config_key *key, const char *value)
 {
     if (!text_parse_number(text_of(value), key->low, key->high, field_of(place, key)))
-        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
-                       "%s must be a whole number from %ld to %ld", key->name, key->low, key->high);
+        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+                        "%s must be a whole number from %ld to %ld", key->name, key->low, key->high);
 }
 
 /* The key is "user" or "group", and so ends the name of the program that makes one. */
 static void complain_of_name(struct config_place *place, const struct config_key *key, const char *name)
 {
     if (errno != 0)
-        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
-                       "%s %s cannot be looked up: %s", key->name, name, strerror(errno));
+        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+                        "%s %s cannot be looked up: %s", key->name, name, strerror(errno));
     else
-        report_problem(place->report, SEVERITY_ERROR, place->file, place->line,
-                       "there is no %s %s: make it with 'add%s --system %s', or name another", key->name,
-                       name, key->name, name);
+        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+                        "there is no %s %s: make it with 'add%s --system %s', or name another", key->name,
+                        name, key->name, name);
 }
 
 static void set_user(struct config_place *place, const struct config_key *key, const char *value)

@@ -4,15 +4,15 @@
 
 #include <stddef.h>
 
-#include "config/config.h"
 #include "base/diagnostics.h"
+#include "config/config.h"
 
 enum { CONFIG_KEYS = 26 };
 
 /* Where a value comes from and where it goes. */
 struct config_place {
     struct config *config;
-    struct report *report;
+    struct diagnostics *diagnostics;
     const char *file;
     size_t line; /* 0: none */
 };

@@ -8,34 +8,34 @@
 
 enum { SOURCE_SIZE = LOG_QUOTED_SIZE(64), PATH_SIZE = 320, TEXT_SIZE = 2048 };
 
-void decision_start(struct decision *decision)
+void audit_record_start(struct audit_record *record)
 {
-    *decision = (struct decision){.started_ms = clock_monotonic_ms()};
+    *record = (struct audit_record){.started_ms = clock_monotonic_ms()};
 }
 
-void decision_refuse(struct decision *decision, const struct service *service, enum oauth_error error,
-                     struct http_response *response)
+void audit_record_refuse(struct audit_record *record, const struct service *service, enum oauth_error error,
+                         struct http_response *response)
 {
-    decision->error = error;
-    if (decision->reason == NULL)
-        decision->reason = oauth_error_row(error)->reason;
+    record->error = error;
+    if (record->reason == NULL)
+        record->reason = oauth_error_row(error)->reason;
     oauth_error_respond(error, service->config->strict_rfc6749, response);
 }
 
-void decision_cancel(struct decision *decision)
+void decision_cancel(struct audit_record *record)
 {
-    decision->error = OAUTH_PENDING;
-    decision->reason = "gone";
+    record->error = OAUTH_PENDING;
+    record->reason = "gone";
 }
 
-void decision_set_client_id(struct decision *decision, struct text client_id)
+void audit_record_set_client_id(struct audit_record *record, struct text client_id)
 {
     if (client_id.data == NULL)
         return;
     const size_t kept =
-        client_id.length < sizeof decision->client_id ? client_id.length : sizeof decision->client_id;
-    memcpy(decision->client_id, client_id.data, kept);
-    decision->client_id_length = client_id.length;
+        client_id.length < sizeof record->client_id ? client_id.length : sizeof record->client_id;
+    memcpy(record->client_id, client_id.data, kept);
+    record->client_id_length = client_id.length;
 }
 
 static const struct outcome {
@@ -79,12 +79,12 @@ static const char *source_text(char *out, size_t size, struct text source)
     return out;
 }
 
-static char *put_client_id(char *to, const struct decision *decision)
+static char *put_client_id(char *to, const struct audit_record *record)
 {
-    const bool is_cut = decision->client_id_length > sizeof decision->client_id;
-    const size_t kept = is_cut ? sizeof decision->client_id : decision->client_id_length;
-    char client_id[LOG_QUOTED_SIZE(DECISION_CLIENT_ID_SIZE)];
-    to = stpcpy(to, log_quote(client_id, sizeof client_id, decision->client_id, kept));
+    const bool is_cut = record->client_id_length > sizeof record->client_id;
+    const size_t kept = is_cut ? sizeof record->client_id : record->client_id_length;
+    char client_id[LOG_QUOTED_SIZE(AUDIT_RECORD_CLIENT_ID_SIZE)];
+    to = stpcpy(to, log_quote(client_id, sizeof client_id, record->client_id, kept));
     return is_cut ? stpcpy(to, "…") : to;
 }
 
@@ -118,23 +118,23 @@ static char *put_paths(char *to, const char *served, const struct service *servi
 
 /* Piece by piece, as a line is written with every request. Nothing in it is longer than its own bound, and
  * all of them together are below TEXT_SIZE. */
-void decision_log(const struct decision *decision, const struct service *service,
-                  const struct http_request *request)
+void audit_record_log(const struct audit_record *record, const struct service *service,
+                      const struct http_request *request)
 {
-    const struct outcome *outcome = outcome_of(decision->error);
+    const struct outcome *outcome = outcome_of(record->error);
     char source[SOURCE_SIZE];
     char text[TEXT_SIZE];
     if (!log_wants(service->log, outcome->level))
         return;
     char *to = stpcpy(stpcpy(text, "outcome="), outcome->name);
-    to = stpcpy(stpcpy(to, " reason="), decision->reason != NULL ? decision->reason : "granted");
-    to = put_client_id(stpcpy(to, " client_id="), decision);
+    to = stpcpy(stpcpy(to, " reason="), record->reason != NULL ? record->reason : "granted");
+    to = put_client_id(stpcpy(to, " client_id="), record);
     to = stpcpy(stpcpy(to, " source="), source_text(source, sizeof source, request->source));
     to = stpcpy(to, " line=");
-    to = decision->line > 0 ? put_number(to, decision->line) : stpcpy(to, "-");
-    to = stpcpy(stpcpy(to, " method="), decision->method != NULL ? decision->method : "-");
-    to = put_ms(stpcpy(to, " ms="), clock_monotonic_ms() - decision->started_ms);
-    if (decision->served != NULL)
-        to = put_paths(to, decision->served, service, request->path);
+    to = record->line > 0 ? put_number(to, record->line) : stpcpy(to, "-");
+    to = stpcpy(stpcpy(to, " method="), record->method != NULL ? record->method : "-");
+    to = put_ms(stpcpy(to, " ms="), clock_monotonic_ms() - record->started_ms);
+    if (record->served != NULL)
+        to = put_paths(to, record->served, service, request->path);
     log_line(service->log, outcome->level, (struct text){text, (size_t)(to - text)});
 }

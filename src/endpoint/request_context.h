@@ -11,14 +11,14 @@ struct token_request {
     struct text scope;    /* that is asked for; absent: none is */
     bool has_credentials; /* in the body: a client_id, a client_secret or both */
     struct client_credentials credentials;
-    struct client_authentication authentication;
+    struct client_auth_context authentication;
 };
 
-struct exchange {
+struct request_context {
     const struct service *service;
     struct http_request *request;
     struct http_response response;
-    struct decision decision;
+    struct audit_record record;
     const struct endpoint *endpoint; /* NULL: none was found yet */
     struct token_request token;
 };

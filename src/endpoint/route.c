@@ -9,11 +9,11 @@
 static const struct endpoint {
     const char *path; /* behind the issuer's */
     const char *method;
-    struct verification *(*answer)(struct exchange *exchange);
-    struct verification *(*go_on)(struct exchange *exchange);
-    bool (*cancel)(struct exchange *exchange);
+    struct verification *(*answer)(struct request_context *context);
+    struct verification *(*resume)(struct request_context *context);
+    bool (*cancel)(struct request_context *context);
 } endpoints[] = {
-    {"/token", "POST", token_answer, token_go_on, token_cancel},
+    {"/token", "POST", token_answer, token_resume, token_cancel},
 };
 
 static const struct endpoint *find_endpoint(const struct service *service, struct text path)
@@ -42,49 +42,49 @@ static enum oauth_error head_error(const struct http_request *request)
 }
 
 /* Of an exchange that waits for nothing more. */
-static struct verification *finish(struct exchange *exchange, struct verification *awaited)
+static struct verification *finish(struct request_context *context, struct verification *awaited)
 {
     if (awaited == NULL)
-        decision_log(&exchange->decision, exchange->service, exchange->request);
+        audit_record_log(&context->record, context->service, context->request);
     return awaited;
 }
 
-struct verification *route_request(struct exchange *exchange, const struct service *service,
+struct verification *route_request(struct request_context *context, const struct service *service,
                                    struct http_request *request)
 {
     struct verification *awaited = NULL;
-    exchange->service = service;
-    exchange->request = request;
-    exchange->response = (struct http_response){.is_to_head = text_is(request->method, "HEAD")};
-    decision_start(&exchange->decision);
+    context->service = service;
+    context->request = request;
+    context->response = (struct http_response){.is_to_head = text_is(request->method, "HEAD")};
+    audit_record_start(&context->record);
     request_log(service, request);
 
-    exchange->endpoint = find_endpoint(service, request->path);
+    context->endpoint = find_endpoint(service, request->path);
     const enum oauth_error error = head_error(request);
     if (error != OAUTH_NO_ERROR)
-        decision_refuse(&exchange->decision, service, error, &exchange->response);
-    else if (exchange->endpoint == NULL) {
-        exchange->decision.served = endpoints[0].path;
-        decision_refuse(&exchange->decision, service, OAUTH_NOT_FOUND, &exchange->response);
-    } else if (!text_is(request->method, exchange->endpoint->method)) {
-        decision_refuse(&exchange->decision, service, OAUTH_METHOD_NOT_ALLOWED, &exchange->response);
-        exchange->response.allow = exchange->endpoint->method;
+        audit_record_refuse(&context->record, service, error, &context->response);
+    else if (context->endpoint == NULL) {
+        context->record.served = endpoints[0].path;
+        audit_record_refuse(&context->record, service, OAUTH_NOT_FOUND, &context->response);
+    } else if (!text_is(request->method, context->endpoint->method)) {
+        audit_record_refuse(&context->record, service, OAUTH_METHOD_NOT_ALLOWED, &context->response);
+        context->response.allow = context->endpoint->method;
     } else
-        awaited = exchange->endpoint->answer(exchange);
-    return finish(exchange, awaited);
+        awaited = context->endpoint->answer(context);
+    return finish(context, awaited);
 }
 
-struct verification *route_go_on(struct exchange *exchange)
+struct verification *route_resume(struct request_context *context)
 {
-    return finish(exchange, exchange->endpoint->go_on(exchange));
+    return finish(context, context->endpoint->resume(context));
 }
 
-bool route_cancel(struct exchange *exchange)
+bool route_cancel(struct request_context *context)
 {
-    if (!exchange->endpoint->cancel(exchange))
+    if (!context->endpoint->cancel(context))
         return false;
-    decision_cancel(&exchange->decision);
-    decision_log(&exchange->decision, exchange->service, exchange->request);
+    decision_cancel(&context->record);
+    audit_record_log(&context->record, context->service, context->request);
     return true;
 }
 

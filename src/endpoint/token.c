@@ -67,17 +67,17 @@ static struct json_object *token_body(const struct grant *grant)
     return NULL;
 }
 
-static enum oauth_error issue(struct exchange *exchange, const struct account *account)
+static enum oauth_error issue(struct request_context *context, const struct account *account)
 {
     struct grant grant;
-    const struct token_request *token = &exchange->token;
-    const enum oauth_error error = grant_access(exchange->service, account, token->scope, token->now, &grant);
+    const struct token_request *token = &context->token;
+    const enum oauth_error error = grant_access(context->service, account, token->scope, token->now, &grant);
     if (error != OAUTH_NO_ERROR)
         return error;
-    exchange->response.status = 200;
-    exchange->response.body = token_body(&grant);
+    context->response.status = 200;
+    context->response.body = token_body(&grant);
     grant_clear(&grant);
-    return exchange->response.body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
+    return context->response.body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
 }
 
 /* In the header and in the body. */
@@ -92,17 +92,17 @@ static void tell_wait(long seconds, struct http_response *response)
 
 /* A client that sent its credentials in the body gets no challenge: with one, several client libraries hide
  * the JSON error and browsers open a dialog. */
-static bool wants_challenge(const struct exchange *exchange)
+static bool wants_challenge(const struct request_context *context)
 {
-    return exchange->request->authorization.data != NULL || !exchange->token.has_credentials;
+    return context->request->authorization.data != NULL || !context->token.has_credentials;
 }
 
 /* What the answer says beyond its error. */
-static void complete_refusal(enum oauth_error error, long retry_after, struct exchange *exchange)
+static void complete_refusal(enum oauth_error error, long retry_after, struct request_context *context)
 {
-    const struct service *service = exchange->service;
-    struct http_response *response = &exchange->response;
-    if (error == OAUTH_BAD_CREDENTIALS && wants_challenge(exchange))
+    const struct service *service = context->service;
+    struct http_response *response = &context->response;
+    if (error == OAUTH_BAD_CREDENTIALS && wants_challenge(context))
         response->realm = service->config->issuer;
     else if (error == OAUTH_BUSY)
         response->retry_after = verifier_retry_after(service->verifier);
@@ -110,70 +110,69 @@ static void complete_refusal(enum oauth_error error, long retry_after, struct ex
         tell_wait(retry_after, response);
 }
 
-static void refuse(enum oauth_error error, long retry_after, struct exchange *exchange)
+static void refuse(enum oauth_error error, long retry_after, struct request_context *context)
 {
-    decision_refuse(&exchange->decision, exchange->service, error, &exchange->response);
-    complete_refusal(error, retry_after, exchange);
+    audit_record_refuse(&context->record, context->service, error, &context->response);
+    complete_refusal(error, retry_after, context);
 }
 
-static void take_note(const struct client_auth *auth, struct decision *decision)
+static void take_note(const struct client_auth_result *auth, struct audit_record *record)
 {
     if (auth->error == OAUTH_BAD_CREDENTIALS || auth->error == OAUTH_THROTTLED)
-        decision->reason = auth->reason;
-    decision->line = auth->entry.line;
-    decision->method = auth->entry.account.method != NULL ? auth->entry.account.method->name : NULL;
-    decision_set_client_id(decision, auth->client_id);
+        record->reason = auth->reason;
+    record->line = auth->entry.line;
+    record->method = auth->entry.account.method != NULL ? auth->entry.account.method->name : NULL;
+    audit_record_set_client_id(record, auth->client_id);
 }
 
-static struct verification *answer(struct exchange *exchange, const struct client_auth *auth)
+static struct verification *answer(struct request_context *context, const struct client_auth_result *auth)
 {
     if (auth->error == OAUTH_PENDING)
-        return &exchange->token.authentication.verification;
-    take_note(auth, &exchange->decision);
-    client_credentials_clear(&exchange->token.credentials);
+        return &context->token.authentication.verification;
+    take_note(auth, &context->record);
+    client_credentials_clear(&context->token.credentials);
     const enum oauth_error error =
-        auth->error == OAUTH_NO_ERROR ? issue(exchange, &auth->entry.account) : auth->error;
+        auth->error == OAUTH_NO_ERROR ? issue(context, &auth->entry.account) : auth->error;
     if (error != OAUTH_NO_ERROR)
-        refuse(error, auth->retry_after, exchange);
+        refuse(error, auth->retry_after, context);
     return NULL;
 }
 
-struct verification *token_answer(struct exchange *exchange)
+struct verification *token_answer(struct request_context *context)
 {
-    struct token_request *token = &exchange->token;
+    struct token_request *token = &context->token;
     struct text values[PARAMETER_COUNT] = {{NULL, 0}};
     token->now = clock_now();
     token->credentials = (struct client_credentials){.count = 0};
-    enum oauth_error error = read_form(exchange->request, values);
+    enum oauth_error error = read_form(context->request, values);
     token->scope = values[SCOPE];
     token->has_credentials = values[CLIENT_ID].data != NULL || values[CLIENT_SECRET].data != NULL;
     if (error == OAUTH_NO_ERROR)
-        error = client_credentials_gather(exchange->request,
+        error = client_credentials_gather(context->request,
                                           (struct credentials){values[CLIENT_ID], values[CLIENT_SECRET]},
                                           &token->credentials);
     if (error != OAUTH_NO_ERROR) {
         client_credentials_clear(&token->credentials);
-        refuse(error, 0, exchange);
+        refuse(error, 0, context);
         return NULL;
     }
-    const struct client_auth auth =
-        client_auth_start(&token->authentication, exchange->service, &token->credentials,
-                          exchange->request->source, token->now);
-    return answer(exchange, &auth);
+    const struct client_auth_result auth = client_auth_start(
+        &token->authentication, context->service, &token->credentials, context->request->source, token->now);
+    return answer(context, &auth);
 }
 
-struct verification *token_go_on(struct exchange *exchange)
+struct verification *token_resume(struct request_context *context)
 {
-    const struct client_auth auth = client_auth_go_on(&exchange->token.authentication);
-    return answer(exchange, &auth);
+    const struct client_auth_result auth = client_auth_resume(&context->token.authentication);
+    return answer(context, &auth);
 }
 
-bool token_cancel(struct exchange *exchange)
+bool token_cancel(struct request_context *context)
 {
-    struct token_request *token = &exchange->token;
+    struct token_request *token = &context->token;
     if (!client_auth_cancel(&token->authentication))
         return false;
-    decision_set_client_id(&exchange->decision, token->credentials.client_id);
+    audit_record_set_client_id(&context->record, token->credentials.client_id);
     client_credentials_clear(&token->credentials);
     return true;
 }

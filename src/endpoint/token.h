@@ -6,10 +6,10 @@
 
 /* Answers a POST to …/token: 200 with an access token (RFC 6749 §5.1), or the first error in the order of the
  * contract (§5.2). NULL, or what is to be verified before it can go on. */
-struct verification *token_answer(struct exchange *exchange);
-struct verification *token_go_on(struct exchange *exchange);
+struct verification *token_answer(struct request_context *context);
+struct verification *token_resume(struct request_context *context);
 
 /* Gives up one that waits for a verification; see route_cancel(). */
-bool token_cancel(struct exchange *exchange);
+bool token_cancel(struct request_context *context);
 
 #endif

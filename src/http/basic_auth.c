@@ -46,58 +46,58 @@ static bool form_decoded(struct text part, char *scratch, struct text *decoded)
     return text_percent_decode(part, true, scratch, &decoded->length);
 }
 
-/* `buffer` holds the decoded header, scratch room of its size, and room for two readings of at most twice its
- * size. */
-static void read_both_ways(struct basic *basic, struct text raw_id, struct text raw_secret)
+/* `buffer` holds the decoded header, scratch room of its size, and room for two decodings of at most twice
+ * its size. */
+static void read_both_ways(struct basic_auth *basic, struct text raw_id, struct text raw_secret)
 {
     const size_t decoded_size = basic->size / 6;
     char *scratch = basic->buffer + decoded_size;
     char *to = scratch + decoded_size;
-    struct credentials *reading = basic->readings;
+    struct credentials *decoding = basic->decodings;
 
     struct text client_id;
     struct text client_secret;
     if (form_decoded(raw_id, scratch, &client_id) &&
         form_decoded(raw_secret, scratch + raw_id.length, &client_secret)) {
-        reading->client_id = as_utf8(client_id, &to);
-        reading->client_secret = as_utf8(client_secret, &to);
+        decoding->client_id = as_utf8(client_id, &to);
+        decoding->client_secret = as_utf8(client_secret, &to);
         if (text_equal(client_id, raw_id) && text_equal(client_secret, raw_secret)) {
             basic->count = 1;
             return;
         }
-        reading++;
+        decoding++;
     }
-    reading->client_id = as_utf8(raw_id, &to);
-    reading->client_secret = as_utf8(raw_secret, &to);
-    basic->count = (size_t)(reading - basic->readings) + 1;
+    decoding->client_id = as_utf8(raw_id, &to);
+    decoding->client_secret = as_utf8(raw_secret, &to);
+    basic->count = (size_t)(decoding - basic->decodings) + 1;
 }
 
-enum basic_result basic_parse(struct text authorization, struct basic *basic)
+enum basic_auth_result basic_auth_parse(struct text authorization, struct basic_auth *basic)
 {
-    *basic = (struct basic){.count = 0};
+    *basic = (struct basic_auth){.count = 0};
     const struct text token = basic_token(authorization);
     if (token.data == NULL)
-        return BASIC_ABSENT;
+        return BASIC_AUTH_ABSENT;
 
     const size_t decoded_size = token.length / 4 * 3 + 3;
     basic->size = decoded_size * 6;
     basic->buffer = malloc(basic->size);
     if (basic->buffer == NULL)
-        return BASIC_NO_MEMORY;
+        return BASIC_AUTH_NO_MEMORY;
 
     size_t length = 0;
     if (!base64_decode(token.data, token.length, (unsigned char *)basic->buffer, &length))
-        return BASIC_MALFORMED;
+        return BASIC_AUTH_MALFORMED;
     struct text secret = {basic->buffer, length};
     const struct text client_id = text_split(&secret, ':');
     if (secret.data == NULL)
-        return BASIC_MALFORMED;
+        return BASIC_AUTH_MALFORMED;
     read_both_ways(basic, client_id, secret);
-    return BASIC_GOOD;
+    return BASIC_AUTH_GOOD;
 }
 
-void basic_clear(struct basic *basic)
+void basic_auth_clear(struct basic_auth *basic)
 {
     secret_free(basic->buffer, basic->size);
-    *basic = (struct basic){.count = 0};
+    *basic = (struct basic_auth){.count = 0};
 }

@@ -14,22 +14,22 @@ struct credentials {
 
 /* What the header can be read as: [0] form-decoded where that is possible, then raw where that differs.
  * A part that is not UTF-8 is taken for Latin-1 and turned into UTF-8. */
-struct basic {
-    struct credentials readings[2];
+struct basic_auth {
+    struct credentials decodings[2];
     size_t count;
-    char *buffer; /* what the readings point into */
+    char *buffer; /* what the decodings point into */
     size_t size;
 };
 
-enum basic_result {
-    BASIC_GOOD,
-    BASIC_ABSENT,    /* no Authorization, or another scheme */
-    BASIC_MALFORMED, /* not base64, or no colon in it */
-    BASIC_NO_MEMORY,
+enum basic_auth_result {
+    BASIC_AUTH_GOOD,
+    BASIC_AUTH_ABSENT,    /* no Authorization, or another scheme */
+    BASIC_AUTH_MALFORMED, /* not base64, or no colon in it */
+    BASIC_AUTH_NO_MEMORY,
 };
 
-/* Reads the value of an Authorization header. Wipe and free with basic_clear(), whatever the result. */
-enum basic_result basic_parse(struct text authorization, struct basic *basic);
-void basic_clear(struct basic *basic);
+/* Reads the value of an Authorization header. Wipe and free with basic_auth_clear(), whatever the result. */
+enum basic_auth_result basic_auth_parse(struct text authorization, struct basic_auth *basic);
+void basic_auth_clear(struct basic_auth *basic);
 
 #endif

@@ -2,31 +2,32 @@
 
 #include "base/clock.h"
 
-void guess_start(struct guess *guess, const struct service *service,
-                 const struct client_credentials *credentials, const struct address *source)
+void attempt_start(struct attempt *attempt, const struct service *service,
+                   const struct client_credentials *credentials, const struct address *source)
 {
-    *guess = (struct guess){.service = service, .credentials = credentials};
-    guess->throttle = (struct throttle_guess){
+    *attempt = (struct attempt){.service = service, .credentials = credentials};
+    attempt->throttle = (struct throttle_attempt){
         .state = service->state,
         .log = service->log,
         .limits = throttle_limits_of(service->config),
-        .pair = throttle_key_of(THROTTLE_PAIR, source, credentials->readings[0].client_id),
-        .way = credentials->basic.count > 0 ? THROTTLE_BASIC : THROTTLE_BODY,
+        .pair = throttle_key_of(THROTTLE_PAIR, source, credentials->decodings[0].client_id),
+        .auth_method =
+            credentials->basic.count > 0 ? THROTTLE_CLIENT_SECRET_BASIC : THROTTLE_CLIENT_SECRET_POST,
     };
 }
 
 /* Digests under a key that is not kept beside the counts: wrong secrets are often nearly right. */
-static void make_secret(struct guess *guess)
+static void make_secret(struct attempt *attempt)
 {
-    const struct client_credentials *credentials = guess->credentials;
-    uint64_t *digests = guess->throttle.secret.digests;
-    if (guess->has_secret)
+    const struct client_credentials *credentials = attempt->credentials;
+    uint64_t *digests = attempt->throttle.secret.digests;
+    if (attempt->has_secret)
         return;
     for (size_t i = 0; i < credentials->count; i++)
-        digests[i] = keyset_digest(guess->service->keys, credentials->readings[i].client_secret);
+        digests[i] = keyset_digest(attempt->service->keys, credentials->decodings[i].client_secret);
     if (credentials->count == 1)
         digests[1] = digests[0];
-    guess->has_secret = true;
+    attempt->has_secret = true;
 }
 
 static enum oauth_error error_of(enum throttle_verdict verdict, enum oauth_error if_admitted)
@@ -43,42 +44,42 @@ static enum oauth_error error_of(enum throttle_verdict verdict, enum oauth_error
     return OAUTH_SERVER_ERROR;
 }
 
-enum oauth_error guess_look(struct guess *guess)
+enum oauth_error attempt_look(struct attempt *attempt)
 {
-    struct throttle_guess *throttle = &guess->throttle;
-    if (guess->service->state == NULL)
+    struct throttle_attempt *throttle = &attempt->throttle;
+    if (attempt->service->state == NULL)
         return OAUTH_NO_ERROR;
-    guess->verdict = throttle_look(throttle, clock_now_ms());
-    if (guess->verdict == THROTTLE_ADMITTED && throttle_is_crowded(throttle)) {
-        make_secret(guess);
-        guess->verdict = throttle_look_beside_others(throttle, clock_now_ms());
+    attempt->verdict = throttle_look(throttle, clock_now_ms());
+    if (attempt->verdict == THROTTLE_ADMITTED && throttle_is_crowded(throttle)) {
+        make_secret(attempt);
+        attempt->verdict = throttle_look_beside_others(throttle, clock_now_ms());
     }
-    return error_of(guess->verdict, OAUTH_NO_ERROR);
+    return error_of(attempt->verdict, OAUTH_NO_ERROR);
 }
 
 static bool begin(void *context)
 {
-    struct guess *guess = context;
-    if (guess->service->state == NULL)
+    struct attempt *attempt = context;
+    if (attempt->service->state == NULL)
         return true;
-    make_secret(guess);
-    guess->verdict = throttle_begin(&guess->throttle, clock_now_ms());
-    return guess->verdict == THROTTLE_ADMITTED;
+    make_secret(attempt);
+    attempt->verdict = throttle_begin(&attempt->throttle, clock_now_ms());
+    return attempt->verdict == THROTTLE_ADMITTED;
 }
 
-struct verifier_gate guess_gate(struct guess *guess)
+struct admission_check attempt_admission_check(struct attempt *attempt)
 {
-    return (struct verifier_gate){.admits = begin, .context = guess};
+    return (struct admission_check){.admits = begin, .context = attempt};
 }
 
-bool guess_is_begun(const struct guess *guess)
+bool attempt_is_begun(const struct attempt *attempt)
 {
-    return guess->throttle.is_begun;
+    return attempt->throttle.is_begun;
 }
 
-enum oauth_error guess_refusal(const struct guess *guess)
+enum oauth_error attempt_refusal(const struct attempt *attempt)
 {
-    return error_of(guess->verdict, OAUTH_SERVER_ERROR);
+    return error_of(attempt->verdict, OAUTH_SERVER_ERROR);
 }
 
 /* Whatever is neither proven nor refused was not verified: OAUTH_THROTTLED, OAUTH_BUSY, OAUTH_SERVER_ERROR.
@@ -95,23 +96,23 @@ static enum throttle_outcome outcome_of(enum oauth_error error)
     }
 }
 
-enum oauth_error guess_end(struct guess *guess, enum oauth_error error)
+enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error)
 {
     const enum throttle_outcome outcome = outcome_of(error);
-    if (guess->service->state == NULL)
+    if (attempt->service->state == NULL)
         return error;
     if (outcome != THROTTLE_MATCH)
-        make_secret(guess);
-    guess->verdict = throttle_end(&guess->throttle, outcome, clock_now_ms());
-    return error_of(guess->verdict, error);
+        make_secret(attempt);
+    attempt->verdict = throttle_end(&attempt->throttle, outcome, clock_now_ms());
+    return error_of(attempt->verdict, error);
 }
 
-void guess_withdraw(struct guess *guess, bool was_hashed)
+void guess_withdraw(struct attempt *attempt, bool was_hashed)
 {
-    guess_end(guess, was_hashed ? OAUTH_BAD_CREDENTIALS : OAUTH_PENDING);
+    attempt_end(attempt, was_hashed ? OAUTH_BAD_CREDENTIALS : OAUTH_PENDING);
 }
 
-const char *guess_reason(const struct guess *guess)
+const char *attempt_reason(const struct attempt *attempt)
 {
-    return guess->verdict == THROTTLE_SOURCE_REFUSED ? "source_throttled" : "pair_throttled";
+    return attempt->verdict == THROTTLE_SOURCE_REFUSED ? "source_throttled" : "pair_throttled";
 }

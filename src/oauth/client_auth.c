@@ -1,7 +1,7 @@
 #include "oauth/client_auth.h"
 
 /* What speaks against a line before its secret is looked at, in the log's words; NULL: nothing. */
-static const char *refusal_of(const struct client_authentication *authentication,
+static const char *refusal_of(const struct client_auth_context *authentication,
                               const struct account_entry *entry)
 {
     if (!entry->usable)
@@ -15,19 +15,19 @@ static const char *refusal_of(const struct client_authentication *authentication
     return NULL;
 }
 
-static const struct credentials *reading_of(const struct client_authentication *authentication)
+static const struct credentials *current_decoding(const struct client_auth_context *authentication)
 {
-    return &authentication->credentials->readings[authentication->reading];
+    return &authentication->credentials->decodings[authentication->decoding];
 }
 
 /* The line to take where a client_id has none, or none with a hash: one of the file's, always the same one
  * for that client_id. False: the file has none. */
-static bool decoy_of(struct client_authentication *authentication, struct account_entry *decoy,
+static bool decoy_of(struct client_auth_context *authentication, struct account_entry *decoy,
                      enum oauth_error *error)
 {
     const struct service *service = authentication->service;
     if (!authentication->has_choice)
-        authentication->choice = keyset_digest(service->keys, reading_of(authentication)->client_id);
+        authentication->choice = keyset_digest(service->keys, current_decoding(authentication)->client_id);
     authentication->has_choice = true;
     const enum account_found found = service_decoy_account(service, authentication->choice, decoy);
     if (found == ACCOUNT_NOT_READ)
@@ -36,29 +36,29 @@ static bool decoy_of(struct client_authentication *authentication, struct accoun
 }
 
 /* What was pending is asked for again when there is a verdict: all that led to it is as it was. */
-static enum password_result verify(struct client_authentication *authentication,
+static enum password_result verify(struct client_auth_context *authentication,
                                    const struct account_entry *entry)
 {
     struct verification *verification = &authentication->verification;
-    const struct credentials *reading = reading_of(authentication);
+    const struct credentials *decoding = current_decoding(authentication);
     if (authentication->is_pending) {
         authentication->is_pending = false;
         authentication->was_hashed = true;
         return verification->result;
     }
-    const struct verifier_gate gate = guess_gate(&authentication->guess);
-    verification->client_id = reading->client_id;
+    const struct admission_check gate = attempt_admission_check(&authentication->attempt);
+    verification->client_id = decoding->client_id;
     verification->method = entry->account.method;
     verification->hash = entry->account.hash;
-    verification->secret = reading->client_secret;
-    verification->is_decoy = !text_equal(entry->account.client_id, reading->client_id);
-    verification->is_of_begun_guess = guess_is_begun(&authentication->guess);
+    verification->secret = decoding->client_secret;
+    verification->is_decoy = !text_equal(entry->account.client_id, decoding->client_id);
+    verification->bypasses_queue_limit = attempt_is_begun(&authentication->attempt);
     const enum password_result result = verifier_ask(authentication->service->verifier, &gate, verification);
     authentication->is_pending = result == PASSWORD_PENDING;
     return result;
 }
 
-static void set_error(const struct client_authentication *authentication, enum password_result result,
+static void set_error(const struct client_auth_context *authentication, enum password_result result,
                       enum oauth_error *error)
 {
     if (result == PASSWORD_NO_MEMORY)
@@ -66,13 +66,13 @@ static void set_error(const struct client_authentication *authentication, enum p
     else if (result == PASSWORD_BUSY)
         *error = OAUTH_BUSY;
     else if (result == PASSWORD_REFUSED)
-        *error = guess_refusal(&authentication->guess);
+        *error = attempt_refusal(&authentication->attempt);
 }
 
 /* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the
  * line's own counts. Whatever is refused, for its secret or before, has a decoy looked for: the look alone
  * takes a time that would tell. */
-static bool secret_matches(struct client_authentication *authentication, const struct account_entry *entry,
+static bool secret_matches(struct client_auth_context *authentication, const struct account_entry *entry,
                            bool is_refused, enum oauth_error *error)
 {
     enum password_result result = PASSWORD_UNUSABLE;
@@ -97,7 +97,7 @@ static bool may_go_on(enum oauth_error error)
 
 /* An unknown client_id goes the way of a known one, with the decoy's line for its own, and is refused
  * whatever comes of it. */
-static void try_decoy(struct client_authentication *authentication)
+static void try_decoy(struct client_auth_context *authentication)
 {
     struct account_entry decoy;
     enum oauth_error *error = &authentication->tried.error;
@@ -107,9 +107,9 @@ static void try_decoy(struct client_authentication *authentication)
     }
 }
 
-static void try_line(struct client_authentication *authentication, const struct account_entry *entry)
+static void try_line(struct client_auth_context *authentication, const struct account_entry *entry)
 {
-    struct client_auth *tried = &authentication->tried;
+    struct client_auth_result *tried = &authentication->tried;
     const char *refusal = refusal_of(authentication, entry);
     const bool match = secret_matches(authentication, entry, refusal != NULL, &tried->error);
     if (authentication->is_pending)
@@ -124,9 +124,9 @@ static void try_line(struct client_authentication *authentication, const struct 
 }
 
 /* A line that is pending is found again. */
-static void try_lines(struct client_authentication *authentication)
+static void try_lines(struct client_auth_context *authentication)
 {
-    struct client_auth *tried = &authentication->tried;
+    struct client_auth_result *tried = &authentication->tried;
     struct account_entry entry;
     size_t cursor = authentication->cursor;
     enum account_found found;
@@ -144,80 +144,81 @@ static void try_lines(struct client_authentication *authentication)
 }
 
 /* A reading that names no account does not hide one that does. */
-static bool says_more(const struct client_auth *later, const struct client_auth *earlier)
+static bool says_more(const struct client_auth_result *later, const struct client_auth_result *earlier)
 {
     return later->error != OAUTH_BAD_CREDENTIALS || later->entry.line > 0 || earlier->entry.line == 0;
 }
 
-static void start_reading(struct client_authentication *authentication)
+static void start_reading(struct client_auth_context *authentication)
 {
-    authentication->tried = (struct client_auth){.error = OAUTH_BAD_CREDENTIALS, .reason = "unknown_client"};
+    authentication->tried =
+        (struct client_auth_result){.error = OAUTH_BAD_CREDENTIALS, .reason = "unknown_client"};
     authentication->cursor = 0;
     authentication->has_no_own = false;
     authentication->has_choice = false;
-    if (authentication->reading < authentication->credentials->count)
-        authentication->tried.client_id = reading_of(authentication)->client_id;
+    if (authentication->decoding < authentication->credentials->count)
+        authentication->tried.client_id = current_decoding(authentication)->client_id;
 }
 
-static void try_readings(struct client_authentication *authentication)
+static void try_readings(struct client_auth_context *authentication)
 {
-    struct client_auth *auth = &authentication->auth;
-    while (authentication->reading < authentication->credentials->count && may_go_on(auth->error)) {
+    struct client_auth_result *auth = &authentication->auth;
+    while (authentication->decoding < authentication->credentials->count && may_go_on(auth->error)) {
         try_lines(authentication);
         if (authentication->is_pending)
             return;
         if (says_more(&authentication->tried, auth))
             *auth = authentication->tried;
-        authentication->reading++;
+        authentication->decoding++;
         start_reading(authentication);
     }
 }
 
 /* What the throttle has refused says for how long. */
-static struct client_auth complete(const struct guess *guess, struct client_auth auth)
+static struct client_auth_result complete(const struct attempt *attempt, struct client_auth_result auth)
 {
     if (auth.error == OAUTH_THROTTLED) {
-        auth.reason = guess_reason(guess);
-        auth.retry_after = guess->throttle.wait;
+        auth.reason = attempt_reason(attempt);
+        auth.retry_after = attempt->throttle.wait;
     }
     return auth;
 }
 
-struct client_auth client_auth_start(struct client_authentication *authentication,
-                                     const struct service *service,
-                                     const struct client_credentials *credentials, struct text source,
-                                     int64_t now)
+struct client_auth_result client_auth_start(struct client_auth_context *authentication,
+                                            const struct service *service,
+                                            const struct client_credentials *credentials, struct text source,
+                                            int64_t now)
 {
-    struct client_auth auth = {
+    struct client_auth_result auth = {
         .error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials", .client_id = credentials->client_id};
     if (credentials->count == 0)
         return auth;
-    *authentication = (struct client_authentication){
+    *authentication = (struct client_auth_context){
         .service = service, .credentials = credentials, .now = now, .auth.error = OAUTH_BAD_CREDENTIALS};
     if (source.data != NULL && address_parse_remote(source.data, source.length, &authentication->address))
         authentication->source = &authentication->address;
     start_reading(authentication);
-    guess_start(&authentication->guess, service, credentials, authentication->source);
-    auth.error = guess_look(&authentication->guess);
-    return auth.error == OAUTH_NO_ERROR ? client_auth_go_on(authentication)
-                                        : complete(&authentication->guess, auth);
+    attempt_start(&authentication->attempt, service, credentials, authentication->source);
+    auth.error = attempt_look(&authentication->attempt);
+    return auth.error == OAUTH_NO_ERROR ? client_auth_resume(authentication)
+                                        : complete(&authentication->attempt, auth);
 }
 
 /* Counted from before the first hash to the last. */
-struct client_auth client_auth_go_on(struct client_authentication *authentication)
+struct client_auth_result client_auth_resume(struct client_auth_context *authentication)
 {
     try_readings(authentication);
     if (authentication->is_pending)
-        return (struct client_auth){.error = OAUTH_PENDING};
-    authentication->auth.error = guess_end(&authentication->guess, authentication->auth.error);
-    return complete(&authentication->guess, authentication->auth);
+        return (struct client_auth_result){.error = OAUTH_PENDING};
+    authentication->auth.error = attempt_end(&authentication->attempt, authentication->auth.error);
+    return complete(&authentication->attempt, authentication->auth);
 }
 
-bool client_auth_cancel(struct client_authentication *authentication)
+bool client_auth_cancel(struct client_auth_context *authentication)
 {
     if (!verifier_cancel(authentication->service->verifier, &authentication->verification))
         return false;
     authentication->is_pending = false;
-    guess_withdraw(&authentication->guess, authentication->was_hashed);
+    guess_withdraw(&authentication->attempt, authentication->was_hashed);
     return true;
 }

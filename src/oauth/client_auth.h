@@ -5,11 +5,11 @@
 
 #include <stdint.h>
 
-#include "oauth/credentials.h"
 #include "oauth/attempt.h"
+#include "oauth/credentials.h"
 #include "service/service.h"
 
-struct client_auth {
+struct client_auth_result {
     enum oauth_error error; /* OAUTH_NO_ERROR, OAUTH_BAD_CREDENTIALS, OAUTH_THROTTLED, OAUTH_BUSY,
                                OAUTH_SERVER_ERROR or, until it is over, OAUTH_PENDING */
     long retry_after;       /* of OAUTH_THROTTLED: seconds */
@@ -20,7 +20,7 @@ struct client_auth {
 };
 
 /* One authentication on its way to that, which stays where it is. */
-struct client_authentication {
+struct client_auth_context {
     struct verification verification; /* what it waits for */
 
     /* Its own. */
@@ -29,14 +29,14 @@ struct client_authentication {
     const struct address *source; /* NULL: not known */
     struct address address;
     int64_t now;
-    struct guess guess;
-    struct client_auth auth;  /* what came of the readings that were tried */
-    size_t reading;           /* how many these are, so which one is tried now */
-    struct client_auth tried; /* what came of its lines that were tried */
-    size_t cursor;            /* behind them */
-    bool has_no_own;          /* of the line that is tried now: its hash cannot be computed, a decoy's is */
-    bool is_pending;          /* `verification`, until its verdict is taken */
-    bool was_hashed;          /* the verdict of one that was pending was taken */
+    struct attempt attempt;
+    struct client_auth_result auth;  /* what came of the decodings that were tried */
+    size_t decoding;                 /* how many these are, so which one is tried now */
+    struct client_auth_result tried; /* what came of its lines that were tried */
+    size_t cursor;                   /* behind them */
+    bool has_no_own; /* of the line that is tried now: its hash cannot be computed, a decoy's is */
+    bool is_pending; /* `verification`, until its verdict is taken */
+    bool was_hashed; /* the verdict of one that was pending was taken */
     bool has_choice;
     uint64_t choice; /* of the decoy, for this reading */
 };
@@ -48,16 +48,16 @@ struct client_authentication {
  *
  * OAUTH_PENDING: go on with it when there is the verdict on its `verification`, which is for
  * verifier_begin(); without a verifier that does not happen. */
-struct client_auth client_auth_start(struct client_authentication *authentication,
-                                     const struct service *service,
-                                     const struct client_credentials *credentials, struct text source,
-                                     int64_t now);
-struct client_auth client_auth_go_on(struct client_authentication *authentication);
+struct client_auth_result client_auth_start(struct client_auth_context *authentication,
+                                            const struct service *service,
+                                            const struct client_credentials *credentials, struct text source,
+                                            int64_t now);
+struct client_auth_result client_auth_resume(struct client_auth_context *authentication);
 
 /* Gives up one that is OAUTH_PENDING, after verifier_begin() has returned true, as nobody waits for its
  * result. True: it is over, its verification is withdrawn, and what was counted for it is settled. False: it
- * is too late; client_auth_go_on() is to be called as always when there is the verdict, or the attempt would
+ * is too late; client_auth_resume() is to be called as always when there is the verdict, or the attempt would
  * not be counted. See verifier_cancel(). */
-bool client_auth_cancel(struct client_authentication *authentication);
+bool client_auth_cancel(struct client_auth_context *authentication);
 
 #endif

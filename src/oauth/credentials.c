@@ -1,35 +1,35 @@
 #include "oauth/credentials.h"
 
-static bool has_no_control(struct credentials reading)
+static bool has_no_control(struct credentials decoding)
 {
-    return !text_has_control(reading.client_id) && !text_has_control(reading.client_secret);
+    return !text_has_control(decoding.client_id) && !text_has_control(decoding.client_secret);
 }
 
-static bool is_complete(struct credentials reading)
+static bool is_complete(struct credentials decoding)
 {
-    return reading.client_id.length > 0 && reading.client_secret.length > 0;
+    return decoding.client_id.length > 0 && decoding.client_secret.length > 0;
 }
 
-static void keep(struct client_credentials *credentials, bool (*is_kept)(struct credentials reading))
+static void keep(struct client_credentials *credentials, bool (*is_kept)(struct credentials decoding))
 {
     size_t kept = 0;
     for (size_t i = 0; i < credentials->count; i++) {
-        if (is_kept(credentials->readings[i]))
-            credentials->readings[kept++] = credentials->readings[i];
+        if (is_kept(credentials->decodings[i]))
+            credentials->decodings[kept++] = credentials->decodings[i];
     }
     credentials->count = kept;
 }
 
-/* A client_id beside Basic says nothing new, or contradicts it: only the readings that agree with it are
+/* A client_id beside Basic says nothing new, or contradicts it: only the decodings that agree with it are
  * left. */
 static enum oauth_error take_basic(struct credentials body, struct client_credentials *credentials)
 {
-    const struct basic *basic = &credentials->basic;
+    const struct basic_auth *basic = &credentials->basic;
     if (body.client_secret.data != NULL)
         return OAUTH_CREDENTIALS_TWICE;
     for (size_t i = 0; i < basic->count; i++) {
-        if (body.client_id.data == NULL || text_equal(body.client_id, basic->readings[i].client_id))
-            credentials->readings[credentials->count++] = basic->readings[i];
+        if (body.client_id.data == NULL || text_equal(body.client_id, basic->decodings[i].client_id))
+            credentials->decodings[credentials->count++] = basic->decodings[i];
     }
     return credentials->count > 0 ? OAUTH_NO_ERROR : OAUTH_CLIENT_ID_DIFFERS;
 }
@@ -41,7 +41,7 @@ static enum oauth_error choose_readings(struct client_credentials *credentials)
     keep(credentials, has_no_control);
     if (credentials->count == 0)
         return OAUTH_CONTROL_CHARACTER;
-    credentials->client_id = credentials->readings[0].client_id;
+    credentials->client_id = credentials->decodings[0].client_id;
     keep(credentials, is_complete);
     return OAUTH_NO_ERROR;
 }
@@ -51,18 +51,18 @@ enum oauth_error client_credentials_gather(const struct http_request *request, s
 {
     *credentials = (struct client_credentials){.count = 0};
     enum oauth_error error = OAUTH_NO_ERROR;
-    switch (basic_parse(request->authorization, &credentials->basic)) {
-    case BASIC_GOOD:
+    switch (basic_auth_parse(request->authorization, &credentials->basic)) {
+    case BASIC_AUTH_GOOD:
         error = take_basic(body, credentials);
         break;
-    case BASIC_ABSENT:
-        credentials->readings[0] = body;
+    case BASIC_AUTH_ABSENT:
+        credentials->decodings[0] = body;
         credentials->count = 1;
         break;
-    case BASIC_MALFORMED:
+    case BASIC_AUTH_MALFORMED:
         error = OAUTH_BASIC_MALFORMED;
         break;
-    case BASIC_NO_MEMORY:
+    case BASIC_AUTH_NO_MEMORY:
         error = OAUTH_SERVER_ERROR;
         break;
     }
@@ -71,6 +71,6 @@ enum oauth_error client_credentials_gather(const struct http_request *request, s
 
 void client_credentials_clear(struct client_credentials *credentials)
 {
-    basic_clear(&credentials->basic);
+    basic_auth_clear(&credentials->basic);
     *credentials = (struct client_credentials){.count = 0};
 }

@@ -7,10 +7,10 @@
 #include "oauth/oauth_error.h"
 
 struct client_credentials {
-    struct text client_id;          /* as given, in the first of its readings, be there a secret or not */
-    struct credentials readings[2]; /* to be tried in this order, as one attempt; each has both parts */
-    size_t count;                   /* 0: there is nothing to try */
-    struct basic basic;             /* what they point into; or into the request's body */
+    struct text client_id;           /* as given, in the first of its decodings, be there a secret or not */
+    struct credentials decodings[2]; /* to be tried in this order, as one attempt; each has both parts */
+    size_t count;                    /* 0: there is nothing to try */
+    struct basic_auth basic;         /* what they point into; or into the request's body */
 };
 
 /* Gathers what there is, from the header and from the body's parameters (absent: not given). OAUTH_NO_ERROR,

@@ -7,23 +7,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KEY_MEMORY_ENTRIES = 65536 };
+enum { CREDENTIAL_CACHE_ENTRIES = 65536 };
 
 /* 128 bits of a keyed hash, so that nobody outside can choose where they fall. */
-struct memory_key {
+struct cache_key {
     uint64_t words[2];
 };
 
-struct key_memory;
+struct credential_cache;
 
-struct key_memory *key_memory_new(void); /* NULL: no memory */
-void key_memory_free(struct key_memory *memory);
+struct credential_cache *credential_cache_new(void); /* NULL: no memory */
+void credential_cache_free(struct credential_cache *memory);
 
 /* Times are seconds of a clock that only goes forward. Threads may share a memory. */
-bool key_memory_holds(struct key_memory *memory, struct memory_key key, uint32_t now);
-void key_memory_add(struct key_memory *memory, struct memory_key key, uint32_t until);
+bool credential_cache_get(struct credential_cache *memory, struct cache_key key, uint32_t now);
+void credential_cache_put(struct credential_cache *memory, struct cache_key key, uint32_t until);
 
 /* What would be held for longer is held until then. */
-void key_memory_shorten(struct key_memory *memory, uint32_t until);
+void credential_cache_shorten(struct credential_cache *memory, uint32_t until);
 
 #endif

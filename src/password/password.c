@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "password/password_cost.h"
 #include "base/secret.h"
+#include "password/password_cost.h"
 
 /* What crypt_rn() works in: 32 KiB, too much for a thread's stack, and full of the secret afterwards. */
 struct password_workspace {

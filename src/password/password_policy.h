@@ -2,9 +2,9 @@
 #ifndef PASSWORD_PASSWORD_POLICY_H
 #define PASSWORD_PASSWORD_POLICY_H
 
-#include "password/password_cost.h"
-#include "config/config.h"
 #include "base/refcount.h"
+#include "config/config.h"
+#include "password/password_cost.h"
 
 /* What a unit of work of each method takes here, in ms; 0: not measured yet. One thread at a time uses them.
  * Shared by all that a process loads, so that a reload judges a hash as the start has. */

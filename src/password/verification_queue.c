@@ -9,7 +9,7 @@ void verification_queue_init(struct verification_queue *queue)
 
 /* --- By key --- */
 
-static struct verification **bucket_of(struct verification_queue *queue, struct memory_key key)
+static struct verification **bucket_of(struct verification_queue *queue, struct cache_key key)
 {
     return &queue->buckets[key.words[1] % VERIFICATION_BUCKETS];
 }
@@ -29,7 +29,7 @@ static void leave_bucket(struct verification_queue *queue, const struct verifica
     *link = leader->next_in_bucket;
 }
 
-struct verification *verification_queue_find(struct verification_queue *queue, struct memory_key key)
+struct verification *verification_queue_find(struct verification_queue *queue, struct cache_key key)
 {
     struct verification *found = *bucket_of(queue, key);
     while (found != NULL && memcmp(&found->key, &key, sizeof key) != 0)

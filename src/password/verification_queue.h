@@ -20,7 +20,7 @@ struct verification_queue {
 void verification_queue_init(struct verification_queue *queue);
 
 /* The leader with that key. NULL: there is none. */
-struct verification *verification_queue_find(struct verification_queue *queue, struct memory_key key);
+struct verification *verification_queue_find(struct verification_queue *queue, struct cache_key key);
 
 /* Has `verification` wait for the hash of `leader`, which has the same key. */
 void verification_queue_join(struct verification *leader, struct verification *verification);

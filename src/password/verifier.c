@@ -7,11 +7,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "password/verification_queue.h"
 #include "base/clock.h"
 #include "base/hmac.h"
 #include "base/refcount.h"
 #include "base/secret.h"
+#include "password/verification_queue.h"
 
 /* The stack is also that of what goes on with a verdict, to the end of a request. */
 enum { STACK_SIZE = 512 * 1024, LONGEST_RETRY = 60 };
@@ -25,8 +25,8 @@ enum { VERIFIER_NICE = 2 };
 struct verifier {
     refcount holders;
     struct hmac hmac; /* under a key of this process, which is nowhere else */
-    struct key_memory *proven;
-    struct key_memory *refused;
+    struct credential_cache *proven;
+    struct credential_cache *refused;
     pthread_mutex_t mutex; /* guards all below */
     pthread_cond_t work;
     struct verifier_limits limits;
@@ -51,11 +51,11 @@ static struct text bytes_of(const size_t *length)
 /* The key contains the lengths, so that no two credentials have the same key. It contains the hash of an
  * account, so that a changed hash is verified, but not that of a decoy: a decoy's refusal holds whichever
  * line the decoy is. Zeros stand for what is missing, so that both take the same time. */
-static struct memory_key derive_key(const struct verifier *verifier, const struct verification *verification,
-                                    bool is_decoy)
+static struct cache_key derive_key(const struct verifier *verifier, const struct verification *verification,
+                                   bool is_decoy)
 {
     static const char zeros[USUAL_HASH];
-    struct memory_key key;
+    struct cache_key key;
     unsigned char digest[HMAC_SIZE];
     const char kind = is_decoy ? 'd' : 'a';
     const struct text *client_id = &verification->client_id;
@@ -72,14 +72,14 @@ static struct memory_key derive_key(const struct verifier *verifier, const struc
 
 /* --- What is remembered --- */
 
-static bool recall(struct verifier *verifier, struct memory_key key, enum password_result *result)
+static bool recall(struct verifier *verifier, struct cache_key key, enum password_result *result)
 {
     const uint32_t now = seconds();
     *result = PASSWORD_MATCH;
-    if (key_memory_holds(verifier->proven, key, now))
+    if (credential_cache_get(verifier->proven, key, now))
         return true;
     *result = PASSWORD_MISMATCH;
-    return key_memory_holds(verifier->refused, key, now);
+    return credential_cache_get(verifier->refused, key, now);
 }
 
 /* A refusal is remembered under both kinds of key. So the refusals of an account outlive its removal: if they
@@ -91,17 +91,18 @@ static void remember(struct verifier *verifier, const struct verification *verif
     if (ttl == 0 || (result != PASSWORD_MATCH && result != PASSWORD_MISMATCH))
         return;
     const bool is_proof = result == PASSWORD_MATCH && !verification->is_decoy;
-    key_memory_add(is_proof ? verifier->proven : verifier->refused, verification->key, until);
+    credential_cache_put(is_proof ? verifier->proven : verifier->refused, verification->key, until);
     if (result == PASSWORD_MISMATCH)
-        key_memory_add(verifier->refused, derive_key(verifier, verification, !verification->is_decoy), until);
+        credential_cache_put(verifier->refused, derive_key(verifier, verification, !verification->is_decoy),
+                             until);
 }
 
 /* Whoever asks what is remembered does not ask for how long, which would take the mutex. */
 static void forget_after(struct verifier *verifier, long ttl)
 {
     const uint32_t until = seconds() + (uint32_t)ttl;
-    key_memory_shorten(verifier->proven, until);
-    key_memory_shorten(verifier->refused, until);
+    credential_cache_shorten(verifier->proven, until);
+    credential_cache_shorten(verifier->refused, until);
 }
 
 /* --- The threads that hash --- */
@@ -128,7 +129,7 @@ static void finish(struct verifier *verifier, struct verification *verification,
     static const double weight = 0.1;
     verifier->average_ms += (took_ms - verifier->average_ms) * weight;
     /* Remembered before it is taken away, so that whoever comes finds the one or the other. */
-    remember(verifier, verification, verifier->limits.memory_ttl);
+    remember(verifier, verification, verifier->limits.cache_ttl);
     verification_queue_finish(&verifier->queue, verification);
 }
 
@@ -139,7 +140,7 @@ static void go_on_with(struct verification *verification)
     while (verification != NULL) {
         struct verification *next = verification->same;
         verification->result = result;
-        verification->go_on(verification->context);
+        verification->resume(verification->context);
         verification = next;
     }
 }
@@ -196,7 +197,8 @@ static bool see_to_threads(struct verifier *verifier)
 static bool has_room_for(const struct verifier *verifier, const struct verification *verification)
 {
     const struct verifier_limits *limits = &verifier->limits;
-    return verification->is_of_begun_guess || verifier->queue.pending < limits->concurrency + limits->queue;
+    return verification->bypasses_queue_limit ||
+           verifier->queue.pending < limits->concurrency + limits->queue;
 }
 
 /* False: the verdict is there. */
@@ -207,7 +209,7 @@ static bool begin(struct verifier *verifier, struct verification *verification)
         verification_queue_join(same, verification);
         return true;
     }
-    if (verifier->limits.memory_ttl > 0 && recall(verifier, verification->key, &verification->result))
+    if (verifier->limits.cache_ttl > 0 && recall(verifier, verification->key, &verification->result))
         return false;
     verification->result = PASSWORD_BUSY;
     if (!has_room_for(verifier, verification))
@@ -220,14 +222,14 @@ static bool begin(struct verifier *verifier, struct verification *verification)
     return true;
 }
 
-static bool is_admitted(const struct verifier_gate *gate)
+static bool is_admitted(const struct admission_check *gate)
 {
     return gate == NULL || gate->admits(gate->context);
 }
 
 /* The gate is asked also of what would only wait for the verification of somebody else: otherwise a caller
  * who is refused would learn from it what he may not try himself. It is not asked where there is no room. */
-enum password_result verifier_ask(struct verifier *verifier, const struct verifier_gate *gate,
+enum password_result verifier_ask(struct verifier *verifier, const struct admission_check *gate,
                                   struct verification *verification)
 {
     enum password_result result;
@@ -246,9 +248,9 @@ enum password_result verifier_ask(struct verifier *verifier, const struct verifi
 }
 
 bool verifier_begin(struct verifier *verifier, struct verification *verification,
-                    void (*go_on)(void *context), void *context)
+                    void (*resume)(void *context), void *context)
 {
-    verification->go_on = go_on;
+    verification->resume = resume;
     verification->context = context;
     pthread_mutex_lock(&verifier->mutex);
     const bool is_begun = begin(verifier, verification);
@@ -288,8 +290,8 @@ static bool make_hmac(struct verifier *verifier)
 
 static void free_verifier(struct verifier *verifier)
 {
-    key_memory_free(verifier->proven);
-    key_memory_free(verifier->refused);
+    credential_cache_free(verifier->proven);
+    credential_cache_free(verifier->refused);
     secret_free(verifier, sizeof *verifier);
 }
 
@@ -304,8 +306,8 @@ struct verifier *verifier_new(const struct verifier_limits *limits)
     verifier->ended = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     verifier->limits = *limits;
     verification_queue_init(&verifier->queue);
-    verifier->proven = key_memory_new();
-    verifier->refused = key_memory_new();
+    verifier->proven = credential_cache_new();
+    verifier->refused = credential_cache_new();
     if (verifier->proven != NULL && verifier->refused != NULL && make_hmac(verifier))
         return verifier;
     free_verifier(verifier);
@@ -336,8 +338,8 @@ void verifier_release(struct verifier *verifier)
 void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits)
 {
     pthread_mutex_lock(&verifier->mutex);
-    if (limits->memory_ttl < verifier->limits.memory_ttl)
-        forget_after(verifier, limits->memory_ttl);
+    if (limits->cache_ttl < verifier->limits.cache_ttl)
+        forget_after(verifier, limits->cache_ttl);
     verifier->limits = *limits;
     pthread_cond_broadcast(&verifier->work);
     pthread_mutex_unlock(&verifier->mutex);

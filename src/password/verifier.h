@@ -15,7 +15,7 @@ struct verifier;
 struct verifier_limits {
     long concurrency; /* verifications running at once */
     long queue;       /* waiting beyond those */
-    long memory_ttl;  /* seconds that a verdict is remembered; 0: not at all */
+    long cache_ttl;   /* seconds that a verdict is remembered; 0: not at all */
 };
 
 /* One holder. NULL with errno set. */
@@ -36,13 +36,13 @@ struct verification {
     struct text secret;
     bool is_decoy;               /* the hash is not the client_id's: a match is nobody's, and remembered as a
                                     mismatch */
-    bool is_of_begun_guess;      /* one whose gate was passed before is not refused for want of room: it would
-                                    have learnt something, and have nothing counted */
+    bool bypasses_queue_limit;   /* one whose gate was passed before is not refused for want of room: it would
+                                 have learnt something, and have nothing counted */
     enum password_result result; /* the verdict */
 
     /* The verifier's, from verifier_ask() on. */
-    struct memory_key key;
-    void (*go_on)(void *context);
+    struct cache_key key;
+    void (*resume)(void *context);
     void *context;
     /* The rest is guarded by the verifier's mutex; see account/verification_queue.h. */
     enum verification_state {
@@ -58,7 +58,7 @@ struct verification {
 };
 
 /* Asked before something is hashed, or waits for the same to be hashed. */
-struct verifier_gate {
+struct admission_check {
     bool (*admits)(void *context); /* false: PASSWORD_REFUSED */
     void *context;
 };
@@ -67,14 +67,14 @@ struct verifier_gate {
  * the queue is full (PASSWORD_BUSY); also where the same is being verified already, for which there is room.
  * Then PASSWORD_PENDING: the verdict comes of verifier_begin(). Without a verifier (NULL) the caller's thread
  * hashes, and nothing is pending. */
-enum password_result verifier_ask(struct verifier *verifier, const struct verifier_gate *gate,
+enum password_result verifier_ask(struct verifier *verifier, const struct admission_check *gate,
                                   struct verification *verification);
 
 /* Has a pending one verified. True: `go_on` will be called with `context` when there is a verdict, once, by a
  * thread of the verifier, and maybe before this returns: until then the verification is the verifier's, its
  * texts live, and whatever `go_on` goes on with is not touched any more. False: the verdict is there. */
 bool verifier_begin(struct verifier *verifier, struct verification *verification,
-                    void (*go_on)(void *context), void *context);
+                    void (*resume)(void *context), void *context);
 
 /* Withdraws a verification for which verifier_begin() has returned true: nobody waits for its verdict any
  * more.

@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-bool descriptors_fill(void)
+bool sanitise_stdfd(void)
 {
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
         if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != descriptor)

@@ -51,13 +51,13 @@ static void make_log(const char *path, const struct identity *owner)
     buffer_free(&hidden);
 }
 
-void own_files_make_log(const struct config *config, const struct identity *owner)
+void file_access_make_log(const struct config *config, const struct identity *owner)
 {
     if (log_is_file(config) && is_missing(config->log))
         make_log(config->log, owner);
 }
 
-bool own_files_lack_log(const struct config *config)
+bool file_access_lack_log(const struct config *config)
 {
     return log_is_file(config) && is_missing(config->log) && log_can_be_opened(config->log);
 }
@@ -79,23 +79,24 @@ static char *find_closed_folder(const char *path)
 }
 
 /* With the commands that mend it. */
-static void report_denied(const struct config *config, const char *path, int mode, struct report *report)
+static void report_denied(const struct config *config, const char *path, int mode,
+                          struct diagnostics *diagnostics)
 {
     char group[24];
     snprintf(group, sizeof group, "%lu", (unsigned long)getegid());
     const char *name = config->group != NULL ? config->group : group;
     char *closed = find_closed_folder(path);
     if (closed != NULL)
-        report_problem(report, SEVERITY_ERROR, path, 0,
-                       "user %s may not enter its folder; run: chgrp %s '%s' && chmod g+x '%s'", config->user,
-                       name, closed, closed);
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
+                        "user %s may not enter its folder; run: chgrp %s '%s' && chmod g+x '%s'",
+                        config->user, name, closed, closed);
     else if (mode == R_OK)
-        report_problem(report, SEVERITY_ERROR, path, 0,
-                       "user %s may not read it; run: chgrp %s '%s' && chmod g+r '%s'", config->user, name,
-                       path, path);
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
+                        "user %s may not read it; run: chgrp %s '%s' && chmod g+r '%s'", config->user, name,
+                        path, path);
     else
-        report_problem(report, SEVERITY_ERROR, path, 0, "user %s may not write it; run: chown -R %s '%s'",
-                       config->user, config->user, path);
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
+                        "user %s may not write it; run: chown -R %s '%s'", config->user, config->user, path);
     free(closed);
 }
 
@@ -108,7 +109,7 @@ static bool is_denied(const char *path, int mode)
     return (mode & X_OK) == 0 || stat(path, &status) != 0 || S_ISDIR(status.st_mode);
 }
 
-bool own_files_check(const struct config *config, struct report *report)
+bool file_access_check(const struct config *config, struct diagnostics *diagnostics)
 {
     const struct {
         const char *path;
@@ -124,7 +125,7 @@ bool own_files_check(const struct config *config, struct report *report)
         /* What is missing, or wrong in another way, is told where it is loaded. */
         if (!is_denied(needs[i].path, needs[i].mode))
             continue;
-        report_denied(config, needs[i].path, needs[i].mode, report);
+        report_denied(config, needs[i].path, needs[i].mode, diagnostics);
         good = false;
     }
     return good;

@@ -8,11 +8,12 @@
 #include "process/dump.h"
 #include "process/file_access.h"
 
-static bool fail(const struct config *config, const char *what, const char *why, struct report *report)
+static bool fail(const struct config *config, const char *what, const char *why,
+                 struct diagnostics *diagnostics)
 {
     const bool is_user = config->user != NULL;
-    report_problem(report, SEVERITY_ERROR, config->file, 0, "%s %s: %s%s", is_user ? "user" : "group",
-                   is_user ? config->user : config->group, what, why);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0, "%s %s: %s%s", is_user ? "user" : "group",
+                    is_user ? config->user : config->group, what, why);
     return false;
 }
 
@@ -69,20 +70,20 @@ static bool is_for_good(const struct identity *target)
     return target->user == 0 || (setresuid(0, 0, 0) != 0 && setresgid(0, 0, 0) != 0);
 }
 
-bool privilege_become(const struct config *config, struct report *report)
+bool privilege_become(const struct config *config, struct diagnostics *diagnostics)
 {
     struct identity target;
     if (geteuid() != 0 || (config->user == NULL && config->group == NULL))
         return true;
     if (!find_target(config, &target))
-        return fail(config, "the user or the group is there no more", "", report);
+        return fail(config, "the user or the group is there no more", "", diagnostics);
     if (!become(config, &target))
-        return fail(config, "cannot become it: ", strerror(errno), report);
+        return fail(config, "cannot become it: ", strerror(errno), diagnostics);
     if (!is_for_good(&target))
-        return fail(config, "became it, but could go back to root; so it does not start", "", report);
+        return fail(config, "became it, but could go back to root; so it does not start", "", diagnostics);
     if (!dump_forbid())
-        return fail(config, "core dumps cannot be forbidden: ", strerror(errno), report);
-    return own_files_check(config, report);
+        return fail(config, "core dumps cannot be forbidden: ", strerror(errno), diagnostics);
+    return file_access_check(config, diagnostics);
 }
 
 static bool is_for_owner(const struct identity *owner)
@@ -93,37 +94,38 @@ static bool is_for_owner(const struct identity *owner)
 bool privilege_makes_log(const struct config *config)
 {
     const struct identity owner = privilege_owner(config);
-    return is_for_owner(&owner) && own_files_lack_log(config);
+    return is_for_owner(&owner) && file_access_lack_log(config);
 }
 
-bool privilege_drop(const struct config *config, struct report *report)
+bool privilege_drop(const struct config *config, struct diagnostics *diagnostics)
 {
     const struct identity owner = privilege_owner(config);
     if (is_for_owner(&owner))
-        own_files_make_log(config, &owner);
-    return privilege_become(config, report);
+        file_access_make_log(config, &owner);
+    return privilege_become(config, diagnostics);
 }
 
 /* --- What is told --- */
 
-void privilege_warn(const struct config *config, struct report *report)
+void privilege_warn(const struct config *config, struct diagnostics *diagnostics)
 {
     struct identity target;
     if (!find_target(config, &target))
         return;
     if (target.user != geteuid())
-        report_problem(report, SEVERITY_WARNING, config->file, 0,
-                       "user = %s is without effect: only root can become another; start it anew, as root or "
-                       "as %s",
-                       config->user, config->user);
+        diagnostics_add(
+            diagnostics, SEVERITY_WARNING, config->file, 0,
+            "user = %s is without effect: only root can become another; start it anew, as root or "
+            "as %s",
+            config->user, config->user);
     else if (target.user == 0)
-        report_problem(
-            report, SEVERITY_WARNING, config->file, 0,
+        diagnostics_add(
+            diagnostics, SEVERITY_WARNING, config->file, 0,
             "started as root it stays root, as whoever breaks into it would be: add a line as 'user = "
             "token', or have it started as another user");
     if (config->group != NULL && !is_member(target.group))
-        report_problem(report, SEVERITY_WARNING, config->file, 0,
-                       "group = %s is without effect: only root can join one; start it anew, as root or in "
-                       "that group",
-                       config->group);
+        diagnostics_add(diagnostics, SEVERITY_WARNING, config->file, 0,
+                        "group = %s is without effect: only root can join one; start it anew, as root or in "
+                        "that group",
+                        config->group);
 }

@@ -27,10 +27,10 @@
 #define HAS_SANITIZER 0
 #endif
 
-static bool fail(const struct config *config, int error, struct report *report)
+static bool fail(const struct config *config, int error, struct diagnostics *diagnostics)
 {
-    report_problem(report, SEVERITY_ERROR, config->file, 0,
-                   "the kernel refuses the sandbox: %s; 'sandbox = no' does without it", strerror(error));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0,
+                    "the kernel refuses the sandbox: %s; 'sandbox = no' does without it", strerror(error));
     return false;
 }
 
@@ -105,22 +105,23 @@ static const struct {
     {"waiting", try_waiting}, {"sockets", try_sockets}, {"threads", try_threads},
 };
 
-static bool try_all(const struct config *config, struct report *report)
+static bool try_all(const struct config *config, struct diagnostics *diagnostics)
 {
     for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
         errno = 0;
         if (trials[i].works() || errno != ENOSYS)
             continue;
-        report_problem(report, SEVERITY_ERROR, config->file, 0,
-                       "the sandbox does not fit this system's C library (%s: %s; the kernel's log names the "
-                       "call): set 'sandbox = no'",
-                       trials[i].what, strerror(errno));
+        diagnostics_add(
+            diagnostics, SEVERITY_ERROR, config->file, 0,
+            "the sandbox does not fit this system's C library (%s: %s; the kernel's log names the "
+            "call): set 'sandbox = no'",
+            trials[i].what, strerror(errno));
         return false;
     }
     return true;
 }
 
-bool sandbox_enter(const struct config *config, struct report *report)
+bool sandbox_enter(const struct config *config, struct diagnostics *diagnostics)
 {
     if (HAS_SANITIZER || !config->sandbox)
         return true;
@@ -130,5 +131,5 @@ bool sandbox_enter(const struct config *config, struct report *report)
         result = seccomp_load(filter);
     if (filter != NULL)
         seccomp_release(filter);
-    return result == 0 ? try_all(config, report) : fail(config, -result, report);
+    return result == 0 ? try_all(config, diagnostics) : fail(config, -result, diagnostics);
 }

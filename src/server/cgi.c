@@ -50,25 +50,26 @@ static bool write_standard_output(struct text answer)
  * what it names go to its log. An unusable line of the accounts is not told with every request. */
 static struct service *load_service(const char *config_file)
 {
-    struct report report = {.problem = report_to_stream, .context = stderr};
-    struct config *config = config_load(config_file, &report);
-    if (config == NULL || !privilege_drop(config, &report)) {
+    struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
+    struct config *config = config_load(config_file, &diagnostics);
+    if (config == NULL || !privilege_drop(config, &diagnostics)) {
         config_release(config);
         return NULL;
     }
     struct log *log = log_open(config->log, config->log_level);
     if (log == NULL) {
-        report_problem(&report, SEVERITY_ERROR, config->log, 0, "the log cannot be opened: %s",
-                       strerror(errno));
+        diagnostics_add(&diagnostics, SEVERITY_ERROR, config->log, 0, "the log cannot be opened: %s",
+                        strerror(errno));
         log = log_open("stderr", config->log_level);
     }
-    report = (struct report){.problem = log_problem, .context = log_hold(log), .errors_only = true};
-    struct service *service = service_for_one_request(config, log, &report);
-    if (service != NULL && !service_open_state(service, NULL, &report)) {
+    diagnostics =
+        (struct diagnostics){.on_message = log_diagnostic, .context = log_hold(log), .errors_only = true};
+    struct service *service = service_for_one_request(config, log, &diagnostics);
+    if (service != NULL && !service_open_state(service, NULL, &diagnostics)) {
         service_release(service);
         service = NULL;
     }
-    log_release(report.context);
+    log_release(diagnostics.context);
     return service;
 }
 
@@ -80,7 +81,7 @@ int cgi_serve(const char *config_file)
     struct service *service = load_service(config_file);
     const struct gateway gateway = {.variable = environment_variable, .read = read_standard_input};
     struct gateway_request request;
-    struct exchange exchange;
+    struct request_context exchange;
     struct http_response *response = &exchange.response;
 
     /* A web server that has gone away is an error in writing, after which all is wiped. */

@@ -116,8 +116,8 @@ static struct text join_path(const struct gateway *gateway, char out[GATEWAY_PAT
     struct text path = {out, 0};
     for (size_t i = 0; i < 2; i++) {
         const struct text part = variable(gateway, names[i]);
-        const size_t room = GATEWAY_PATH_SIZE - path.length;
-        const size_t copied = part.length < room ? part.length : room;
+        const size_t capacity = GATEWAY_PATH_SIZE - path.length;
+        const size_t copied = part.length < capacity ? part.length : capacity;
         if (copied > 0)
             memcpy(out + path.length, part.data, copied);
         path.length += copied;

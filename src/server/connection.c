@@ -49,7 +49,7 @@ static bool answer(struct connection *connection, struct record_request *request
 static bool start(struct connection *connection, struct record_request *request,
                   const struct connection_turn *turn)
 {
-    struct service *service = service_slot_hold(turn->slot);
+    struct service *service = reload_current(turn->slot);
     request->connection = connection;
     request->fastcgi = fastcgi_start(request, service, turn->resume, request);
     service_release(service);
@@ -305,7 +305,7 @@ double connection_unfinished_since(const struct connection *connection)
 
 size_t connection_size(const struct connection *connection)
 {
-    size_t size = connection->output.room + record_reader_size(&connection->reader);
+    size_t size = connection->output.capacity + record_reader_size(&connection->reader);
     for (const struct record_request *request = connection->reader.requests; request != NULL;
          request = request->next)
         size += request->fastcgi != NULL ? fastcgi_size(request->fastcgi) : 0;

@@ -29,7 +29,7 @@ enum connection_fault { CONNECTION_GOOD, CONNECTION_NOT_FASTCGI, CONNECTION_OUT_
 /* What a turn goes by. */
 struct connection_turn {
     double now_ms;
-    struct service_slot *slot;
+    struct reload *slot;
     size_t max_body;
     bool reads_to_the_end;          /* the peer has hung up, or may have */
     bool is_stopping;               /* what is idle is closed */

@@ -65,7 +65,7 @@ _Static_assert(sizeof(struct slot) <= 512, "what an idle connection costs");
 enum note { NOTE_TIMED_OUT, NOTE_EVICTED, NOTE_NOT_FASTCGI, NOTE_OUT_OF_MEMORY, NOTES };
 
 struct event_loop {
-    struct service_slot *service;
+    struct reload *service;
     int listener;
     int epoll;
     int ended; /* an eventfd: readable when the threads are to end */
@@ -309,7 +309,7 @@ static void log_event(struct event_loop *loop, enum log_level level, const char 
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    struct service *service = service_slot_hold(loop->service);
+    struct service *service = reload_current(loop->service);
     log_write(service->log, level, "%s", text);
     service_release(service);
 }
@@ -463,19 +463,19 @@ void event_loop_free(struct event_loop *loop)
 
 void event_loop_configure(struct event_loop *loop)
 {
-    struct service *service = service_slot_hold(loop->service);
+    struct service *service = reload_current(loop->service);
     atomic_store(&loop->request_timeout_ms, service->config->request_timeout * 1000);
     atomic_store(&loop->idle_timeout_ms, service->config->idle_timeout * 1000);
     atomic_store(&loop->max_body, service->config->max_body);
     service_release(service);
 }
 
-struct event_loop *event_loop_start(int listener, struct service_slot *slot)
+struct event_loop *event_loop_start(int listener, struct reload *slot)
 {
     struct event_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return NULL;
-    struct service *service = service_slot_hold(slot);
+    struct service *service = reload_current(slot);
     const long threads = service->config->threads;
     service_release(service);
     loop->service = slot;

@@ -16,7 +16,7 @@ struct fastcgi {
     struct libfcgi_io io;
     struct service *service;
     struct gateway_request request;
-    struct exchange exchange;
+    struct request_context exchange;
     bool is_pending;
     void (*resume)(void *context);
     void *context;
@@ -79,7 +79,7 @@ static void advance(struct fastcgi *fastcgi, struct verification *awaited)
         fastcgi->is_pending = true;
         if (verifier_begin(fastcgi->service->verifier, awaited, fastcgi->resume, fastcgi->context))
             return;
-        awaited = route_go_on(&fastcgi->exchange);
+        awaited = route_resume(&fastcgi->exchange);
     }
     fastcgi->is_pending = false;
 }
@@ -136,7 +136,7 @@ struct fastcgi *fastcgi_start(const struct record_request *record, struct servic
 
 void fastcgi_resume(struct fastcgi *fastcgi)
 {
-    advance(fastcgi, route_go_on(&fastcgi->exchange));
+    advance(fastcgi, route_resume(&fastcgi->exchange));
 }
 
 bool fastcgi_is_pending(const struct fastcgi *fastcgi)

@@ -18,15 +18,15 @@ bool listener_is_inherited(void)
     return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
 }
 
-static int refuse(struct report *report, const char *address, const char *what)
+static int refuse(struct diagnostics *diagnostics, const char *address, const char *what)
 {
-    report_problem(report, SEVERITY_ERROR, address, 0, "%s", what);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, address, 0, "%s", what);
     return -1;
 }
 
-static int fail(struct report *report, const char *address, const char *what)
+static int fail(struct diagnostics *diagnostics, const char *address, const char *what)
 {
-    report_problem(report, SEVERITY_ERROR, address, 0, "%s: %s", what, strerror(errno));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, address, 0, "%s: %s", what, strerror(errno));
     return -1;
 }
 
@@ -75,21 +75,21 @@ static void remember(const char *path, struct listener_path *bound)
 }
 
 static int open_unix(const char *path, int backlog, const struct identity *owner, struct listener_path *bound,
-                     struct report *report)
+                     struct diagnostics *diagnostics)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof name.sun_path)
-        return refuse(report, path, "the socket's path is too long; a shorter one must be found");
+        return refuse(diagnostics, path, "the socket's path is too long; a shorter one must be found");
     memcpy(name.sun_path, path, strlen(path) + 1);
 
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0)
-        return fail(report, path, "a socket cannot be made");
+        return fail(diagnostics, path, "a socket cannot be made");
     if (bind_unix(listener, &name) == 0 && give_to(path, owner) && listen(listener, backlog) == 0) {
         remember(path, bound);
         return listener;
     }
-    fail(report, path, "cannot listen here");
+    fail(diagnostics, path, "cannot listen here");
     close(listener);
     return -1;
 }
@@ -140,14 +140,14 @@ static int listen_on_any(const struct addrinfo *found, int backlog)
     return listener;
 }
 
-static int open_internet(const char *address, int backlog, struct report *report)
+static int open_internet(const char *address, int backlog, struct diagnostics *diagnostics)
 {
     char *copy = strdup(address);
     char *host = NULL;
     char *port = NULL;
     if (copy == NULL || !split_host_port(copy, &host, &port)) {
         free(copy);
-        return refuse(report, address,
+        return refuse(diagnostics, address,
                       "this is neither /path/to.sock nor host:port, with a port of 1 to 65535");
     }
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
@@ -155,21 +155,21 @@ static int open_internet(const char *address, int backlog, struct report *report
     const int error = getaddrinfo(host, port, &hints, &found);
     free(copy);
     if (error != 0)
-        return refuse(report, address, gai_strerror(error));
+        return refuse(diagnostics, address, gai_strerror(error));
 
     const int listener = listen_on_any(found, backlog);
     if (listener < 0)
-        fail(report, address, "cannot listen here");
+        fail(diagnostics, address, "cannot listen here");
     freeaddrinfo(found);
     return listener;
 }
 
 int listener_open(const char *address, int backlog, const struct identity *owner, struct listener_path *bound,
-                  struct report *report)
+                  struct diagnostics *diagnostics)
 {
     bound->path = NULL;
-    return address[0] == '/' ? open_unix(address, backlog, owner, bound, report)
-                             : open_internet(address, backlog, report);
+    return address[0] == '/' ? open_unix(address, backlog, owner, bound, diagnostics)
+                             : open_internet(address, backlog, diagnostics);
 }
 
 /* While it is open no other file gets its inode's number. */

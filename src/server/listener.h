@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "base/identity.h"
 #include "base/diagnostics.h"
+#include "base/identity.h"
 
 /* Whether descriptor 0 is a listening socket, which is how FastCGI hands it over. */
 bool listener_is_inherited(void);
@@ -22,7 +22,7 @@ struct listener_path {
  * replaced, anything else at the path is not) or "host:port", "[::1]:port". `bound->path` is `address` where
  * that is a path. -1: reported. */
 int listener_open(const char *address, int backlog, const struct identity *owner, struct listener_path *bound,
-                  struct report *report);
+                  struct diagnostics *diagnostics);
 
 /* Removes the socket's path, if it had one, unless another one is there now. Call it before the socket is
  * closed. */

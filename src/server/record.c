@@ -349,9 +349,9 @@ static enum record_event add_body(struct record_reader *reader, struct record_re
 {
     const size_t most = reader->max_body + 1;
     const size_t kept = request->length - request->parameters;
-    const size_t room = request->fault == RECORD_NO_FAULT && kept < most ? most - kept : 0;
+    const size_t capacity = request->fault == RECORD_NO_FAULT && kept < most ? most - kept : 0;
     request->body += piece.length;
-    if (!append(request, (struct text){piece.data, piece.length < room ? piece.length : room}))
+    if (!append(request, (struct text){piece.data, piece.length < capacity ? piece.length : capacity}))
         return RECORD_OUT_OF_MEMORY;
     if (request->body <= body_cap)
         return RECORD_MORE;

@@ -40,22 +40,22 @@ static int wait_for_signal(int ms)
     return received > 0 ? received : 0;
 }
 
-static void log_event(struct service_slot *slot, enum log_level level, const char *text)
+static void log_event(struct reload *slot, enum log_level level, const char *text)
 {
-    struct service *service = service_slot_hold(slot);
+    struct service *service = reload_current(slot);
     log_write(service->log, level, "%s", text);
     service_release(service);
 }
 
-static void serve_until_stopped(struct event_loop *loop, struct service_slot *slot)
+static void serve_until_stopped(struct event_loop *loop, struct reload *slot)
 {
     for (;;) {
-        const int received = wait_for_signal(service_slot_watch(slot));
+        const int received = wait_for_signal(reload_if_changed(slot));
         event_loop_watch(loop);
         if (received != 0 && received != SIGHUP)
             return;
         if (received == SIGHUP) {
-            service_slot_reload(slot);
+            reload_all(slot);
             event_loop_configure(loop);
         }
     }
@@ -73,14 +73,14 @@ static void finish_requests(struct event_loop *loop)
 
 int server_run(int listener, const struct listener_path *bound, struct service *service)
 {
-    struct service_slot *slot = service_slot_new(service);
+    struct reload *slot = reload_new(service);
     if (slot == NULL)
         service_release(service);
     struct event_loop *loop = slot != NULL && fastcgi_prepare() ? event_loop_start(listener, slot) : NULL;
     if (loop == NULL) {
         fprintf(stderr, "token.fcgi: cannot start serving: %s\n", strerror(errno));
         listener_remove(bound);
-        service_slot_free(slot);
+        reload_free(slot);
         return EXIT_FAILURE;
     }
     service_log_started(service);
@@ -91,6 +91,6 @@ int server_run(int listener, const struct listener_path *bound, struct service *
     listener_remove(bound);
     finish_requests(loop);
     log_event(slot, LOG_LEVEL_INFO, "stopped");
-    service_slot_free(slot);
+    reload_free(slot);
     return EXIT_SUCCESS;
 }

@@ -28,7 +28,7 @@ struct watched_file {
     double retry_ms;
 };
 
-struct service_slot {
+struct reload {
     pthread_mutex_t mutex; /* guards `current` */
     struct service *current;
     struct service *previous; /* let go of a while after `current` took its place */
@@ -41,7 +41,7 @@ static struct verifier_limits limits_of(const struct config *config)
     return (struct verifier_limits){
         .concurrency = config->verify_concurrency,
         .queue = config->verify_queue,
-        .memory_ttl = config->verify_cache_ttl,
+        .cache_ttl = config->verify_cache_ttl,
     };
 }
 
@@ -52,16 +52,16 @@ static double settling_ms(const struct account_table *accounts)
     return account_table_is_unfinished(accounts) ? clock_monotonic_ms() + FILE_SETTLED_SECONDS * 1000.0 : 0;
 }
 
-static void watch_from(struct service_slot *slot, const struct service *service)
+static void watch_from(struct reload *slot, const struct service *service)
 {
     slot->accounts = (struct watched_file){.taken = *account_table_stamp(service->accounts),
                                            .retry_ms = settling_ms(service->accounts)};
     slot->keys = (struct watched_file){.taken = service->keys->stamp};
 }
 
-struct service_slot *service_slot_new(struct service *first)
+struct reload *reload_new(struct service *first)
 {
-    struct service_slot *slot = malloc(sizeof *slot);
+    struct reload *slot = malloc(sizeof *slot);
     if (slot == NULL)
         return NULL;
     const struct verifier_limits limits = limits_of(first->config);
@@ -77,7 +77,7 @@ struct service_slot *service_slot_new(struct service *first)
     return slot;
 }
 
-void service_slot_free(struct service_slot *slot)
+void reload_free(struct reload *slot)
 {
     if (slot == NULL)
         return;
@@ -87,7 +87,7 @@ void service_slot_free(struct service_slot *slot)
     free(slot);
 }
 
-struct service *service_slot_hold(struct service_slot *slot)
+struct service *reload_current(struct reload *slot)
 {
     pthread_mutex_lock(&slot->mutex);
     struct service *service = service_hold(slot->current);
@@ -97,13 +97,13 @@ struct service *service_slot_hold(struct service_slot *slot)
 
 /* To free a million accounts takes long. No request is to do that as the last that held them, so they are
  * held here until those that were in hand are over. */
-static void let_go_of_previous(struct service_slot *slot)
+static void let_go_of_previous(struct reload *slot)
 {
     service_release(slot->previous);
     slot->previous = NULL;
 }
 
-static void put(struct service_slot *slot, struct service *next)
+static void put(struct reload *slot, struct service *next)
 {
     let_go_of_previous(slot);
     pthread_mutex_lock(&slot->mutex);
@@ -130,19 +130,19 @@ static struct service *copy_of(struct service *service)
     copy->units = password_units_hold(service->units);
     copy->keys = keyset_hold(service->keys);
     copy->log = log_hold(service->log);
-    copy->state = state_hold(service->state);
+    copy->state = throttle_store_hold(service->state);
     copy->verifier = verifier_hold(service->verifier);
     return copy;
 }
 
 /* The log is opened again whatever becomes of the rest: its file may have been moved away. */
-static void reopen_log(struct service_slot *slot)
+static void reopen_log(struct reload *slot)
 {
     const struct service *current = slot->current;
-    struct report report = {.problem = log_problem, .context = current->log};
+    struct diagnostics diagnostics = {.on_message = log_diagnostic, .context = current->log};
     struct service *next = copy_of(slot->current);
     struct log *log = log_open(current->config->log, current->config->log_level);
-    if (next == NULL || log == NULL || !service_prepare_signer(next, &report)) {
+    if (next == NULL || log == NULL || !service_prepare_issuer(next, &diagnostics)) {
         log_write(current->log, LOG_LEVEL_ERROR, "the log %s cannot be opened again: %s",
                   current->config->log, strerror(errno));
         log_release(log);
@@ -154,13 +154,13 @@ static void reopen_log(struct service_slot *slot)
     put(slot, next);
 }
 
-void service_slot_reload(struct service_slot *slot)
+void reload_all(struct reload *slot)
 {
     reopen_log(slot);
     struct service *current = slot->current;
-    struct report report = {.problem = log_problem, .context = current->log};
-    struct service *next = service_load_again(current, &report);
-    if (next != NULL && current->state != NULL && !service_open_state(next, current, &report)) {
+    struct diagnostics diagnostics = {.on_message = log_diagnostic, .context = current->log};
+    struct service *next = service_load_again(current, &diagnostics);
+    if (next != NULL && current->state != NULL && !service_open_state(next, current, &diagnostics)) {
         service_release(next);
         next = NULL;
     }
@@ -173,7 +173,7 @@ void service_slot_reload(struct service_slot *slot)
     verifier_set_limits(next->verifier, &limits);
     watch_from(slot, next);
     log_loaded(next, "reloaded");
-    privilege_warn(next->config, &report);
+    privilege_warn(next->config, &diagnostics);
     put(slot, next);
 }
 
@@ -203,11 +203,12 @@ static bool is_due(struct watched_file *file, const char *path)
     return true;
 }
 
-static bool replace_accounts(struct service *service, const struct file_stamp *settled, struct report *report)
+static bool replace_accounts(struct service *service, const struct file_stamp *settled,
+                             struct diagnostics *diagnostics)
 {
     const struct password_policy policy = service_password_policy(service);
     struct account_table *accounts =
-        account_table_load_settled(service->config->accounts, &policy, settled, report);
+        account_table_load_settled(service->config->accounts, &policy, settled, diagnostics);
     if (accounts == NULL)
         return false;
     account_table_release(service->accounts);
@@ -215,10 +216,11 @@ static bool replace_accounts(struct service *service, const struct file_stamp *s
     return true;
 }
 
-static bool replace_keys(struct service *service, const struct file_stamp *settled, struct report *report)
+static bool replace_keys(struct service *service, const struct file_stamp *settled,
+                         struct diagnostics *diagnostics)
 {
     (void)settled;
-    struct keyset *keys = keyset_load(service->config->keys, report);
+    struct keyset *keys = keyset_load(service->config->keys, diagnostics);
     if (keys == NULL)
         return false;
     keyset_release(service->keys);
@@ -229,16 +231,18 @@ static bool replace_keys(struct service *service, const struct file_stamp *settl
 /* `settled`: the stamp that the file has had since it was last loaded, ten seconds ago; NULL: it has changed.
  */
 typedef bool replace_function(struct service *service, const struct file_stamp *settled,
-                              struct report *report);
+                              struct diagnostics *diagnostics);
 
-static void take_over(struct service_slot *slot, struct watched_file *file, replace_function *replace,
+static void take_over(struct reload *slot, struct watched_file *file, replace_function *replace,
                       const char *path)
 {
     struct service *current = slot->current;
-    struct report report = {.problem = log_problem, .context = current->log, .user = current->config->owner};
+    struct diagnostics diagnostics = {
+        .on_message = log_diagnostic, .context = current->log, .user = current->config->owner};
     struct service *next = copy_of(current);
     const struct file_stamp *settled = file->retry_ms > 0 ? &file->taken : NULL;
-    if (next == NULL || !replace(next, settled, &report) || !service_prepare_signer(next, &report)) {
+    if (next == NULL || !replace(next, settled, &diagnostics) ||
+        !service_prepare_issuer(next, &diagnostics)) {
         log_write(current->log, LOG_LEVEL_ERROR,
                   "%s has changed but cannot be used; what was loaded before stays in force", path);
         file->retry_ms = clock_monotonic_ms() + RETRY_MS;
@@ -250,7 +254,7 @@ static void take_over(struct service_slot *slot, struct watched_file *file, repl
     put(slot, next);
 }
 
-int service_slot_watch(struct service_slot *slot)
+int reload_if_changed(struct reload *slot)
 {
     const struct config *config = slot->current->config;
     let_go_of_previous(slot);

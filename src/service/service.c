@@ -11,35 +11,35 @@
 #include "process/privilege.h"
 #include "version.h"
 
-bool service_prepare_signer(struct service *service, struct report *report)
+bool service_prepare_issuer(struct service *service, struct diagnostics *diagnostics)
 {
-    jwt_signer_free(service->signer);
+    jwt_issuer_free(service->signer);
     const struct config *config = service->config;
-    service->signer = jwt_signer_new(service->keys, config->token_typ, config->issuer, config->audience);
+    service->signer = jwt_issuer_new(service->keys, config->token_typ, config->issuer, config->audience);
     if (service->signer == NULL)
-        report_problem(report, SEVERITY_ERROR, config->keys, 0, "%s", strerror(ENOMEM));
+        diagnostics_add(diagnostics, SEVERITY_ERROR, config->keys, 0, "%s", strerror(ENOMEM));
     return service->signer != NULL;
 }
 
 /* Takes over both holds, whatever the result. NULL: no memory; reported. */
 static struct service *service_new(struct config *config, struct log *log, const struct service *previous,
-                                   struct report *report)
+                                   struct diagnostics *diagnostics)
 {
     struct service *service = calloc(1, sizeof *service);
     if (service == NULL) {
-        report_problem(report, SEVERITY_ERROR, config->file, 0, "%s", strerror(ENOMEM));
+        diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0, "%s", strerror(ENOMEM));
         config_release(config);
         log_release(log);
         return NULL;
     }
     refcount_init(&service->holders);
-    report->user = config->owner;
+    diagnostics->user = config->owner;
     service->config = config;
     service->log = log;
     service->units = previous != NULL ? password_units_hold(previous->units) : password_units_new();
     if (service->units != NULL)
         return service;
-    report_problem(report, SEVERITY_ERROR, config->file, 0, "%s", strerror(ENOMEM));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0, "%s", strerror(ENOMEM));
     service_release(service);
     return NULL;
 }
@@ -51,35 +51,36 @@ struct password_policy service_password_policy(const struct service *service)
 
 /* Loads the keys behind the accounts, even where those failed: the operator sees everything that is wrong at
  * once. NULL: there was an error, and the service has been released. */
-static struct service *complete(struct service *service, struct report *report)
+static struct service *complete(struct service *service, struct diagnostics *diagnostics)
 {
-    service->keys = keyset_load(service->config->keys, report);
+    service->keys = keyset_load(service->config->keys, diagnostics);
     const bool has_accounts = service->accounts != NULL || service->scan != NULL;
-    if (has_accounts && service->keys != NULL && service_prepare_signer(service, report))
+    if (has_accounts && service->keys != NULL && service_prepare_issuer(service, diagnostics))
         return service;
     service_release(service);
     return NULL;
 }
 
 static struct service *assemble(struct config *config, struct log *log, const struct service *previous,
-                                struct report *report)
+                                struct diagnostics *diagnostics)
 {
-    struct service *service = service_new(config, log, previous, report);
+    struct service *service = service_new(config, log, previous, diagnostics);
     if (service == NULL)
         return NULL;
     const struct password_policy policy = service_password_policy(service);
-    service->accounts = account_table_load(config->accounts, &policy, report);
-    return complete(service, report);
+    service->accounts = account_table_load(config->accounts, &policy, diagnostics);
+    return complete(service, diagnostics);
 }
 
-struct service *service_for_one_request(struct config *config, struct log *log, struct report *report)
+struct service *service_for_one_request(struct config *config, struct log *log,
+                                        struct diagnostics *diagnostics)
 {
-    struct service *service = service_new(config, log, NULL, report);
+    struct service *service = service_new(config, log, NULL, diagnostics);
     if (service == NULL)
         return NULL;
     const struct password_policy policy = service_password_policy(service);
-    service->scan = account_scan_open(config->accounts, &policy, report);
-    return complete(service, report);
+    service->scan = account_scan_open(config->accounts, &policy, diagnostics);
+    return complete(service, diagnostics);
 }
 
 enum account_found service_find_account(const struct service *service, struct text client_id, size_t *cursor,
@@ -99,133 +100,139 @@ enum account_found service_decoy_account(const struct service *service, uint64_t
     return account_table_decoy(service->accounts, choice, entry) ? ACCOUNT_FOUND : ACCOUNT_NOT_FOUND;
 }
 
-static void report_log(const struct config *config, const char *destination, struct report *report)
+static void report_log(const struct config *config, const char *destination, struct diagnostics *diagnostics)
 {
-    report_problem(report, SEVERITY_ERROR, config->file, 0,
-                   "the log %s cannot be opened: %s; make its folder, and let this user write there",
-                   destination, strerror(errno));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0,
+                    "the log %s cannot be opened: %s; make its folder, and let this user write there",
+                    destination, strerror(errno));
 }
 
 /* NULL: reported. */
-static struct log *open_log(const struct config *config, const char *destination, struct report *report)
+static struct log *open_log(const struct config *config, const char *destination,
+                            struct diagnostics *diagnostics)
 {
     struct log *log = log_open(destination, config->log_level);
     if (log == NULL)
-        report_log(config, destination, report);
+        report_log(config, destination, diagnostics);
     return log;
 }
 
 /* The program works without it, and its lines reach a daemon that starts later. */
-static void warn_if_not_received(const struct config *config, struct report *report)
+static void warn_if_not_received(const struct config *config, struct diagnostics *diagnostics)
 {
     if (!log_is_received(config->log))
-        report_problem(report, SEVERITY_WARNING, config->file, 0,
-                       "log = syslog, but no syslog daemon listens at /dev/log: %s; start one, or set log to "
-                       "stderr or a file",
-                       strerror(errno));
+        diagnostics_add(
+            diagnostics, SEVERITY_WARNING, config->file, 0,
+            "log = syslog, but no syslog daemon listens at /dev/log: %s; start one, or set log to "
+            "stderr or a file",
+            strerror(errno));
 }
 
 static struct service *load(const char *config_file, const char *log_destination,
-                            const struct service *previous, struct report *report)
+                            const struct service *previous, struct diagnostics *diagnostics)
 {
-    struct config *config = config_load(config_file, report);
+    struct config *config = config_load(config_file, diagnostics);
     if (config == NULL)
         return NULL;
-    struct log *log = open_log(config, log_destination != NULL ? log_destination : config->log, report);
+    struct log *log = open_log(config, log_destination != NULL ? log_destination : config->log, diagnostics);
     if (log != NULL) {
         if (log_destination == NULL)
-            warn_if_not_received(config, report);
-        return assemble(config, log, previous, report);
+            warn_if_not_received(config, diagnostics);
+        return assemble(config, log, previous, diagnostics);
     }
     config_release(config);
     return NULL;
 }
 
-bool service_open_state(struct service *service, const struct service *previous, struct report *report)
+bool service_open_state(struct service *service, const struct service *previous,
+                        struct diagnostics *diagnostics)
 {
     const char *folder = service->config->state;
-    const bool is_same = previous != NULL && previous->state != NULL && state_is_of(previous->state, folder);
-    service->state = is_same ? state_hold(previous->state) : state_open(folder, report);
+    const bool is_same =
+        previous != NULL && previous->state != NULL && throttle_store_is_of(previous->state, folder);
+    service->state =
+        is_same ? throttle_store_hold(previous->state) : throttle_store_open(folder, diagnostics);
     return service->state != NULL;
 }
 
 static void tell_stderr_and_log(void *context, enum severity severity, const char *message)
 {
-    report_to_stream(stderr, severity, message);
-    log_problem(context, severity, message);
+    diagnostics_to_stream(stderr, severity, message);
+    log_diagnostic(context, severity, message);
 }
 
 struct service *service_start(const char *config_file)
 {
-    struct report report = {.problem = report_to_stream, .context = stderr};
-    struct config *config = config_load(config_file, &report);
-    struct log *log = config != NULL ? open_log(config, config->log, &report) : NULL;
+    struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
+    struct config *config = config_load(config_file, &diagnostics);
+    struct log *log = config != NULL ? open_log(config, config->log, &diagnostics) : NULL;
     if (log == NULL) {
         config_release(config);
         return NULL;
     }
     jwk_prepare();
-    report.context = log_hold(log);
-    report.problem = strcmp(config->log, "stderr") == 0 ? log_problem : tell_stderr_and_log;
-    warn_if_not_received(config, &report);
-    struct service *service = assemble(config, log, NULL, &report);
-    if (service != NULL && !service_open_state(service, NULL, &report)) {
+    diagnostics.context = log_hold(log);
+    diagnostics.on_message = strcmp(config->log, "stderr") == 0 ? log_diagnostic : tell_stderr_and_log;
+    warn_if_not_received(config, &diagnostics);
+    struct service *service = assemble(config, log, NULL, &diagnostics);
+    if (service != NULL && !service_open_state(service, NULL, &diagnostics)) {
         service_release(service);
         service = NULL;
     }
-    log_release(report.context);
+    log_release(diagnostics.context);
     return service;
 }
 
-struct service *service_load(const char *config_file, struct report *report)
+struct service *service_load(const char *config_file, struct diagnostics *diagnostics)
 {
-    return load(config_file, NULL, NULL, report);
+    return load(config_file, NULL, NULL, diagnostics);
 }
 
-struct service *service_load_again(const struct service *previous, struct report *report)
+struct service *service_load_again(const struct service *previous, struct diagnostics *diagnostics)
 {
-    return load(previous->config->file, NULL, previous, report);
+    return load(previous->config->file, NULL, previous, diagnostics);
 }
 
-struct service *service_load_quietly(const char *config_file, struct report *report)
+struct service *service_load_quietly(const char *config_file, struct diagnostics *diagnostics)
 {
-    return load(config_file, "stderr", NULL, report);
+    return load(config_file, "stderr", NULL, diagnostics);
 }
 
 /* What is wrong is told with the rights that the program will have; the configuration is loaded again then.
  * `*makes_log`: a start would make the log file first, with the rights that are gone now. */
-static bool become_user(const char *config_file, bool *makes_log, struct report *report)
+static bool become_user(const char *config_file, bool *makes_log, struct diagnostics *diagnostics)
 {
-    report->errors_only = true;
-    struct config *config = config_load(config_file, report);
+    diagnostics->errors_only = true;
+    struct config *config = config_load(config_file, diagnostics);
     *makes_log = config != NULL && privilege_makes_log(config);
-    const bool good = config != NULL && privilege_become(config, report);
+    const bool good = config != NULL && privilege_become(config, diagnostics);
     config_release(config);
-    report->errors_only = false;
-    report->warnings = 0;
+    diagnostics->errors_only = false;
+    diagnostics->warnings = 0;
     return good;
 }
 
 bool service_check(const char *config_file)
 {
-    struct report report = {.problem = report_to_stream, .context = stderr};
+    struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
     bool makes_log = false;
-    struct service *service =
-        become_user(config_file, &makes_log, &report) ? service_load_quietly(config_file, &report) : NULL;
-    if (service == NULL || !state_check(service->config->state, &report)) {
+    struct service *service = become_user(config_file, &makes_log, &diagnostics)
+                                  ? service_load_quietly(config_file, &diagnostics)
+                                  : NULL;
+    if (service == NULL || !throttle_store_check(service->config->state, &diagnostics)) {
         service_release(service);
         return false;
     }
-    warn_if_not_received(service->config, &report);
-    privilege_warn(service->config, &report);
-    account_advise(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, &report);
+    warn_if_not_received(service->config, &diagnostics);
+    privilege_warn(service->config, &diagnostics);
+    account_audit(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, &diagnostics);
     if (!makes_log && !log_can_be_opened(service->config->log))
-        report_log(service->config, service->config->log, &report);
+        report_log(service->config, service->config->log, &diagnostics);
     else
         printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,
-               account_table_count(service->accounts), service->keys->count, report.warnings);
+               account_table_count(service->accounts), service->keys->count, diagnostics.warnings);
     service_release(service);
-    return report.errors == 0;
+    return diagnostics.errors == 0;
 }
 
 /* By the name that the configuration gives, so that nothing has to be looked up. */
@@ -265,9 +272,9 @@ void service_release(struct service *service)
     account_scan_close(service->scan);
     password_units_release(service->units);
     keyset_release(service->keys);
-    jwt_signer_free(service->signer);
+    jwt_issuer_free(service->signer);
     log_release(service->log);
-    state_release(service->state);
+    throttle_store_release(service->state);
     verifier_release(service->verifier);
     free(service);
 }

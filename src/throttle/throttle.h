@@ -18,15 +18,15 @@
 #define THROTTLE_THROTTLE_H
 
 #include "config/config.h"
-#include "throttle/throttle_store.h"
-#include "throttle/throttle_quota.h"
 #include "throttle/throttle_in_flight.h"
+#include "throttle/throttle_quota.h"
+#include "throttle/throttle_store.h"
 
 struct throttle_limits {
     long failures;        /* of one source on one client_id */
     long source_failures; /* of one source */
     int64_t window_ms;
-    struct throttle_room room;
+    struct throttle_quota quota;
 };
 
 struct throttle_limits throttle_limits_of(const struct config *config);
@@ -39,22 +39,22 @@ enum throttle_verdict {
 };
 
 /* One attempt to authenticate. All of it is set before throttle_look(), the rest begins as zero. */
-struct throttle_guess {
-    struct state *state;
+struct throttle_attempt {
+    struct throttle_store *state;
     struct log *log; /* for faults of the state */
     struct throttle_limits limits;
     struct throttle_key pair; /* of THROTTLE_PAIR */
-    enum throttle_way way;
+    enum throttle_auth_method auth_method;
     struct throttle_secret secret; /* to be set before all but throttle_look(); not for a remembered match */
 
-    long wait;                  /* of a refusal: seconds */
-    long failures_of_pair;      /* whole ones, as throttle_look() has found them */
-    bool is_begun;              /* throttle_begin() has admitted it */
-    bool is_other_half;         /* of a failure that was counted when it came the other way */
-    bool is_too_many_in_flight; /* why throttle_begin() has refused it, and not the counts */
-    struct throttle_run run;    /* while its verification is under way; until throttle_end() the guess stays
-                                   where it is */
-    enum throttle_verdict refusal; /* of throttle_begin(); THROTTLE_ADMITTED: none */
+    long wait;                             /* of a refusal: seconds */
+    long failures_of_pair;                 /* whole ones, as throttle_look() has found them */
+    bool is_begun;                         /* throttle_begin() has admitted it */
+    bool is_method_fallback;               /* of a failure that was counted when it came the other way */
+    bool is_too_many_in_flight;            /* why throttle_begin() has refused it, and not the counts */
+    struct throttle_in_flight_attempt run; /* while its verification is under way; until throttle_end() the
+                                guess stays where it is */
+    enum throttle_verdict refusal;         /* of throttle_begin(); THROTTLE_ADMITTED: none */
 };
 
 /* What has come of it. THROTTLE_NOT_VERIFIED: throttle_begin() has refused it, or the verification could not
@@ -65,25 +65,25 @@ enum throttle_outcome { THROTTLE_MATCH, THROTTLE_MISMATCH, THROTTLE_NOT_VERIFIED
 
 /* Before anything else: whether the pair is refused. It only reads, unless the clock was set back. A pair
  * without a count of its own, for want of room, is refused with those that it is counted with. */
-enum throttle_verdict throttle_look(struct throttle_guess *guess, int64_t now_ms);
+enum throttle_verdict throttle_look(struct throttle_attempt *attempt, int64_t now_ms);
 
 /* Whether as many attempts of the pair as may fail are in flight in this process, beside what has failed.
  * Then throttle_look_beside_others() decides, for which the secret is to be set: the same one is admitted,
  * any other one refused before memory is looked at, and counted. */
-bool throttle_is_crowded(const struct throttle_guess *guess);
-enum throttle_verdict throttle_look_beside_others(struct throttle_guess *guess, int64_t now_ms);
+bool throttle_is_crowded(const struct throttle_attempt *attempt);
+enum throttle_verdict throttle_look_beside_others(struct throttle_attempt *attempt, int64_t now_ms);
 
 /* Before something is verified, or waits for a verification in flight; whoever finds the credential proven
  * never calls it. The same credential of the same pair that is being verified already is admitted and counted
  * when it has failed. May be called again, with the same result; whoever has called it calls throttle_end().
  */
-enum throttle_verdict throttle_begin(struct throttle_guess *guess, int64_t now_ms);
+enum throttle_verdict throttle_begin(struct throttle_attempt *attempt, int64_t now_ms);
 
 /* Once, in the end, also where nothing was verified because the result was remembered; but not where
  * a look has refused. Counts, and returns the verdict that is to be answered: THROTTLE_ADMITTED
  * means that the outcome is. A remembered match is not refused because of its source. THROTTLE_NO_MEMORY:
  * nothing was counted. */
-enum throttle_verdict throttle_end(struct throttle_guess *guess, enum throttle_outcome outcome,
+enum throttle_verdict throttle_end(struct throttle_attempt *attempt, enum throttle_outcome outcome,
                                    int64_t now_ms);
 
 #endif

@@ -28,7 +28,7 @@ struct handle {
     MDB_txn *txn; /* a reader, reset between two uses; NULL: not made yet */
 };
 
-struct environment {
+struct throttle_db {
     MDB_env *env;
     MDB_dbi table;
     char *path;
@@ -46,7 +46,7 @@ struct environment {
 
 /* Where no file can be opened any more, waits for a handle that another thread gives back: a process that is
  * out of descriptors must go on counting. */
-static int take_handle(struct environment *environment, struct handle *handle)
+static int take_handle(struct throttle_db *environment, struct handle *handle)
 {
     int error = 0;
     pthread_mutex_lock(&environment->mutex);
@@ -72,7 +72,7 @@ static void free_handle(struct handle *handle)
     close(handle->locks);
 }
 
-static void give_back_handle(struct environment *environment, struct handle *handle)
+static void give_back_handle(struct throttle_db *environment, struct handle *handle)
 {
     pthread_mutex_lock(&environment->mutex);
     const bool kept = environment->count < MOST_KEPT;
@@ -87,7 +87,7 @@ static void give_back_handle(struct environment *environment, struct handle *han
 
 /* --- Transactions --- */
 
-static size_t last_snapshot(struct environment *environment)
+static size_t last_snapshot(struct throttle_db *environment)
 {
     MDB_envinfo info = {.me_last_txnid = 0};
     mdb_env_info(environment->env, &info);
@@ -96,7 +96,7 @@ static size_t last_snapshot(struct environment *environment)
 
 /* The snapshot is known only when the transaction has begun, and is locked before: where another one was
  * written in between, the lock is of the wrong one, and the next try takes that one. */
-static int begin_reading(struct environment *environment, struct handle *handle)
+static int begin_reading(struct throttle_db *environment, struct handle *handle)
 {
     for (;;) {
         const size_t snapshot = last_snapshot(environment);
@@ -122,8 +122,8 @@ static void end_reading(struct handle *handle)
 }
 
 /* As the only writer, and with all locks held until the commit is complete. */
-static int write_snapshot(struct environment *environment, const struct handle *handle,
-                          environment_work *work, void *context)
+static int write_snapshot(struct throttle_db *environment, const struct handle *handle,
+                          throttle_db_work *work, void *context)
 {
     MDB_txn *txn = NULL;
     int error = snapshot_lock_replace(handle->locks, last_snapshot(environment) + 1);
@@ -143,7 +143,7 @@ static int write_snapshot(struct environment *environment, const struct handle *
 /* Notes which file it is. One that ends before its last page would be read behind its end, which is SIGBUS.
  * Its size is asked for last: another process that makes it longer does so before it says which page is the
  * last. */
-static int look_at_file(struct environment *environment)
+static int look_at_file(struct throttle_db *environment)
 {
     MDB_envinfo info;
     MDB_stat layout;
@@ -163,7 +163,7 @@ static int look_at_file(struct environment *environment)
     return is_short ? MDB_CORRUPTED : 0;
 }
 
-static int open_table(struct environment *environment)
+static int open_table(struct throttle_db *environment)
 {
     struct handle handle;
     int error = take_handle(environment, &handle);
@@ -178,21 +178,21 @@ static int open_table(struct environment *environment)
     return error;
 }
 
-static int open_files(struct environment *environment)
+static int open_files(struct throttle_db *environment)
 {
     int error = mdb_env_create(&environment->env);
     if (error == 0)
         error = mdb_env_set_mapsize(environment->env, MAP_SIZE);
     if (error == 0)
-        error =
-            mdb_env_open(environment->env, environment->path,
-                         MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, STATE_FILE_MODE);
+        error = mdb_env_open(environment->env, environment->path,
+                             MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD,
+                             THROTTLE_FILE_MODE);
     if (error == 0)
         error = look_at_file(environment);
     return error == 0 ? open_table(environment) : error;
 }
 
-static void tell(struct report *report, const char *path, int error)
+static void tell(struct diagnostics *diagnostics, const char *path, int error)
 {
     static const struct {
         int error;
@@ -210,14 +210,14 @@ static void tell(struct report *report, const char *path, int error)
         if (remedies[i].error == error)
             remedy = remedies[i].remedy;
     }
-    report_problem(report, SEVERITY_ERROR, path, 0, "the state cannot be opened: %s%s", mdb_strerror(error),
-                   remedy);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the state cannot be opened: %s%s",
+                    mdb_strerror(error), remedy);
 }
 
 /* Takes `path` over. */
-static struct environment *open_path(char *path, struct report *report)
+static struct throttle_db *open_path(char *path, struct diagnostics *diagnostics)
 {
-    struct environment *environment = calloc(1, sizeof *environment);
+    struct throttle_db *environment = calloc(1, sizeof *environment);
     int error = ENOMEM;
     if (environment != NULL) {
         environment->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -227,46 +227,46 @@ static struct environment *open_path(char *path, struct report *report)
     }
     if (error == 0)
         return environment;
-    tell(report, path, error);
+    tell(diagnostics, path, error);
     if (environment != NULL)
-        environment_close(environment);
+        throttle_db_close(environment);
     else
         free(path);
     return NULL;
 }
 
-struct environment *environment_open(const char *folder, struct report *report)
+struct throttle_db *throttle_db_open(const char *folder, struct diagnostics *diagnostics)
 {
     /* One process at a time: a file is there whole, or not at all. */
-    const int guard = state_folder_lock(folder, report);
+    const int guard = throttle_folder_lock(folder, diagnostics);
     if (guard < 0)
         return NULL;
-    char *path = state_folder_prepare(folder, report);
-    struct environment *environment = path != NULL ? open_path(path, report) : NULL;
+    char *path = throttle_folder_prepare(folder, diagnostics);
+    struct throttle_db *environment = path != NULL ? open_path(path, diagnostics) : NULL;
     close(guard);
     return environment;
 }
 
-bool environment_exists(const char *folder)
+bool throttle_db_exists(const char *folder)
 {
-    char *path = state_folder_file(folder);
-    const bool exists = path != NULL && access(path, F_OK) == 0 && state_folder_is_of_this_boot(folder);
+    char *path = throttle_folder_file(folder);
+    const bool exists = path != NULL && access(path, F_OK) == 0 && throttle_folder_is_of_this_boot(folder);
     free(path);
     return exists;
 }
 
-bool environment_check(const char *folder, struct report *report)
+bool throttle_db_check(const char *folder, struct diagnostics *diagnostics)
 {
-    if (!state_folder_check(folder, report))
+    if (!throttle_folder_check(folder, diagnostics))
         return false;
-    if (!environment_exists(folder))
+    if (!throttle_db_exists(folder))
         return true;
-    struct environment *environment = environment_open(folder, report);
-    environment_close(environment);
+    struct throttle_db *environment = throttle_db_open(folder, diagnostics);
+    throttle_db_close(environment);
     return environment != NULL;
 }
 
-void environment_close(struct environment *environment)
+void throttle_db_close(struct throttle_db *environment)
 {
     if (environment == NULL)
         return;
@@ -277,7 +277,7 @@ void environment_close(struct environment *environment)
     free(environment);
 }
 
-bool environment_is_in_place(struct environment *environment)
+bool throttle_db_is_in_place(struct throttle_db *environment)
 {
     struct stat status;
     return stat(environment->path, &status) == 0 && status.st_dev == environment->status.st_dev &&
@@ -287,20 +287,20 @@ bool environment_is_in_place(struct environment *environment)
 /* --- Reading and writing --- */
 
 /* Numbers of transactions only grow: as long as there is no further one, there is nothing. */
-static void note_emptiness(struct environment *environment, MDB_txn *txn)
+static void note_emptiness(struct throttle_db *environment, MDB_txn *txn)
 {
     MDB_stat stat;
     if (mdb_stat(txn, environment->table, &stat) == 0 && stat.ms_entries <= ENTRIES_OF_NOTHING)
         environment->empty_at = mdb_txn_id(txn) + 1;
 }
 
-bool environment_is_empty(struct environment *environment)
+bool throttle_db_is_empty(struct throttle_db *environment)
 {
     MDB_envinfo info;
     return mdb_env_info(environment->env, &info) == 0 && info.me_last_txnid + 1 == environment->empty_at;
 }
 
-int environment_read(struct environment *environment, environment_work *work, void *context)
+int throttle_db_read(struct throttle_db *environment, throttle_db_work *work, void *context)
 {
     struct handle handle;
     int error = take_handle(environment, &handle);
@@ -316,7 +316,7 @@ int environment_read(struct environment *environment, environment_work *work, vo
     return error;
 }
 
-int environment_write(struct environment *environment, environment_work *work, void *context)
+int throttle_db_write(struct throttle_db *environment, throttle_db_work *work, void *context)
 {
     struct handle handle;
     int error = take_handle(environment, &handle);

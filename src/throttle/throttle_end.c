@@ -6,14 +6,14 @@ enum charge { CHARGE_NOTHING, CHARGE_TENTH, CHARGE_PAIR, CHARGE_PAIR_AND_SOURCE 
 /* One that is not under way itself takes no place from those that are. */
 static void judge_beside_others(struct throttle_step *step)
 {
-    struct throttle_guess *guess = step->guess;
-    if (guess->run.is_under_way || step->verdict != THROTTLE_ADMITTED)
+    struct throttle_attempt *attempt = step->attempt;
+    if (attempt->run.is_in_flight || step->verdict != THROTTLE_ADMITTED)
         return;
-    const struct throttle_under_way others =
-        throttle_running_count(state_running(guess->state), &guess->pair, &guess->secret);
-    if (step->of_pair + others.of_pair >= guess->limits.failures)
+    const struct throttle_in_flight_count others =
+        throttle_in_flight_count(throttle_store_in_flight(attempt->state), &attempt->pair, &attempt->secret);
+    if (step->of_pair + others.of_pair >= attempt->limits.failures)
         throttle_step_decide(step, THROTTLE_PAIR_REFUSED, 1);
-    else if (step->of_source + others.of_source >= guess->limits.source_failures)
+    else if (step->of_source + others.of_source >= attempt->limits.source_failures)
         throttle_step_decide(step, THROTTLE_SOURCE_REFUSED, 1);
 }
 
@@ -32,9 +32,9 @@ static enum charge end_in_match(struct throttle_step *step)
 
 static enum charge end_in_mismatch(struct throttle_step *step)
 {
-    if (!step->guess->run.is_under_way)
+    if (!step->attempt->run.is_in_flight)
         throttle_step_take_other_half(step);
-    if (step->is_other_half)
+    if (step->is_method_fallback)
         return CHARGE_NOTHING;
     judge_beside_others(step);
     return step->verdict == THROTTLE_ADMITTED ? CHARGE_PAIR_AND_SOURCE : tenth(step);
@@ -42,10 +42,10 @@ static enum charge end_in_mismatch(struct throttle_step *step)
 
 static enum charge end_without_verification(struct throttle_step *step)
 {
-    const struct throttle_guess *guess = step->guess;
-    const bool is_of_source = guess->refusal == THROTTLE_SOURCE_REFUSED && !guess->is_too_many_in_flight;
-    if (guess->refusal != THROTTLE_ADMITTED)
-        throttle_step_decide(step, guess->refusal, guess->wait);
+    const struct throttle_attempt *attempt = step->attempt;
+    const bool is_of_source = attempt->refusal == THROTTLE_SOURCE_REFUSED && !attempt->is_too_many_in_flight;
+    if (attempt->refusal != THROTTLE_ADMITTED)
+        throttle_step_decide(step, attempt->refusal, attempt->wait);
     return is_of_source ? CHARGE_PAIR : tenth(step);
 }
 
@@ -57,7 +57,7 @@ static enum charge (*const end_in[])(struct throttle_step *step) = {
 
 static bool is_remembered_match(const struct throttle_step *step)
 {
-    return step->outcome == THROTTLE_MATCH && !step->guess->is_begun;
+    return step->outcome == THROTTLE_MATCH && !step->attempt->is_begun;
 }
 
 /* A remembered match is served whatever the source has failed. One that had to be verified is refused like a
@@ -75,7 +75,7 @@ static enum charge charge_of(struct throttle_step *step)
 static void apply(enum charge charge, struct throttle_step *step, const struct throttle_window *window)
 {
     const enum throttle_amount amount = charge == CHARGE_TENTH ? THROTTLE_TENTH : THROTTLE_FAILURE;
-    const struct throttle_limits *limits = &step->guess->limits;
+    const struct throttle_limits *limits = &step->attempt->limits;
     struct throttle_count *of_pair = step->counts.of_pair;
     if (charge == CHARGE_NOTHING)
         return;
@@ -85,11 +85,12 @@ static void apply(enum charge charge, struct throttle_step *step, const struct t
         return;
     throttle_record_add(&of_pair->record, amount, limits->failures, window);
     /* Only a whole failure has another half. */
-    of_pair->record.way = charge == CHARGE_PAIR_AND_SOURCE ? step->guess->way : THROTTLE_NO_WAY;
-    of_pair->record.failed = step->guess->secret;
+    of_pair->record.auth_method =
+        charge == CHARGE_PAIR_AND_SOURCE ? step->attempt->auth_method : THROTTLE_AUTH_NONE;
+    of_pair->record.failed = step->attempt->secret;
 }
 
-static void settle(struct transaction *transaction, void *context)
+static void settle(struct throttle_txn *transaction, void *context)
 {
     struct throttle_step *step = context;
     throttle_step_load(step, transaction);
@@ -100,7 +101,7 @@ static void settle(struct transaction *transaction, void *context)
 /* Whether something is to be counted or cleared, as far as reading tells. */
 static bool is_to_be_settled(const struct throttle_step *step, enum throttle_verdict verdict)
 {
-    const struct throttle_guess *guess = step->guess;
+    const struct throttle_attempt *attempt = step->attempt;
     if (verdict == THROTTLE_SOURCE_REFUSED)
         return true;
     if (verdict != THROTTLE_ADMITTED)
@@ -109,38 +110,38 @@ static bool is_to_be_settled(const struct throttle_step *step, enum throttle_ver
     case THROTTLE_MATCH:
         return step->has_failures;
     case THROTTLE_MISMATCH:
-        return !guess->is_other_half;
+        return !attempt->is_method_fallback;
     case THROTTLE_NOT_VERIFIED:
         break;
     }
-    return guess->refusal == THROTTLE_ADMITTED || guess->is_too_many_in_flight
+    return attempt->refusal == THROTTLE_ADMITTED || attempt->is_too_many_in_flight
                ? !step->is_known
-               : guess->refusal == THROTTLE_SOURCE_REFUSED;
+               : attempt->refusal == THROTTLE_SOURCE_REFUSED;
 }
 
 /* Others may have reached the limit in the meantime. Both outcomes are refused alike then, and in the same
  * time: it must not tell which it was. */
 static enum throttle_verdict end(struct throttle_step *step)
 {
-    struct throttle_guess *guess = step->guess;
+    struct throttle_attempt *attempt = step->attempt;
     const bool is_remembered = is_remembered_match(step);
     const enum throttle_verdict verdict =
         is_remembered ? throttle_step_see_pair(step) : throttle_step_see(step);
     if (!is_to_be_settled(step, verdict))
-        return verdict == THROTTLE_ADMITTED && step->outcome == THROTTLE_NOT_VERIFIED ? guess->refusal
+        return verdict == THROTTLE_ADMITTED && step->outcome == THROTTLE_NOT_VERIFIED ? attempt->refusal
                                                                                       : verdict;
-    if (state_update(guess->state, guess->log, settle, step))
+    if (throttle_store_update(attempt->state, attempt->log, settle, step))
         return throttle_step_take(step, true);
     /* That a success could not be noted is no reason to refuse it. */
     return step->outcome == THROTTLE_MATCH && verdict == THROTTLE_ADMITTED ? THROTTLE_ADMITTED
                                                                            : THROTTLE_NO_MEMORY;
 }
 
-enum throttle_verdict throttle_end(struct throttle_guess *guess, enum throttle_outcome outcome,
+enum throttle_verdict throttle_end(struct throttle_attempt *attempt, enum throttle_outcome outcome,
                                    int64_t now_ms)
 {
-    struct throttle_step step = {.guess = guess, .outcome = outcome, .now_ms = now_ms};
+    struct throttle_step step = {.attempt = attempt, .outcome = outcome, .now_ms = now_ms};
     const enum throttle_verdict verdict = end(&step);
-    throttle_running_remove(state_running(guess->state), &guess->run);
+    throttle_in_flight_remove(throttle_store_in_flight(attempt->state), &attempt->run);
     return verdict;
 }

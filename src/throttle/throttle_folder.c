@@ -30,49 +30,50 @@ static char *path_in(const char *folder, const char *name)
     return NULL;
 }
 
-char *state_folder_file(const char *folder)
+char *throttle_folder_file(const char *folder)
 {
     return path_in(folder, "throttle.mdb");
 }
 
-static bool complain(struct report *report, const char *path, int error)
+static bool complain(struct diagnostics *diagnostics, const char *path, int error)
 {
-    report_problem(report, SEVERITY_ERROR, path, 0, "the state cannot be kept there: %s", strerror(error));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the state cannot be kept there: %s",
+                    strerror(error));
     return false;
 }
 
-bool state_folder_check(const char *folder, struct report *report)
+bool throttle_folder_check(const char *folder, struct diagnostics *diagnostics)
 {
     struct stat status;
     if (stat(folder, &status) != 0) {
         if (errno != ENOENT)
-            return complain(report, folder, errno);
-        report_problem(report, SEVERITY_ERROR, folder, 0,
-                       "the folder of the state is missing; run tokenctl init, or: install -d -m 0700 '%s'",
-                       folder);
+            return complain(diagnostics, folder, errno);
+        diagnostics_add(diagnostics, SEVERITY_ERROR, folder, 0,
+                        "the folder of the state is missing; run tokenctl init, or: install -d -m 0700 '%s'",
+                        folder);
         return false;
     }
     if (!S_ISDIR(status.st_mode))
-        return complain(report, folder, ENOTDIR);
-    if (!file_mode_is_safe(folder, &status, false, report))
+        return complain(diagnostics, folder, ENOTDIR);
+    if (!file_mode_is_safe(folder, &status, false, diagnostics))
         return false;
     if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
         return true;
-    report_problem(
-        report, SEVERITY_ERROR, folder, 0,
+    diagnostics_add(
+        diagnostics, SEVERITY_ERROR, folder, 0,
         "the state cannot be kept there: %s; it must belong to the user that token.fcgi runs as: chown",
         strerror(errno));
     return false;
 }
 
-int state_folder_lock(const char *folder, struct report *report)
+int throttle_folder_lock(const char *folder, struct diagnostics *diagnostics)
 {
-    if (!state_folder_check(folder, report))
+    if (!throttle_folder_check(folder, diagnostics))
         return -1;
     const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0 && flock(descriptor, LOCK_EX) == 0)
         return descriptor;
-    complain(report, folder, errno);
+    complain(diagnostics, folder, errno);
     if (descriptor >= 0)
         close(descriptor);
     return -1;
@@ -108,7 +109,7 @@ static bool same_boot(const char *path)
     return same;
 }
 
-bool state_folder_is_of_this_boot(const char *folder)
+bool throttle_folder_is_of_this_boot(const char *folder)
 {
     char *path = path_in(folder, "throttle.boot");
     const bool same = path != NULL && same_boot(path);
@@ -120,10 +121,11 @@ bool state_folder_is_of_this_boot(const char *folder)
  * with it. */
 static bool make_file(const char *path, const struct stat *folder)
 {
-    const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, STATE_FILE_MODE);
+    const int descriptor =
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, THROTTLE_FILE_MODE);
     if (descriptor < 0)
         return errno == EEXIST;
-    int error = fchmod(descriptor, STATE_FILE_MODE) == 0 ? 0 : errno;
+    int error = fchmod(descriptor, THROTTLE_FILE_MODE) == 0 ? 0 : errno;
     if (error == 0 && geteuid() == 0 && fchown(descriptor, folder->st_uid, folder->st_gid) != 0)
         error = errno;
     close(descriptor);
@@ -148,7 +150,7 @@ static bool begin_anew(const char *note, const char *data, const char *lock_of_o
         return false;
     const bool told = print_note(&text);
     const bool noted =
-        !told || (make_file(note, folder) && file_replace(note, text.data, text.length, STATE_FILE_MODE));
+        !told || (make_file(note, folder) && file_replace(note, text.data, text.length, THROTTLE_FILE_MODE));
     const int error = errno;
     buffer_free(&text);
     errno = error;
@@ -162,15 +164,15 @@ static bool prepare(const char *folder, const char *note, const char *data, cons
            make_file(data, &status);
 }
 
-char *state_folder_prepare(const char *folder, struct report *report)
+char *throttle_folder_prepare(const char *folder, struct diagnostics *diagnostics)
 {
     char *note = path_in(folder, "throttle.boot");
-    char *data = state_folder_file(folder);
+    char *data = throttle_folder_file(folder);
     char *lock = path_in(folder, "throttle.mdb-lock");
     errno = ENOMEM;
     const bool good = note != NULL && data != NULL && lock != NULL && prepare(folder, note, data, lock);
     if (!good) {
-        complain(report, data != NULL ? data : folder, errno);
+        complain(diagnostics, data != NULL ? data : folder, errno);
         free(data);
         data = NULL;
     }

@@ -1,8 +1,8 @@
 #include "throttle/throttle_in_flight.h"
 
-void throttle_running_init(struct throttle_running *running)
+void throttle_in_flight_init(struct throttle_in_flight *running)
 {
-    *running = (struct throttle_running){.mutex = PTHREAD_MUTEX_INITIALIZER};
+    *running = (struct throttle_in_flight){.mutex = PTHREAD_MUTEX_INITIALIZER};
 }
 
 static bool is_same_secret(const struct throttle_secret *one, const struct throttle_secret *other)
@@ -20,11 +20,13 @@ static size_t bucket_of(const struct throttle_key *pair)
 }
 
 /* Under the mutex. There are no more of them than verifications that run or wait. */
-static struct throttle_under_way count(const struct throttle_running *running,
-                                       const struct throttle_key *pair, const struct throttle_secret *secret)
+static struct throttle_in_flight_count count(const struct throttle_in_flight *running,
+                                             const struct throttle_key *pair,
+                                             const struct throttle_secret *secret)
 {
-    struct throttle_under_way found = {.of_pair = 0};
-    for (const struct throttle_run *run = running->buckets[bucket_of(pair)]; run != NULL; run = run->next) {
+    struct throttle_in_flight_count found = {.of_pair = 0};
+    for (const struct throttle_in_flight_attempt *run = running->buckets[bucket_of(pair)]; run != NULL;
+         run = run->next) {
         if (!throttle_key_is_of_source(run->pair, pair))
             continue;
         found.of_source++;
@@ -36,49 +38,50 @@ static struct throttle_under_way count(const struct throttle_running *running,
     return found;
 }
 
-struct throttle_under_way throttle_running_count(struct throttle_running *running,
-                                                 const struct throttle_key *pair,
-                                                 const struct throttle_secret *secret)
+struct throttle_in_flight_count throttle_in_flight_count(struct throttle_in_flight *running,
+                                                         const struct throttle_key *pair,
+                                                         const struct throttle_secret *secret)
 {
     pthread_mutex_lock(&running->mutex);
-    const struct throttle_under_way found = count(running, pair, secret);
+    const struct throttle_in_flight_count found = count(running, pair, secret);
     pthread_mutex_unlock(&running->mutex);
     return found;
 }
 
-long throttle_running_of_pair(struct throttle_running *running, const struct throttle_key *pair)
+long throttle_running_of_pair(struct throttle_in_flight *running, const struct throttle_key *pair)
 {
     static const struct throttle_secret none = {{0}};
-    return running->count > 0 ? throttle_running_count(running, pair, &none).of_pair : 0;
+    return running->count > 0 ? throttle_in_flight_count(running, pair, &none).of_pair : 0;
 }
 
 /* Under the mutex. */
-static void link_first(struct throttle_running *running, struct throttle_run *run)
+static void link_first(struct throttle_in_flight *running, struct throttle_in_flight_attempt *run)
 {
-    struct throttle_run **bucket = &running->buckets[bucket_of(run->pair)];
+    struct throttle_in_flight_attempt **bucket = &running->buckets[bucket_of(run->pair)];
     run->next = *bucket;
     run->place = bucket;
     if (run->next != NULL)
         run->next->place = &run->next;
     *bucket = run;
-    run->is_under_way = true;
+    run->is_in_flight = true;
     running->count++;
 }
 
-struct throttle_under_way throttle_running_add(struct throttle_running *running, struct throttle_run *run,
-                                               long room_of_pair, long room_of_source)
+struct throttle_in_flight_count throttle_in_flight_add(struct throttle_in_flight *running,
+                                                       struct throttle_in_flight_attempt *run,
+                                                       long room_of_pair, long room_of_source)
 {
     pthread_mutex_lock(&running->mutex);
-    const struct throttle_under_way found = count(running, run->pair, &run->secret);
+    const struct throttle_in_flight_count found = count(running, run->pair, &run->secret);
     if (!found.has_same && found.of_pair < room_of_pair && found.of_source < room_of_source)
         link_first(running, run);
     pthread_mutex_unlock(&running->mutex);
     return found;
 }
 
-void throttle_running_remove(struct throttle_running *running, struct throttle_run *run)
+void throttle_in_flight_remove(struct throttle_in_flight *running, struct throttle_in_flight_attempt *run)
 {
-    if (!run->is_under_way)
+    if (!run->is_in_flight)
         return;
     pthread_mutex_lock(&running->mutex);
     *run->place = run->next;
@@ -86,5 +89,5 @@ void throttle_running_remove(struct throttle_running *running, struct throttle_r
         run->next->place = run->place;
     running->count--;
     pthread_mutex_unlock(&running->mutex);
-    run->is_under_way = false;
+    run->is_in_flight = false;
 }

@@ -15,7 +15,7 @@ static const struct address unknown = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
 static const struct {
     struct network kind;
     unsigned source;
-    unsigned nearby;
+    unsigned netblock;
 } prefixes[] = {
     {{{{[10] = 0xff, [11] = 0xff}}, 96}, 128, 120}, /* IPv4 */
     {{{{0xfe, 0x80}}, 10}, 128, 48},
@@ -28,7 +28,7 @@ static struct network network_of(enum throttle_level level, const struct address
     size_t row = 0;
     while (!network_contains(&prefixes[row].kind, source))
         row++;
-    return network_around(source, level == THROTTLE_NEARBY ? prefixes[row].nearby : prefixes[row].source);
+    return network_around(source, level == THROTTLE_NETBLOCK ? prefixes[row].netblock : prefixes[row].source);
 }
 
 /* The digest is no secret: it only keeps two long names apart. */

@@ -7,10 +7,10 @@
 #include "base/text.h"
 
 enum throttle_level {
-    THROTTLE_NEARBY, /* the IPv4 /24 or IPv6 /48 */
-    THROTTLE_SOURCE, /* the IPv4 address, the IPv6 /64, or one link-local address */
-    THROTTLE_OTHERS, /* of the source: the client_ids that have no count of their own */
-    THROTTLE_PAIR,   /* of the source: one client_id */
+    THROTTLE_NETBLOCK, /* the IPv4 /24 or IPv6 /48 */
+    THROTTLE_SOURCE,   /* the IPv4 address, the IPv6 /64, or one link-local address */
+    THROTTLE_OVERFLOW, /* of the source: the client_ids that have no count of their own */
+    THROTTLE_PAIR,     /* of the source: one client_id */
     THROTTLE_LONG_PAIR,
     THROTTLE_NO_COUNT = 255, /* kept beside the counts, behind the last of them */
 };
@@ -36,7 +36,7 @@ struct throttle_key throttle_key_above(const struct throttle_key *key, enum thro
 
 bool throttle_key_equal(const struct throttle_key *one, const struct throttle_key *other);
 
-/* Whether both are of one source; neither is of THROTTLE_NEARBY. */
+/* Whether both are of one source; neither is of THROTTLE_NETBLOCK. */
 bool throttle_key_is_of_source(const struct throttle_key *one, const struct throttle_key *other);
 
 enum throttle_level throttle_key_level(const struct throttle_key *key);

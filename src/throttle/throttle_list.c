@@ -16,12 +16,12 @@ struct listing {
 
 static bool grow(struct throttle_list *list)
 {
-    const size_t room = list->room > 0 ? list->room * 2 : FIRST_ROOM;
-    struct throttle_entry *grown = realloc(list->entries, room * sizeof *grown);
+    const size_t quota = list->capacity > 0 ? list->capacity * 2 : FIRST_ROOM;
+    struct throttle_entry *grown = realloc(list->entries, quota * sizeof *grown);
     if (grown == NULL)
         return false;
     list->entries = grown;
-    list->room = room;
+    list->capacity = quota;
     return true;
 }
 
@@ -29,7 +29,7 @@ static struct throttle_entry entry_of(const struct listing *listing, const struc
                                       const struct throttle_record *record)
 {
     const struct throttle_limits *limits = listing->limits;
-    const bool is_pair = throttle_key_level(key) >= THROTTLE_OTHERS;
+    const bool is_pair = throttle_key_level(key) >= THROTTLE_OVERFLOW;
     const uint64_t tenths = throttle_record_tenths(record);
     const bool is_full =
         throttle_record_is_full(record, is_pair ? limits->failures : limits->source_failures);
@@ -42,7 +42,7 @@ static struct throttle_entry entry_of(const struct listing *listing, const struc
     };
 }
 
-static void list_all(struct transaction *transaction, void *context)
+static void list_all(struct throttle_txn *transaction, void *context)
 {
     struct listing *listing = context;
     struct throttle_list *list = listing->list;
@@ -50,11 +50,11 @@ static void list_all(struct transaction *transaction, void *context)
     struct throttle_record record;
     const struct throttle_window window = {listing->now_ms, listing->limits->window_ms};
     listing->result = transaction->txn != NULL ? THROTTLE_LISTED : THROTTLE_LIST_LOST;
-    for (list->count = 0; transaction_next(transaction, &key, &record); throttle_key_advance(&key)) {
+    for (list->count = 0; throttle_txn_next(transaction, &key, &record); throttle_key_advance(&key)) {
         throttle_record_age(&record, &window);
         if (!throttle_record_has_failures(&record))
             continue;
-        if (list->count == list->room && !grow(list)) {
+        if (list->count == list->capacity && !grow(list)) {
             listing->result = THROTTLE_LIST_NO_MEMORY;
             return;
         }
@@ -62,13 +62,13 @@ static void list_all(struct transaction *transaction, void *context)
     }
 }
 
-enum throttle_list_result throttle_list_load(struct state *state, struct log *log,
+enum throttle_list_result throttle_list_load(struct throttle_store *state, struct log *log,
                                              const struct throttle_limits *limits, int64_t now_ms,
                                              struct throttle_list *list)
 {
     struct listing listing = {.limits = limits, .now_ms = now_ms, .list = list};
     *list = (struct throttle_list){.count = 0};
-    return state_read(state, log, list_all, &listing) ? listing.result : THROTTLE_LIST_NO_MEMORY;
+    return throttle_store_read(state, log, list_all, &listing) ? listing.result : THROTTLE_LIST_NO_MEMORY;
 }
 
 void throttle_list_free(struct throttle_list *list)
@@ -104,7 +104,7 @@ static bool is_meant(const struct clearing *clearing, const struct throttle_key 
     return throttle_key_equal(&meant, key);
 }
 
-static void clear(struct transaction *transaction, void *context)
+static void clear(struct throttle_txn *transaction, void *context)
 {
     struct clearing *clearing = context;
     struct throttle_key key = {.size = THROTTLE_HEAD_SIZE};
@@ -112,20 +112,20 @@ static void clear(struct transaction *transaction, void *context)
     transaction->window = clearing->window;
     clearing->cleared = 0;
     clearing->result = transaction->txn != NULL ? THROTTLE_LISTED : THROTTLE_LIST_LOST;
-    for (; transaction_next(transaction, &key, &record); throttle_key_advance(&key)) {
+    for (; throttle_txn_next(transaction, &key, &record); throttle_key_advance(&key)) {
         if (!throttle_record_has_failures(&record) || !is_meant(clearing, &key))
             continue;
-        throttle_room_remove(transaction, &key);
+        throttle_quota_remove(transaction, &key);
         clearing->cleared++;
     }
 }
 
-enum throttle_list_result throttle_list_clear(struct state *state, struct log *log,
+enum throttle_list_result throttle_list_clear(struct throttle_store *state, struct log *log,
                                               const struct throttle_window *window, struct text client_id,
                                               const struct network *around, size_t *cleared)
 {
     struct clearing clearing = {.window = *window, .client_id = client_id, .around = around};
-    const bool done = state_update(state, log, clear, &clearing);
+    const bool done = throttle_store_update(state, log, clear, &clearing);
     *cleared = clearing.cleared;
     return done ? clearing.result : THROTTLE_LIST_NO_MEMORY;
 }

@@ -15,7 +15,7 @@ struct throttle_entry {
 struct throttle_list {
     struct throttle_entry *entries;
     size_t count;
-    size_t room;
+    size_t capacity;
 };
 
 enum throttle_list_result {
@@ -26,14 +26,14 @@ enum throttle_list_result {
 
 /* All counts that have failures, those of a network side by side. Free with throttle_list_free(), whatever
  * the result. */
-enum throttle_list_result throttle_list_load(struct state *state, struct log *log,
+enum throttle_list_result throttle_list_load(struct throttle_store *state, struct log *log,
                                              const struct throttle_limits *limits, int64_t now_ms,
                                              struct throttle_list *list);
 void throttle_list_free(struct throttle_list *list);
 
 /* Takes away the counts of a client_id from any source, and those of an address, or of all addresses of a
  * network, and says how many there were; `around` NULL: no address is meant. */
-enum throttle_list_result throttle_list_clear(struct state *state, struct log *log,
+enum throttle_list_result throttle_list_clear(struct throttle_store *state, struct log *log,
                                               const struct throttle_window *window, struct text client_id,
                                               const struct network *around, size_t *cleared);
 

@@ -6,16 +6,16 @@
  * where there is no room. */
 enum { ADDED = 3, STEPS = 4, STEPS_WHEN_FULL = 16 };
 
-static void load(struct throttle_count *count, struct transaction *transaction,
+static void load(struct throttle_count *count, struct throttle_txn *transaction,
                  const struct throttle_key *key)
 {
     count->key = *key;
-    count->is_stored = transaction_get(transaction, key, &count->record);
+    count->is_stored = throttle_txn_get(transaction, key, &count->record);
     count->stored = count->record;
     throttle_record_age(&count->record, &transaction->window);
 }
 
-static void load_at(struct throttle_count *count, struct transaction *transaction,
+static void load_at(struct throttle_count *count, struct throttle_txn *transaction,
                     const struct throttle_key *below, enum throttle_level level)
 {
     const struct throttle_key key = throttle_key_above(below, level);
@@ -24,14 +24,14 @@ static void load_at(struct throttle_count *count, struct transaction *transactio
 
 /* Returns by how many members there are more now: 1, 0 or -1. In memory none are, as counts go from there
  * without a word, and it is bounded by itself. */
-static int save(const struct throttle_count *count, struct transaction *transaction)
+static int save(const struct throttle_count *count, struct throttle_txn *transaction)
 {
     const bool wanted = !throttle_record_is_empty(&count->record);
     const bool changed = memcmp(&count->record, &count->stored, sizeof count->record) != 0;
     if (!wanted && count->is_stored)
-        transaction_remove(transaction, &count->key);
+        throttle_txn_remove(transaction, &count->key);
     else if (wanted && changed)
-        transaction_put(transaction, &count->key, &count->record);
+        throttle_txn_put(transaction, &count->key, &count->record);
     return transaction->txn != NULL ? wanted - count->is_stored : 0;
 }
 
@@ -44,24 +44,24 @@ static void add_members(struct throttle_count *above, int more)
 }
 
 /* From below to above, as each is a member of all above it. */
-void throttle_counts_save(struct throttle_counts *counts, struct transaction *transaction)
+void throttle_counts_save(struct throttle_counts *counts, struct throttle_txn *transaction)
 {
     const int of_source = save(&counts->pair, transaction);
     add_members(&counts->source, of_source);
-    add_members(&counts->nearby, of_source);
-    add_members(&counts->nearby, save(&counts->source, transaction));
-    save(&counts->nearby, transaction);
+    add_members(&counts->netblock, of_source);
+    add_members(&counts->netblock, save(&counts->source, transaction));
+    save(&counts->netblock, transaction);
 }
 
 /* --- Room --- */
 
-void throttle_room_remove(struct transaction *transaction, const struct throttle_key *key)
+void throttle_quota_remove(struct throttle_txn *transaction, const struct throttle_key *key)
 {
     struct throttle_counts counts = {.of_pair = NULL}; /* what is not loaded is nothing, and stays nothing */
     const enum throttle_level level = throttle_key_level(key);
-    struct throttle_count *count = &counts.nearby;
-    if (level > THROTTLE_NEARBY) {
-        load_at(&counts.nearby, transaction, key, THROTTLE_NEARBY);
+    struct throttle_count *count = &counts.netblock;
+    if (level > THROTTLE_NETBLOCK) {
+        load_at(&counts.netblock, transaction, key, THROTTLE_NETBLOCK);
         count = &counts.source;
     }
     if (level > THROTTLE_SOURCE) {
@@ -81,16 +81,16 @@ struct walk {
     bool has_removed;
 };
 
-static void visit(struct walk *walk, struct transaction *transaction, const struct throttle_key *key,
+static void visit(struct walk *walk, struct throttle_txn *transaction, const struct throttle_key *key,
                   struct throttle_record *record)
 {
     const int64_t since_ms = record->since_ms;
     throttle_record_age(record, &transaction->window);
     /* One of a clock that was set back since would not grow older. */
     if (throttle_record_has_failures(record) && record->since_ms != since_ms)
-        transaction_put(transaction, key, record);
+        throttle_txn_put(transaction, key, record);
     if (throttle_record_is_empty(record)) {
-        throttle_room_remove(transaction, key);
+        throttle_quota_remove(transaction, key);
         walk->has_removed = true;
     } else if (record->members == 0 &&
                (!walk->is_found || throttle_record_is_lesser(record, &walk->least_record))) {
@@ -104,14 +104,14 @@ static const struct throttle_key lowest_key = {.size = THROTTLE_HEAD_SIZE};
 
 /* Goes on where the last one has left off, around all counts, sees to it that they end, and removes what is
  * over. */
-static struct walk walk_on(struct transaction *transaction, int steps)
+static struct walk walk_on(struct throttle_txn *transaction, int steps)
 {
     struct walk walk = {.is_found = false};
     struct throttle_key key;
     struct throttle_record record;
-    transaction_get_mark(transaction, &key);
+    throttle_txn_get_cursor(transaction, &key);
     for (bool is_around = false; steps > 0; steps--) {
-        if (transaction_next(transaction, &key, &record)) {
+        if (throttle_txn_next(transaction, &key, &record)) {
             visit(&walk, transaction, &key, &record);
             throttle_key_advance(&key);
         } else if (is_around)
@@ -121,42 +121,42 @@ static struct walk walk_on(struct transaction *transaction, int steps)
             is_around = true;
         }
     }
-    transaction_put_mark(transaction, &key);
+    throttle_txn_put_cursor(transaction, &key);
     return walk;
 }
 
 /* For as many counts as one guess may add. Where nothing is over, what says least goes. */
-static void make_room(struct transaction *transaction, const struct throttle_room *room)
+static void make_room(struct throttle_txn *transaction, const struct throttle_quota *quota)
 {
-    if (transaction_count(transaction) + ADDED <= room->in_all) {
+    if (throttle_txn_count(transaction) + ADDED <= quota->in_all) {
         walk_on(transaction, STEPS);
         return;
     }
     for (int i = 0; i < ADDED; i++) {
         const struct walk walk = walk_on(transaction, STEPS_WHEN_FULL);
         if (!walk.has_removed && walk.is_found)
-            throttle_room_remove(transaction, &walk.least);
+            throttle_quota_remove(transaction, &walk.least);
     }
 }
 
-void throttle_counts_find(struct throttle_counts *counts, struct transaction *transaction,
-                          const struct throttle_key *pair, const struct throttle_room *room)
+void throttle_counts_find(struct throttle_counts *counts, struct throttle_txn *transaction,
+                          const struct throttle_key *pair, const struct throttle_quota *quota)
 {
-    load_at(&counts->nearby, transaction, pair, THROTTLE_NEARBY);
+    load_at(&counts->netblock, transaction, pair, THROTTLE_NETBLOCK);
     load_at(&counts->source, transaction, pair, THROTTLE_SOURCE);
     load(&counts->pair, transaction, pair);
-    const bool has_room = counts->nearby.record.members < room->nearby;
+    const bool has_room = counts->netblock.record.members < quota->netblock;
     const bool has_source = counts->source.is_stored || has_room;
     if (!counts->pair.is_stored && has_source &&
-        (!has_room || counts->source.record.members >= room->of_source))
-        load_at(&counts->pair, transaction, pair, THROTTLE_OTHERS);
-    counts->of_source = has_source ? &counts->source : &counts->nearby;
+        (!has_room || counts->source.record.members >= quota->of_source))
+        load_at(&counts->pair, transaction, pair, THROTTLE_OVERFLOW);
+    counts->of_source = has_source ? &counts->source : &counts->netblock;
     counts->of_pair = has_source ? &counts->pair : NULL;
 }
 
-void throttle_counts_load(struct throttle_counts *counts, struct transaction *transaction,
-                          const struct throttle_key *pair, const struct throttle_room *room)
+void throttle_counts_load(struct throttle_counts *counts, struct throttle_txn *transaction,
+                          const struct throttle_key *pair, const struct throttle_quota *quota)
 {
-    make_room(transaction, room);
-    throttle_counts_find(counts, transaction, pair, room);
+    make_room(transaction, quota);
+    throttle_counts_find(counts, transaction, pair, quota);
 }

@@ -5,9 +5,9 @@
 
 #include "throttle/throttle_txn.h"
 
-struct throttle_room {
+struct throttle_quota {
     size_t in_all;    /* counts */
-    size_t nearby;    /* of one network */
+    size_t netblock;  /* of one network */
     size_t of_source; /* of one source */
 };
 
@@ -19,7 +19,7 @@ struct throttle_count {
 };
 
 struct throttle_counts {
-    struct throttle_count nearby;
+    struct throttle_count netblock;
     struct throttle_count source;
     struct throttle_count pair;
     /* Where the guess is counted. */
@@ -28,17 +28,17 @@ struct throttle_counts {
 };
 
 /* Finds the counts of a pair, or those that it would have. */
-void throttle_counts_find(struct throttle_counts *counts, struct transaction *transaction,
-                          const struct throttle_key *pair, const struct throttle_room *room);
+void throttle_counts_find(struct throttle_counts *counts, struct throttle_txn *transaction,
+                          const struct throttle_key *pair, const struct throttle_quota *quota);
 
 /* The same, and makes room. */
-void throttle_counts_load(struct throttle_counts *counts, struct transaction *transaction,
-                          const struct throttle_key *pair, const struct throttle_room *room);
+void throttle_counts_load(struct throttle_counts *counts, struct throttle_txn *transaction,
+                          const struct throttle_key *pair, const struct throttle_quota *quota);
 
 /* Writes what has changed, and removes what says nothing. */
-void throttle_counts_save(struct throttle_counts *counts, struct transaction *transaction);
+void throttle_counts_save(struct throttle_counts *counts, struct throttle_txn *transaction);
 
 /* Removes one count, whatever it says; one that has others below it is cleared. */
-void throttle_room_remove(struct transaction *transaction, const struct throttle_key *key);
+void throttle_quota_remove(struct throttle_txn *transaction, const struct throttle_key *key);
 
 #endif

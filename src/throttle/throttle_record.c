@@ -46,7 +46,7 @@ void throttle_record_clear(struct throttle_record *record)
     record->since_ms = 0;
     record->failures = 0;
     record->tenths = 0;
-    record->way = THROTTLE_NO_WAY;
+    record->auth_method = THROTTLE_AUTH_NONE;
     record->failed = (struct throttle_secret){{0}};
 }
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* How credentials were given: by HTTP Basic or in the body. */
-enum throttle_way { THROTTLE_NO_WAY, THROTTLE_BASIC, THROTTLE_BODY };
+enum throttle_auth_method { THROTTLE_AUTH_NONE, THROTTLE_CLIENT_SECRET_BASIC, THROTTLE_CLIENT_SECRET_POST };
 
 /* What tells one wrong secret from another: keyed digests of each reading of it, the same twice where there
  * is one. */
@@ -21,7 +21,7 @@ struct throttle_record {
     int64_t since_ms;              /* of the first failure, or of the one that reached the limit */
     uint32_t failures;             /* within the window, whole ones */
     uint32_t members;              /* counts below this one, which keep it from being removed; in memory 0 */
-    uint32_t way;                  /* enum throttle_way of the last failure that was counted */
+    uint32_t auth_method;          /* enum throttle_auth_method of the last failure that was counted */
     uint32_t tenths;               /* of a failure, beside those */
     struct throttle_secret failed; /* the secret that was counted last */
 };

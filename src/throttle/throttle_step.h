@@ -7,16 +7,16 @@
 
 /* All zero but for its first members. */
 struct throttle_step {
-    struct throttle_guess *guess;
+    struct throttle_attempt *attempt;
     enum throttle_outcome outcome; /* when it ends */
     int64_t now_ms;
     enum throttle_verdict verdict;
     long wait;
     bool has_failures; /* the pair, and it is counted alone */
-    bool is_other_half;
-    bool finds_other_half; /* which is to be noted */
-    bool is_known;         /* its secret was the last one that was counted for the pair */
-    bool is_ahead;         /* a count comes from the future, of a clock that was set back since */
+    bool is_method_fallback;
+    bool finds_method_fallback; /* which is to be noted */
+    bool is_known;              /* its secret was the last one that was counted for the pair */
+    bool is_ahead;              /* a count comes from the future, of a clock that was set back since */
     struct throttle_counts counts;
     long of_pair; /* failures */
     long of_source;
@@ -32,7 +32,7 @@ enum throttle_verdict throttle_step_see_pair(struct throttle_step *step);
 /* --- Within a transaction that writes --- */
 
 /* Loads the counts, and judges by them. They are saved by throttle_counts_save(). */
-void throttle_step_load(struct throttle_step *step, struct transaction *transaction);
+void throttle_step_load(struct throttle_step *step, struct throttle_txn *transaction);
 
 void throttle_step_decide(struct throttle_step *step, enum throttle_verdict verdict, long wait);
 

@@ -4,39 +4,41 @@
 #ifndef THROTTLE_THROTTLE_STORE_H
 #define THROTTLE_THROTTLE_STORE_H
 
-#include "base/log.h"
 #include "base/diagnostics.h"
+#include "base/log.h"
 #include "throttle/throttle_in_flight.h"
 #include "throttle/throttle_txn.h"
 
-struct state;
+struct throttle_store;
 
 /* Opens `folder`. One holder. NULL: it cannot be used, reported with the remedy. A process must not open one
- * folder twice: see state_is_of(). */
-struct state *state_open(const char *folder, struct report *report);
-struct state *state_hold(struct state *state);
-void state_release(struct state *state); /* NULL is allowed */
+ * folder twice: see throttle_store_is_of(). */
+struct throttle_store *throttle_store_open(const char *folder, struct diagnostics *diagnostics);
+struct throttle_store *throttle_store_hold(struct throttle_store *state);
+void throttle_store_release(struct throttle_store *state); /* NULL is allowed */
 
-/* Whether state_open() would succeed; nothing is made. */
-bool state_check(const char *folder, struct report *report);
+/* Whether throttle_store_open() would succeed; nothing is made. */
+bool throttle_store_check(const char *folder, struct diagnostics *diagnostics);
 
 /* Whether there is anything in it yet. */
-bool state_exists(const char *folder);
+bool throttle_store_exists(const char *folder);
 
 /* Whether it is the state of this folder, by any name. */
-bool state_is_of(const struct state *state, const char *folder);
+bool throttle_store_is_of(const struct throttle_store *state, const char *folder);
 
 /* What this process has under way. */
-struct throttle_running *state_running(struct state *state);
+struct throttle_in_flight *throttle_store_in_flight(struct throttle_store *state);
 
 /* Whether nothing is counted at all, which costs less than to look for something; false: there may be. */
-bool state_is_empty(struct state *state, struct log *log);
+bool throttle_store_is_empty(struct throttle_store *state, struct log *log);
 
 /* Runs `work` as one transaction. What it leaves in `context` counts only where true is returned, as it may
  * be run again in memory. False: out of memory; a fault of the folder is told in `log` instead. Any thread
- * may call them. state_read() must not change anything. */
-typedef void state_work(struct transaction *transaction, void *context);
-bool state_read(struct state *state, struct log *log, state_work *work, void *context);
-bool state_update(struct state *state, struct log *log, state_work *work, void *context);
+ * may call them. throttle_store_read() must not change anything. */
+typedef void throttle_store_work(struct throttle_txn *transaction, void *context);
+bool throttle_store_read(struct throttle_store *state, struct log *log, throttle_store_work *work,
+                         void *context);
+bool throttle_store_update(struct throttle_store *state, struct log *log, throttle_store_work *work,
+                           void *context);
 
 #endif

@@ -15,7 +15,7 @@ static MDB_val value_of(const struct throttle_key *key)
 }
 
 /* The result of a look-up: false where nothing is found. */
-static bool note(struct transaction *transaction, int error)
+static bool note(struct throttle_txn *transaction, int error)
 {
     if (error != 0 && error != MDB_NOTFOUND && transaction->error == 0)
         transaction->error = error;
@@ -23,7 +23,8 @@ static bool note(struct transaction *transaction, int error)
 }
 
 /* Another size was written by nobody. */
-static bool read_record(struct transaction *transaction, const MDB_val *value, struct throttle_record *record)
+static bool read_record(struct throttle_txn *transaction, const MDB_val *value,
+                        struct throttle_record *record)
 {
     if (value->mv_size != sizeof *record)
         return note(transaction, MDB_CORRUPTED);
@@ -31,7 +32,7 @@ static bool read_record(struct transaction *transaction, const MDB_val *value, s
     return true;
 }
 
-static bool get_from_memory(struct transaction *transaction, const struct throttle_key *key,
+static bool get_from_memory(struct throttle_txn *transaction, const struct throttle_key *key,
                             struct throttle_record *record)
 {
     const struct throttle_record *found = throttle_memory_find(transaction->memory, key);
@@ -40,8 +41,8 @@ static bool get_from_memory(struct transaction *transaction, const struct thrott
     return found != NULL;
 }
 
-bool transaction_get(struct transaction *transaction, const struct throttle_key *key,
-                     struct throttle_record *record)
+bool throttle_txn_get(struct throttle_txn *transaction, const struct throttle_key *key,
+                      struct throttle_record *record)
 {
     MDB_val name = value_of(key);
     MDB_val value;
@@ -53,8 +54,8 @@ bool transaction_get(struct transaction *transaction, const struct throttle_key 
            read_record(transaction, &value, record);
 }
 
-void transaction_put(struct transaction *transaction, const struct throttle_key *key,
-                     const struct throttle_record *record)
+void throttle_txn_put(struct throttle_txn *transaction, const struct throttle_key *key,
+                      const struct throttle_record *record)
 {
     MDB_val name = value_of(key);
     MDB_val value = {sizeof *record, (void *)record};
@@ -64,7 +65,7 @@ void transaction_put(struct transaction *transaction, const struct throttle_key 
         note(transaction, mdb_put(transaction->txn, transaction->table, &name, &value, 0));
 }
 
-void transaction_remove(struct transaction *transaction, const struct throttle_key *key)
+void throttle_txn_remove(struct throttle_txn *transaction, const struct throttle_key *key)
 {
     MDB_val name = value_of(key);
     if (transaction->txn == NULL)
@@ -73,7 +74,7 @@ void transaction_remove(struct transaction *transaction, const struct throttle_k
         note(transaction, mdb_del(transaction->txn, transaction->table, &name, NULL));
 }
 
-size_t transaction_count(struct transaction *transaction)
+size_t throttle_txn_count(struct throttle_txn *transaction)
 {
     MDB_stat status = {.ms_entries = 0};
     if (transaction->txn != NULL && transaction->error == 0)
@@ -81,7 +82,7 @@ size_t transaction_count(struct transaction *transaction)
     return status.ms_entries;
 }
 
-static bool read_entry(struct transaction *transaction, const MDB_val *name, const MDB_val *value,
+static bool read_entry(struct throttle_txn *transaction, const MDB_val *name, const MDB_val *value,
                        struct throttle_key *key, struct throttle_record *record)
 {
     if (!throttle_key_read(name->mv_data, name->mv_size, key))
@@ -89,8 +90,8 @@ static bool read_entry(struct transaction *transaction, const MDB_val *name, con
     return throttle_key_level(key) != THROTTLE_NO_COUNT && read_record(transaction, value, record);
 }
 
-bool transaction_next(struct transaction *transaction, struct throttle_key *key,
-                      struct throttle_record *record)
+bool throttle_txn_next(struct throttle_txn *transaction, struct throttle_key *key,
+                       struct throttle_record *record)
 {
     MDB_cursor *cursor = NULL;
     MDB_val name = value_of(key);
@@ -115,7 +116,7 @@ void throttle_key_advance(struct throttle_key *key)
         ;
 }
 
-void transaction_get_mark(struct transaction *transaction, struct throttle_key *mark)
+void throttle_txn_get_cursor(struct throttle_txn *transaction, struct throttle_key *mark)
 {
     MDB_val name = value_of(&mark_key);
     MDB_val value;
@@ -127,7 +128,7 @@ void transaction_get_mark(struct transaction *transaction, struct throttle_key *
         note(transaction, MDB_CORRUPTED);
 }
 
-void transaction_put_mark(struct transaction *transaction, const struct throttle_key *mark)
+void throttle_txn_put_cursor(struct throttle_txn *transaction, const struct throttle_key *mark)
 {
     MDB_val name = value_of(&mark_key);
     MDB_val value = value_of(mark);

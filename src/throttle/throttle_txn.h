@@ -7,7 +7,7 @@
 
 #include "throttle/throttle_memory.h"
 
-struct transaction {
+struct throttle_txn {
     MDB_txn *txn; /* NULL: in memory */
     MDB_dbi table;
     struct throttle_memory *memory;
@@ -17,26 +17,26 @@ struct transaction {
 };
 
 /* False: there is none, and `record` is all zero. */
-bool transaction_get(struct transaction *transaction, const struct throttle_key *key,
-                     struct throttle_record *record);
-void transaction_put(struct transaction *transaction, const struct throttle_key *key,
-                     const struct throttle_record *record);
-void transaction_remove(struct transaction *transaction, const struct throttle_key *key);
+bool throttle_txn_get(struct throttle_txn *transaction, const struct throttle_key *key,
+                      struct throttle_record *record);
+void throttle_txn_put(struct throttle_txn *transaction, const struct throttle_key *key,
+                      const struct throttle_record *record);
+void throttle_txn_remove(struct throttle_txn *transaction, const struct throttle_key *key);
 
 /* --- Of those on disk only; in memory there are none --- */
 
 /* How many there are. */
-size_t transaction_count(struct transaction *transaction);
+size_t throttle_txn_count(struct throttle_txn *transaction);
 
 /* The first one at `key` or behind it, which `key` becomes. False: there is none. */
-bool transaction_next(struct transaction *transaction, struct throttle_key *key,
-                      struct throttle_record *record);
+bool throttle_txn_next(struct throttle_txn *transaction, struct throttle_key *key,
+                       struct throttle_record *record);
 
 /* The key that follows `key` when nothing stands in between. */
 void throttle_key_advance(struct throttle_key *key);
 
 /* A key that is kept beside the counts; the lowest there is where none was kept. */
-void transaction_get_mark(struct transaction *transaction, struct throttle_key *mark);
-void transaction_put_mark(struct transaction *transaction, const struct throttle_key *mark);
+void throttle_txn_get_cursor(struct throttle_txn *transaction, struct throttle_key *mark);
+void throttle_txn_put_cursor(struct throttle_txn *transaction, const struct throttle_key *mark);
 
 #endif

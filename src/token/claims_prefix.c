@@ -9,19 +9,19 @@
 
 enum { PLACES = 1024, LOCKS = 16 };
 
-struct jwt_subjects {
+struct claims_prefix_cache {
     struct jws_key *key;
     struct text header;
     const char *issuer;
     const char *audience;
     pthread_mutex_t locks[LOCKS]; /* guard the places, each every so manieth */
-    struct jwt_subject *places[PLACES];
+    struct claims_prefix *places[PLACES];
 };
 
-struct jwt_subjects *jwt_subjects_new(struct jws_key *key, struct text header, const char *issuer,
-                                      const char *audience)
+struct claims_prefix_cache *claims_prefix_cache_new(struct jws_key *key, struct text header,
+                                                    const char *issuer, const char *audience)
 {
-    struct jwt_subjects *subjects = calloc(1, sizeof *subjects);
+    struct claims_prefix_cache *subjects = calloc(1, sizeof *subjects);
     if (subjects == NULL)
         return NULL;
     subjects->key = jws_key_hold(key);
@@ -33,17 +33,17 @@ struct jwt_subjects *jwt_subjects_new(struct jws_key *key, struct text header, c
     return subjects;
 }
 
-void jwt_subjects_free(struct jwt_subjects *subjects)
+void claims_prefix_cache_free(struct claims_prefix_cache *subjects)
 {
     if (subjects == NULL)
         return;
     for (size_t i = 0; i < PLACES; i++)
-        jwt_subject_release(subjects->places[i]);
+        claims_prefix_release(subjects->places[i]);
     jws_key_release(subjects->key);
     free(subjects);
 }
 
-void jwt_subject_release(struct jwt_subject *subject)
+void claims_prefix_release(struct claims_prefix *subject)
 {
     if (subject == NULL || !refcount_release(&subject->holders))
         return;
@@ -52,7 +52,7 @@ void jwt_subject_release(struct jwt_subject *subject)
 }
 
 /* NULL: no memory. */
-static struct json_object *make_claims(const struct jwt_subjects *subjects, struct text client_id,
+static struct json_object *make_claims(const struct claims_prefix_cache *subjects, struct text client_id,
                                        struct text scope)
 {
     struct json_object *claims = json_object_new_object();
@@ -75,7 +75,7 @@ static struct text place_text(struct text text, char **to)
 }
 
 /* NULL: no memory. */
-static struct jws_signer *make_signer(const struct jwt_subjects *subjects, struct text client_id,
+static struct jws_signer *make_signer(const struct claims_prefix_cache *subjects, struct text client_id,
                                       struct text scope)
 {
     struct jws_signer *signer = NULL;
@@ -90,10 +90,10 @@ static struct jws_signer *make_signer(const struct jwt_subjects *subjects, struc
 }
 
 /* NULL: no memory. */
-static struct jwt_subject *make_subject(const struct jwt_subjects *subjects, struct text client_id,
-                                        struct text scope)
+static struct claims_prefix *make_subject(const struct claims_prefix_cache *subjects, struct text client_id,
+                                          struct text scope)
 {
-    struct jwt_subject *subject = malloc(sizeof *subject + client_id.length + scope.length);
+    struct claims_prefix *subject = malloc(sizeof *subject + client_id.length + scope.length);
     if (subject == NULL)
         return NULL;
     char *to = (char *)(subject + 1);
@@ -107,27 +107,28 @@ static struct jwt_subject *make_subject(const struct jwt_subjects *subjects, str
     return NULL;
 }
 
-static struct jwt_subject *hold(struct jwt_subject *subject)
+static struct claims_prefix *hold(struct claims_prefix *subject)
 {
     refcount_hold(&subject->holders);
     return subject;
 }
 
 /* In the place of another one, or of none. */
-static void keep(struct jwt_subjects *subjects, size_t place, struct jwt_subject *subject)
+static void keep(struct claims_prefix_cache *subjects, size_t place, struct claims_prefix *subject)
 {
     pthread_mutex_lock(&subjects->locks[place % LOCKS]);
-    struct jwt_subject *other = subjects->places[place];
+    struct claims_prefix *other = subjects->places[place];
     subjects->places[place] = hold(subject);
     pthread_mutex_unlock(&subjects->locks[place % LOCKS]);
-    jwt_subject_release(other);
+    claims_prefix_release(other);
 }
 
-struct jwt_subject *jwt_subjects_hold(struct jwt_subjects *subjects, struct text client_id, struct text scope)
+struct claims_prefix *claims_prefix_cache_get(struct claims_prefix_cache *subjects, struct text client_id,
+                                              struct text scope)
 {
     const size_t place = (size_t)(text_hash(client_id) % PLACES);
     pthread_mutex_lock(&subjects->locks[place % LOCKS]);
-    struct jwt_subject *subject = subjects->places[place];
+    struct claims_prefix *subject = subjects->places[place];
     const bool found =
         subject != NULL && text_equal(subject->client_id, client_id) && text_equal(subject->scope, scope);
     if (found)

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "token/jws.h"
 
-struct jwt_subject {
+struct claims_prefix {
     refcount holders;
     struct text client_id; /* what it is found by */
     struct text scope;
@@ -16,18 +16,18 @@ struct jwt_subject {
 };
 
 /* A fixed number of them; where one finds its place taken it takes that over. Threads may share it. */
-struct jwt_subjects;
+struct claims_prefix_cache;
 
 /* The header, the issuer and the audience of all live as long as it does; on `key` it takes a hold. NULL: no
  * memory. */
-struct jwt_subjects *jwt_subjects_new(struct jws_key *key, struct text header, const char *issuer,
-                                      const char *audience);
-void jwt_subjects_free(struct jwt_subjects *subjects); /* NULL is allowed */
+struct claims_prefix_cache *claims_prefix_cache_new(struct jws_key *key, struct text header,
+                                                    const char *issuer, const char *audience);
+void claims_prefix_cache_free(struct claims_prefix_cache *subjects); /* NULL is allowed */
 
 /* The claims `iss`, `sub`, `client_id`, `aud` and, where `scope` is not empty, `scope` (RFC 9068 §2.2), as a
- * JSON object without the brace that ends it. jwt_subject_release() it; NULL: no memory. */
-struct jwt_subject *jwt_subjects_hold(struct jwt_subjects *subjects, struct text client_id,
-                                      struct text scope);
-void jwt_subject_release(struct jwt_subject *subject); /* NULL is allowed */
+ * JSON object without the brace that ends it. claims_prefix_release() it; NULL: no memory. */
+struct claims_prefix *claims_prefix_cache_get(struct claims_prefix_cache *subjects, struct text client_id,
+                                              struct text scope);
+void claims_prefix_release(struct claims_prefix *subject); /* NULL is allowed */
 
 #endif

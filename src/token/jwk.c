@@ -117,16 +117,16 @@ bool jwk_derive(struct json_object *jwk, const char *label, unsigned char out[JW
 {
     struct json_object *value = secret_of(jwk);
     const size_t length = value == NULL ? 0 : (size_t)json_object_get_string_len(value);
-    const size_t room = length / 4 * 3 + 3;
+    const size_t capacity = length / 4 * 3 + 3;
     size_t size;
     errno = EINVAL;
-    unsigned char *secret = value == NULL ? NULL : malloc(room);
+    unsigned char *secret = value == NULL ? NULL : malloc(capacity);
     if (secret == NULL)
         return false;
     const bool good = base64url_decode(json_object_get_string(value), length, secret, &size);
     if (good)
         derive(secret, size, text_of(label), out);
-    secret_free(secret, room);
+    secret_free(secret, capacity);
     if (!good)
         errno = EINVAL;
     return good;

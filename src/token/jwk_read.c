@@ -112,8 +112,8 @@ static bool apply_operations(const struct operations *operations, struct jwk_key
 static bool decode_member(const struct jwk_member *member, struct text string, struct jwk_octets *octets,
                           char fault[JWK_FAULT_SIZE])
 {
-    const size_t room = string.length / 4 * 3 + 3;
-    unsigned char *data = malloc(room);
+    const size_t capacity = string.length / 4 * 3 + 3;
+    unsigned char *data = malloc(capacity);
     if (data == NULL)
         return refuse(fault, "out of memory");
     size_t size = 0;
@@ -123,7 +123,7 @@ static bool decode_member(const struct jwk_member *member, struct text string, s
         good = refuse(fault, "\"%s\" is of %zu bytes, not of %s%zu", member->name, size,
                       member->size == 0 ? "at least " : "", member->size == 0 ? 1 : member->size);
     if (!good) {
-        secret_free(data, room);
+        secret_free(data, capacity);
         return false;
     }
     *octets = (struct jwk_octets){data, size};

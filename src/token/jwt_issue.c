@@ -16,15 +16,15 @@ enum { JTI_SIZE = 16, RANDOM_SIZE = 256 };
 /* More than iat, exp and jti take. */
 enum { REST_SIZE = 128 };
 
-struct jwt_signer {
+struct jwt_issuer {
     struct json_object *header;
-    struct jwt_subjects *subjects;
+    struct claims_prefix_cache *subjects;
     pthread_mutex_t mutex; /* guards the two below */
     size_t left;           /* bytes of `random` that are in no token yet; they are at its beginning */
     unsigned char random[RANDOM_SIZE];
 };
 
-static bool draw_jti(struct jwt_signer *signer, char jti[BASE64URL_LENGTH(JTI_SIZE) + 1])
+static bool draw_jti(struct jwt_issuer *signer, char jti[BASE64URL_LENGTH(JTI_SIZE) + 1])
 {
     pthread_mutex_lock(&signer->mutex);
     if (signer->left == 0 && secret_random(signer->random, sizeof signer->random))
@@ -68,10 +68,10 @@ static struct json_object *make_header(const struct signing_key *key, const char
     return NULL;
 }
 
-struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type, const char *issuer,
+struct jwt_issuer *jwt_issuer_new(const struct keyset *keyset, const char *type, const char *issuer,
                                   const char *audience)
 {
-    struct jwt_signer *signer = calloc(1, sizeof *signer);
+    struct jwt_issuer *signer = calloc(1, sizeof *signer);
     if (signer == NULL)
         return NULL;
     signer->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -79,18 +79,18 @@ struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type,
     const struct text header =
         signer->header != NULL ? json_write(signer->header, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
     if (header.data != NULL)
-        signer->subjects = jwt_subjects_new(keyset->signer->key, header, issuer, audience);
+        signer->subjects = claims_prefix_cache_new(keyset->signer->key, header, issuer, audience);
     if (signer->subjects != NULL)
         return signer;
-    jwt_signer_free(signer);
+    jwt_issuer_free(signer);
     return NULL;
 }
 
-void jwt_signer_free(struct jwt_signer *signer)
+void jwt_issuer_free(struct jwt_issuer *signer)
 {
     if (signer == NULL)
         return;
-    jwt_subjects_free(signer->subjects);
+    claims_prefix_cache_free(signer->subjects);
     json_object_put(signer->header);
     free(signer);
 }
@@ -105,16 +105,17 @@ static struct text write_rest(char rest[REST_SIZE], const struct jwt_claims *cla
     return (struct text){rest, (size_t)(to - rest)};
 }
 
-char *jwt_issue(struct jwt_signer *signer, const struct jwt_claims *claims)
+char *jwt_issue(struct jwt_issuer *signer, const struct jwt_claims *claims)
 {
     char jti[BASE64URL_LENGTH(JTI_SIZE) + 1];
     char rest[REST_SIZE];
     if (!draw_jti(signer, jti))
         return NULL;
-    struct jwt_subject *subject = jwt_subjects_hold(signer->subjects, claims->client_id, claims->scope);
+    struct claims_prefix *subject =
+        claims_prefix_cache_get(signer->subjects, claims->client_id, claims->scope);
     if (subject == NULL)
         return NULL;
     char *token = jws_sign(subject->signer, write_rest(rest, claims, jti));
-    jwt_subject_release(subject);
+    claims_prefix_release(subject);
     return token;
 }

@@ -7,13 +7,13 @@
 #include "token/keyset.h"
 
 /* Issues tokens by the key of a set that signs. Threads may share it. */
-struct jwt_signer;
+struct jwt_issuer;
 
 /* `type` is the header's `typ`. Issuer and audience live as long as it does; the set may go before. NULL: out
  * of memory. */
-struct jwt_signer *jwt_signer_new(const struct keyset *keyset, const char *type, const char *issuer,
+struct jwt_issuer *jwt_issuer_new(const struct keyset *keyset, const char *type, const char *issuer,
                                   const char *audience);
-void jwt_signer_free(struct jwt_signer *signer); /* NULL is allowed */
+void jwt_issuer_free(struct jwt_issuer *signer); /* NULL is allowed */
 
 struct jwt_claims {
     struct text client_id; /* `sub` and `client_id`; UTF-8 */
@@ -24,6 +24,6 @@ struct jwt_claims {
 
 /* Signs an access token; `jti` is drawn here. The caller frees; NULL: out of memory, no random bytes, or
  * OpenSSL refused. */
-char *jwt_issue(struct jwt_signer *signer, const struct jwt_claims *claims);
+char *jwt_issue(struct jwt_issuer *signer, const struct jwt_claims *claims);
 
 #endif

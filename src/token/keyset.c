@@ -20,7 +20,7 @@ static const char remedy[] = "make one with: tokenctl key rotate";
 struct entry {
     struct json_object *jwk;
     const char *path;
-    struct report *report;
+    struct diagnostics *diagnostics;
     char place[PLACE_SIZE];
 };
 
@@ -32,9 +32,9 @@ __attribute__((format(printf, 2, 3))) static bool refuse(const struct entry *ent
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    report_problem(entry->report, SEVERITY_ERROR, entry->path, 0,
-                   "%s: %s; mend or remove this key; where none is left to sign, %s", entry->place, reason,
-                   remedy);
+    diagnostics_add(entry->diagnostics, SEVERITY_ERROR, entry->path, 0,
+                    "%s: %s; mend or remove this key; where none is left to sign, %s", entry->place, reason,
+                    remedy);
     return false;
 }
 
@@ -98,9 +98,9 @@ static void choose_signer(struct keyset *keyset, const struct signing_key *key)
 
 /* Goes on behind a key that is refused, so that all problems are told at once. */
 static void read_keys(struct keyset *keyset, struct json_object *array, const char *path,
-                      struct report *report)
+                      struct diagnostics *diagnostics)
 {
-    struct entry entry = {.path = path, .report = report};
+    struct entry entry = {.path = path, .diagnostics = diagnostics};
     for (size_t i = 0; i < json_object_array_length(array); i++) {
         struct signing_key *key = &keyset->keys[i];
         entry.jwk = json_object_array_get_idx(array, i);
@@ -128,48 +128,49 @@ static struct keyset *keyset_new(size_t count)
     return keyset;
 }
 
-static struct keyset *keyset_of(struct json_object *array, const char *path, struct report *report)
+static struct keyset *keyset_of(struct json_object *array, const char *path, struct diagnostics *diagnostics)
 {
     struct keyset *keyset = keyset_new(json_object_array_length(array));
     if (keyset == NULL)
-        report_problem(report, SEVERITY_ERROR, path, 0, "out of memory");
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "out of memory");
     else
-        read_keys(keyset, array, path, report);
+        read_keys(keyset, array, path, diagnostics);
     return keyset;
 }
 
-bool keyset_takes(struct json_object *keys, const char *path, struct report *report)
+bool keyset_validate(struct json_object *keys, const char *path, struct diagnostics *diagnostics)
 {
-    const size_t errors = report->errors;
-    keyset_release(keyset_of(keys, path, report));
-    return report->errors == errors;
+    const size_t errors = diagnostics->errors;
+    keyset_release(keyset_of(keys, path, diagnostics));
+    return diagnostics->errors == errors;
 }
 
-static struct keyset *keyset_from(struct json_object *document, const char *path, struct report *report)
+static struct keyset *keyset_from(struct json_object *document, const char *path,
+                                  struct diagnostics *diagnostics)
 {
-    const size_t errors = report->errors;
-    struct keyset *keyset = keyset_of(json_object_object_get(document, "keys"), path, report);
-    if (report->errors == errors && keyset->signer == NULL)
-        report_problem(report, SEVERITY_ERROR, path, 0,
-                       "no key signs: each has an \"exp\" or a \"next\", or lacks its private part; %s",
-                       remedy);
-    else if (report->errors == errors && !pepper_read(document, keyset->pepper))
-        report_problem(report, SEVERITY_ERROR, path, 0, "out of memory");
+    const size_t errors = diagnostics->errors;
+    struct keyset *keyset = keyset_of(json_object_object_get(document, "keys"), path, diagnostics);
+    if (diagnostics->errors == errors && keyset->signer == NULL)
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
+                        "no key signs: each has an \"exp\" or a \"next\", or lacks its private part; %s",
+                        remedy);
+    else if (diagnostics->errors == errors && !pepper_read(document, keyset->pepper))
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "out of memory");
     return keyset;
 }
 
-struct keyset *keyset_load(const char *path, struct report *report)
+struct keyset *keyset_load(const char *path, struct diagnostics *diagnostics)
 {
-    const size_t errors = report->errors;
+    const size_t errors = diagnostics->errors;
     struct file_stamp stamp;
-    struct json_object *document = keyset_file_read(path, &stamp, report);
+    struct json_object *document = keyset_file_read(path, &stamp, diagnostics);
     if (document == NULL)
         return NULL;
-    struct keyset *keyset = keyset_from(document, path, report);
+    struct keyset *keyset = keyset_from(document, path, diagnostics);
     json_put_wiped(document);
     if (keyset != NULL)
         keyset->stamp = stamp;
-    if (report->errors == errors)
+    if (diagnostics->errors == errors)
         return keyset;
     keyset_release(keyset);
     return NULL;

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/diagnostics.h"
 #include "base/file.h"
 #include "base/refcount.h"
-#include "base/diagnostics.h"
 #include "token/jwk.h"
 #include "token/jws.h"
 #include "token/pepper.h"
@@ -38,10 +38,10 @@ struct keyset {
 
 /* Loads and checks: mode, JSON, every key as jwk_read() does, distinct `kid`s, one key that signs, pepper.
  * Every problem goes to `report`. NULL: there was an error, or no memory, which is reported too. */
-struct keyset *keyset_load(const char *path, struct report *report);
+struct keyset *keyset_load(const char *path, struct diagnostics *diagnostics);
 /* Whether keyset_load() would take every key of the array `keys`; whether one signs is not asked. False:
  * reported. */
-bool keyset_takes(struct json_object *keys, const char *path, struct report *report);
+bool keyset_validate(struct json_object *keys, const char *path, struct diagnostics *diagnostics);
 struct keyset *keyset_hold(struct keyset *keyset);
 void keyset_release(struct keyset *keyset); /* NULL is allowed */
 

@@ -28,7 +28,7 @@ struct signer {
 
 /* False: whether a key signs cannot be told, which is reported. */
 static bool find_signer(struct json_object *keys, struct signer *signer, const char *path,
-                        struct report *report)
+                        struct diagnostics *diagnostics)
 {
     *signer = (struct signer){NULL, JWS_HS256};
     const size_t count = keys != NULL ? json_object_array_length(keys) : 0;
@@ -39,8 +39,8 @@ static bool find_signer(struct json_object *keys, struct signer *signer, const c
         if (has_expiry(jwk) || keyset_file_is_next(jwk))
             continue;
         if (!jwk_read(jwk, &key, fault)) {
-            report_problem(report, SEVERITY_ERROR, path, 0, "keys[%zu]: %s; mend or remove this key", i,
-                           fault);
+            diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "keys[%zu]: %s; mend or remove this key", i,
+                            fault);
             return false;
         }
         jws_key_release(key.key);
@@ -175,39 +175,41 @@ typedef bool make_function(struct json_object *document, const struct signer *si
 
 /* Beside keys that can all be loaded. */
 static enum edit make_beside(struct json_object *document, make_function *make,
-                             struct keyset_rotation *rotation, const char *path, struct report *report)
+                             struct keyset_rotation *rotation, const char *path,
+                             struct diagnostics *diagnostics)
 {
     struct json_object *keys = keys_of(document);
     struct signer signer;
     char fault[JWK_FAULT_SIZE];
-    if (!find_signer(keys, &signer, path, report) || (keys != NULL && !keyset_takes(keys, path, report)))
+    if (!find_signer(keys, &signer, path, diagnostics) ||
+        (keys != NULL && !keyset_validate(keys, path, diagnostics)))
         return EDIT_REFUSED;
     if (make(document, &signer, rotation, fault))
         return EDIT_MADE;
-    report_problem(report, SEVERITY_ERROR, path, 0, "no key was made: %s", fault);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "no key was made: %s", fault);
     return EDIT_REFUSED;
 }
 
 static enum edit edit_by_rotation(struct json_object *document, void *context, const char *path,
-                                  struct report *report)
+                                  struct diagnostics *diagnostics)
 {
-    return make_beside(document, rotate, context, path, report);
+    return make_beside(document, rotate, context, path, diagnostics);
 }
 
-bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct report *report)
+bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct diagnostics *diagnostics)
 {
-    return keyset_file_change(path, true, edit_by_rotation, rotation, report);
+    return keyset_file_change(path, true, edit_by_rotation, rotation, diagnostics);
 }
 
 static enum edit edit_by_addition(struct json_object *document, void *context, const char *path,
-                                  struct report *report)
+                                  struct diagnostics *diagnostics)
 {
-    return make_beside(document, add, context, path, report);
+    return make_beside(document, add, context, path, diagnostics);
 }
 
-bool keyset_file_add(const char *path, struct keyset_rotation *rotation, struct report *report)
+bool keyset_file_add(const char *path, struct keyset_rotation *rotation, struct diagnostics *diagnostics)
 {
-    return keyset_file_change(path, false, edit_by_addition, rotation, report);
+    return keyset_file_change(path, false, edit_by_addition, rotation, diagnostics);
 }
 
 static bool is_past(struct json_object *jwk, int64_t now)
@@ -233,25 +235,25 @@ struct pruning {
 };
 
 static enum edit edit_by_pruning(struct json_object *document, void *context, const char *path,
-                                 struct report *report)
+                                 struct diagnostics *diagnostics)
 {
     struct pruning *pruning = context;
     struct signer signer;
-    if (!find_signer(keys_of(document), &signer, path, report))
+    if (!find_signer(keys_of(document), &signer, path, diagnostics))
         return EDIT_REFUSED;
     if (signer.jwk == NULL) {
-        report_problem(report, SEVERITY_ERROR, path, 0,
-                       "no key of it signs; make one first: tokenctl key rotate");
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
+                        "no key of it signs; make one first: tokenctl key rotate");
         return EDIT_REFUSED;
     }
     pruning->removed = remove_past(keys_of(document), pruning->now);
     return pruning->removed > 0 ? EDIT_MADE : EDIT_NEEDLESS;
 }
 
-bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct report *report)
+bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct diagnostics *diagnostics)
 {
     struct pruning pruning = {.now = now};
-    const bool good = keyset_file_change(path, false, edit_by_pruning, &pruning, report);
+    const bool good = keyset_file_change(path, false, edit_by_pruning, &pruning, diagnostics);
     *removed = pruning.removed;
     return good;
 }
@@ -264,31 +266,32 @@ static bool has_kid(struct json_object *jwk, const char *kid)
 }
 
 static enum edit edit_by_removal(struct json_object *document, void *context, const char *path,
-                                 struct report *report)
+                                 struct diagnostics *diagnostics)
 {
     const char *const *kid = context;
     struct json_object *keys = keys_of(document);
     const size_t count = json_object_array_length(keys);
     struct signer signer;
     size_t i = 0;
-    if (!find_signer(keys, &signer, path, report))
+    if (!find_signer(keys, &signer, path, diagnostics))
         return EDIT_REFUSED;
     while (i < count && !has_kid(json_object_array_get_idx(keys, i), *kid))
         i++;
     struct json_object *jwk = i < count ? json_object_array_get_idx(keys, i) : NULL;
     if (jwk == NULL)
-        report_problem(report, SEVERITY_ERROR, path, 0, "no key has that kid; tokenctl key list shows them");
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
+                        "no key has that kid; tokenctl key list shows them");
     else if (jwk == signer.jwk)
-        report_problem(report, SEVERITY_ERROR, path, 0,
-                       "this key signs; make another first: tokenctl key rotate");
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
+                        "this key signs; make another first: tokenctl key rotate");
     else if (!pepper_disown(document, jwk))
-        report_problem(report, SEVERITY_ERROR, path, 0, "no key was removed: %s", strerror(ENOMEM));
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "no key was removed: %s", strerror(ENOMEM));
     else if (json_object_array_del_idx(keys, i, 1) == 0)
         return EDIT_MADE;
     return EDIT_REFUSED;
 }
 
-bool keyset_file_remove(const char *path, const char *kid, struct report *report)
+bool keyset_file_remove(const char *path, const char *kid, struct diagnostics *diagnostics)
 {
-    return keyset_file_change(path, false, edit_by_removal, &kid, report);
+    return keyset_file_change(path, false, edit_by_removal, &kid, diagnostics);
 }

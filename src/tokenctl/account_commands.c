@@ -7,10 +7,10 @@
 
 #include "account/account.h"
 #include "account/account_file.h"
-#include "password/password.h"
 #include "base/buffer.h"
-#include "config/config.h"
 #include "base/secret.h"
+#include "config/config.h"
+#include "password/password.h"
 #include "tokenctl/command.h"
 #include "tokenctl/secret_input.h"
 
@@ -162,7 +162,7 @@ static int set_secret(const struct invocation *invocation, const struct config *
                       struct text attributes, const struct secret_command *command)
 {
     const enum account_change found =
-        account_file_look(config->accounts, text_of(invocation->argument), invocation->report);
+        account_file_look(config->accounts, text_of(invocation->argument), invocation->diagnostics);
     if (found != command->expected)
         return tell(invocation, found, &command->answers);
 
@@ -194,7 +194,7 @@ out:
 static enum account_change add_account(const struct invocation *invocation, const char *path,
                                        struct text hash, struct text attributes)
 {
-    return account_file_add(path, text_of(invocation->argument), hash, attributes, invocation->report);
+    return account_file_add(path, text_of(invocation->argument), hash, attributes, invocation->diagnostics);
 }
 
 static int run_add(const struct invocation *invocation)
@@ -207,7 +207,7 @@ static int run_add(const struct invocation *invocation)
     if (status == EXIT_SUCCESS)
         status = gather_attributes(invocation, &attributes);
     if (status == EXIT_SUCCESS) {
-        config = config_load(invocation->config_file, invocation->report);
+        config = config_load(invocation->config_file, invocation->diagnostics);
         status =
             config != NULL ? set_secret(invocation, config, text_of(attributes.data), &add) : EXIT_FAILURE;
     }
@@ -222,14 +222,14 @@ static enum account_change change_hash(const struct invocation *invocation, cons
     (void)attributes;
     const struct text client_id = text_of(invocation->argument);
     return invocation->values[OPTION_KEEP_OLD] != NULL
-               ? account_file_add_hash(path, client_id, hash, invocation->report)
-               : account_file_replace_hash(path, client_id, hash, invocation->report);
+               ? account_file_add_hash(path, client_id, hash, invocation->diagnostics)
+               : account_file_replace_hash(path, client_id, hash, invocation->diagnostics);
 }
 
 static int run_passwd(const struct invocation *invocation)
 {
     static const struct secret_command passwd = {ACCOUNT_EXISTS, change_hash, {.exists = NULL}};
-    struct config *config = config_load(invocation->config_file, invocation->report);
+    struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config == NULL)
         return EXIT_FAILURE;
     const int status = set_secret(invocation, config, (struct text){NULL, 0}, &passwd);
@@ -240,14 +240,15 @@ static int run_passwd(const struct invocation *invocation)
 /* The commands that need nothing but the name. */
 static int change_lines(const struct invocation *invocation, const char *as_it_was,
                         enum account_change (*change)(const char *path, struct text client_id,
-                                                      struct report *report))
+                                                      struct diagnostics *diagnostics))
 {
     const struct answers answers = {.as_it_was = as_it_was};
-    struct config *config = config_load(invocation->config_file, invocation->report);
+    struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config == NULL)
         return EXIT_FAILURE;
-    const int status = tell(
-        invocation, change(config->accounts, text_of(invocation->argument), invocation->report), &answers);
+    const int status =
+        tell(invocation, change(config->accounts, text_of(invocation->argument), invocation->diagnostics),
+             &answers);
     config_release(config);
     return status;
 }

@@ -32,7 +32,7 @@ struct invocation {
     const char *values[OPTION_COUNT]; /* NULL: not given; "" for an option without a value */
     const char *argument;             /* the first; NULL: none */
     char *const *arguments;           /* all, and NULL behind the last */
-    struct report *report;            /* prints to standard error */
+    struct diagnostics *diagnostics;  /* prints to standard error */
 };
 
 struct command {

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "password/password_cost.h"
-#include "password/password_speed.h"
 #include "base/json.h"
 #include "base/json_text.h"
+#include "password/password_cost.h"
+#include "password/password_speed.h"
 #include "tokenctl/command.h"
 
 /* What tokenctl hashes with itself, and where. */

@@ -8,9 +8,9 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "config/config.h"
 #include "config/config_key.h"
-#include "base/file.h"
 #include "config/issuer.h"
 #include "token/keyset_file.h"
 #include "tokenctl/command.h"
@@ -44,9 +44,9 @@ static enum result make_folder(const char *path, mode_t mode)
     return errno == EEXIST ? KEPT : fail(path);
 }
 
-static enum result make_file(const char *path, const char *data, mode_t mode, struct report *report)
+static enum result make_file(const char *path, const char *data, mode_t mode, struct diagnostics *diagnostics)
 {
-    const int guard = file_lock(path, report);
+    const int guard = file_lock(path, diagnostics);
     if (guard < 0)
         return fail(path);
     enum result result = KEPT;
@@ -56,13 +56,13 @@ static enum result make_file(const char *path, const char *data, mode_t mode, st
     return result;
 }
 
-static enum result make_keys(const char *path, enum jws_algorithm algorithm, struct report *report)
+static enum result make_keys(const char *path, enum jws_algorithm algorithm, struct diagnostics *diagnostics)
 {
     struct keyset_rotation rotation = {
         .has_algorithm = true, .algorithm = algorithm, .now = clock_now(), .last_expiry = CLOCK_NEVER};
     if (is_there(path))
         return KEPT;
-    return keyset_file_rotate(path, &rotation, report) ? MADE : FAILED;
+    return keyset_file_rotate(path, &rotation, diagnostics) ? MADE : FAILED;
 }
 
 /* Every key with its default, so that the file tells what there is. */
@@ -78,12 +78,12 @@ static void write_config(struct buffer *out, const char *issuer)
     }
 }
 
-static enum result make_config(const char *path, const char *issuer, struct report *report)
+static enum result make_config(const char *path, const char *issuer, struct diagnostics *diagnostics)
 {
     struct buffer out = {0};
     write_config(&out, issuer);
     errno = ENOMEM;
-    const enum result result = out.lost ? fail(path) : make_file(path, out.data, CONFIG_MODE, report);
+    const enum result result = out.lost ? fail(path) : make_file(path, out.data, CONFIG_MODE, diagnostics);
     buffer_free(&out);
     return result;
 }
@@ -105,11 +105,11 @@ static bool make_config_folder(const char *config_file)
 
 /* What the configuration names, be it new or old. */
 static bool make_named(const struct config *config, enum jws_algorithm algorithm, bool algorithm_is_given,
-                       struct report *report)
+                       struct diagnostics *diagnostics)
 {
-    if (!tell(config->accounts, make_file(config->accounts, empty_accounts, ACCOUNTS_MODE, report)))
+    if (!tell(config->accounts, make_file(config->accounts, empty_accounts, ACCOUNTS_MODE, diagnostics)))
         return false;
-    const enum result keys = make_keys(config->keys, algorithm, report);
+    const enum result keys = make_keys(config->keys, algorithm, diagnostics);
     if (keys == KEPT && algorithm_is_given)
         complain(0, "--alg is not followed: %s is kept; tokenctl key rotate --alg %s makes another key",
                  config->keys, jws_algorithm_name(algorithm));
@@ -144,13 +144,13 @@ static int run_init(const struct invocation *invocation)
     if (status != EXIT_SUCCESS)
         return status;
     if (!make_config_folder(invocation->config_file) ||
-        !tell(invocation->config_file, make_config(invocation->config_file, issuer, invocation->report)))
+        !tell(invocation->config_file, make_config(invocation->config_file, issuer, invocation->diagnostics)))
         return EXIT_FAILURE;
 
-    struct config *config = config_load(invocation->config_file, invocation->report);
+    struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config != NULL)
         tell_issuer(config, option);
-    const bool good = config != NULL && make_named(config, algorithm, given, invocation->report);
+    const bool good = config != NULL && make_named(config, algorithm, given, invocation->diagnostics);
     config_release(config);
     return finish_output() == EXIT_SUCCESS && good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

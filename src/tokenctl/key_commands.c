@@ -6,10 +6,10 @@
 
 #include "account/account_table.h"
 #include "base/clock.h"
-#include "config/config.h"
 #include "base/json.h"
 #include "base/json_text.h"
 #include "base/secret.h"
+#include "config/config.h"
 #include "token/jwk.h"
 #include "token/keyset.h"
 #include "token/keyset_file.h"
@@ -39,8 +39,8 @@ static void print_key(const struct keyset *keyset, const struct signing_key *key
 
 static int run_list(const struct invocation *invocation)
 {
-    struct config *config = config_load(invocation->config_file, invocation->report);
-    struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->report) : NULL;
+    struct config *config = config_load(invocation->config_file, invocation->diagnostics);
+    struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->diagnostics) : NULL;
     int status = EXIT_FAILURE;
     if (keyset != NULL) {
         printf("%-*s  %-5s  %-8s  %s\n", KID_WIDTH, "KID", "ALG", "USE", "LAST TOKEN EXPIRES");
@@ -77,13 +77,13 @@ static bool visit_account(void *context, const struct account_entry *entry, cons
 
 /* When the last token that could be out there by now expires. False: the accounts cannot be read; reported.
  */
-static bool find_last_expiry(const struct config *config, int64_t now, struct report *report,
+static bool find_last_expiry(const struct config *config, int64_t now, struct diagnostics *diagnostics,
                              int64_t *last_expiry)
 {
     struct longest longest = {0};
-    report->errors_only = true;
+    diagnostics->errors_only = true;
     const struct password_policy policy = {.allow_legacy = config->allow_legacy_hashes};
-    struct account_table *table = account_table_load(config->accounts, &policy, report);
+    struct account_table *table = account_table_load(config->accounts, &policy, diagnostics);
     if (table == NULL)
         return false;
     take_lifetime(&longest, config->token_lifetime);
@@ -103,7 +103,7 @@ static int begin(const struct invocation *invocation, struct keyset_rotation *ro
     const int status = key_option_read(invocation, &rotation->has_algorithm, &rotation->algorithm);
     if (status != EXIT_SUCCESS)
         return status;
-    *config = config_load(invocation->config_file, invocation->report);
+    *config = config_load(invocation->config_file, invocation->diagnostics);
     return *config != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -121,7 +121,7 @@ static int run_add(const struct invocation *invocation)
     const int status = begin(invocation, &rotation, &config);
     if (config == NULL)
         return status;
-    const bool good = keyset_file_add(config->keys, &rotation, invocation->report);
+    const bool good = keyset_file_add(config->keys, &rotation, invocation->diagnostics);
     config_release(config);
     return good ? tell_key(&rotation, "the next rotation") : EXIT_FAILURE;
 }
@@ -133,19 +133,20 @@ static int run_rotate(const struct invocation *invocation)
     const int status = begin(invocation, &rotation, &config);
     if (config == NULL)
         return status;
-    const bool good = find_last_expiry(config, rotation.now, invocation->report, &rotation.last_expiry) &&
-                      keyset_file_rotate(config->keys, &rotation, invocation->report);
+    const bool good =
+        find_last_expiry(config, rotation.now, invocation->diagnostics, &rotation.last_expiry) &&
+        keyset_file_rotate(config->keys, &rotation, invocation->diagnostics);
     config_release(config);
     return good ? tell_key(&rotation, "now") : EXIT_FAILURE;
 }
 
 static int run_prune(const struct invocation *invocation)
 {
-    struct config *config = config_load(invocation->config_file, invocation->report);
+    struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config == NULL)
         return EXIT_FAILURE;
     size_t removed = 0;
-    const bool good = keyset_file_prune(config->keys, clock_now(), &removed, invocation->report);
+    const bool good = keyset_file_prune(config->keys, clock_now(), &removed, invocation->diagnostics);
     config_release(config);
     if (!good)
         return EXIT_FAILURE;
@@ -155,9 +156,9 @@ static int run_prune(const struct invocation *invocation)
 
 static int run_remove(const struct invocation *invocation)
 {
-    struct config *config = config_load(invocation->config_file, invocation->report);
+    struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     const bool good =
-        config != NULL && keyset_file_remove(config->keys, invocation->argument, invocation->report);
+        config != NULL && keyset_file_remove(config->keys, invocation->argument, invocation->diagnostics);
     config_release(config);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -229,11 +230,11 @@ static int run_export(const struct invocation *invocation)
     int status = EXIT_FAILURE;
     struct json_object *document = NULL;
     struct json_object *set = NULL;
-    struct config *config = config_load(invocation->config_file, invocation->report);
+    struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     /* Loaded first, so that only what is good leaves. */
-    struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->report) : NULL;
+    struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->diagnostics) : NULL;
     if (keyset != NULL)
-        document = keyset_file_read(config->keys, NULL, invocation->report);
+        document = keyset_file_read(config->keys, NULL, invocation->diagnostics);
     if (document != NULL) {
         set = exported_set(json_object_object_get(document, "keys"), public_only);
         status = set != NULL ? print_set(set, public_only) : complain(EXIT_FAILURE, "%s", strerror(ENOMEM));

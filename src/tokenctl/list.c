@@ -6,9 +6,9 @@
 
 #include "account/account_table.h"
 #include "base/clock.h"
-#include "config/config.h"
 #include "base/json.h"
 #include "base/json_text.h"
+#include "config/config.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 
@@ -124,14 +124,14 @@ static void print_json(const struct account_table *table, struct listing *listin
 static int run_list(const struct invocation *invocation)
 {
     struct listing listing = {.now = clock_now(), .width = 9, .first = true, .complete = true};
-    struct config *config = config_load(invocation->config_file, invocation->report);
+    struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config == NULL)
         return EXIT_FAILURE;
     /* The lines that are unusable are in the list, with the reason. */
-    invocation->report->errors_only = true;
+    invocation->diagnostics->errors_only = true;
     struct password_units units = {.ms = {0}};
     const struct password_policy policy = password_policy_of(config, &units);
-    struct account_table *table = account_table_load(config->accounts, &policy, invocation->report);
+    struct account_table *table = account_table_load(config->accounts, &policy, invocation->diagnostics);
     int status = EXIT_FAILURE;
     if (table != NULL) {
         (invocation->values[OPTION_JSON] != NULL ? print_json : print_table)(table, &listing);

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/config.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "process/descriptors.h"
 #include "process/dump.h"
 #include "tokenctl/command.h"
@@ -162,12 +162,12 @@ static void list_options(const struct command *command, struct option list[OPTIO
     list[count] = (struct option){NULL, 0, NULL, 0};
 }
 
-static int take_timeout(const char *value, struct report *report)
+static int take_timeout(const char *value, struct diagnostics *diagnostics)
 {
     long seconds;
     if (!text_parse_number(text_of(value), 0, LONGEST_TIMEOUT, &seconds))
         return complain(EXIT_USAGE, "--timeout %s: it must be 0 to 86400 seconds", value);
-    report->lock_timeout_ms = seconds > 0 ? seconds * 1000 : 1;
+    diagnostics->lock_timeout_ms = seconds > 0 ? seconds * 1000 : 1;
     return EXIT_SUCCESS;
 }
 
@@ -180,7 +180,7 @@ static int run_command(const struct command *command, int count, char **words, s
     for (int option; (option = getopt_long(count, words, "c:h", list, NULL)) != -1;) {
         if (option == 'h')
             return print_command_help(command);
-        if (option == 't' && take_timeout(optarg, invocation->report) != EXIT_SUCCESS)
+        if (option == 't' && take_timeout(optarg, invocation->diagnostics) != EXIT_SUCCESS)
             return EXIT_USAGE;
         if (option == 't')
             continue;
@@ -202,13 +202,13 @@ int main(int argc, char **argv)
                                          {"timeout", required_argument, NULL, 't'},
                                          {"version", no_argument, NULL, 'V'},
                                          {NULL, 0, NULL, 0}};
-    struct report report = {.problem = report_to_stream, .context = stderr};
-    struct invocation invocation = {.report = &report};
+    struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
+    struct invocation invocation = {.diagnostics = &diagnostics};
     /* A reader that has gone is told like a full disk. */
     signal(SIGPIPE, SIG_IGN);
     /* A file that has reached the limit of its size is an ordinary error, EFBIG. */
     signal(SIGXFSZ, SIG_IGN);
-    if (!descriptors_fill())
+    if (!sanitise_stdfd())
         return EXIT_FAILURE;
     if (!dump_forbid())
         return complain(EXIT_FAILURE, "core dumps cannot be forbidden: %s", strerror(errno));
@@ -220,7 +220,7 @@ int main(int argc, char **argv)
             return finish_output();
         }
         if (option == 't') {
-            if (take_timeout(optarg, &report) != EXIT_SUCCESS)
+            if (take_timeout(optarg, &diagnostics) != EXIT_SUCCESS)
                 return EXIT_USAGE;
             continue;
         }

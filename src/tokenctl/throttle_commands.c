@@ -18,13 +18,13 @@ static const char unknown_source[] = "unknown";
 struct counts {
     struct config *config;
     struct log *log; /* to standard error */
-    struct state *state;
+    struct throttle_store *state;
     struct throttle_limits limits;
 };
 
 static void close_counts(struct counts *counts)
 {
-    state_release(counts->state);
+    throttle_store_release(counts->state);
     log_release(counts->log);
     config_release(counts->config);
 }
@@ -32,7 +32,7 @@ static void close_counts(struct counts *counts)
 /* False: told. Where nothing was ever counted, the state stays NULL, and nothing is made. */
 static bool open_counts(const struct invocation *invocation, struct counts *counts)
 {
-    *counts = (struct counts){.config = config_load(invocation->config_file, invocation->report)};
+    *counts = (struct counts){.config = config_load(invocation->config_file, invocation->diagnostics)};
     if (counts->config == NULL)
         return false;
     counts->limits = throttle_limits_of(counts->config);
@@ -41,11 +41,11 @@ static bool open_counts(const struct invocation *invocation, struct counts *coun
         complain(0, "%s", strerror(errno));
         return false;
     }
-    if (!state_check(counts->config->state, invocation->report))
+    if (!throttle_store_check(counts->config->state, invocation->diagnostics))
         return false;
-    if (!state_exists(counts->config->state))
+    if (!throttle_store_exists(counts->config->state))
         return true;
-    counts->state = state_open(counts->config->state, invocation->report);
+    counts->state = throttle_store_open(counts->config->state, invocation->diagnostics);
     return counts->state != NULL;
 }
 
@@ -87,7 +87,7 @@ static struct text client_id_text(const struct throttle_entry *entry, char out[T
 static void print_client_id(const struct throttle_entry *entry)
 {
     char cut[THROTTLE_CLIENT_ID_SIZE];
-    const bool is_others = throttle_key_level(&entry->key) == THROTTLE_OTHERS;
+    const bool is_others = throttle_key_level(&entry->key) == THROTTLE_OVERFLOW;
     output_print(is_others ? text_of("(others)") : client_id_text(entry, cut), 0);
 }
 

@@ -23,8 +23,8 @@ static int run_check(const struct invocation *invocation)
 /* Configuration, accounts and keys; the log is not touched. */
 static struct service *load(const struct invocation *invocation)
 {
-    invocation->report->errors_only = true;
-    return service_load_quietly(invocation->config_file, invocation->report);
+    invocation->diagnostics->errors_only = true;
+    return service_load_quietly(invocation->config_file, invocation->diagnostics);
 }
 
 /* The newest line that is let in. NULL: none, and `*why` says so. */

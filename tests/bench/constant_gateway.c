@@ -4,7 +4,7 @@
 #include "constant.h"
 #include "endpoint/route.h"
 
-struct verification *route_request(struct exchange *exchange, const struct service *service,
+struct verification *route_request(struct request_context *exchange, const struct service *service,
                                    struct http_request *request)
 {
     struct http_response *response = &exchange->response;
@@ -18,13 +18,13 @@ struct verification *route_request(struct exchange *exchange, const struct servi
     return NULL;
 }
 
-struct verification *route_go_on(struct exchange *exchange)
+struct verification *route_resume(struct request_context *exchange)
 {
     (void)exchange;
     return NULL;
 }
 
-bool route_cancel(struct exchange *exchange)
+bool route_cancel(struct request_context *exchange)
 {
     (void)exchange;
     return false;

@@ -92,12 +92,12 @@ struct service *demo_service(void)
 {
     char folder[] = "/tmp/fuzz.XXXXXX";
     char path[sizeof folder + sizeof "/token.conf"];
-    struct report report = fuzz_report();
+    struct diagnostics diagnostics = fuzz_report();
     log_descriptor = memfd_create("log", MFD_CLOEXEC);
     REQUIRE(mkdtemp(folder) != NULL);
     write_files(folder);
     snprintf(path, sizeof path, "%s/token.conf", folder);
-    struct service *service = service_load(path, &report);
+    struct service *service = service_load(path, &diagnostics);
     REQUIRE(nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0);
     REQUIRE(service != NULL);
     return service;

@@ -84,7 +84,7 @@ static void require_sentence(void *context, enum severity severity, const char *
     REQUIRE(text_is_utf8(text_of(message)));
 }
 
-struct report fuzz_report(void)
+struct diagnostics fuzz_report(void)
 {
-    return (struct report){.problem = require_sentence};
+    return (struct diagnostics){.on_message = require_sentence};
 }

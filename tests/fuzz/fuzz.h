@@ -37,6 +37,6 @@ char *fuzz_base64(struct text text);
 const char *fuzz_file(struct text content);
 
 /* A report that requires of every problem that it is one line of printable text. */
-struct report fuzz_report(void);
+struct diagnostics fuzz_report(void);
 
 #endif

@@ -119,14 +119,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct text content = without_mark(fuzz_text(data, size));
     const char *path = fuzz_file(fuzz_text(data, size));
-    struct report report = fuzz_report();
+    struct diagnostics diagnostics = fuzz_report();
     struct account_table *table =
-        account_table_load(path, &(struct password_policy){.allow_legacy = true}, &report);
+        account_table_load(path, &(struct password_policy){.allow_legacy = true}, &diagnostics);
     const struct lookup lookup = {
         .table = table,
-        .scan = account_scan_open(path, &(struct password_policy){.allow_legacy = true}, &report)};
+        .scan = account_scan_open(path, &(struct password_policy){.allow_legacy = true}, &diagnostics)};
     struct count count = {.accounts = 0};
-    REQUIRE(table != NULL && lookup.scan != NULL && report.errors == 0);
+    REQUIRE(table != NULL && lookup.scan != NULL && diagnostics.errors == 0);
 
     account_table_each(table, visit, &count);
     REQUIRE(count.accounts == account_table_count(table));

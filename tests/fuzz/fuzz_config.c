@@ -54,9 +54,9 @@ static void check_texts(const struct config *config)
 
 static struct config *load(struct text content)
 {
-    struct report report = fuzz_report();
-    struct config *config = config_load(fuzz_file(content), &report);
-    REQUIRE((config != NULL) == (report.errors == 0));
+    struct diagnostics diagnostics = fuzz_report();
+    struct config *config = config_load(fuzz_file(content), &diagnostics);
+    REQUIRE((config != NULL) == (diagnostics.errors == 0));
     return config;
 }
 

@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct http_request request = read_request(fuzz_text(data, size));
     struct text body = {request.body, request.body_length};
     const unsigned spoken = demo_secrets_in(body) | demo_secrets_in(request.authorization);
-    struct exchange exchange;
+    struct request_context exchange;
     struct buffer out = {0};
 
     REQUIRE(route_request(&exchange, service, &request) == NULL);

@@ -250,7 +250,7 @@ static void play(struct script *script)
     struct buffer answers = {0};
     const struct serve_way way = {.piece = script->piece, .is_stopping = script->is_stopping};
     serve((struct text){script->wire.data, script->wire.length}, &way, &answers);
-    struct service *service = service_slot_hold(serve_slot());
+    struct service *service = reload_current(serve_slot());
     const size_t count = check_answers(script, service, (struct text){answers.data, answers.length});
     if (script->is_raw)
         demo_drop_log(service);

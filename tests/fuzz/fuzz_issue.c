@@ -20,8 +20,8 @@ static const struct keyset *the_keyset(void)
 {
     static struct keyset *keyset;
     if (keyset == NULL) {
-        struct report report = fuzz_report();
-        keyset = keyset_load(fuzz_file(text_of(key_set)), &report);
+        struct diagnostics diagnostics = fuzz_report();
+        keyset = keyset_load(fuzz_file(text_of(key_set)), &diagnostics);
         REQUIRE(keyset != NULL);
     }
     return keyset;
@@ -53,7 +53,7 @@ static void check_claims(struct json_object *claims, const struct jwt_claims *ex
     REQUIRE(json_object_object_get_ex(claims, "jti", &value) && json_object_get_string_len(value) == 22);
 }
 
-static void check_token(struct jwt_signer *signer, const struct jwt_claims *claims)
+static void check_token(struct jwt_issuer *signer, const struct jwt_claims *claims)
 {
     struct jwt jwt;
     char *token = jwt_issue(signer, claims);
@@ -74,7 +74,7 @@ static bool is_of_account(struct text client_id, struct text scope)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct text rest = fuzz_text(data, size);
-    struct jwt_signer *signer = jwt_signer_new(the_keyset(), "at+jwt", ISSUER, AUDIENCE);
+    struct jwt_issuer *signer = jwt_issuer_new(the_keyset(), "at+jwt", ISSUER, AUDIENCE);
     REQUIRE(signer != NULL);
     for (int64_t number = 0; rest.data != NULL; number++) {
         struct text scope = text_split(&rest, '\n');
@@ -86,6 +86,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (is_of_account(client_id, scope))
             check_token(signer, &claims);
     }
-    jwt_signer_free(signer);
+    jwt_issuer_free(signer);
     return 0;
 }

@@ -34,8 +34,8 @@ static const struct keyset *the_keyset(void)
 {
     static struct keyset *keyset;
     if (keyset == NULL) {
-        struct report report = fuzz_report();
-        keyset = keyset_load(fuzz_file(text_of(key_set)), &report);
+        struct diagnostics diagnostics = fuzz_report();
+        keyset = keyset_load(fuzz_file(text_of(key_set)), &diagnostics);
         REQUIRE(keyset != NULL);
     }
     return keyset;

@@ -8,8 +8,8 @@
 #include "base/json_text.h"
 #include "fuzz.h"
 #include "token/jws_key.h"
-#include "token/jwt_verify.h"
 #include "token/jwt_issue.h"
+#include "token/jwt_verify.h"
 #include "token/openssl.h"
 
 enum { NOW = 1700000000, HS256_MIN_LENGTH = 43 /* of 32 bytes in base64url */ };
@@ -33,7 +33,7 @@ static void check_json(struct text text)
 static void check_signer(const struct keyset *keyset)
 {
     const struct jwt_claims claims = {.client_id = {"c", 1}, .issued = NOW, .lifetime = 1};
-    struct jwt_signer *signer = jwt_signer_new(keyset, "at+jwt", "https://a/", "b");
+    struct jwt_issuer *signer = jwt_issuer_new(keyset, "at+jwt", "https://a/", "b");
     char *token = jwt_issue(signer, &claims);
     struct jwt jwt;
     REQUIRE(token != NULL);
@@ -41,7 +41,7 @@ static void check_signer(const struct keyset *keyset)
     REQUIRE(jwt.key == keyset->signer);
     jwt_clear(&jwt);
     free(token);
-    jwt_signer_free(signer);
+    jwt_issuer_free(signer);
 }
 
 /* RFC 7518 §3.2, §3.3. */
@@ -80,10 +80,10 @@ static void check_keyset(const struct keyset *keyset, struct json_object *docume
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct text text = fuzz_text(data, size);
-    struct report report = fuzz_report();
+    struct diagnostics diagnostics = fuzz_report();
     check_json(text);
-    struct keyset *keyset = keyset_load(fuzz_file(text), &report);
-    REQUIRE((keyset != NULL) == (report.errors == 0));
+    struct keyset *keyset = keyset_load(fuzz_file(text), &diagnostics);
+    REQUIRE((keyset != NULL) == (diagnostics.errors == 0));
     if (keyset != NULL) {
         struct json_object *document = json_read(text, NULL);
         check_keyset(keyset, document);

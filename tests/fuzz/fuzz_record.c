@@ -29,7 +29,7 @@ static void play(struct text wire, const struct serve_way *way, struct buffer *s
     struct buffer answers = {0};
     serve(wire, way, &answers);
     summarise((struct text){answers.data, answers.length}, summary);
-    struct service *service = service_slot_hold(serve_slot());
+    struct service *service = reload_current(serve_slot());
     demo_drop_log(service);
     service_release(service);
     buffer_free(&answers);

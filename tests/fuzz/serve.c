@@ -17,12 +17,12 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t has_resumed = PTHREAD_COND_INITIALIZER;
 static struct record_request *resumed; /* of the one connection; under the mutex */
 
-struct service_slot *serve_slot(void)
+struct reload *serve_slot(void)
 {
-    static struct service_slot *slot;
+    static struct reload *slot;
     if (slot == NULL) {
         REQUIRE(fastcgi_prepare());
-        slot = service_slot_new(demo_service());
+        slot = reload_new(demo_service());
         REQUIRE(slot != NULL);
     }
     return slot;

@@ -5,7 +5,7 @@
 #include "base/buffer.h"
 #include "service/reload.h"
 
-struct service_slot *serve_slot(void);
+struct reload *serve_slot(void);
 
 /* How the bytes come. */
 struct serve_way {

@@ -66,7 +66,7 @@ static void at_once(int count, const char *form)
 static void guesses(int count, const char *form)
 {
     static int connections[MOST_CONNECTIONS];
-    static char guess[CONTENT_MAX];
+    static char attempt[CONTENT_MAX];
     const int before = open_connection(socket_path);
     const int beside = open_connection(socket_path);
     send_request(before, false, form);
@@ -74,8 +74,8 @@ static void guesses(int count, const char *form)
     for (int i = 0; i < count; i++)
         connections[i] = open_connection(socket_path);
     for (int i = 0; i < count; i++) {
-        snprintf(guess, sizeof guess, "%s%d", form, i);
-        send_request(connections[i], i % 2 == 0, guess);
+        snprintf(attempt, sizeof attempt, "%s%d", form, i);
+        send_request(connections[i], i % 2 == 0, attempt);
     }
     send_request(beside, false, form);
     print_answer(beside);
@@ -369,14 +369,14 @@ static void replies(int count, const char *form)
 static void aborted(int count, const char *form)
 {
     static struct bytes bytes;
-    static char guess[CONTENT_MAX];
+    static char attempt[CONTENT_MAX];
     static char answer[CONTENT_MAX + 256];
     const int connection = open_connection(socket_path);
     for (int id = 1; id <= count; id++) {
-        snprintf(guess, sizeof guess, "%sx%d", form, id);
+        snprintf(attempt, sizeof attempt, "%sx%d", form, id);
         bytes.length = 0;
-        append_head(&bytes, true, NULL, strlen(guess));
-        append_body(&bytes, guess, strlen(guess));
+        append_head(&bytes, true, NULL, strlen(attempt));
+        append_body(&bytes, attempt, strlen(attempt));
         set_id(&bytes, 0, id);
         append_typed(&bytes, FCGI_ABORT_REQUEST, id, "", 0);
         send_all(connection, &bytes);
@@ -390,12 +390,12 @@ static void aborted(int count, const char *form)
 static void patient(int count, const char *form)
 {
     static int connections[MOST_CONNECTIONS];
-    static char guess[CONTENT_MAX];
+    static char attempt[CONTENT_MAX];
     static char answer[CONTENT_MAX + 256];
     for (int i = 0; i < count; i++) {
-        snprintf(guess, sizeof guess, "%s%d", form, i);
+        snprintf(attempt, sizeof attempt, "%s%d", form, i);
         connections[i] = open_connection(socket_path);
-        send_request(connections[i], true, guess);
+        send_request(connections[i], true, attempt);
     }
     puts("sent");
     fflush(stdout);

@@ -57,20 +57,22 @@ static struct service *load_service_with(const char *accounts, const char *confi
 }
 
 /* To its end, whatever it waits for. */
-static struct client_auth end(struct client_authentication *authentication, struct client_auth auth)
+static struct client_auth_result end(struct client_auth_context *authentication,
+                                     struct client_auth_result auth)
 {
     while (auth.error == OAUTH_PENDING) {
         await_verdict(authentication->service->verifier, &authentication->verification);
-        auth = client_auth_go_on(authentication);
+        auth = client_auth_resume(authentication);
     }
     return auth;
 }
 
-static struct client_auth authenticate_at(const struct service *service,
-                                          const struct client_credentials *credentials, const char *source)
+static struct client_auth_result authenticate_at(const struct service *service,
+                                                 const struct client_credentials *credentials,
+                                                 const char *source)
 {
-    struct client_authentication authentication;
-    const struct client_auth auth =
+    struct client_auth_context authentication;
+    const struct client_auth_result auth =
         client_auth_start(&authentication, service, credentials, text_of(source), 1000000000);
     return end(&authentication, auth);
 }

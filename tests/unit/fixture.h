@@ -24,7 +24,8 @@
 
 #include "base/diagnostics.h"
 
-/* The system call behind clock_gettime(), for a test that has its own: a 32-bit processor has one more, of 64 bits. */
+/* The system call behind clock_gettime(), for a test that has its own: a 32-bit processor has one more, of 64
+ * bits. */
 #ifdef SYS_clock_gettime64
 #define SYSTEM_CLOCK_GETTIME SYS_clock_gettime64
 #else
@@ -108,7 +109,7 @@ static inline const char *read_text(const char *path, char *out, size_t size)
 
 /* Collects "error: …\n" and "warning: …\n". */
 struct collected {
-    struct report report;
+    struct diagnostics diagnostics;
     char text[16384];
 };
 
@@ -120,11 +121,11 @@ static inline void collect_problem(void *context, enum severity severity, const 
              severity == SEVERITY_ERROR ? "error" : "warning", message);
 }
 
-static inline struct report *collect(struct collected *collected)
+static inline struct diagnostics *collect(struct collected *collected)
 {
     collected->text[0] = '\0';
-    collected->report = (struct report){.problem = collect_problem, .context = collected};
-    return &collected->report;
+    collected->diagnostics = (struct diagnostics){.on_message = collect_problem, .context = collected};
+    return &collected->diagnostics;
 }
 
 #endif

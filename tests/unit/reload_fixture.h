@@ -6,20 +6,20 @@
 
 #include "service/reload.h"
 
-static inline struct service_slot *open_slot(void)
+static inline struct reload *open_slot(void)
 {
     struct collected problems;
     struct service *service = service_load("token.conf", collect(&problems));
     if (service == NULL)
         fail_msg("%s", problems.text);
-    struct service_slot *slot = service_slot_new(service);
+    struct reload *slot = reload_new(service);
     assert_non_null(slot);
     return slot;
 }
 
-static inline size_t accounts_in_force(struct service_slot *slot)
+static inline size_t accounts_in_force(struct reload *slot)
 {
-    struct service *service = service_slot_hold(slot);
+    struct service *service = reload_current(slot);
     const size_t count = account_table_count(service->accounts);
     service_release(service);
     return count;

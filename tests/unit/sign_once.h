@@ -38,9 +38,9 @@ __attribute__((unused)) static char *issue_once(const struct keyset *keyset, con
                                                 const char *issuer, const char *audience,
                                                 const struct jwt_claims *claims)
 {
-    struct jwt_signer *signer = jwt_signer_new(keyset, type, issuer, audience);
+    struct jwt_issuer *signer = jwt_issuer_new(keyset, type, issuer, audience);
     char *token = signer != NULL ? jwt_issue(signer, claims) : NULL;
-    jwt_signer_free(signer);
+    jwt_issuer_free(signer);
     return token;
 }
 

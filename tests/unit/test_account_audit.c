@@ -45,7 +45,7 @@ static void advise(const char *file, double fewest_tokens, struct collected *pro
         account_table_load("accounts", &(struct password_policy){.allow_legacy = true}, collect(problems));
     assert_non_null(table);
     collect(problems);
-    account_advise(table, "accounts", fewest_tokens, &problems->report);
+    account_audit(table, "accounts", fewest_tokens, &problems->diagnostics);
     account_table_release(table);
 }
 
@@ -86,9 +86,10 @@ static void test_weak(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct collected problems;
         advise(rows[i].file, 0, &problems);
-        check_row(problems.report.warnings == (rows[i].warning[0] != '\0'), problems.text, i, rows[i].file);
+        check_row(problems.diagnostics.warnings == (rows[i].warning[0] != '\0'), problems.text, i,
+                  rows[i].file);
         check_row(strstr(problems.text, rows[i].warning) != NULL, problems.text, i, rows[i].file);
-        check_row(problems.report.errors == 0, problems.text, i, rows[i].file);
+        check_row(problems.diagnostics.errors == 0, problems.text, i, rows[i].file);
     }
 }
 
@@ -110,7 +111,7 @@ static void test_slow(void **state)
         char file[256];
         snprintf(file, sizeof file, "a:%s\n", rows[i].hash);
         advise(file, rows[i].fewest_tokens, &problems);
-        check_row(problems.report.warnings == 1, problems.text, i, file);
+        check_row(problems.diagnostics.warnings == 1, problems.text, i, file);
         check_row(strstr(problems.text, rows[i].setting) != NULL, problems.text, i, file);
         check_row(strstr(problems.text, "tokenctl hash-cost") != NULL, problems.text, i, file);
     }
@@ -132,7 +133,7 @@ static void test_fewest_tokens(void **state)
         struct collected problems;
         default_ms = rows[i].default_ms;
         advise("a:" DEFAULT "salt$" D43 "\n", ACCOUNT_FEWEST_TOKENS, &problems);
-        check_row(problems.report.warnings == (rows[i].warning[0] != '\0'), problems.text, i, DEFAULT);
+        check_row(problems.diagnostics.warnings == (rows[i].warning[0] != '\0'), problems.text, i, DEFAULT);
         check_row(strstr(problems.text, rows[i].warning) != NULL, problems.text, i, DEFAULT);
     }
     default_ms = 1;
@@ -151,7 +152,7 @@ static void test_gathered(void **state)
            "five:$1$salt$" D22 "\n"
            "six:$1$talt$" D22 "\n",
            0.001, &problems);
-    assert_int_equal(problems.report.warnings, 3);
+    assert_int_equal(problems.diagnostics.warnings, 3);
     assert_non_null(strstr(problems.text,
                            "accounts:2: client \"one\" and 2 lines more: the hash is bcrypt: it is quick"));
     assert_non_null(strstr(problems.text, "accounts:4: client \"three\": the hash is bcrypt: $2a$31$"));
@@ -181,7 +182,7 @@ static void test_without_memory(void **state)
         collect(&problems);
         one_allocation_fails = true;
         allocations_left = allowed;
-        account_advise(table, "accounts", 0, &problems.report);
+        account_audit(table, "accounts", 0, &problems.diagnostics);
         failed = allocations_left < 0;
         allocations_left = -1;
         check_row((strstr(problems.text, strerror(ENOMEM)) != NULL) == failed, problems.text, (size_t)allowed,

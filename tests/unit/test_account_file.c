@@ -17,26 +17,26 @@
 enum command { LOOK, ADD, REPLACE, ADD_HASH, RETIRE, LOCK, UNLOCK, REMOVE };
 
 static enum account_change run(enum command command, const char *client_id, const char *attributes,
-                               struct report *report)
+                               struct diagnostics *diagnostics)
 {
     const struct text id = text_of(client_id);
     switch (command) {
     case LOOK:
-        return account_file_look("accounts", id, report);
+        return account_file_look("accounts", id, diagnostics);
     case ADD:
-        return account_file_add("accounts", id, text_of(NEW), text_of(attributes), report);
+        return account_file_add("accounts", id, text_of(NEW), text_of(attributes), diagnostics);
     case REPLACE:
-        return account_file_replace_hash("accounts", id, text_of(NEW), report);
+        return account_file_replace_hash("accounts", id, text_of(NEW), diagnostics);
     case ADD_HASH:
-        return account_file_add_hash("accounts", id, text_of(NEW), report);
+        return account_file_add_hash("accounts", id, text_of(NEW), diagnostics);
     case RETIRE:
-        return account_file_retire("accounts", id, report);
+        return account_file_retire("accounts", id, diagnostics);
     case LOCK:
-        return account_file_lock("accounts", id, report);
+        return account_file_lock("accounts", id, diagnostics);
     case UNLOCK:
-        return account_file_unlock("accounts", id, report);
+        return account_file_unlock("accounts", id, diagnostics);
     case REMOVE:
-        return account_file_remove("accounts", id, report);
+        return account_file_remove("accounts", id, diagnostics);
     }
     return ACCOUNT_FAILED;
 }
@@ -259,13 +259,13 @@ static void test_without_memory(void **state)
             one_allocation_fails = true;
             allocations_left = allowed;
             const enum account_change change =
-                run(rows[i].command, rows[i].client_id, rows[i].attributes, &problems.report);
+                run(rows[i].command, rows[i].client_id, rows[i].attributes, &problems.diagnostics);
             failed = allocations_left < 0;
             allocations_left = -1;
             read_text("accounts", after, sizeof after);
             check_row(change == ACCOUNT_CHANGED || (failed && change == ACCOUNT_FAILED), "change", i, "");
-            check_row((change == ACCOUNT_FAILED) == (problems.report.errors > 0), "told", (size_t)allowed,
-                      problems.text);
+            check_row((change == ACCOUNT_FAILED) == (problems.diagnostics.errors > 0), "told",
+                      (size_t)allowed, problems.text);
             check_row(strcmp(after, change == ACCOUNT_CHANGED ? rows[i].after : rows[i].before) == 0, "file",
                       i, rows[i].before);
         }
@@ -329,7 +329,7 @@ static void test_half_written(void **state)
     assert_int_equal(pthread_join(writer, NULL), 0);
     assert_string_equal(read_text("accounts", after, sizeof after), "a:!" OLD "\nb:" OLD ":scope=x\n");
     assert_non_null(strstr(problems.text, "may be half written: waiting"));
-    assert_int_equal(problems.report.warnings, 1);
+    assert_int_equal(problems.diagnostics.warnings, 1);
 
     /* A comment may be cut anywhere, and to look changes nothing. */
     write_text("accounts", "a:!" OLD "\n# comment");

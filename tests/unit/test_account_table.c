@@ -32,7 +32,7 @@ static void test_find(void **state)
         check_row(strcmp(lines, rows[i].lines) == 0, lines, i, rows[i].client_id);
     }
     assert_int_equal(account_table_count(table), 6);
-    assert_int_equal(problems.report.warnings, 4);
+    assert_int_equal(problems.diagnostics.warnings, 4);
     assert_non_null(strstr(problems.text, "warning: accounts:6: client \"plain\": "));
     assert_non_null(strstr(problems.text, "warning: accounts:7: client \"a\": "));
     assert_non_null(strstr(problems.text, "warning: accounts:8: there is no ':'"));

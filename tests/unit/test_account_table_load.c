@@ -47,7 +47,8 @@ static void test_odd_files(void **state)
         struct account_table *table = account_table_load("accounts", NULL, collect(&problems));
         check_row(table != NULL, problems.text, i, "");
         check_row(strcmp(lines_of(table, "a"), rows[i].lines) == 0, lines_of(table, "a"), i, rows[i].lines);
-        check_row(problems.report.warnings == (rows[i].warning[0] != '\0'), problems.text, i, rows[i].lines);
+        check_row(problems.diagnostics.warnings == (rows[i].warning[0] != '\0'), problems.text, i,
+                  rows[i].lines);
         check_row(strncmp(problems.text, rows[i].warning, strlen(rows[i].warning)) == 0, problems.text, i,
                   rows[i].lines);
         account_table_release(table);
@@ -105,7 +106,7 @@ static void test_legacy(void **state)
         assert_string_equal(lines_of(table, "a"), allowed ? "1" : "1!");
         assert_string_equal(lines_of(table, "b"), allowed ? "2" : "2!");
         assert_string_equal(lines_of(table, "c"), "3");
-        assert_int_equal(problems.report.warnings, allowed ? 0 : 2);
+        assert_int_equal(problems.diagnostics.warnings, allowed ? 0 : 2);
         account_table_release(table);
     }
 }
@@ -181,7 +182,7 @@ static void test_unfinished(void **state)
         check_row(table != NULL, problems.text, i, rows[i].text);
         check_row(strcmp(lines_of(table, "a"), rows[i].lines) == 0, lines_of(table, "a"), i, rows[i].text);
         check_row(account_table_is_unfinished(table) == rows[i].unfinished, "unfinished", i, rows[i].text);
-        check_row(problems.report.warnings == (rows[i].warning != NULL ? 1 : 0), problems.text, i,
+        check_row(problems.diagnostics.warnings == (rows[i].warning != NULL ? 1 : 0), problems.text, i,
                   rows[i].text);
         check_row(rows[i].warning == NULL || strstr(problems.text, rows[i].warning) != NULL, problems.text, i,
                   rows[i].text);
@@ -215,7 +216,7 @@ static void test_modes(void **state)
         assert_int_equal(chmod("accounts", rows[i].mode), 0);
         struct account_table *table = account_table_load("accounts", NULL, collect(&problems));
         check_row((table != NULL) == rows[i].loaded, problems.text, i, "");
-        check_row((problems.report.errors > 0) != rows[i].loaded, problems.text, i, "");
+        check_row((problems.diagnostics.errors > 0) != rows[i].loaded, problems.text, i, "");
         check_row(rows[i].loaded || strstr(problems.text, "-w 'accounts'") != NULL, problems.text, i, "");
         account_table_release(table);
         assert_int_equal(remove("accounts"), 0);
@@ -283,11 +284,11 @@ static void test_without_memory(void **state)
         collect(&problems);
         one_allocation_fails = true;
         allocations_left = allowed;
-        struct account_table *table = account_table_load("accounts", NULL, &problems.report);
+        struct account_table *table = account_table_load("accounts", NULL, &problems.diagnostics);
         failed = allocations_left < 0;
         allocations_left = -1;
         check_row((table == NULL) == failed, "table", (size_t)allowed, problems.text);
-        check_row((problems.report.errors > 0) == failed, "reason", (size_t)allowed, problems.text);
+        check_row((problems.diagnostics.errors > 0) == failed, "reason", (size_t)allowed, problems.text);
         check_row(!failed || strstr(problems.text, "limits of this process") != NULL, "remedy",
                   (size_t)allowed, problems.text);
         account_table_release(table);

@@ -17,10 +17,10 @@ static struct service *load_counting_service(const char *config, const struct ve
     return service;
 }
 
-static struct client_auth guess_at(const struct service *service, const char *client_id, const char *secret,
-                                   const char *source)
+static struct client_auth_result guess_at(const struct service *service, const char *client_id,
+                                          const char *secret, const char *source)
 {
-    const struct client_credentials credentials = {.readings = {{text_of(client_id), text_of(secret)}},
+    const struct client_credentials credentials = {.decodings = {{text_of(client_id), text_of(secret)}},
                                                    .count = 1};
     return authenticate_at(service, &credentials, source);
 }
@@ -34,7 +34,7 @@ static int answers_that_tell(const struct service *service, const char *source, 
     for (int i = 0; i < MANY; i++) {
         char secret[32];
         snprintf(secret, sizeof secret, "guess %d", i);
-        const struct client_auth auth = guess_at(service, "good", secret, source);
+        const struct client_auth_result auth = guess_at(service, "good", secret, source);
         telling += auth.error == OAUTH_THROTTLED && auth.retry_after > longest_wait &&
                            strcmp(auth.reason, "pair_throttled") == 0
                        ? 0
@@ -59,7 +59,7 @@ static void check_after_guesses(const struct service *service)
 static void test_guesses_of_refused_source(void **state)
 {
     (void)state;
-    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .memory_ttl = 3600};
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &wide);
     assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     for (int i = 0; i < 5; i++) {
@@ -77,7 +77,7 @@ static void test_guesses_of_refused_source(void **state)
 
 /* Verifications with these secrets are held, the only thread with the first of them. */
 struct held_guess {
-    struct client_authentication authentication;
+    struct client_auth_context authentication;
     struct client_credentials credentials;
     char secret[32];
     sem_t gone_on;
@@ -94,7 +94,7 @@ static void hold_guess(const struct service *service, struct held_guess *held, c
 {
     *held = (struct held_guess){.credentials.count = 1};
     snprintf(held->secret, sizeof held->secret, "held%d", number);
-    held->credentials.readings[0] = (struct credentials){text_of(client_id), text_of(held->secret)};
+    held->credentials.decodings[0] = (struct credentials){text_of(client_id), text_of(held->secret)};
     sem_init(&held->gone_on, 0, 0);
     assert_int_equal(
         client_auth_start(&held->authentication, service, &held->credentials, text_of(source), 1000000000)
@@ -108,7 +108,7 @@ static enum oauth_error end_held(struct held_guess *held)
 {
     sem_post(&other_may_end);
     wait_for(&held->gone_on);
-    return end(&held->authentication, client_auth_go_on(&held->authentication)).error;
+    return end(&held->authentication, client_auth_resume(&held->authentication)).error;
 }
 
 /* As many as may fail are in flight: nothing further is looked at, the right secret included, so that nothing
@@ -116,7 +116,7 @@ static enum oauth_error end_held(struct held_guess *held)
 static void test_guesses_beside_pending(void **state)
 {
     (void)state;
-    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .memory_ttl = 3600};
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &wide);
     struct held_guess held[LIMIT];
     assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
@@ -124,7 +124,7 @@ static void test_guesses_beside_pending(void **state)
     meanwhile = hold_numbered;
     for (int i = 0; i < LIMIT; i++)
         hold_guess(service, &held[i], "good", i, ATTACKER);
-    const struct client_auth auth = guess_at(service, "good", "secret", ATTACKER);
+    const struct client_auth_result auth = guess_at(service, "good", "secret", ATTACKER);
     assert_int_equal(auth.error, OAUTH_THROTTLED);
     assert_int_equal(auth.retry_after, 1);
     assert_int_equal(answers_that_tell(service, ATTACKER, 1), 10 * LIMIT - 1);
@@ -140,7 +140,7 @@ static void test_guesses_beside_pending(void **state)
 static void test_guesses_at_full_queue(void **state)
 {
     (void)state;
-    static const struct verifier_limits narrow = {.concurrency = 1, .queue = 0, .memory_ttl = 3600};
+    static const struct verifier_limits narrow = {.concurrency = 1, .queue = 0, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &narrow);
     struct held_guess held;
     assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
@@ -164,11 +164,11 @@ static void test_guesses_at_full_queue(void **state)
 static void test_guesses_beside_client(void **state)
 {
     (void)state;
-    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .memory_ttl = 0};
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 0};
     struct service *service = load_counting_service(counting, &wide);
     struct held_guess held;
     struct client_credentials same;
-    struct client_authentication other;
+    struct client_auth_context other;
     for (int i = 0; i < 5; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "invented%d", i);
@@ -185,13 +185,13 @@ static void test_guesses_beside_client(void **state)
     /* From a third address it is an attempt of its own. */
     assert_int_equal(client_auth_start(&other, service, &same, text_of("203.0.113.1"), 1000000000).error,
                      OAUTH_PENDING);
-    assert_true(other.guess.throttle.run.is_under_way);
+    assert_true(other.attempt.throttle.run.is_in_flight);
     sem_t gone_on;
     sem_init(&gone_on, 0, 0);
     assert_true(verifier_begin(service->verifier, &other.verification, post_verdict, &gone_on));
     assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
     wait_for(&gone_on);
-    assert_int_equal(client_auth_go_on(&other).error, OAUTH_BAD_CREDENTIALS);
+    assert_int_equal(client_auth_resume(&other).error, OAUTH_BAD_CREDENTIALS);
     meanwhile = NULL;
     service_release(service);
 }
@@ -200,7 +200,7 @@ static void test_guesses_beside_client(void **state)
 static void test_guesses_given_up(void **state)
 {
     (void)state;
-    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .memory_ttl = 3600};
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &wide);
     struct held_guess held;
     int given_up = 0;
@@ -210,16 +210,16 @@ static void test_guesses_given_up(void **state)
     hold_guess(service, &held, "nobody", 1, "203.0.113.1");
     for (int i = 0; i < 100; i++) {
         char secret[32];
-        struct client_authentication guess;
+        struct client_auth_context attempt;
         sem_t gone_on;
         snprintf(secret, sizeof secret, "guess %d", i);
-        const struct client_credentials credentials = {.readings = {{text_of("good"), text_of(secret)}},
+        const struct client_credentials credentials = {.decodings = {{text_of("good"), text_of(secret)}},
                                                        .count = 1};
-        if (client_auth_start(&guess, service, &credentials, text_of(ATTACKER), 1000000000).error !=
+        if (client_auth_start(&attempt, service, &credentials, text_of(ATTACKER), 1000000000).error !=
             OAUTH_PENDING)
             continue;
-        assert_true(verifier_begin(service->verifier, &guess.verification, post_verdict, &gone_on));
-        assert_true(client_auth_cancel(&guess));
+        assert_true(verifier_begin(service->verifier, &attempt.verification, post_verdict, &gone_on));
+        assert_true(client_auth_cancel(&attempt));
         given_up++;
     }
     assert_int_equal(given_up, 10 * LIMIT);
@@ -229,22 +229,22 @@ static void test_guesses_given_up(void **state)
     service_release(service);
 }
 
-/* A secret that Basic has two readings of is known again by either of them: a client that goes on to the body
- * with one of them has not tried another secret. */
+/* A secret that Basic has two decodings of is known again by either of them: a client that goes on to the
+ * body with one of them has not tried another secret. */
 static void test_other_half_of_two_readings(void **state)
 {
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100};
-    static const char *const readings[] = {"wrong A", "wrong %41"};
-    for (size_t i = 0; i < ROWS(readings); i++) {
+    static const char *const decodings[] = {"wrong A", "wrong %41"};
+    for (size_t i = 0; i < ROWS(decodings); i++) {
         struct service *service = load_counting_service("throttle_failures = 2\n", &wide);
         const struct client_credentials basic = {
-            .readings = {{text_of("good"), text_of(readings[0])}, {text_of("good"), text_of(readings[1])}},
+            .decodings = {{text_of("good"), text_of(decodings[0])}, {text_of("good"), text_of(decodings[1])}},
             .count = 2,
             .basic.count = 2,
         };
         assert_int_equal(authenticate_at(service, &basic, ATTACKER).error, OAUTH_BAD_CREDENTIALS);
-        assert_int_equal(guess_at(service, "good", readings[i], ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+        assert_int_equal(guess_at(service, "good", decodings[i], ATTACKER).error, OAUTH_BAD_CREDENTIALS);
         assert_int_equal(guess_at(service, "good", "another", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
         assert_int_equal(guess_at(service, "good", "another", ATTACKER).error, OAUTH_THROTTLED);
         service_release(service);

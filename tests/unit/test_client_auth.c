@@ -13,8 +13,8 @@ static struct service *load_service(const char *accounts)
     return load_service_with(accounts, "throttle_failures = 1\n");
 }
 
-static struct client_auth authenticate(const struct service *service, const char *client_id,
-                                       const char *secret)
+static struct client_auth_result authenticate(const struct service *service, const char *client_id,
+                                              const char *secret)
 {
     const struct http_request request = {.body = NULL};
     const struct credentials body = {text_of(client_id), text_of(secret)};
@@ -28,7 +28,7 @@ static struct client_auth authenticate(const struct service *service, const char
 static void test_cost(void **state)
 {
     (void)state;
-    static const struct verifier_limits forgetful = {.concurrency = 1, .queue = 1, .memory_ttl = 0};
+    static const struct verifier_limits forgetful = {.concurrency = 1, .queue = 1, .cache_ttl = 0};
     static const struct {
         const char *client_id;
         const char *secret;
@@ -71,7 +71,7 @@ static void test_cost(void **state)
         const size_t i = n % ROWS(rows);
         if (n == ROWS(rows))
             service->verifier = verifier_new(&forgetful);
-        const struct client_auth auth = authenticate(service, rows[i].client_id, rows[i].secret);
+        const struct client_auth_result auth = authenticate(service, rows[i].client_id, rows[i].secret);
         check_row(strcmp(auth.reason, rows[i].reason) == 0, auth.reason, i, rows[i].client_id);
         check_row((auth.error == OAUTH_NO_ERROR) == (strcmp(rows[i].reason, "granted") == 0), "error", i,
                   rows[i].client_id);
@@ -87,7 +87,7 @@ static void test_decoy_is_no_proof(void **state)
     (void)state;
     static const char *const accounts[] = {"good:" SECRET "\n", "good:" SECRET "\nnew:" SECRET "\n"};
     static const enum oauth_error errors[] = {OAUTH_BAD_CREDENTIALS, OAUTH_NO_ERROR};
-    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 60};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 60};
     struct verifier *verifier = verifier_new(&limits);
     for (size_t i = 0; i < ROWS(accounts); i++) {
         struct service *service = load_service(accounts[i]);
@@ -168,7 +168,7 @@ static void count(const char *secret)
 static void test_refusals_stay(void **state)
 {
     (void)state;
-    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 3600};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 3600};
     struct verifier *verifier = verifier_new(&limits);
     meanwhile = count;
     for (size_t i = 0; i < ROWS(events); i++) {
@@ -190,7 +190,7 @@ static void test_refusals_stay(void **state)
 static void test_not_computed(void **state)
 {
     (void)state;
-    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 0};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 0};
     static const struct {
         const char *client_id;
         const char *secret;
@@ -209,7 +209,7 @@ static void test_not_computed(void **state)
         const size_t i = n % ROWS(rows);
         if (n == ROWS(rows))
             service->verifier = verifier_new(&limits);
-        const struct client_auth auth = authenticate(service, rows[i].client_id, rows[i].secret);
+        const struct client_auth_result auth = authenticate(service, rows[i].client_id, rows[i].secret);
         check_row(strcmp(auth.reason, rows[i].reason) == 0, auth.reason, n, rows[i].client_id);
     }
     service_release(service);
@@ -229,24 +229,24 @@ static void test_no_hash_at_all(void **state)
     service_release(service);
 }
 
-/* Both readings of Basic are tried, and the one that names an account is told of. */
+/* Both decodings of Basic are tried, and the one that names an account is told of. */
 static void test_two_readings(void **state)
 {
     (void)state;
-    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 0};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 0};
     struct service *service = load_service("a%41:" SECRET "\n");
     for (int with = 0; with < 2; with++) {
         struct client_credentials credentials = {
-            .readings = {{text_of("aA"), text_of("secret")}, {text_of("a%41"), text_of("secret")}},
+            .decodings = {{text_of("aA"), text_of("secret")}, {text_of("a%41"), text_of("secret")}},
             .count = 2,
         };
         if (with != 0)
             service->verifier = verifier_new(&limits);
         computed = 0;
-        struct client_auth auth = authenticate_at(service, &credentials, "::1");
+        struct client_auth_result auth = authenticate_at(service, &credentials, "::1");
         assert_int_equal(auth.error, OAUTH_NO_ERROR);
         assert_int_equal(computed, 2);
-        credentials.readings[1].client_secret = text_of("wrong");
+        credentials.decodings[1].client_secret = text_of("wrong");
         auth = authenticate_at(service, &credentials, "::1");
         assert_int_equal(auth.error, OAUTH_BAD_CREDENTIALS);
         assert_string_equal(auth.reason, "wrong_secret");
@@ -259,7 +259,7 @@ static void test_two_readings(void **state)
 static void test_remembered(void **state)
 {
     (void)state;
-    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 3600};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 3600};
     static const struct {
         const char *client_id;
         const char *secret;
@@ -304,28 +304,28 @@ static void take_room(const struct service *service, struct verification *other,
 }
 
 /* The second secret comes while the other one's is held. */
-static struct client_auth authenticate_without_room(const struct service *service,
-                                                    const struct client_credentials *credentials,
-                                                    const char *source)
+static struct client_auth_result authenticate_without_room(const struct service *service,
+                                                           const struct client_credentials *credentials,
+                                                           const char *source)
 {
-    struct client_authentication authentication;
+    struct client_auth_context authentication;
     struct verification other;
     sem_t gone_on[2];
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_other;
-    struct client_auth auth =
+    struct client_auth_result auth =
         client_auth_start(&authentication, service, credentials, text_of(source), 1000000000);
     assert_int_equal(auth.error, OAUTH_PENDING);
     await_verdict(service->verifier, &authentication.verification);
     take_room(service, &other, &gone_on[0]);
-    auth = client_auth_go_on(&authentication);
+    auth = client_auth_resume(&authentication);
     if (auth.error == OAUTH_PENDING) {
         sem_init(&gone_on[1], 0, 0);
         assert_true(
             verifier_begin(service->verifier, &authentication.verification, post_verdict, &gone_on[1]));
         sem_post(&other_may_end);
         wait_for(&gone_on[1]);
-        auth = end(&authentication, client_auth_go_on(&authentication));
+        auth = end(&authentication, client_auth_resume(&authentication));
     } else
         sem_post(&other_may_end);
     wait_for(&gone_on[0]);
@@ -341,14 +341,14 @@ static void test_begun_finds_room(void **state)
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100};
     static const struct {
         const char *client_id;
-        size_t readings;
+        size_t decodings;
     } rows[] = {{"one", 2}, {"nobody", 2}, {"two", 1}};
     assert_int_equal(mkdir("state", 0700), 0);
     for (size_t i = 0; i < ROWS(rows); i++) {
         const struct client_credentials credentials = {
-            .readings = {{text_of(rows[i].client_id), text_of("first guess")},
-                         {text_of(rows[i].client_id), text_of("second guess")}},
-            .count = rows[i].readings,
+            .decodings = {{text_of(rows[i].client_id), text_of("first guess")},
+                          {text_of(rows[i].client_id), text_of("second guess")}},
+            .count = rows[i].decodings,
         };
         struct collected problems;
         char source[32];
@@ -356,7 +356,7 @@ static void test_begun_finds_room(void **state)
         struct service *service = load_service("one:" SECRET "\ntwo:" SECRET "\ntwo:" SECOND "\n");
         service->verifier = verifier_new(&wide);
         assert_true(service_open_state(service, NULL, collect(&problems)));
-        struct client_auth auth = authenticate_without_room(service, &credentials, source);
+        struct client_auth_result auth = authenticate_without_room(service, &credentials, source);
         check_row(auth.error == OAUTH_BAD_CREDENTIALS, auth.reason, i, rows[i].client_id);
         auth = authenticate_at(service, &credentials, source);
         check_row(auth.error == OAUTH_THROTTLED, auth.reason, i, rows[i].client_id);

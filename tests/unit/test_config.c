@@ -228,7 +228,7 @@ static void test_all_problems(void **state)
     (void)state;
     struct collected collected;
     assert_null(load_text("threads = 0\n[x]\nnonsense = 1\nsandbox = maybe\n", &collected));
-    assert_int_equal(collected.report.errors, 5);
+    assert_int_equal(collected.diagnostics.errors, 5);
     static const char *const found[] = {"conf:1: threads", "conf:2: sections", "conf:3: unknown",
                                         "conf:4: sandbox", "conf: issuer is missing"};
     const char *at = collected.text;
@@ -313,7 +313,7 @@ static void test_unreadable(void **state)
         assert_null(config_load(rows[i].path, collect(&collected)));
         check_row(strstr(collected.text, rows[i].reason) != NULL, collected.text, i, rows[i].path);
         check_row(strstr(collected.text, "tokenctl init") != NULL, collected.text, i, rows[i].path);
-        check_row(collected.report.errors == 1, collected.text, i, rows[i].path);
+        check_row(collected.diagnostics.errors == 1, collected.text, i, rows[i].path);
     }
 }
 
@@ -338,9 +338,10 @@ static void test_no_memory(void **state)
         struct collected collected;
         collect(&collected);
         allocations_left = allocations;
-        config = config_load("token.conf", &collected.report);
+        config = config_load("token.conf", &collected.diagnostics);
         allocations_left = -1;
-        check_row((config == NULL) == (collected.report.errors > 0), collected.text, (size_t)allocations, "");
+        check_row((config == NULL) == (collected.diagnostics.errors > 0), collected.text, (size_t)allocations,
+                  "");
         check_row(config != NULL || strstr(collected.text, "memory") != NULL, collected.text,
                   (size_t)allocations, "");
     }

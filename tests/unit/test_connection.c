@@ -6,8 +6,8 @@
 #include <fastcgi.h>
 #include <sys/socket.h>
 
-#include "server/fastcgi.h"
 #include "reload_fixture.h"
+#include "server/fastcgi.h"
 #include "token/keyset_file.h"
 
 enum { REQUESTS = 1000, MOST_WAITING = 512 * 1024 };
@@ -52,7 +52,7 @@ static void close_peer(struct peer *peer)
     connection_close(&peer->connection);
     assert_true(connection_is_over(&peer->connection));
     close(peer->descriptor);
-    service_slot_free(peer->turn.slot);
+    reload_free(peer->turn.slot);
 }
 
 static void handle_at(struct peer *peer, double now_ms)

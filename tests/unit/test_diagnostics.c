@@ -6,17 +6,17 @@ static void test_messages(void **state)
 {
     (void)state;
     struct collected collected;
-    struct report *report = collect(&collected);
-    report_problem(report, SEVERITY_ERROR, "token.conf", 12, "%s must be %d", "threads", 5);
-    report_problem(report, SEVERITY_WARNING, "accounts", 0, "empty");
-    report_problem(report, SEVERITY_ERROR, "a\nb", 1, "x\r\ny\x1b[2J\x7f");
-    report_problem(report, SEVERITY_WARNING, "caf\xc3\xa9", 0, "%s", "%s");
+    struct diagnostics *diagnostics = collect(&collected);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, "token.conf", 12, "%s must be %d", "threads", 5);
+    diagnostics_add(diagnostics, SEVERITY_WARNING, "accounts", 0, "empty");
+    diagnostics_add(diagnostics, SEVERITY_ERROR, "a\nb", 1, "x\r\ny\x1b[2J\x7f");
+    diagnostics_add(diagnostics, SEVERITY_WARNING, "caf\xc3\xa9", 0, "%s", "%s");
     assert_string_equal(collected.text, "error: token.conf:12: threads must be 5\n"
                                         "warning: accounts: empty\n"
                                         "error: a?b:1: x??y?[2J?\n"
                                         "warning: caf\xc3\xa9: %s\n");
-    assert_int_equal(report->errors, 2);
-    assert_int_equal(report->warnings, 2);
+    assert_int_equal(diagnostics->errors, 2);
+    assert_int_equal(diagnostics->warnings, 2);
 }
 
 static void test_cut(void **state)
@@ -26,14 +26,14 @@ static void test_cut(void **state)
     memset(longer, 'x', sizeof longer);
     longer[sizeof longer - 1] = '\0';
     struct collected collected;
-    struct report *report = collect(&collected);
+    struct diagnostics *diagnostics = collect(&collected);
 
-    report_problem(report, SEVERITY_ERROR, "f", 1, "%s", longer);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, "f", 1, "%s", longer);
     assert_int_equal(strlen(collected.text), strlen("error: ") + 1023 + 1);
     assert_memory_equal(collected.text, "error: f:1: xxx", 15);
 
     collect(&collected);
-    report_problem(report, SEVERITY_ERROR, longer, 1, "text");
+    diagnostics_add(diagnostics, SEVERITY_ERROR, longer, 1, "text");
     assert_int_equal(strlen(collected.text), strlen("error: ") + 1023 + 1);
 }
 
@@ -43,9 +43,9 @@ static void test_stream(void **state)
     char *written = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&written, &size);
-    struct report report = {.problem = report_to_stream, .context = stream};
-    report_problem(&report, SEVERITY_ERROR, "a", 3, "one");
-    report_problem(&report, SEVERITY_WARNING, "b", 0, "two");
+    struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stream};
+    diagnostics_add(&diagnostics, SEVERITY_ERROR, "a", 3, "one");
+    diagnostics_add(&diagnostics, SEVERITY_WARNING, "b", 0, "two");
     fclose(stream);
     assert_string_equal(written, "error: a:3: one\nwarning: b: two\n");
     free(written);

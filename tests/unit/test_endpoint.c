@@ -71,7 +71,7 @@ static struct service *load_for_one_request(const char *more)
     struct config *config = config_load("token.conf", collect(&problems));
     assert_non_null(config);
     struct service *service =
-        service_for_one_request(config, log_open("log", LOG_LEVEL_INFO), &problems.report);
+        service_for_one_request(config, log_open("log", LOG_LEVEL_INFO), &problems.diagnostics);
     if (service == NULL)
         fail_msg("%s", problems.text);
     return service;
@@ -120,7 +120,7 @@ static const char *answer_to(const struct service *service, const struct example
         .body = body,
         .body_length = text.length,
     };
-    struct exchange exchange;
+    struct request_context exchange;
     struct buffer buffer = {0};
     assert_null(route_request(&exchange, service, &request));
     const struct text answer = http_response_render(&exchange.response, &buffer);
@@ -457,7 +457,7 @@ static void test_throttled(void **state)
         {{.body = WRONG "2"}, "401 "},
         {{.body = GOOD}, "200 "}, /* which clears them */
         {{.body = WRONG "1"}, "401 "},
-        {{.body = GRANT, .authorization = BASIC_PERCENT}, "401 "}, /* two readings, and then one of them */
+        {{.body = GRANT, .authorization = BASIC_PERCENT}, "401 "}, /* two decodings, and then one of them */
         {{.body = GRANT "&client_id=demo&client_secret=wrong%25"}, "401 "},
         {{.body = WRONG "3"}, "401 "},
         {{.body = WRONG "4"}, THROTTLED},

@@ -73,11 +73,11 @@ static struct http_response request_token(const struct service *service, const c
         .body = body,
         .body_length = strlen(body),
     };
-    struct exchange exchange;
+    struct request_context exchange;
     struct verification *awaited = route_request(&exchange, service, &request);
     while (awaited != NULL) {
         await_verdict(service->verifier, awaited);
-        awaited = route_go_on(&exchange);
+        awaited = route_resume(&exchange);
     }
     return exchange.response;
 }
@@ -119,9 +119,9 @@ static void test_jumps(void **state)
     struct service *loaded = service_load("token.conf", collect(&problems));
     if (loaded == NULL)
         fail_msg("%s", problems.text);
-    struct service_slot *slot = service_slot_new(loaded);
+    struct reload *slot = reload_new(loaded);
     assert_non_null(slot);
-    struct service *service = service_slot_hold(slot);
+    struct service *service = reload_current(slot);
     for (size_t i = 0; i < ROWS(times); i++) {
         assert_true(clock_parse_date(times[i], strlen(times[i]), &now));
         check_token(service, i);
@@ -130,7 +130,7 @@ static void test_jumps(void **state)
         check_row(status_of(service, "always", "wrong") == 401, "wrong secret", i, times[i]);
     }
     service_release(service);
-    service_slot_free(slot);
+    reload_free(slot);
     assert_int_equal(atomic_load(&hashed), 3); /* one for each credential */
 }
 
@@ -154,11 +154,11 @@ static void test_duration(void **state)
     assert_int_equal(truncate("log", 0), 0);
     for (size_t i = 0; i < ROWS(rows); i++) {
         const struct http_request request = {.method = text_of("POST")};
-        struct decision decision;
+        struct audit_record decision;
         stopped_at_ns = 100000000000;
-        decision_start(&decision);
+        audit_record_start(&decision);
         stopped_at_ns += rows[i].ns;
-        decision_log(&decision, service, &request);
+        audit_record_log(&decision, service, &request);
     }
     stopped_at_ns = -1;
     service_release(service); /* when the log is closed all of it is written */

@@ -57,7 +57,7 @@ static struct service *load_service(const struct verifier_limits *limits)
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     assert_int_equal(mkdir("state", 0700), 0);
     struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL || !service_open_state(service, NULL, &problems.report))
+    if (service == NULL || !service_open_state(service, NULL, &problems.diagnostics))
         fail_msg("%s", problems.text);
     if (limits != NULL) {
         service->verifier = verifier_new(limits);
@@ -82,11 +82,11 @@ static unsigned status_of(const struct service *service, const char *client_id, 
         .body = body,
         .body_length = strlen(body),
     };
-    struct exchange exchange;
+    struct request_context exchange;
     struct verification *awaited = route_request(&exchange, service, &request);
     while (awaited != NULL) {
         await_verdict(service->verifier, awaited);
-        awaited = route_go_on(&exchange);
+        awaited = route_resume(&exchange);
     }
     const bool has_body = exchange.response.body != NULL;
     json_object_put(exchange.response.body);
@@ -99,7 +99,7 @@ static void test_mapping_fails(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    static const struct verifier_limits limits = {.concurrency = 1, .queue = 8, .memory_ttl = 3600};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 8, .cache_ttl = 3600};
     static const struct {
         const char *secret;
         unsigned status;

@@ -16,9 +16,9 @@
 
 #include "../tools/fcgi_peer.h"
 #include "base/clock.h"
+#include "reload_fixture.h"
 #include "server/fastcgi.h"
 #include "server/listener.h"
-#include "reload_fixture.h"
 #include "token/keyset_file.h"
 
 /* "secret" */
@@ -140,7 +140,7 @@ static int listen_here(void)
     return listener;
 }
 
-static struct event_loop *start_loop_on(int listener, struct service_slot *slot)
+static struct event_loop *start_loop_on(int listener, struct reload *slot)
 {
     sem_init(&hash_begun, 0, 0);
     sem_init(&hash_may_end, 0, 0);
@@ -149,20 +149,20 @@ static struct event_loop *start_loop_on(int listener, struct service_slot *slot)
     return loop;
 }
 
-static struct event_loop *start_loop(struct service_slot *slot)
+static struct event_loop *start_loop(struct reload *slot)
 {
     return start_loop_on(listen_here(), slot);
 }
 
-static void wait_for_end(struct event_loop *loop, struct service_slot *slot)
+static void wait_for_end(struct event_loop *loop, struct reload *slot)
 {
     while (!event_loop_is_over(loop))
         event_loop_watch(loop);
     event_loop_free(loop);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
-static void stop_loop(struct event_loop *loop, struct service_slot *slot)
+static void stop_loop(struct event_loop *loop, struct reload *slot)
 {
     event_loop_stop(loop);
     wait_for_end(loop, slot);
@@ -197,7 +197,7 @@ static void test_end_with_requests_in_flight(void **state)
     static const long statuses[] = {200, 401, 401};
     int connections[ROWS(forms)];
     pthread_t thread;
-    struct service_slot *slot = open_slot();
+    struct reload *slot = open_slot();
     struct event_loop *loop = start_loop(slot);
     for (size_t i = 0; i < ROWS(forms); i++)
         connections[i] = request(i == 0, forms[i]);
@@ -221,14 +221,14 @@ static void test_end_with_requests_in_flight(void **state)
         check_row(read_answer(connections[i], answer) < 0, "closed", i, answer);
         close(connections[i]);
     }
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 /* Peers that connect faster than they are accepted do not keep it from ending. */
 static void test_end_while_peers_connect(void **state)
 {
     (void)state;
-    struct service_slot *slot = open_slot();
+    struct reload *slot = open_slot();
     struct event_loop *loop = start_loop(slot);
     endless = 100;
     event_loop_stop(loop);
@@ -243,7 +243,7 @@ static void test_end_while_a_peer_goes_on(void **state)
     (void)state;
     static char answer[CONTENT_MAX + 256];
     static struct bytes further;
-    struct service_slot *slot = open_slot();
+    struct reload *slot = open_slot();
     struct event_loop *loop = start_loop(slot);
     const int connection = request(true, FORM "going");
     sem_wait(&hash_begun);
@@ -295,7 +295,7 @@ static void test_memory_is_given_back(void **state)
     static char answer[CONTENT_MAX + 256];
     if (!is_counted())
         skip();
-    struct service_slot *slot = open_slot();
+    struct reload *slot = open_slot();
     struct event_loop *loop = start_loop(slot);
     given_back = 0;
     for (int round = 0; round < 3; round++) {
@@ -323,7 +323,7 @@ static void test_memory_is_given_back_seldom(void **state)
 {
     (void)state;
     static char answer[CONTENT_MAX + 256];
-    struct service_slot *slot = open_slot();
+    struct reload *slot = open_slot();
     struct event_loop *loop = start_loop(slot);
     given_back = 0;
     sem_post(&hash_may_end);
@@ -344,7 +344,7 @@ static void test_new_connections(void **state)
     (void)state;
     static char answer[CONTENT_MAX + 256];
     int connections[50];
-    struct service_slot *slot = open_slot();
+    struct reload *slot = open_slot();
     const int listener = listen_here();
     for (size_t i = 0; i < ROWS(connections); i++)
         connections[i] = request(false, "grant_type=password");
@@ -370,7 +370,7 @@ static void test_idle(void **state)
     (void)state;
     static char answer[CONTENT_MAX + 256];
     configure("request_timeout = 2\nidle_timeout = 1000\n");
-    struct service_slot *slot = open_slot();
+    struct reload *slot = open_slot();
     struct event_loop *loop = start_loop(slot);
     const int kept = request(true, "grant_type=password");
     assert_int_equal(read_answer(kept, answer), 400);
@@ -403,13 +403,13 @@ static size_t count_descriptors(void)
 static void test_leaves_no_descriptor(void **state)
 {
     (void)state;
-    struct service_slot *slot = open_slot();
+    struct reload *slot = open_slot();
     const size_t before = count_descriptors();
     struct event_loop *loop = start_loop(slot);
     event_loop_stop(loop);
     event_loop_free(loop);
     assert_int_equal(count_descriptors(), before);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 int main(void)

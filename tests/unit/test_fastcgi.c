@@ -65,8 +65,8 @@ static void test_answer(void **state)
     (void)state;
     static char data[200 * 1024];
     static const size_t counts[] = {0, 1, 29, 30, 31, 60, 1000, 6000};
-    struct service_slot *slot = open_slot();
-    struct service *service = service_slot_hold(slot);
+    struct reload *slot = open_slot();
+    struct service *service = reload_current(slot);
     for (size_t i = 0; i < ROWS(counts); i++) {
         const struct record_request request = make_request(data, counts[i]);
         struct buffer out = {0};
@@ -79,7 +79,7 @@ static void test_answer(void **state)
         buffer_free(&out);
     }
     service_release(service);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 /* Nothing, or an answer, which may be the 500 of the contract; and never an end of the process. */
@@ -87,15 +87,15 @@ static void test_without_memory(void **state)
 {
     (void)state;
     static char data[8 * 1024];
-    struct service_slot *slot = open_slot();
-    struct service *service = service_slot_hold(slot);
+    struct reload *slot = open_slot();
+    struct service *service = reload_current(slot);
     const struct record_request request = make_request(data, 100);
     is_counted = false;
     void *(*volatile allocate)(size_t) = malloc;
     free(allocate(1));
     if (!is_counted) {
         service_release(service);
-        service_slot_free(slot);
+        reload_free(slot);
         skip();
     }
     bool is_answered = false;
@@ -112,7 +112,7 @@ static void test_without_memory(void **state)
         assert_true(allowed < 1000);
     }
     service_release(service);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 int main(void)

@@ -213,7 +213,7 @@ static void test_mode(void **state)
         const bool safe = file_mode_is_safe("f", &status, rows[i].secret, collect(&collected));
         check_row(safe == (rows[i].problem == NULL), "safe", i, rows[i].secret ? "secret" : "public");
         check_row(strcmp(collected.text, safe ? "" : rows[i].problem) == 0, "message", i, collected.text);
-        check_row(collected.report.errors == !safe, "count", i, collected.text);
+        check_row(collected.diagnostics.errors == !safe, "count", i, collected.text);
     }
 }
 
@@ -249,9 +249,9 @@ static void test_trusted(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct collected collected;
         const struct stat status = {.st_mode = S_IFREG | rows[i].mode, .st_uid = rows[i].owner};
-        struct report *report = collect(&collected);
-        report->user = rows[i].user;
-        const bool trusted = file_is_trusted("f", &status, true, report);
+        struct diagnostics *diagnostics = collect(&collected);
+        diagnostics->user = rows[i].user;
+        const bool trusted = file_is_trusted("f", &status, true, diagnostics);
         check_row(trusted == (rows[i].problem == NULL), "trusted", i, collected.text);
         check_row(strcmp(collected.text, trusted ? "" : rows[i].problem) == 0, "message", i, collected.text);
     }

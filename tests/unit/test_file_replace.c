@@ -500,9 +500,9 @@ static void test_lock_held(void **state)
     if (holder == 0)
         hold_lock("held/file", told[1]);
     assert_int_equal(read(told[0], &byte, 1), 1);
-    struct report *report = collect(&problems);
-    report->lock_timeout_ms = 50;
-    assert_int_equal(file_lock("held/file", report), -1);
+    struct diagnostics *diagnostics = collect(&problems);
+    diagnostics->lock_timeout_ms = 50;
+    assert_int_equal(file_lock("held/file", diagnostics), -1);
     assert_int_equal(errno, ETIMEDOUT);
     snprintf(expected, sizeof expected, "warning: held/file: process %ld holds the lock", (long)holder);
     assert_memory_equal(problems.text, expected, strlen(expected));
@@ -520,14 +520,14 @@ static void test_lock_held(void **state)
 static int lock_as_stranger(void)
 {
     struct collected problems;
-    struct report *report = collect(&problems);
+    struct diagnostics *diagnostics = collect(&problems);
     if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
         return 100;
     /* The lock cannot be opened, and so cannot be held: what there is to hold is in nobody's way. */
     if (geteuid() != 0 && open("shared_lock/.tokenctl.lock", O_RDONLY) >= 0 &&
         access("shared_lock", W_OK) != 0)
         return 1;
-    return file_lock("shared_lock/file", report) >= 0 ? 0 : 2;
+    return file_lock("shared_lock/file", diagnostics) >= 0 ? 0 : 2;
 }
 
 static void test_lock_of_others(void **state)

@@ -411,7 +411,7 @@ static void test_many_subjects(void **state)
 {
     (void)state;
     struct keyset *keyset = load_zeros("");
-    struct jwt_signer *signer = jwt_signer_new(keyset, "at+jwt", ISSUER, AUDIENCE);
+    struct jwt_issuer *signer = jwt_issuer_new(keyset, "at+jwt", ISSUER, AUDIENCE);
     assert_non_null(signer);
     for (int i = 0; i < 6000; i++) {
         char client_id[32];
@@ -431,7 +431,7 @@ static void test_many_subjects(void **state)
         jwt_clear(&jwt);
         free(token);
     }
-    jwt_signer_free(signer);
+    jwt_issuer_free(signer);
     keyset_release(keyset);
 }
 

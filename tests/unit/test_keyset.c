@@ -231,7 +231,7 @@ static void test_refused(void **state)
         struct keyset *keyset = load(rows[i].json, &problems);
         check_row(keyset == NULL, "accepted", i, rows[i].json);
         check_row(strstr(problems.text, rows[i].problem) != NULL, problems.text, i, rows[i].json);
-        check_row(problems.report.errors == 1, "told once", i, problems.text);
+        check_row(problems.diagnostics.errors == 1, "told once", i, problems.text);
         check_row(strstr(problems.text, ZEROS) == NULL, "a secret is told", i, problems.text);
     }
 }
@@ -258,7 +258,7 @@ static void test_all_problems_at_once(void **state)
     write_text("keys.jwks", "{\"keys\":[{},{\"kty\":\"oct\"}," HS256("a", "") "]}");
     assert_int_equal(chmod("keys.jwks", 0644), 0);
     assert_null(keyset_load("keys.jwks", collect(&problems)));
-    assert_int_equal(problems.report.errors, 3);
+    assert_int_equal(problems.diagnostics.errors, 3);
     assert_non_null(strstr(problems.text, "chmod o-rwx 'keys.jwks'"));
     assert_non_null(strstr(problems.text, "keys[0]: "));
     assert_non_null(strstr(problems.text, "keys[1]: "));
@@ -270,9 +270,9 @@ static void test_earlier_errors(void **state)
     (void)state;
     struct collected problems;
     write_text("keys.jwks", "{\"keys\":[" HS256("a", "") "]}");
-    struct report *report = collect(&problems);
-    report->errors = 2;
-    struct keyset *keyset = keyset_load("keys.jwks", report);
+    struct diagnostics *diagnostics = collect(&problems);
+    diagnostics->errors = 2;
+    struct keyset *keyset = keyset_load("keys.jwks", diagnostics);
     assert_non_null(keyset);
     keyset_release(keyset);
 }
@@ -308,7 +308,7 @@ static void test_bytes_behind_a_nul(void **state)
     struct collected problems;
     write_bytes("keys.jwks", json, sizeof json - 1, 0600);
     assert_null(keyset_load("keys.jwks", collect(&problems)));
-    assert_int_equal(problems.report.errors, 1);
+    assert_int_equal(problems.diagnostics.errors, 1);
 }
 
 /* One of each kind as `tokenctl key rotate` makes them. */
@@ -350,7 +350,7 @@ static void test_without_memory(void **state)
         struct keyset *keyset = keyset_load("keys.jwks", collect(&problems));
         failed = allocations_left < 0;
         allocations_left = -1;
-        check_row((keyset == NULL) == (problems.report.errors > 0), "no reason", (size_t)allowed,
+        check_row((keyset == NULL) == (problems.diagnostics.errors > 0), "no reason", (size_t)allowed,
                   problems.text);
         check_row(keyset != NULL || failed, problems.text, (size_t)allowed, "");
         for (size_t i = 0; keyset != NULL && i < whole->count; i++) {

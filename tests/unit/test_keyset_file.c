@@ -304,18 +304,18 @@ static void test_no_folder(void **state)
 
 enum command { ROTATE, PRUNE, ADD, REMOVE };
 
-static bool run(enum command command, struct keyset_rotation *rotation, struct report *report)
+static bool run(enum command command, struct keyset_rotation *rotation, struct diagnostics *diagnostics)
 {
     size_t removed = 0;
     switch (command) {
     case ROTATE:
-        return keyset_file_rotate("keys.jwks", rotation, report);
+        return keyset_file_rotate("keys.jwks", rotation, diagnostics);
     case PRUNE:
-        return keyset_file_prune("keys.jwks", 100, &removed, report);
+        return keyset_file_prune("keys.jwks", 100, &removed, diagnostics);
     case ADD:
-        return keyset_file_add("keys.jwks", rotation, report);
+        return keyset_file_add("keys.jwks", rotation, diagnostics);
     case REMOVE:
-        return keyset_file_remove("keys.jwks", "b", report);
+        return keyset_file_remove("keys.jwks", "b", diagnostics);
     }
     return false;
 }
@@ -470,10 +470,11 @@ static void test_without_memory(void **state)
             collect(&problems);
             one_allocation_fails = true;
             allocations_left = allowed;
-            const bool done = run(rows[i].command, &rotation, &problems.report);
+            const bool done = run(rows[i].command, &rotation, &problems.diagnostics);
             failed = allocations_left < 0;
             allocations_left = -1;
-            check_row(done == (problems.report.errors == 0), "no reason", (size_t)allowed, problems.text);
+            check_row(done == (problems.diagnostics.errors == 0), "no reason", (size_t)allowed,
+                      problems.text);
             const char *after = order(done ? rotation.kid : "");
             check_row(strcmp(after, done ? rows[i].after : rows[i].before) == 0, after, i, problems.text);
             const struct peppered peppered = read_pepper();

@@ -84,8 +84,8 @@ static void test_one_line_an_event(void **state)
     struct log *log = log_open("log", LOG_LEVEL_INFO);
     log_write(log, LOG_LEVEL_INFO, "a\nb\r\x1b[2J caf\xc3\xa9");
     log_write(log, LOG_LEVEL_INFO, "%s", longer);
-    log_problem(log, SEVERITY_ERROR, "accounts:1: bad");
-    log_problem(log, SEVERITY_WARNING, "accounts:2: odd %s");
+    log_diagnostic(log, SEVERITY_ERROR, "accounts:1: bad");
+    log_diagnostic(log, SEVERITY_WARNING, "accounts:2: odd %s");
     log_release(log);
 
     char *first = strtok((char *)read_text("log", text, sizeof text), "\n");

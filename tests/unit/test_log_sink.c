@@ -222,7 +222,7 @@ static long wait_for_lost(struct log_sink *sink, int *extra)
     return lost;
 }
 
-struct reading {
+struct decoding {
     int descriptor;
     _Atomic long lines;
     pthread_t thread;
@@ -230,12 +230,12 @@ struct reading {
 
 static void *read_all(void *context)
 {
-    struct reading *reading = context;
+    struct decoding *decoding = context;
     char data[LOG_SINK_SIZE];
     ssize_t got;
-    while ((got = read(reading->descriptor, data, sizeof data)) > 0) {
+    while ((got = read(decoding->descriptor, data, sizeof data)) > 0) {
         for (ssize_t i = 0; i < got; i++)
-            reading->lines += data[i] == '\n' ? 1 : 0;
+            decoding->lines += data[i] == '\n' ? 1 : 0;
     }
     return NULL;
 }
@@ -243,15 +243,15 @@ static void *read_all(void *context)
 /* What is lost and what arrives is all that was put, and each line is one or the other. */
 static void check_unread(int reader, struct log_sink *sink)
 {
-    struct reading reading = {.descriptor = reader};
+    struct decoding decoding = {.descriptor = reader};
     int extra = 0;
     put_unread(sink, TOO_MANY);
-    assert_int_equal(pthread_create(&reading.thread, NULL, read_all, &reading), 0);
+    assert_int_equal(pthread_create(&decoding.thread, NULL, read_all, &decoding), 0);
     const long lost = wait_for_lost(sink, &extra);
     assert_true(lost > 0);
     log_sink_free(sink);
-    pthread_join(reading.thread, NULL);
-    assert_int_equal(reading.lines + lost, TOO_MANY + extra);
+    pthread_join(decoding.thread, NULL);
+    assert_int_equal(decoding.lines + lost, TOO_MANY + extra);
     close(reader);
 }
 
@@ -425,10 +425,10 @@ static void test_syslog_connect_fails(void **state)
 /* Each datagram is a line without its newline. */
 static void *read_messages(void *context)
 {
-    struct reading *reading = context;
+    struct decoding *decoding = context;
     char data[LOG_SINK_SIZE];
-    while (read(reading->descriptor, data, sizeof data) > 0)
-        reading->lines++;
+    while (read(decoding->descriptor, data, sizeof data) > 0)
+        decoding->lines++;
     return NULL;
 }
 
@@ -436,17 +436,17 @@ static void test_syslog_unread(void **state)
 {
     (void)state;
     struct log_sink *sink = log_sink_new(log_output_syslog("log"));
-    struct reading reading = {.descriptor = listen_as_syslog(SOCK_DGRAM)};
+    struct decoding decoding = {.descriptor = listen_as_syslog(SOCK_DGRAM)};
     int extra = 0;
     put_unread(sink, TOO_MANY);
-    assert_int_equal(pthread_create(&reading.thread, NULL, read_messages, &reading), 0);
+    assert_int_equal(pthread_create(&decoding.thread, NULL, read_messages, &decoding), 0);
     const long lost = wait_for_lost(sink, &extra);
     log_sink_free(sink);
-    shutdown(reading.descriptor, SHUT_RD);
-    pthread_join(reading.thread, NULL);
+    shutdown(decoding.descriptor, SHUT_RD);
+    pthread_join(decoding.thread, NULL);
     assert_true(lost > 0);
-    assert_int_equal(reading.lines + lost, TOO_MANY + extra);
-    close(reading.descriptor);
+    assert_int_equal(decoding.lines + lost, TOO_MANY + extra);
+    close(decoding.descriptor);
 }
 
 static void test_end_without_syslog(void **state)

@@ -61,7 +61,7 @@ static void test_keys_without_it(void **state)
                "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"p\","
                "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}");
     assert_null(keyset_load("keys.jwks", collect(&problems)));
-    assert_int_equal(problems.report.errors, 1);
+    assert_int_equal(problems.diagnostics.errors, 1);
     assert_non_null(
         strstr(problems.text, "keys[1] (kid \"p\"): OpenSSL cannot be loaded: libcrypto.missing"));
 }

@@ -150,7 +150,7 @@ static void test_accounts(void **state)
     assert_non_null(
         strstr(problems.text, "warning: accounts:2: client \"dear\": the hash would take longer"));
     assert_non_null(strstr(problems.text, "warning: accounts:4: client \"both\": "));
-    assert_int_equal(problems.report.warnings, 2);
+    assert_int_equal(problems.diagnostics.warnings, 2);
     assert_true(account_table_find(table, text_of("dear"), &cursor, &entry));
     assert_false(entry.usable);
     assert_null(entry.account.method);

@@ -229,7 +229,7 @@ static void test_names_that_are_gone(void **state)
     assert_string_equal(collected.text,
                         "error: token.conf: user nobody-knows: the user or the group is there no more\n");
     assert_false(privilege_become(&group, collect(&collected)));
-    assert_int_equal(collected.report.errors, 1);
+    assert_int_equal(collected.diagnostics.errors, 1);
     assert_int_equal(machine.changes, 0);
 }
 
@@ -309,8 +309,8 @@ static void test_warn(void **state)
             check_row(strstr(collected.text, rows[i].said[j]) != NULL, collected.text, i, rows[i].said[j]);
             expected++;
         }
-        check_row(collected.report.warnings == expected, collected.text, i, "count");
-        check_row(collected.report.errors == 0, collected.text, i, "errors");
+        check_row(collected.diagnostics.warnings == expected, collected.text, i, "count");
+        check_row(collected.diagnostics.errors == 0, collected.text, i, "errors");
     }
 }
 

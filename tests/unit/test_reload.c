@@ -36,7 +36,7 @@ static int make_files(void **state)
                                                                                                       : -1;
 }
 
-static struct service_slot *new_slot(const char *accounts_file)
+static struct reload *new_slot(const char *accounts_file)
 {
     char config[256];
     snprintf(config, sizeof config, "issuer = https://api.example.com\nlog = log\naccounts = %s\n",
@@ -45,28 +45,28 @@ static struct service_slot *new_slot(const char *accounts_file)
     return open_slot();
 }
 
-static const char *kid_in_force(struct service_slot *slot, char out[JWK_THUMBPRINT_SIZE])
+static const char *kid_in_force(struct reload *slot, char out[JWK_THUMBPRINT_SIZE])
 {
-    struct service *service = service_slot_hold(slot);
+    struct service *service = reload_current(slot);
     snprintf(out, JWK_THUMBPRINT_SIZE, "%s", service->keys->signer->kid);
     service_release(service);
     return out;
 }
 
 /* The time that passes until `count` accounts are in force; more than `most`: they are not by then. */
-static long watch_until(struct service_slot *slot, size_t count, long most)
+static long watch_until(struct reload *slot, size_t count, long most)
 {
     const long began = now_ms;
     while (accounts_in_force(slot) != count && now_ms - began <= most)
-        now_ms += service_slot_watch(slot);
+        now_ms += reload_if_changed(slot);
     return now_ms - began;
 }
 
-static void watch_for(struct service_slot *slot, long ms)
+static void watch_for(struct reload *slot, long ms)
 {
     const long end = now_ms + ms;
     while (now_ms < end)
-        now_ms += service_slot_watch(slot);
+        now_ms += reload_if_changed(slot);
 }
 
 /* Whether the log says so; it begins anew. */
@@ -82,7 +82,7 @@ static void test_in_place_and_renamed(void **state)
 {
     (void)state;
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     assert_int_equal(accounts_in_force(slot), 1);
     watch_for(slot, 2000);
     write_text("accounts", TWO);
@@ -91,7 +91,7 @@ static void test_in_place_and_renamed(void **state)
     assert_int_equal(rename("accounts.new", "accounts"), 0);
     assert_in_range(watch_until(slot, 3, IN_TIME_MS), 1, IN_TIME_MS);
     assert_true(log_says("accounts: 3 account lines, 1 keys"));
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 /* As Kubernetes does it: accounts -> data/accounts, data -> one, and data is switched to two. */
@@ -103,13 +103,13 @@ static void test_link(void **state)
     write_text("version2/accounts", TWO);
     assert_int_equal(symlink("version1", "data"), 0);
     assert_int_equal(symlink("data/accounts", "linked"), 0);
-    struct service_slot *slot = new_slot("linked");
+    struct reload *slot = new_slot("linked");
     watch_for(slot, 2000);
     assert_int_equal(accounts_in_force(slot), 1);
     assert_int_equal(symlink("version2", "data.new"), 0);
     assert_int_equal(rename("data.new", "data"), 0);
     assert_in_range(watch_until(slot, 2, IN_TIME_MS), 1, IN_TIME_MS);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 static void append_text(const char *path, const char *text)
@@ -125,7 +125,7 @@ static void test_while_written(void **state)
 {
     (void)state;
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     write_text("accounts", "");
     for (int i = 0; i < 3; i++) {
         watch_for(slot, 60);
@@ -133,7 +133,7 @@ static void test_while_written(void **state)
         append_text("accounts", ONE);
     }
     assert_in_range(watch_until(slot, 3, IN_TIME_MS), 1, IN_TIME_MS);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 /* One that is written on and on is read all the same. */
@@ -141,21 +141,21 @@ static void test_never_still(void **state)
 {
     (void)state;
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     const long began = now_ms;
     while (accounts_in_force(slot) == 1 && now_ms - began <= IN_TIME_MS) {
         append_text("accounts", ONE);
-        now_ms += service_slot_watch(slot);
+        now_ms += reload_if_changed(slot);
     }
     assert_in_range(now_ms - began, 1, IN_TIME_MS);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
-static bool is_in_force(struct service_slot *slot, const char *client_id)
+static bool is_in_force(struct reload *slot, const char *client_id)
 {
     struct account_entry entry;
     size_t cursor = 0;
-    struct service *service = service_slot_hold(slot);
+    struct service *service = reload_current(slot);
     const bool usable =
         account_table_find(service->accounts, text_of(client_id), &cursor, &entry) && entry.usable;
     service_release(service);
@@ -163,9 +163,9 @@ static bool is_in_force(struct service_slot *slot, const char *client_id)
 }
 
 /* Only to be compared. */
-static const struct account_table *slot_accounts(struct service_slot *slot)
+static const struct account_table *slot_accounts(struct reload *slot)
 {
-    struct service *service = service_slot_hold(slot);
+    struct service *service = reload_current(slot);
     const struct account_table *accounts = service->accounts;
     service_release(service);
     return accounts;
@@ -178,7 +178,7 @@ static void test_half_written(void **state)
     (void)state;
     static const char half[] = "half written: it is not in force";
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     watch_for(slot, IN_TIME_MS);
     append_text("accounts", "two:!");
     watch_for(slot, IN_TIME_MS);
@@ -200,19 +200,19 @@ static void test_half_written(void **state)
     const struct account_table *loaded = slot_accounts(slot);
     watch_for(slot, 3L * RETRY_MS);
     assert_ptr_equal(slot_accounts(slot), loaded);
-    service_slot_free(slot);
+    reload_free(slot);
 
     /* The same at the start, and at a reload. */
     append_text("accounts", "2");
     slot = new_slot("accounts");
     assert_false(is_in_force(slot, "three"));
     watch_for(slot, RETRY_MS / 2);
-    service_slot_reload(slot);
+    reload_all(slot);
     watch_for(slot, RETRY_MS - 100);
     assert_false(is_in_force(slot, "three"));
     watch_for(slot, IN_TIME_MS);
     assert_true(is_in_force(slot, "three"));
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 static void test_keys(void **state)
@@ -223,13 +223,13 @@ static void test_keys(void **state)
     struct collected problems;
     struct keyset_rotation rotation = {.now = 2, .last_expiry = 3};
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     kid_in_force(slot, before);
     assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
     watch_for(slot, IN_TIME_MS);
     assert_string_equal(kid_in_force(slot, after), rotation.kid);
     assert_string_not_equal(before, after);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 static void test_unusable(void **state)
@@ -237,7 +237,7 @@ static void test_unusable(void **state)
     (void)state;
     static const char stays[] = "has changed but cannot be used; what was loaded before stays in force";
     write_text("accounts", TWO);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     assert_int_equal(unlink("accounts"), 0);
     watch_for(slot, IN_TIME_MS);
     assert_int_equal(accounts_in_force(slot), 2);
@@ -252,7 +252,7 @@ static void test_unusable(void **state)
     assert_true(log_says("chmod o-w"));
     assert_int_equal(chmod("accounts", 0600), 0);
     assert_in_range(watch_until(slot, 1, IN_TIME_MS), 1, IN_TIME_MS);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 /* The file is as it was when reading it failed: only another try can find that it is good. */
@@ -261,7 +261,7 @@ static void test_no_descriptor_left(void **state)
     (void)state;
     struct rlimit limit;
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     watch_for(slot, IN_TIME_MS);
     write_text("accounts", TWO);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -275,19 +275,19 @@ static void test_no_descriptor_left(void **state)
     assert_true(log_says("accounts: 2 account lines"));
     watch_for(slot, 2L * RETRY_MS);
     assert_false(log_says("account"));
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 static void test_reload(void **state)
 {
     (void)state;
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     write_text("accounts", TWO);
-    service_slot_reload(slot);
+    reload_all(slot);
     assert_int_equal(accounts_in_force(slot), 2);
     assert_true(log_says("reloaded: 2 account lines, "));
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 /* "secret" */
@@ -301,10 +301,10 @@ static void test_dear_hash(void **state)
         ONE "dear:$6$rounds=999999999$salt$"
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     write_text("accounts", dear);
     assert_in_range(watch_until(slot, 2, IN_TIME_MS), 1, IN_TIME_MS);
-    struct service *service = service_slot_hold(slot);
+    struct service *service = reload_current(slot);
     struct account_entry entry;
     size_t cursor = 0;
     assert_int_equal(service_find_account(service, text_of("dear"), &cursor, &entry), ACCOUNT_FOUND);
@@ -313,7 +313,7 @@ static void test_dear_hash(void **state)
     assert_true(
         log_says("client \"dear\": the hash would take longer on this machine than verify_cost_limit"));
     service_release(service);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 /* A credential that was remembered is forgotten when the configuration says so. */
@@ -326,16 +326,16 @@ static void test_reload_changes_limits(void **state)
                                         .hash = text_of(hash),
                                         .secret = text_of("secret")};
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
-    struct service *service = service_slot_hold(slot);
+    struct reload *slot = new_slot("accounts");
+    struct service *service = reload_current(slot);
     assert_int_equal(verifier_ask(service->verifier, NULL, &verification), PASSWORD_PENDING);
     await_verdict(service->verifier, &verification);
     assert_int_equal(verifier_ask(service->verifier, NULL, &verification), PASSWORD_MATCH);
     append_text("token.conf", "verify_cache_ttl = 0\n");
-    service_slot_reload(slot);
+    reload_all(slot);
     assert_int_equal(verifier_ask(service->verifier, NULL, &verification), PASSWORD_PENDING);
     service_release(service);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 /* The log was moved away, and the reason is to be found in the new one. */
@@ -343,19 +343,19 @@ static void test_reload_fails(void **state)
 {
     (void)state;
     write_text("accounts", ONE);
-    struct service_slot *slot = new_slot("accounts");
+    struct reload *slot = new_slot("accounts");
     append_text("token.conf", "nonsense = 1\n");
     assert_int_equal(rename("log", "log.1"), 0);
-    service_slot_reload(slot);
+    reload_all(slot);
     assert_true(log_says("nonsense"));
     assert_int_equal(accounts_in_force(slot), 1);
 
     assert_int_equal(unlink("log"), 0);
     assert_int_equal(mkdir("log", 0700), 0);
-    service_slot_reload(slot);
+    reload_all(slot);
     assert_int_equal(accounts_in_force(slot), 1);
     assert_int_equal(rmdir("log"), 0);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 int main(void)

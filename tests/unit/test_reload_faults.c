@@ -29,7 +29,7 @@ static void replace(const char *path, const char *text)
     assert_int_equal(rename("new", path), 0);
 }
 
-static struct service_slot *new_slot(void)
+static struct reload *new_slot(void)
 {
     unlink("log");
     replace("token.conf", "issuer = https://api.example.com\nlog = log\n");
@@ -44,11 +44,11 @@ static bool log_says(const char *words)
 }
 
 /* As the responder's main thread does, until `words` are in the log. */
-static void watch_until(struct service_slot *slot, const char *words)
+static void watch_until(struct reload *slot, const char *words)
 {
     const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
     while (!log_says(words)) {
-        const long ms = service_slot_watch(slot);
+        const long ms = reload_if_changed(slot);
         assert_true(ms > 0 && ms < 1000);
         if (clock_monotonic_ms() > end_ms)
             fail_msg("waited in vain for: %s", words);
@@ -59,8 +59,8 @@ static void watch_until(struct service_slot *slot, const char *words)
 static void test_accounts_change(void **state)
 {
     (void)state;
-    struct service_slot *slot = new_slot();
-    struct service *held = service_slot_hold(slot);
+    struct reload *slot = new_slot();
+    struct service *held = reload_current(slot);
     replace("accounts", "a:" HASH "\nb:" HASH "\n");
     watch_until(slot, "accounts: 2 account lines, 1 keys");
     assert_int_equal(accounts_in_force(slot), 2);
@@ -76,55 +76,55 @@ static void test_accounts_change(void **state)
     write_text("others", "a:" HASH "\nb:" HASH "\nc:" HASH "\n");
     assert_int_equal(symlink("others", "accounts"), 0);
     watch_until(slot, "accounts: 3 account lines, 1 keys");
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 static void test_keys_change(void **state)
 {
     (void)state;
     struct collected problems;
-    struct service_slot *slot = new_slot();
+    struct reload *slot = new_slot();
     struct keyset_rotation rotation = {.now = 1000, .last_expiry = CLOCK_NEVER - 1};
     assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
     watch_until(slot, "keys.jwks: 1 account lines, 2 keys");
-    struct service *service = service_slot_hold(slot);
+    struct service *service = reload_current(slot);
     assert_string_equal(service->keys->signer->kid, rotation.kid);
     service_release(service);
     assert_int_equal(chmod("keys.jwks", 0604), 0);
     watch_until(slot, "keys.jwks has changed but cannot be used");
     assert_true(log_says("chmod o-rwx"));
     assert_int_equal(chmod("keys.jwks", 0600), 0);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 static void test_reload(void **state)
 {
     (void)state;
-    struct service_slot *slot = new_slot();
+    struct reload *slot = new_slot();
     replace("token.conf", "issuer = https://api.example.com\nlog = log\ntoken_lifetime = 7\n");
-    service_slot_reload(slot);
+    reload_all(slot);
     watch_until(slot, "reloaded: 1 account lines, 2 keys");
-    struct service *first = service_slot_hold(slot);
+    struct service *first = reload_current(slot);
     assert_int_equal(first->config->token_lifetime, 7);
 
     replace("token.conf", "issuer = nonsense\nlog = log\n");
-    service_slot_reload(slot);
+    reload_all(slot);
     watch_until(slot, "reload failed; what was loaded before stays in force");
-    struct service *second = service_slot_hold(slot);
+    struct service *second = reload_current(slot);
     assert_ptr_equal(first->config, second->config);
     service_release(first);
     service_release(second);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 /* Whatever allocation fails, the old snapshot stays or the new one is there, whole. */
-static void reload_without_memory(struct service_slot *slot)
+static void reload_without_memory(struct reload *slot)
 {
     bool failed = true;
     for (long allowed = 0; failed; allowed++) {
         one_allocation_fails = true;
         allocations_left = allowed;
-        service_slot_reload(slot);
+        reload_all(slot);
         failed = allocations_left < 0;
         allocations_left = -1;
         assert_int_equal(accounts_in_force(slot), 2);
@@ -132,23 +132,23 @@ static void reload_without_memory(struct service_slot *slot)
 }
 
 /* Some of them: each time takes as long as the file must have been still. */
-static void watch_without_memory(struct service_slot *slot)
+static void watch_without_memory(struct reload *slot)
 {
     bool failed = true;
     for (long allowed = 0; failed; allowed += allowed < 4 ? 1 : 20) {
-        struct service *before = service_slot_hold(slot);
+        struct service *before = reload_current(slot);
         replace("accounts", "a:" HASH "\nb:" HASH "\n");
         bool taken = false;
         while (!taken) {
             one_allocation_fails = true;
             allocations_left = allowed;
-            const int ms = service_slot_watch(slot);
+            const int ms = reload_if_changed(slot);
             failed = allocations_left < 0;
             taken = failed || allocations_left < allowed;
             allocations_left = -1;
             nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
         }
-        struct service *after = service_slot_hold(slot);
+        struct service *after = reload_current(slot);
         assert_true(failed || before != after);
         assert_int_equal(accounts_in_force(slot), 2);
         service_release(before);
@@ -160,12 +160,12 @@ static void test_without_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    struct service_slot *slot = new_slot();
+    struct reload *slot = new_slot();
     replace("accounts", "a:" HASH "\nb:" HASH "\n");
-    service_slot_reload(slot);
+    reload_all(slot);
     reload_without_memory(slot);
     watch_without_memory(slot);
-    service_slot_free(slot);
+    reload_free(slot);
 }
 
 int main(void)

@@ -41,13 +41,13 @@ static int make_files(void **state)
 /* One thread verifies, and nothing is counted yet. */
 static struct service *load_service(void)
 {
-    static const struct verifier_limits limits = {.concurrency = 1, .queue = 100, .memory_ttl = 0};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 100, .cache_ttl = 0};
     struct collected problems;
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     unlink("log");
     assert_int_equal(mkdir("state", 0700), 0);
     struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL || !service_open_state(service, NULL, &problems.report))
+    if (service == NULL || !service_open_state(service, NULL, &problems.diagnostics))
         fail_msg("%s", problems.text);
     service->verifier = verifier_new(&limits);
     assert_non_null(service->verifier);
@@ -60,7 +60,7 @@ struct visit {
     const struct service *service;
     char body[256];
     struct http_request request;
-    struct exchange exchange;
+    struct request_context exchange;
     struct verification *awaited;
     sem_t called;
 };
@@ -94,7 +94,7 @@ static void submit(struct visit *visit)
 static void resume(struct visit *visit)
 {
     wait_for(&visit->called);
-    visit->awaited = route_go_on(&visit->exchange);
+    visit->awaited = route_resume(&visit->exchange);
 }
 
 static unsigned end(struct visit *visit)

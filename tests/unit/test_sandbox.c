@@ -395,9 +395,9 @@ static void test_off(void **state)
 static int enter_without_memory(void)
 {
     struct collected collected;
-    struct report *report = collect(&collected);
+    struct diagnostics *diagnostics = collect(&collected);
     allocations_left = 0;
-    const bool entered = sandbox_enter(&on, report);
+    const bool entered = sandbox_enter(&on, diagnostics);
     allocations_left = -1;
     const char *expected = "error: token.conf: the kernel refuses the sandbox: Cannot allocate memory; "
                            "'sandbox = no' does without it\n";
@@ -416,7 +416,7 @@ static void test_no_memory(void **state)
 static int enter_with_strange_library(void)
 {
     struct collected collected;
-    struct report *report = collect(&collected);
+    struct diagnostics *diagnostics = collect(&collected);
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFD)) !=
             0 ||
@@ -425,7 +425,7 @@ static int enter_with_strange_library(void)
     const char *expected =
         "error: token.conf: the sandbox does not fit this system's C library (files: Function not "
         "implemented; the kernel's log names the call): set 'sandbox = no'\n";
-    return !sandbox_enter(&on, report) && strcmp(collected.text, expected) == 0 ? 0 : 1;
+    return !sandbox_enter(&on, diagnostics) && strcmp(collected.text, expected) == 0 ? 0 : 1;
 }
 
 static void test_strange_library(void **state)

@@ -146,7 +146,7 @@ static void test_look_up(void **state)
     write_text("accounts", text);
     struct account_table *table = account_table_load("accounts", NULL, collect(&problems));
     assert_non_null(table);
-    assert_int_equal(problems.report.warnings, 1);
+    assert_int_equal(problems.diagnostics.warnings, 1);
     struct look_up plain = {table, "plain"};
     struct look_up others[] = {{table, "long"}, {table, "u"}, {table, NULL}};
     for (size_t i = 0; i < ROWS(others); i++)

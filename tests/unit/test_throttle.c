@@ -11,10 +11,10 @@
 
 static long wait_of(const struct desk *desk, const char *source, const char *client_id, int64_t now)
 {
-    struct throttle_guess guess = guess_of(desk, source, client_id, 1);
-    const enum throttle_verdict verdict = throttle_look(&guess, now);
-    assert_true((verdict == THROTTLE_PAIR_REFUSED) == (guess.wait > 0));
-    return guess.wait;
+    struct throttle_attempt attempt = guess_of(desk, source, client_id, 1);
+    const enum throttle_verdict verdict = throttle_look(&attempt, now);
+    assert_true((verdict == THROTTLE_PAIR_REFUSED) == (attempt.wait > 0));
+    return attempt.wait;
 }
 
 static void test_pair(void **state)
@@ -77,13 +77,13 @@ static void test_clock_jumps_of_source(void **state)
         struct desk desk = open_desk();
         desk.limits.source_failures = 3;
         desk.limits.failures = 100;
-        desk.limits.room.nearby = rooms_nearby[i];
+        desk.limits.quota.netblock = rooms_nearby[i];
         check_row(failures_admitted(&desk, A, "a", 5, NOW + year) == 3, "admitted", i, "");
         for (int64_t passed = 0; passed < 60000; passed += 20000) {
-            struct throttle_guess guess = guess_of(&desk, A, "b", 1);
-            check_row(run_guess(&guess, THROTTLE_MATCH, NOW + passed) == THROTTLE_SOURCE_REFUSED, "refused",
+            struct throttle_attempt attempt = guess_of(&desk, A, "b", 1);
+            check_row(run_guess(&attempt, THROTTLE_MATCH, NOW + passed) == THROTTLE_SOURCE_REFUSED, "refused",
                       i, "");
-            check_row(guess.wait == 60 - passed / 1000, "wait", i, "");
+            check_row(attempt.wait == 60 - passed / 1000, "wait", i, "");
         }
         check_row(failures_admitted(&desk, A, "b", 5, NOW + 60000) == 3, "admitted again", i, "");
         close_desk(&desk);
@@ -109,16 +109,16 @@ static void test_source(void **state)
             snprintf(client_id, sizeof client_id, "c%d", j);
             assert_int_equal(fail_once(&desk, rows[i].source, client_id, NOW), THROTTLE_ADMITTED);
         }
-        struct throttle_guess guess = guess_of(&desk, rows[i].same, "new", 1);
-        check_row(run_guess(&guess, THROTTLE_MATCH, NOW) == THROTTLE_SOURCE_REFUSED, "same", i, "");
-        check_row(guess.wait == 60, "wait", i, "");
+        struct throttle_attempt attempt = guess_of(&desk, rows[i].same, "new", 1);
+        check_row(run_guess(&attempt, THROTTLE_MATCH, NOW) == THROTTLE_SOURCE_REFUSED, "same", i, "");
+        check_row(attempt.wait == 60, "wait", i, "");
         check_row(fail_once(&desk, rows[i].other, "c0", NOW) == THROTTLE_ADMITTED, "other", i, "");
         /* A proven one is neither refused by the look, nor does it begin. */
-        guess = guess_of(&desk, rows[i].same, "new", 1);
-        check_row(throttle_look(&guess, NOW) == THROTTLE_ADMITTED, "look", i, "");
-        check_row(throttle_end(&guess, THROTTLE_MATCH, NOW) == THROTTLE_ADMITTED, "proven", i, "");
+        attempt = guess_of(&desk, rows[i].same, "new", 1);
+        check_row(throttle_look(&attempt, NOW) == THROTTLE_ADMITTED, "look", i, "");
+        check_row(throttle_end(&attempt, THROTTLE_MATCH, NOW) == THROTTLE_ADMITTED, "proven", i, "");
         /* One that is remembered as wrong is refused. */
-        check_row(throttle_end(&guess, THROTTLE_MISMATCH, NOW) == THROTTLE_SOURCE_REFUSED, "wrong", i, "");
+        check_row(throttle_end(&attempt, THROTTLE_MISMATCH, NOW) == THROTTLE_SOURCE_REFUSED, "wrong", i, "");
         close_desk(&desk);
     }
 }
@@ -129,13 +129,13 @@ static void test_success(void **state)
     struct desk desk = open_desk();
     for (int i = 0; i < 3; i++) {
         assert_int_equal(failures_admitted(&desk, A, "a", 2, NOW), 2);
-        struct throttle_guess guess = guess_of(&desk, A, "a", 1);
-        assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
+        assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
         /* And by one that was proven before. */
         assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW), 1);
-        guess = guess_of(&desk, A, "a", 1);
-        assert_int_equal(throttle_look(&guess, NOW), THROTTLE_ADMITTED);
-        assert_int_equal(throttle_end(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        attempt = guess_of(&desk, A, "a", 1);
+        assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     }
     /* The source's stay: 9 of 10. */
     assert_int_equal(failures_admitted(&desk, A, "b", 3, NOW), 1);
@@ -148,9 +148,9 @@ static void test_success(void **state)
 static int busy_answers(const struct desk *desk, const char *source, const char *client_id, uint64_t first)
 {
     for (int i = 0; i < 1000; i++) {
-        struct throttle_guess guess = guess_of(desk, source, client_id, first + (uint64_t)i);
-        if (throttle_look(&guess, NOW) != THROTTLE_ADMITTED ||
-            throttle_end(&guess, THROTTLE_NOT_VERIFIED, NOW) != THROTTLE_ADMITTED)
+        struct throttle_attempt attempt = guess_of(desk, source, client_id, first + (uint64_t)i);
+        if (throttle_look(&attempt, NOW) != THROTTLE_ADMITTED ||
+            throttle_end(&attempt, THROTTLE_NOT_VERIFIED, NOW) != THROTTLE_ADMITTED)
             return i;
     }
     return 1000;
@@ -166,15 +166,15 @@ static void test_not_verified(void **state)
     assert_int_equal(wait_of(&desk, A, "a", NOW + 60000), 0);
     /* Whether it was admitted before makes no difference. */
     for (int i = 0; i < 30; i++) {
-        struct throttle_guess guess = guess_of(&desk, A, "b", (uint64_t)i + 1);
-        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = guess_of(&desk, A, "b", (uint64_t)i + 1);
+        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
     assert_int_equal(wait_of(&desk, A, "b", NOW), 60);
     /* Beside failures: 2.9, and one more that was admitted as there was room for a tenth. */
     assert_int_equal(failures_admitted(&desk, A, "c", 1, NOW), 1);
     for (int i = 0; i < 19; i++) {
-        struct throttle_guess guess = guess_of(&desk, A, "c", (uint64_t)i + 1);
-        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = guess_of(&desk, A, "c", (uint64_t)i + 1);
+        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
     assert_int_equal(failures_admitted(&desk, A, "c", 5, NOW), 1);
     /* The source has two failures of ten. */
@@ -191,25 +191,25 @@ static void test_not_verified_again(void **state)
     (void)state;
     struct desk desk = open_desk();
     for (int i = 0; i < 200; i++) {
-        struct throttle_guess guess = guess_of(&desk, A, "a", 7);
-        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = guess_of(&desk, A, "a", 7);
+        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
-    struct throttle_guess right = guess_of(&desk, A, "a", 7);
+    struct throttle_attempt right = guess_of(&desk, A, "a", 7);
     assert_int_equal(run_guess(&right, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(busy_answers(&desk, A, "a", 1), 30);
 
     /* Two secrets in turns are two guesses each time. */
     for (int i = 0; i < 30; i++) {
-        struct throttle_guess guess = guess_of(&desk, A, "b", (uint64_t)i % 2 + 1);
-        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = guess_of(&desk, A, "b", (uint64_t)i % 2 + 1);
+        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
     assert_int_equal(wait_of(&desk, A, "b", NOW), 60);
 
     /* A tenth is no failure that the same secret in the other way would belong to. */
     for (int i = 0; i < 3; i++) {
-        struct throttle_guess busy = guess_of(&desk, A, "c", (uint64_t)i + 1);
-        struct throttle_guess wrong = guess_of(&desk, A, "c", (uint64_t)i + 1);
-        busy.way = THROTTLE_BASIC;
+        struct throttle_attempt busy = guess_of(&desk, A, "c", (uint64_t)i + 1);
+        struct throttle_attempt wrong = guess_of(&desk, A, "c", (uint64_t)i + 1);
+        busy.auth_method = THROTTLE_CLIENT_SECRET_BASIC;
         assert_int_equal(run_guess(&busy, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
         assert_int_equal(run_guess(&wrong, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
     }
@@ -238,21 +238,21 @@ static void test_refused_source(void **state)
         struct desk desk = open_desk();
         fill_source(&desk);
         for (uint64_t secret = 1; secret <= 3; secret++) {
-            struct throttle_guess guess = guess_of(&desk, A, "a", secret);
-            const char way = ways[i][secret % strlen(ways[i])];
-            check_row(throttle_look(&guess, NOW) == THROTTLE_ADMITTED, "look", i, ways[i]);
-            if (way == 'b')
-                check_row(throttle_begin(&guess, NOW) == THROTTLE_SOURCE_REFUSED, "begin", i, ways[i]);
-            check_row(throttle_end(&guess, way == 'r' ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED, NOW) ==
-                          THROTTLE_SOURCE_REFUSED,
+            struct throttle_attempt attempt = guess_of(&desk, A, "a", secret);
+            const char auth_method = ways[i][secret % strlen(ways[i])];
+            check_row(throttle_look(&attempt, NOW) == THROTTLE_ADMITTED, "look", i, ways[i]);
+            if (auth_method == 'b')
+                check_row(throttle_begin(&attempt, NOW) == THROTTLE_SOURCE_REFUSED, "begin", i, ways[i]);
+            check_row(throttle_end(&attempt, auth_method == 'r' ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED,
+                                   NOW) == THROTTLE_SOURCE_REFUSED,
                       "end", i, ways[i]);
-            check_row(guess.wait == 60, "wait", i, ways[i]);
+            check_row(attempt.wait == 60, "wait", i, ways[i]);
         }
         /* Be it remembered as right. */
         check_row(wait_of(&desk, A, "a", NOW) == 60, "pair", i, ways[i]);
         check_row(wait_of(&desk, B, "a", NOW) == 0, "elsewhere", i, ways[i]);
         /* Another one that is proven is still served. */
-        struct throttle_guess proven = guess_of(&desk, A, "b", 1);
+        struct throttle_attempt proven = guess_of(&desk, A, "b", 1);
         check_row(throttle_look(&proven, NOW) == THROTTLE_ADMITTED, "look of another", i, ways[i]);
         check_row(throttle_end(&proven, THROTTLE_MATCH, NOW) == THROTTLE_ADMITTED, "another", i, ways[i]);
         close_desk(&desk);
@@ -265,7 +265,7 @@ static void test_source_refused_meanwhile(void **state)
     (void)state;
     for (int right = 0; right < 2; right++) {
         struct desk desk = open_desk();
-        struct throttle_guess guesses[3];
+        struct throttle_attempt guesses[3];
         for (size_t i = 0; i < 3; i++) {
             guesses[i] = guess_of(&desk, A, "a", i + 1);
             assert_int_equal(throttle_begin(&guesses[i], NOW), THROTTLE_ADMITTED);
@@ -289,7 +289,7 @@ static void test_remembered_meanwhile(void **state)
     (void)state;
     enum { MANY = 8 };
     struct desk desk = open_desk();
-    struct throttle_guess guesses[MANY];
+    struct throttle_attempt guesses[MANY];
     for (size_t i = 0; i < MANY; i++) {
         guesses[i] = guess_of(&desk, A, "a", i + 1);
         assert_int_equal(throttle_look(&guesses[i], NOW), THROTTLE_ADMITTED);
@@ -312,20 +312,20 @@ static void test_without_count(void **state)
     for (int in_network = 0; in_network < 2; in_network++) {
         struct desk desk = open_desk();
         if (in_network != 0)
-            desk.limits.room.nearby = 0;
+            desk.limits.quota.netblock = 0;
         else
-            desk.limits.room.of_source = 10;
+            desk.limits.quota.of_source = 10;
         int answers = 0;
         fill_source(&desk);
         for (uint64_t secret = 1; secret <= 100; secret++) {
-            struct throttle_guess guess = guess_of(&desk, A, "proven", secret);
-            if (throttle_look(&guess, NOW) != THROTTLE_ADMITTED)
+            struct throttle_attempt attempt = guess_of(&desk, A, "proven", secret);
+            if (throttle_look(&attempt, NOW) != THROTTLE_ADMITTED)
                 continue;
-            assert_int_not_equal(throttle_begin(&guess, NOW), THROTTLE_ADMITTED);
-            answers += throttle_end(&guess, THROTTLE_NOT_VERIFIED, NOW) != THROTTLE_PAIR_REFUSED ? 1 : 0;
+            assert_int_not_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
+            answers += throttle_end(&attempt, THROTTLE_NOT_VERIFIED, NOW) != THROTTLE_PAIR_REFUSED ? 1 : 0;
         }
         assert_true(answers <= 3);
-        struct throttle_guess right = guess_of(&desk, A, "proven", 1);
+        struct throttle_attempt right = guess_of(&desk, A, "proven", 1);
         assert_int_equal(throttle_look(&right, NOW), THROTTLE_PAIR_REFUSED);
         assert_true(right.wait > 0);
         close_desk(&desk);
@@ -336,22 +336,23 @@ static void test_without_count(void **state)
 static void test_one_secret_for_many(void **state)
 {
     (void)state;
-    static const enum throttle_way ways[] = {THROTTLE_BASIC, THROTTLE_BODY};
+    static const enum throttle_auth_method ways[] = {THROTTLE_CLIENT_SECRET_BASIC,
+                                                     THROTTLE_CLIENT_SECRET_POST};
     struct desk desk = open_desk();
-    desk.limits.room.of_source = 1;
+    desk.limits.quota.of_source = 1;
     fail_once(&desk, A, "first", NOW);
     fail_once(&desk, B, "first", NOW);
     for (int i = 0; i < 30; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%d", i);
-        struct throttle_guess guess = guess_of(&desk, A, client_id, 7);
-        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = guess_of(&desk, A, client_id, 7);
+        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
     assert_int_equal(wait_of(&desk, A, "another", NOW), 60);
     for (int i = 0; i < 3; i++) {
-        struct throttle_guess guess = guess_of(&desk, B, i % 2 == 0 ? "c1" : "c2", 7);
-        guess.way = ways[i % 2];
-        assert_int_equal(run_guess(&guess, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = guess_of(&desk, B, i % 2 == 0 ? "c1" : "c2", 7);
+        attempt.auth_method = ways[i % 2];
+        assert_int_equal(run_guess(&attempt, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
     }
     assert_int_equal(wait_of(&desk, B, "another", NOW), 60);
     close_desk(&desk);
@@ -362,7 +363,7 @@ static void test_under_way(void **state)
 {
     (void)state;
     struct desk desk = open_desk();
-    struct throttle_guess guesses[4];
+    struct throttle_attempt guesses[4];
     for (size_t i = 0; i < 4; i++) {
         guesses[i] = guess_of(&desk, A, "a", i + 1);
         assert_int_equal(throttle_look(&guesses[i], NOW), THROTTLE_ADMITTED);
@@ -402,7 +403,7 @@ static void test_too_many_in_flight(void **state)
     (void)state;
     for (int of_source = 0; of_source < 2; of_source++) {
         struct desk desk = open_desk();
-        struct throttle_guess held[10];
+        struct throttle_attempt held[10];
         const size_t count = of_source != 0 ? 10 : 3;
         const enum throttle_verdict refusal =
             of_source != 0 ? THROTTLE_SOURCE_REFUSED : THROTTLE_PAIR_REFUSED;
@@ -413,15 +414,15 @@ static void test_too_many_in_flight(void **state)
             assert_int_equal(throttle_begin(&held[i], NOW), THROTTLE_ADMITTED);
         }
         for (uint64_t secret = 1; secret <= 30; secret++) {
-            struct throttle_guess guess = guess_of(&desk, A, "a", secret);
+            struct throttle_attempt attempt = guess_of(&desk, A, "a", secret);
             const bool is_remembered = secret % 2 == 0;
-            assert_int_equal(throttle_look(&guess, NOW), THROTTLE_ADMITTED);
+            assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_ADMITTED);
             if (!is_remembered)
-                assert_int_equal(throttle_begin(&guess, NOW), refusal);
+                assert_int_equal(throttle_begin(&attempt, NOW), refusal);
             assert_int_equal(
-                throttle_end(&guess, is_remembered ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED, NOW),
+                throttle_end(&attempt, is_remembered ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED, NOW),
                 refusal);
-            assert_int_equal(guess.wait, 1);
+            assert_int_equal(attempt.wait, 1);
         }
         assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
         for (size_t i = 0; i < count; i++)
@@ -437,7 +438,7 @@ static void test_source_under_way(void **state)
     (void)state;
     enum { LIMIT = 10 };
     struct desk desk = open_desk();
-    struct throttle_guess guesses[LIMIT + 1];
+    struct throttle_attempt guesses[LIMIT + 1];
     for (size_t i = 0; i <= LIMIT; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%zu", i);
@@ -465,11 +466,11 @@ static void test_success_writes_nothing(void **state)
         char after[65536] = {0};
         read_text("state/throttle.mdb", before, sizeof before);
         for (int i = 0; i < 20; i++) {
-            struct throttle_guess guess = guess_of(&desk, A, "a", 1);
-            assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-            guess = guess_of(&desk, A, "a", 1);
-            assert_int_equal(throttle_look(&guess, NOW), THROTTLE_ADMITTED);
-            assert_int_equal(throttle_end(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+            struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
+            assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+            attempt = guess_of(&desk, A, "a", 1);
+            assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_ADMITTED);
+            assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
         }
         read_text("state/throttle.mdb", after, sizeof after);
         assert_memory_equal(before, after, sizeof before);
@@ -483,7 +484,7 @@ static void test_same_under_way(void **state)
     (void)state;
     enum { MANY = 30 };
     struct desk desk = open_desk();
-    struct throttle_guess guesses[MANY];
+    struct throttle_attempt guesses[MANY];
     for (int right = 0; right < 2; right++) {
         int admitted = 0;
         for (size_t i = 0; i < MANY; i++) {
@@ -505,7 +506,7 @@ static void test_both_ways(void **state)
 {
     (void)state;
     static const struct {
-        const char *ways; /* of attempts with one secret: B(asic) where it has two readings, Y where it has
+        const char *ways; /* of attempts with one secret: B(asic) where it has two decodings, Y where it has
                              one, b(ody); X, x: likewise with another secret */
         int admitted;
     } rows[] = {
@@ -516,17 +517,18 @@ static void test_both_ways(void **state)
         for (size_t i = 0; i < ROWS(rows); i++) {
             struct desk desk = open_desk();
             int admitted = 0;
-            for (const char *way = rows[i].ways; *way != '\0'; way++) {
-                struct throttle_guess guess =
-                    guess_of(&desk, A, "a", *way == 'X' || *way == 'x' ? 8 : (uint64_t)7);
-                guess.way = *way < 'a' ? THROTTLE_BASIC : THROTTLE_BODY;
-                if (*way == 'B' || *way == 'X')
-                    guess.secret.digests[0] += 70;
-                enum throttle_verdict verdict = throttle_look(&guess, NOW);
+            for (const char *auth_method = rows[i].ways; *auth_method != '\0'; auth_method++) {
+                struct throttle_attempt attempt =
+                    guess_of(&desk, A, "a", *auth_method == 'X' || *auth_method == 'x' ? 8 : (uint64_t)7);
+                attempt.auth_method =
+                    *auth_method < 'a' ? THROTTLE_CLIENT_SECRET_BASIC : THROTTLE_CLIENT_SECRET_POST;
+                if (*auth_method == 'B' || *auth_method == 'X')
+                    attempt.secret.digests[0] += 70;
+                enum throttle_verdict verdict = throttle_look(&attempt, NOW);
                 if (verdict == THROTTLE_ADMITTED && remembered == 0)
-                    verdict = throttle_begin(&guess, NOW);
+                    verdict = throttle_begin(&attempt, NOW);
                 if (verdict == THROTTLE_ADMITTED)
-                    verdict = throttle_end(&guess, THROTTLE_MISMATCH, NOW);
+                    verdict = throttle_end(&attempt, THROTTLE_MISMATCH, NOW);
                 admitted += verdict == THROTTLE_ADMITTED ? 1 : 0;
             }
             if (admitted != rows[i].admitted)
@@ -559,8 +561,8 @@ static int count_in_child(long failures, int attempts)
     desk.limits.source_failures = 1000000;
     int admitted = 0;
     for (int i = 0; i < attempts; i++) {
-        struct throttle_guess guess = guess_of(&desk, A, "a", (uint64_t)getpid() << 32 | (uint64_t)i);
-        admitted += run_guess(&guess, THROTTLE_MISMATCH, NOW) == THROTTLE_ADMITTED ? 1 : 0;
+        struct throttle_attempt attempt = guess_of(&desk, A, "a", (uint64_t)getpid() << 32 | (uint64_t)i);
+        admitted += run_guess(&attempt, THROTTLE_MISMATCH, NOW) == THROTTLE_ADMITTED ? 1 : 0;
     }
     close_desk(&desk);
     return admitted;
@@ -595,15 +597,15 @@ static void test_limit_reached_meanwhile(void **state)
         for (int right = 0; right < 2; right++) {
             struct desk desk = open_desk();
             desk.limits.source_failures = 9;
-            struct throttle_guess guess = guess_of(&desk, A, "a", 1);
-            assert_int_equal(throttle_look(&guess, NOW), THROTTLE_ADMITTED);
-            assert_int_equal(throttle_begin(&guess, NOW), THROTTLE_ADMITTED);
+            struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
+            assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_ADMITTED);
+            assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
             for (size_t j = 0; rows[i].by_others[j] != NULL; j++)
                 fail_in_child(rows[i].by_others[j], 3);
-            check_row(throttle_end(&guess, right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW) ==
+            check_row(throttle_end(&attempt, right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW) ==
                           rows[i].verdict,
                       "verdict", i, "");
-            check_row(guess.wait == (rows[i].verdict == THROTTLE_ADMITTED ? 0 : 60), "wait", i, "");
+            check_row(attempt.wait == (rows[i].verdict == THROTTLE_ADMITTED ? 0 : 60), "wait", i, "");
             close_desk(&desk);
         }
     }
@@ -618,12 +620,12 @@ static void test_killed_under_way(void **state)
     if (child == 0) {
         struct desk own = open_desk_again();
         for (size_t i = 0; i < 3; i++) {
-            struct throttle_guess guess = guess_of(&own, A, "a", i + 1);
-            if (throttle_begin(&guess, NOW) != THROTTLE_ADMITTED)
+            struct throttle_attempt attempt = guess_of(&own, A, "a", i + 1);
+            if (throttle_begin(&attempt, NOW) != THROTTLE_ADMITTED)
                 _exit(1);
             if (i == 2)
                 raise(SIGKILL);
-            throttle_end(&guess, i == 0 ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED, NOW);
+            throttle_end(&attempt, i == 0 ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED, NOW);
         }
     }
     int status = 0;
@@ -690,10 +692,10 @@ static void test_without_memory(void **state)
     bool failed = true;
     for (long allowed = 0; failed; allowed++) {
         struct desk desk = open_desk();
-        struct throttle_guess guess = guess_of(&desk, A, "a", 1);
+        struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
         one_allocation_fails = true;
         allocations_left = allowed;
-        const enum throttle_verdict verdict = run_guess(&guess, THROTTLE_MISMATCH, NOW);
+        const enum throttle_verdict verdict = run_guess(&attempt, THROTTLE_MISMATCH, NOW);
         failed = allocations_left < 0;
         allocations_left = -1;
         check_row(verdict == THROTTLE_ADMITTED || (failed && verdict == THROTTLE_NO_MEMORY), "verdict",

@@ -15,11 +15,11 @@ static struct throttle_key pair_of(const char *source, const char *client_id)
 
 static const struct throttle_secret secrets[] = {{{1, 2}}, {{1, 3}}, {{2, 2}}};
 
-static void check_count(struct throttle_running *running, const char *source, const char *client_id,
+static void check_count(struct throttle_in_flight *running, const char *source, const char *client_id,
                         long of_pair, long of_source)
 {
     const struct throttle_key pair = pair_of(source, client_id);
-    const struct throttle_under_way found = throttle_running_count(running, &pair, &secrets[0]);
+    const struct throttle_in_flight_count found = throttle_in_flight_count(running, &pair, &secrets[0]);
     assert_int_equal(found.of_pair, of_pair);
     assert_int_equal(found.of_source, of_source);
 }
@@ -34,15 +34,15 @@ static void test_counts(void **state)
     } rows[RUNS] = {
         {"192.0.2.1", "a"}, {"192.0.2.1", "b"}, {"192.0.2.2", "a"}, {NULL, "a"}, {"2001:db8::1", "a"}};
     for (size_t first = 0; first < RUNS; first++) {
-        struct throttle_running running;
+        struct throttle_in_flight running;
         struct throttle_key pairs[RUNS];
-        struct throttle_run runs[RUNS];
-        throttle_running_init(&running);
+        struct throttle_in_flight_attempt runs[RUNS];
+        throttle_in_flight_init(&running);
         for (size_t i = 0; i < RUNS; i++) {
             pairs[i] = pair_of(rows[i].source, rows[i].client_id);
-            runs[i] = (struct throttle_run){.pair = &pairs[i], .secret = secrets[0]};
-            throttle_running_add(&running, &runs[i], 10, 10);
-            assert_true(runs[i].is_under_way);
+            runs[i] = (struct throttle_in_flight_attempt){.pair = &pairs[i], .secret = secrets[0]};
+            throttle_in_flight_add(&running, &runs[i], 10, 10);
+            assert_true(runs[i].is_in_flight);
         }
         check_count(&running, "192.0.2.1", "a", 1, 2);
         check_count(&running, "192.0.2.1", "", 0, 2);
@@ -51,10 +51,10 @@ static void test_counts(void **state)
         check_count(&running, "2001:db8::ffff", "a", 1, 1);
         check_count(&running, NULL, "a", 1, 1);
         for (size_t i = 0; i < RUNS; i++) {
-            struct throttle_run *run = &runs[(first + i * 2) % RUNS];
-            throttle_running_remove(&running, run);
-            assert_false(run->is_under_way);
-            throttle_running_remove(&running, run);
+            struct throttle_in_flight_attempt *run = &runs[(first + i * 2) % RUNS];
+            throttle_in_flight_remove(&running, run);
+            assert_false(run->is_in_flight);
+            throttle_in_flight_remove(&running, run);
         }
         assert_int_equal(running.count, 0);
     }
@@ -69,7 +69,7 @@ static void test_room(void **state)
         size_t secret;
         long room_of_pair;
         long room_of_source;
-        struct throttle_under_way before;
+        struct throttle_in_flight_count before;
         bool is_added;
     } rows[] = {
         {"a", 1, 3, 3, {2, 2, false}, true},  {"a", 1, 2, 3, {2, 2, false}, false},
@@ -78,28 +78,28 @@ static void test_room(void **state)
         {"a", 0, 1, 1, {2, 2, true}, false},  {"b", 0, 0, 9, {0, 2, false}, false},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
-        struct throttle_running running;
+        struct throttle_in_flight running;
         const struct throttle_key pair = pair_of("192.0.2.1", "a");
-        struct throttle_run there[] = {{.pair = &pair, .secret = secrets[0]},
-                                       {.pair = &pair, .secret = secrets[2]}};
-        throttle_running_init(&running);
+        struct throttle_in_flight_attempt there[] = {{.pair = &pair, .secret = secrets[0]},
+                                                     {.pair = &pair, .secret = secrets[2]}};
+        throttle_in_flight_init(&running);
         for (size_t j = 0; j < ROWS(there); j++)
-            throttle_running_add(&running, &there[j], 2, 2);
+            throttle_in_flight_add(&running, &there[j], 2, 2);
         const struct throttle_key key = pair_of("192.0.2.1", rows[i].client_id);
-        struct throttle_run run = {.pair = &key, .secret = secrets[rows[i].secret]};
-        const struct throttle_under_way before =
-            throttle_running_add(&running, &run, rows[i].room_of_pair, rows[i].room_of_source);
+        struct throttle_in_flight_attempt run = {.pair = &key, .secret = secrets[rows[i].secret]};
+        const struct throttle_in_flight_count before =
+            throttle_in_flight_add(&running, &run, rows[i].room_of_pair, rows[i].room_of_source);
         check_row(before.of_pair == rows[i].before.of_pair && before.of_source == rows[i].before.of_source,
                   "count", i, rows[i].client_id);
         check_row(before.has_same == rows[i].before.has_same, "same", i, rows[i].client_id);
-        check_row(run.is_under_way == rows[i].is_added, "added", i, rows[i].client_id);
+        check_row(run.is_in_flight == rows[i].is_added, "added", i, rows[i].client_id);
     }
 }
 
 /* One of several threads that come and go at once, each with a client_id of its own. */
 struct comer {
     pthread_t thread;
-    struct throttle_running *running;
+    struct throttle_in_flight *running;
     struct throttle_key pair;
     size_t refused;
 };
@@ -108,10 +108,10 @@ static void *come_and_go(void *context)
 {
     struct comer *comer = context;
     for (int i = 0; i < 5000; i++) {
-        struct throttle_run run = {.pair = &comer->pair, .secret = secrets[0]};
-        throttle_running_add(comer->running, &run, 1, 10);
-        comer->refused += !run.is_under_way;
-        throttle_running_remove(comer->running, &run);
+        struct throttle_in_flight_attempt run = {.pair = &comer->pair, .secret = secrets[0]};
+        throttle_in_flight_add(comer->running, &run, 1, 10);
+        comer->refused += !run.is_in_flight;
+        throttle_in_flight_remove(comer->running, &run);
     }
     return NULL;
 }
@@ -120,9 +120,9 @@ static void test_threads(void **state)
 {
     (void)state;
     static const char *const client_ids[] = {"a", "b", "c", "d"};
-    struct throttle_running running;
+    struct throttle_in_flight running;
     struct comer comers[ROWS(client_ids)];
-    throttle_running_init(&running);
+    throttle_in_flight_init(&running);
     for (size_t i = 0; i < ROWS(comers); i++) {
         comers[i] = (struct comer){.running = &running, .pair = pair_of("192.0.2.1", client_ids[i])};
         assert_int_equal(pthread_create(&comers[i].thread, NULL, come_and_go, &comers[i]), 0);

@@ -16,7 +16,7 @@ static void test_networks(void **state)
     static const struct {
         const char *source;
         const char *of_source;
-        const char *nearby;
+        const char *netblock;
     } rows[] = {
         {"192.0.2.77", "192.0.2.77", "192.0.2.0/24"},
         {"::ffff:192.0.2.77", "192.0.2.77", "192.0.2.0/24"},
@@ -39,12 +39,12 @@ static void test_networks(void **state)
         check_row(text_is(throttle_key_client_id(&key), "client"), "client_id", i, rows[i].source);
         check_row(throttle_key_level(&key) == THROTTLE_PAIR, "level", i, rows[i].source);
         check_row(!throttle_key_is_unknown(&key), "unknown", i, rows[i].source);
-        key = throttle_key_above(&key, THROTTLE_NEARBY);
+        key = throttle_key_above(&key, THROTTLE_NETBLOCK);
         network = throttle_key_network(&key);
         network_format(&network, text);
-        check_row(strcmp(text, rows[i].nearby) == 0, text, i, rows[i].source);
+        check_row(strcmp(text, rows[i].netblock) == 0, text, i, rows[i].source);
         check_row(throttle_key_client_id(&key).data == NULL, "client_id", i, rows[i].source);
-        check_row(throttle_key_level(&key) == THROTTLE_NEARBY, "level", i, rows[i].source);
+        check_row(throttle_key_level(&key) == THROTTLE_NETBLOCK, "level", i, rows[i].source);
     }
     const struct throttle_key key = throttle_key_of(THROTTLE_SOURCE, NULL, text_of(NULL));
     assert_true(throttle_key_is_unknown(&key));

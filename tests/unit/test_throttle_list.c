@@ -13,8 +13,8 @@ static struct desk fill_desk(void)
     assert_int_equal(failures_admitted(&desk, "2001:db8:1:2::3", "a", 1, NOW), 1);
     assert_int_equal(failures_admitted(&desk, NULL, "192.0.2.1", 1, NOW), 1);
     /* Right, which is no failure. */
-    struct throttle_guess guess = guess_of(&desk, "192.0.2.9", "c", 1);
-    assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    struct throttle_attempt attempt = guess_of(&desk, "192.0.2.9", "c", 1);
+    assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     return desk;
 }
 
@@ -59,8 +59,8 @@ static void test_list(void **state)
     assert_string_equal(list_of(&desk, NOW + 60000), "");
     /* Tenths alone are listed, and beside failures. */
     for (int i = 0; i < 2; i++) {
-        struct throttle_guess guess = guess_of(&desk, "192.0.2.2", i == 0 ? "a" : "t", 5);
-        assert_int_equal(run_guess(&guess, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = guess_of(&desk, "192.0.2.2", i == 0 ? "a" : "t", 5);
+        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
     assert_string_equal(list_of(&desk, NOW),
                         FIRST "192.0.2.2  1,192.0.2.2 a 1.1,192.0.2.2 t 0.1," THIRD UNKNOWN UNKNOWN_PAIR);

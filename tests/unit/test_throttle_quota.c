@@ -7,11 +7,11 @@
 
 struct census {
     size_t counts;
-    size_t nearby; /* what the count of A's network says of its members */
+    size_t netblock; /* what the count of A's network says of its members */
     size_t of_source;
 };
 
-static void take_census(struct transaction *transaction, void *context)
+static void take_census(struct throttle_txn *transaction, void *context)
 {
     struct census *census = context;
     struct throttle_key key = {.size = THROTTLE_HEAD_SIZE};
@@ -19,20 +19,20 @@ static void take_census(struct transaction *transaction, void *context)
     struct address address;
     assert_true(address_parse(A, strlen(A), &address));
     *census = (struct census){.counts = 0};
-    for (; transaction_next(transaction, &key, &record); throttle_key_advance(&key))
+    for (; throttle_txn_next(transaction, &key, &record); throttle_key_advance(&key))
         census->counts++;
-    key = throttle_key_of(THROTTLE_NEARBY, &address, text_of(NULL));
-    transaction_get(transaction, &key, &record);
-    census->nearby = record.members;
+    key = throttle_key_of(THROTTLE_NETBLOCK, &address, text_of(NULL));
+    throttle_txn_get(transaction, &key, &record);
+    census->netblock = record.members;
     key = throttle_key_of(THROTTLE_SOURCE, &address, text_of(NULL));
-    transaction_get(transaction, &key, &record);
+    throttle_txn_get(transaction, &key, &record);
     census->of_source = record.members;
 }
 
 static struct census census_of(const struct desk *desk)
 {
     struct census census = {.counts = 0};
-    assert_true(state_read(desk->state, desk->log, take_census, &census));
+    assert_true(throttle_store_read(desk->state, desk->log, take_census, &census));
     return census;
 }
 
@@ -56,15 +56,15 @@ static void test_of_source(void **state)
     (void)state;
     struct desk desk = open_desk();
     desk.limits.source_failures = 1000;
-    desk.limits.room.of_source = 20;
+    desk.limits.quota.of_source = 20;
     assert_int_equal(fail_on_names(&desk, A, 500, NOW), 20 + 3);
     assert_int_equal(census_of(&desk).of_source, 21);
     assert_int_equal(census_of(&desk).counts, 23);
     /* Who has a count keeps it. */
     assert_int_equal(failures_admitted(&desk, A, "name0", 5, NOW), 2);
     /* A success among the others clears nothing. */
-    struct throttle_guess guess = guess_of(&desk, A, "other", 1);
-    assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
+    struct throttle_attempt attempt = guess_of(&desk, A, "other", 1);
+    assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
     close_desk(&desk);
 }
 
@@ -73,11 +73,11 @@ static void test_others_stay(void **state)
     (void)state;
     struct desk desk = open_desk();
     desk.limits.source_failures = 1000;
-    desk.limits.room.of_source = 1;
+    desk.limits.quota.of_source = 1;
     fail_once(&desk, A, "first", NOW);
     for (int i = 0; i < 3; i++) {
-        struct throttle_guess guess = guess_of(&desk, A, "mine", 1);
-        assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = guess_of(&desk, A, "mine", 1);
+        assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
         assert_int_equal(fail_on_names(&desk, A, 1, NOW), 1);
     }
     assert_int_equal(fail_on_names(&desk, A, 1, NOW), 0);
@@ -89,7 +89,7 @@ static void test_nearby(void **state)
 {
     (void)state;
     struct desk desk = open_desk();
-    desk.limits.room.nearby = 40;
+    desk.limits.quota.netblock = 40;
     int admitted = 0;
     for (int i = 0; i < 200; i++) {
         char source[64];
@@ -111,7 +111,7 @@ static void test_in_all(void **state)
 {
     (void)state;
     struct desk desk = open_desk();
-    desk.limits.room.in_all = 300;
+    desk.limits.quota.in_all = 300;
     assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 3);
     for (int i = 0; i < 3000; i++) {
         char source[64];
@@ -168,13 +168,13 @@ static void test_members(void **state)
     struct desk desk = open_desk();
     desk.limits.source_failures = 1000;
     fail_on_names(&desk, A, 50, NOW);
-    assert_int_equal(census_of(&desk).nearby, 51);
+    assert_int_equal(census_of(&desk).netblock, 51);
     for (int i = 0; i < 50; i++) {
         char client_id[32];
         snprintf(client_id, sizeof client_id, "name%d", i);
-        struct throttle_guess guess = guess_of(&desk, A, client_id, 1);
-        assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-        assert_int_equal(census_of(&desk).nearby, 50 - i);
+        struct throttle_attempt attempt = guess_of(&desk, A, client_id, 1);
+        assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(census_of(&desk).netblock, 50 - i);
         assert_int_equal(census_of(&desk).of_source, 49 - i);
     }
     /* The source has its failures still. */
@@ -183,7 +183,7 @@ static void test_members(void **state)
 }
 
 /* A count below one that knows of no member, as an inconsistent file has it. */
-static void put_without_members(struct transaction *transaction, void *context)
+static void put_without_members(struct throttle_txn *transaction, void *context)
 {
     const struct throttle_record failed = {.failures = 1, .since_ms = NOW};
     struct address address;
@@ -191,10 +191,10 @@ static void put_without_members(struct transaction *transaction, void *context)
     assert_true(address_parse(A, strlen(A), &address));
     const struct throttle_key pair = throttle_key_of(THROTTLE_PAIR, &address, text_of("a"));
     const struct throttle_key source = throttle_key_of(THROTTLE_SOURCE, &address, text_of(NULL));
-    const struct throttle_key nearby = throttle_key_of(THROTTLE_NEARBY, &address, text_of(NULL));
-    transaction_put(transaction, &pair, &failed);
-    transaction_put(transaction, &source, &failed);
-    transaction_put(transaction, &nearby, &failed);
+    const struct throttle_key netblock = throttle_key_of(THROTTLE_NETBLOCK, &address, text_of(NULL));
+    throttle_txn_put(transaction, &pair, &failed);
+    throttle_txn_put(transaction, &source, &failed);
+    throttle_txn_put(transaction, &netblock, &failed);
 }
 
 /* Below zero, the number of members would be the greatest there is, and the network would have no room. */
@@ -202,10 +202,10 @@ static void test_members_below_zero(void **state)
 {
     (void)state;
     struct desk desk = open_desk();
-    assert_true(state_update(desk.state, desk.log, put_without_members, NULL));
-    struct throttle_guess guess = guess_of(&desk, A, "a", 1);
-    assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-    assert_int_equal(census_of(&desk).nearby, 0);
+    assert_true(throttle_store_update(desk.state, desk.log, put_without_members, NULL));
+    struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
+    assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(census_of(&desk).netblock, 0);
     assert_int_equal(census_of(&desk).of_source, 0);
     assert_int_equal(failures_admitted(&desk, A, "b", 5, NOW), 3);
     assert_int_equal(failures_admitted(&desk, A, "c", 5, NOW), 3);
@@ -213,15 +213,15 @@ static void test_members_below_zero(void **state)
 }
 
 /* A file of the program before it counted tenths: `way` had eight bytes. */
-static void put_old_record(struct transaction *transaction, void *context)
+static void put_old_record(struct throttle_txn *transaction, void *context)
 {
     static const struct {
         int64_t since_ms;
         uint32_t failures;
         uint32_t members;
-        uint64_t way;
+        uint64_t auth_method;
         uint64_t failed[2];
-    } old = {NOW, 2, 0, THROTTLE_BASIC, {7, 7}};
+    } old = {NOW, 2, 0, THROTTLE_CLIENT_SECRET_BASIC, {7, 7}};
     struct throttle_record record;
     struct address address;
     (void)context;
@@ -229,14 +229,14 @@ static void put_old_record(struct transaction *transaction, void *context)
     const struct throttle_key pair = throttle_key_of(THROTTLE_PAIR, &address, text_of("a"));
     assert_int_equal(sizeof record, sizeof old);
     memcpy(&record, &old, sizeof record);
-    transaction_put(transaction, &pair, &record);
+    throttle_txn_put(transaction, &pair, &record);
 }
 
 static void test_old_record(void **state)
 {
     (void)state;
     struct desk desk = open_desk();
-    assert_true(state_update(desk.state, desk.log, put_old_record, NULL));
+    assert_true(throttle_store_update(desk.state, desk.log, put_old_record, NULL));
     assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 1);
     close_desk(&desk);
 }

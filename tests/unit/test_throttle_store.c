@@ -47,8 +47,8 @@ static int anew(void **state)
 
 static bool opens(const char *folder, struct collected *problems)
 {
-    struct state *state = state_open(folder, collect(problems));
-    state_release(state);
+    struct throttle_store *state = throttle_store_open(folder, collect(problems));
+    throttle_store_release(state);
     return state != NULL;
 }
 
@@ -141,7 +141,7 @@ static void test_refused(void **state)
         check_row(!opens("state", &problems), "opened", i, rows[i].problem);
         check_row(strncmp(problems.text, rows[i].problem, strlen(rows[i].problem)) == 0, problems.text, i,
                   rows[i].problem);
-        check_row(!state_check("state", collect(&problems)), "checked", i, rows[i].problem);
+        check_row(!throttle_store_check("state", collect(&problems)), "checked", i, rows[i].problem);
         check_row(strncmp(problems.text, rows[i].problem, strlen(rows[i].problem)) == 0, problems.text, i,
                   rows[i].problem);
         unlink("state");
@@ -154,7 +154,7 @@ static int open_as_nobody(void)
     struct collected problems;
     if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
         return 2;
-    if (opens("state", &problems) || state_check("state", collect(&problems)))
+    if (opens("state", &problems) || throttle_store_check("state", collect(&problems)))
         return 1;
     return strstr(problems.text, "Permission denied") != NULL && strstr(problems.text, "chown") != NULL ? 0
                                                                                                         : 3;
@@ -256,7 +256,7 @@ static void test_made(void **state)
     const uid_t owner = geteuid() == 0 ? 65534 : geteuid();
     assert_int_equal(chown("state", owner, (gid_t)-1), 0);
     /* The check makes nothing. */
-    assert_true(state_check("state", collect(&problems)));
+    assert_true(throttle_store_check("state", collect(&problems)));
     assert_int_equal(rmdir("state/throttle.mdb"), -1);
     assert_int_equal(errno, ENOENT);
     assert_true(opens("state", &problems));
@@ -266,7 +266,7 @@ static void test_made(void **state)
         assert_int_equal(stat(files[i], &status), 0);
         assert_int_equal(status.st_uid, owner);
     }
-    assert_true(state_check("state", collect(&problems)));
+    assert_true(throttle_store_check("state", collect(&problems)));
     assert_true(opens("state", &problems));
 }
 
@@ -279,7 +279,7 @@ static void test_another_boot(void **state)
         skip();
     make_rubbish();
     write_text("state/throttle.boot", "another\n");
-    assert_true(state_check("state", collect(&problems)));
+    assert_true(throttle_store_check("state", collect(&problems)));
     struct desk desk = open_desk_again();
     assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 5, NOW), 3);
     close_desk(&desk);
@@ -296,15 +296,15 @@ static void test_is_of(void **state)
     assert_int_equal(mkdir("state", 0700), 0);
     assert_int_equal(mkdir("state/other", 0700), 0);
     assert_int_equal(symlink("../state", "state/same"), 0);
-    struct state *opened = state_open("state", collect(&problems));
-    assert_true(state_is_of(opened, "state"));
-    assert_true(state_is_of(opened, "state/same"));
-    assert_true(state_is_of(opened, "state/../state"));
-    assert_false(state_is_of(opened, "state/other"));
-    assert_false(state_is_of(opened, "nowhere"));
-    state_release(state_hold(opened));
-    state_release(opened);
-    state_release(NULL);
+    struct throttle_store *opened = throttle_store_open("state", collect(&problems));
+    assert_true(throttle_store_is_of(opened, "state"));
+    assert_true(throttle_store_is_of(opened, "state/same"));
+    assert_true(throttle_store_is_of(opened, "state/../state"));
+    assert_false(throttle_store_is_of(opened, "state/other"));
+    assert_false(throttle_store_is_of(opened, "nowhere"));
+    throttle_store_release(throttle_store_hold(opened));
+    throttle_store_release(opened);
+    throttle_store_release(NULL);
 }
 
 static void test_without_memory(void **state)
@@ -315,15 +315,15 @@ static void test_without_memory(void **state)
     assert_int_equal(mkdir("state", 0700), 0);
     for (long allowed = 0; failed; allowed++) {
         struct collected problems;
-        struct report *report = collect(&problems);
+        struct diagnostics *diagnostics = collect(&problems);
         one_allocation_fails = true;
         allocations_left = allowed;
-        struct state *opened = state_open("state", report);
+        struct throttle_store *opened = throttle_store_open("state", diagnostics);
         failed = allocations_left < 0;
         allocations_left = -1;
         check_row((opened != NULL) == (problems.text[0] == '\0'), problems.text, (size_t)allowed, "");
         check_row(opened != NULL || failed, "opened", (size_t)allowed, "");
-        state_release(opened);
+        throttle_store_release(opened);
     }
 }
 
@@ -358,8 +358,8 @@ static void test_removed(void **state)
                               "counted in memory meanwhile\n");
     fail_until_log_has(&desk, "error state: the folder of the state is missing; run tokenctl init");
     assert_int_equal(failures_admitted(&desk, "192.0.2.1", "b", 5, NOW), 3);
-    struct throttle_guess guess = guess_of(&desk, "192.0.2.1", "b", 1);
-    assert_int_equal(throttle_look(&guess, NOW), THROTTLE_PAIR_REFUSED);
+    struct throttle_attempt attempt = guess_of(&desk, "192.0.2.1", "b", 1);
+    assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_PAIR_REFUSED);
     assert_int_equal(mkdir("state", 0700), 0);
     fail_until_log_has(&desk, "warn state: failures are counted on disk again\n");
     assert_int_equal(access("state/throttle.mdb", F_OK), 0);
@@ -386,8 +386,8 @@ static void test_no_room(void **state)
         seconds_ahead++;
         assert_int_equal(failures_admitted(&desk, "192.0.2.1", client_id, 1, NOW), 0);
         seconds_ahead++;
-        struct throttle_guess guess = guess_of(&desk, "192.0.2.1", client_id, 1);
-        assert_int_equal(run_guess(&guess, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
+        struct throttle_attempt attempt = guess_of(&desk, "192.0.2.1", client_id, 1);
+        assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
     }
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     /* Told once, and nothing else. */
@@ -408,7 +408,7 @@ static void test_memory_of_source(void **state)
     (void)state;
     struct desk desk = open_desk();
     int64_t now = NOW;
-    desk.limits.room.of_source = 5;
+    desk.limits.quota.of_source = 5;
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     seconds_ahead++;
     for (int i = 0; i < 20; i++, now += desk.limits.window_ms) {
@@ -418,8 +418,8 @@ static void test_memory_of_source(void **state)
     }
     assert_true(log_has("error state: the state is lost"));
     assert_int_equal(failures_admitted(&desk, "192.0.2.1", "guessed", 5, now), 3);
-    struct throttle_guess guess = guess_of(&desk, "192.0.2.1", "other", 1);
-    assert_int_equal(run_guess(&guess, THROTTLE_MATCH, now), THROTTLE_ADMITTED);
+    struct throttle_attempt attempt = guess_of(&desk, "192.0.2.1", "other", 1);
+    assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, now), THROTTLE_ADMITTED);
     close_desk(&desk);
 }
 

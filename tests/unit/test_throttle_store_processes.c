@@ -27,7 +27,7 @@ static struct tally *tally;
 static pid_t processes[PROCESSES]; /* 0: ended */
 
 struct worker {
-    struct state *state;
+    struct throttle_store *state;
     struct log *log;
     size_t number;
 };
@@ -42,26 +42,26 @@ static struct throttle_key key_of(unsigned number)
 
 enum { KEYS = 64 };
 
-static void add_one(struct transaction *transaction, void *context)
+static void add_one(struct throttle_txn *transaction, void *context)
 {
     (void)context;
     for (unsigned i = 0; i < KEYS; i++) {
         const struct throttle_key key = key_of(i);
         struct throttle_record record;
-        transaction_get(transaction, &key, &record);
+        throttle_txn_get(transaction, &key, &record);
         record.failures++;
-        transaction_put(transaction, &key, &record);
+        throttle_txn_put(transaction, &key, &record);
     }
 }
 
 /* The count that all have; -1: they differ. */
-static void look(struct transaction *transaction, void *context)
+static void look(struct throttle_txn *transaction, void *context)
 {
     long *count = context;
     for (unsigned i = 0; i < KEYS; i++) {
         const struct throttle_key key = key_of(i);
         struct throttle_record record;
-        transaction_get(transaction, &key, &record);
+        throttle_txn_get(transaction, &key, &record);
         if (i == 0)
             *count = (long)record.failures;
         else if (*count != (long)record.failures)
@@ -76,11 +76,11 @@ static _Noreturn void *work(void *argument)
     for (;;) {
         long count = 0;
         if (worker->number < WRITERS) {
-            tally->failed += !state_update(worker->state, worker->log, add_one, NULL);
+            tally->failed += !throttle_store_update(worker->state, worker->log, add_one, NULL);
             tally->committed[worker->number]++;
             continue;
         }
-        tally->failed += !state_read(worker->state, worker->log, look, &count);
+        tally->failed += !throttle_store_read(worker->state, worker->log, look, &count);
         tally->torn += count < last;
         last = count;
         tally->looked[worker->number]++;
@@ -97,8 +97,8 @@ static void fault(void *context, enum severity severity, const char *message)
 
 static _Noreturn void run_process(size_t number)
 {
-    struct report report = {.problem = fault};
-    struct worker worker = {.state = state_open("state", &report), .number = number};
+    struct diagnostics diagnostics = {.on_message = fault};
+    struct worker worker = {.state = throttle_store_open("state", &diagnostics), .number = number};
     pthread_t thread;
     worker.log = log_open("log", LOG_LEVEL_INFO);
     if (worker.state == NULL)
@@ -177,7 +177,7 @@ static void wait_for_progress(size_t killed)
 static void test_killed(void **state)
 {
     (void)state;
-    struct report report = {.problem = fault};
+    struct diagnostics diagnostics = {.on_message = fault};
     unsigned chance = 1;
     assert_int_equal(mkdir("state", 0700), 0);
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
@@ -201,10 +201,10 @@ static void test_killed(void **state)
     /* What was committed is there; of each process that was killed each thread may have committed one more.
      */
     long count = 0;
-    struct state *opened = state_open("state", &report);
+    struct throttle_store *opened = throttle_store_open("state", &diagnostics);
     assert_non_null(opened);
-    assert_true(state_read(opened, NULL, look, &count));
-    state_release(opened);
+    assert_true(throttle_store_read(opened, NULL, look, &count));
+    throttle_store_release(opened);
     assert_int_equal(tally->torn, 0);
     assert_int_equal(tally->failed, 0);
     assert_in_range(count, all_committed(), all_committed() + (KILLS + PROCESSES) * THREADS);

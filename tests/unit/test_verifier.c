@@ -19,7 +19,7 @@ static const char quick_hash[] =
 static const char slow_hash[] = "$6$rounds=100000$saltsaltsalt$VaqTwA8/oKXX9qsOGZKgXiviNokNoNS29hYZz1xyt08xoV"
                                 "CEgWgI7TqgdvBGQMA2uMznMyAvy.xQM/pSLf34j.";
 
-static const struct verifier_limits wide = {.concurrency = 2, .queue = 100, .memory_ttl = 60};
+static const struct verifier_limits wide = {.concurrency = 2, .queue = 100, .cache_ttl = 60};
 
 /* What happens to a hash: it is counted, the thread that computes it is noted, and may be held. */
 static struct {
@@ -72,7 +72,7 @@ static struct verification verification_of(const char *id, const char *hash, con
 }
 
 static enum password_result verdict_on(struct verification *verification, struct verifier *verifier,
-                                       const struct verifier_gate *gate)
+                                       const struct admission_check *gate)
 {
     const enum password_result result = verifier_ask(verifier, gate, verification);
     if (result != PASSWORD_PENDING)
@@ -81,7 +81,7 @@ static enum password_result verdict_on(struct verification *verification, struct
     return verification->result;
 }
 
-static enum password_result ask_at(const struct verifier_gate *gate, struct verifier *verifier,
+static enum password_result ask_at(const struct admission_check *gate, struct verifier *verifier,
                                    const char *id, const char *hash, const char *secret)
 {
     struct verification verification = verification_of(id, hash, secret);
@@ -113,8 +113,8 @@ static void test_results(void **state)
 {
     (void)state;
     static const struct verifier_limits limits[] = {
-        {.concurrency = 2, .queue = 8, .memory_ttl = 60},
-        {.concurrency = 1, .queue = 0, .memory_ttl = 0},
+        {.concurrency = 2, .queue = 8, .cache_ttl = 60},
+        {.concurrency = 1, .queue = 0, .cache_ttl = 0},
     };
     for (size_t i = 0; i <= ROWS(limits); i++) {
         struct verifier *verifier = i < ROWS(limits) ? verifier_new(&limits[i]) : NULL;
@@ -163,16 +163,16 @@ static void test_forgets(void **state)
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct verifier_limits limits = wide;
-        limits.memory_ttl = 86400;
+        limits.cache_ttl = 86400;
         struct verifier *verifier = verifier_new(&limits);
         check_row(hashes_for_two(verifier) == 2, "at first", i, "");
         check_row(hashes_for_two(verifier) == 0, "remembered", i, "");
-        limits.memory_ttl = rows[i].ttl;
+        limits.cache_ttl = rows[i].ttl;
         verifier_set_limits(verifier, &limits);
         seconds_ahead += rows[i].passed;
         check_row(hashes_for_two(verifier) == rows[i].hashes, "later", i, "");
         if (rows[i].ttl == 0) {
-            limits.memory_ttl = 86400;
+            limits.cache_ttl = 86400;
             verifier_set_limits(verifier, &limits);
             check_row(hashes_for_two(verifier) == 2, "again", i, "");
         }
@@ -213,7 +213,7 @@ static void test_gate(void **state)
         struct verifier *verifier = with != 0 ? verifier_new(&wide) : NULL;
         for (size_t i = 0; i < ROWS(rows); i++) {
             struct keeper keeper = {.admits = rows[i].admits};
-            const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
+            const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
             check_row(ask_at(&gate, verifier, "a", quick_hash, rows[i].secret) == rows[i].result, "result", i,
                       rows[i].secret);
             check_row(keeper.asked == (with != 0 ? rows[i].asked : rows[i].asked_without), "asked", i,
@@ -223,7 +223,7 @@ static void test_gate(void **state)
             continue;
         /* The proven pass a gate that is closed. */
         struct keeper keeper = {.admits = false};
-        const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
+        const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
         assert_int_equal(ask_at(&gate, verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
         verifier_release(verifier);
     }
@@ -248,18 +248,18 @@ struct callers {
     sem_t gone_on; /* once for each */
 };
 
-static void go_on(void *context)
+static void resume(void *context)
 {
     struct caller *caller = context;
     caller->thread = gettid();
     caller->result = caller->verification.result;
     if (caller->second != NULL)
-        verifier_begin(caller->verifier, &caller->second->verification, go_on, caller->second);
+        verifier_begin(caller->verifier, &caller->second->verification, resume, caller->second);
     sem_post(caller->gone_on);
 }
 
 static void ask_callers(struct callers *callers, const struct verifier_limits *limits, size_t count,
-                        const char *format, const struct verifier_gate *gate)
+                        const char *format, const struct admission_check *gate)
 {
     callers->verifier = verifier_new(limits);
     sem_init(&callers->gone_on, 0, 0);
@@ -276,7 +276,7 @@ static void ask_callers(struct callers *callers, const struct verifier_limits *l
 static bool begin(struct callers *callers, size_t i)
 {
     struct caller *caller = &callers->caller[i];
-    if (verifier_begin(callers->verifier, &caller->verification, go_on, caller))
+    if (verifier_begin(callers->verifier, &caller->verification, resume, caller))
         return false;
     caller->result = caller->verification.result;
     return true;
@@ -313,7 +313,7 @@ static void test_single_flight(void **state)
     struct callers callers;
     for (size_t at_once = 0; at_once < 2; at_once++) {
         struct keeper keeper = {.admits = true};
-        const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
+        const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
         const int before = hashing.count;
         hold_hashes();
         ask_callers(&callers, &wide, at_once == 0 ? 1 : MOST_CALLERS, "secret", &gate);
@@ -344,7 +344,7 @@ static void test_refused_does_not_join(void **state)
     (void)state;
     struct callers callers;
     struct keeper keeper = {.admits = false};
-    const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
+    const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
     hold_hashes();
     ask_callers(&callers, &wide, 1, "secret", NULL);
     assert_false(begin(&callers, 0));
@@ -372,7 +372,7 @@ static void test_full_queue(void **state)
     struct callers callers;
     for (size_t row = 0; row < ROWS(rows); row++) {
         struct keeper keeper = {.admits = true};
-        const struct verifier_gate gate = {.admits = keep_gate, .context = &keeper};
+        const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
         hold_hashes();
         ask_callers(&callers, &rows[row].limits, MOST_CALLERS, "guess %zu", NULL);
         for (size_t i = 0; i < MOST_CALLERS; i++) {
@@ -384,7 +384,7 @@ static void test_full_queue(void **state)
         check_row(verifier_ask(callers.verifier, &gate, &late) == PASSWORD_BUSY, "late", row, "");
         check_row(keeper.asked == 0, "the gate was asked", row, "");
         struct caller *begun = &callers.caller[MOST_CALLERS - 1];
-        begun->verification.is_of_begun_guess = true;
+        begun->verification.bypasses_queue_limit = true;
         check_row(verifier_ask(callers.verifier, &gate, &begun->verification) == PASSWORD_PENDING,
                   "of a begun guess", row, "");
         check_row(!begin(&callers, MOST_CALLERS - 1), "of a begun guess", row, "");
@@ -445,7 +445,7 @@ static void test_second_from_first(void **state)
     struct callers callers;
     ask_callers(&callers, &limits, 2, "%zu", NULL);
     callers.caller[0].second = &callers.caller[1];
-    callers.caller[1].verification.is_of_begun_guess = true;
+    callers.caller[1].verification.bypasses_queue_limit = true;
     assert_false(begin(&callers, 0));
     await_callers(&callers, 2);
     for (size_t i = 0; i < 2; i++) {
@@ -486,7 +486,7 @@ static void test_set_limits(void **state)
     for (size_t i = 0; i < CALLERS; i++) {
         assert_false(begin(&callers, i));
         const struct verifier_limits limits = {
-            .concurrency = i % 2 == 0 ? 1 : 4, .queue = 100, .memory_ttl = 60};
+            .concurrency = i % 2 == 0 ? 1 : 4, .queue = 100, .cache_ttl = 60};
         verifier_set_limits(callers.verifier, &limits);
     }
     await_callers(&callers, CALLERS);

@@ -65,16 +65,16 @@ static void test_refused_leaves_proven(void **state)
     (void)state;
     enum { GUESSES = 100 };
     static const char *const ids[] = {"client", "nobody"};
-    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .memory_ttl = 3600};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 3600};
     for (size_t row = 0; row < ROWS(ids); row++) {
         struct verifier *verifier = verifier_new(&limits);
         assert_non_null(verifier);
         hashes = 0;
         assert_int_equal(ask(verifier, "client", "secret"), PASSWORD_MATCH);
         for (int i = 0; i < GUESSES; i++) {
-            char guess[16];
-            snprintf(guess, sizeof guess, "guess %d", i);
-            check_row(ask(verifier, ids[row], guess) == PASSWORD_MISMATCH, guess, row, ids[row]);
+            char attempt[16];
+            snprintf(attempt, sizeof attempt, "guess %d", i);
+            check_row(ask(verifier, ids[row], attempt) == PASSWORD_MISMATCH, attempt, row, ids[row]);
         }
         check_row(ask(verifier, "client", "secret") == PASSWORD_MATCH, "proven", row, ids[row]);
         check_row(hashes == 1 + GUESSES, "the proven was forgotten", row, ids[row]);

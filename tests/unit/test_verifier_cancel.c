@@ -77,7 +77,7 @@ struct stage {
 
 static void set_stage(struct stage *stage, const char *const secrets[], size_t count)
 {
-    static const struct verifier_limits limits = {.concurrency = 1, .queue = 100, .memory_ttl = 60};
+    static const struct verifier_limits limits = {.concurrency = 1, .queue = 100, .cache_ttl = 60};
     stage->verifier = verifier_new(&limits);
     assert_non_null(stage->verifier);
     sem_init(&stage->called, 0, 0);
@@ -273,7 +273,7 @@ static void *submit_and_cancel(void *context)
 static void test_race(void **state)
 {
     (void)state;
-    static const struct verifier_limits limits = {.concurrency = 2, .queue = 100, .memory_ttl = 0};
+    static const struct verifier_limits limits = {.concurrency = 2, .queue = 100, .cache_ttl = 0};
     pthread_t threads[CANCELLERS];
     struct canceller cancellers[CANCELLERS];
     shared = verifier_new(&limits);

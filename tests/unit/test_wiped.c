@@ -126,14 +126,14 @@ static void test_records(void **state)
 static void test_basic(void **state)
 {
     (void)state;
-    struct basic basic;
+    struct basic_auth basic;
     skip_unless_free_is_seen();
     /* demo:correct-horse-battery-staple */
-    assert_int_equal(basic_parse(text_of("Basic ZGVtbzpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"), &basic),
-                     BASIC_GOOD);
-    assert_true(text_is(basic.readings[0].client_secret, secret));
+    assert_int_equal(basic_auth_parse(text_of("Basic ZGVtbzpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"), &basic),
+                     BASIC_AUTH_GOOD);
+    assert_true(text_is(basic.decodings[0].client_secret, secret));
     watch();
-    basic_clear(&basic);
+    basic_auth_clear(&basic);
     assert_wiped();
 }
 

@@ -10,7 +10,7 @@
 #define NOW INT64_C(1790000000000)
 
 struct desk {
-    struct state *state;
+    struct throttle_store *state;
     struct log *log;
     struct throttle_limits limits;
 };
@@ -20,7 +20,7 @@ static inline struct throttle_limits usual_limits(void)
     return (struct throttle_limits){.failures = 3,
                                     .source_failures = 10,
                                     .window_ms = 60000,
-                                    .room = {.in_all = 65536, .nearby = 4096, .of_source = 256}};
+                                    .quota = {.in_all = 65536, .netblock = 4096, .of_source = 256}};
 }
 
 static inline struct desk open_desk_again(void)
@@ -29,7 +29,7 @@ static inline struct desk open_desk_again(void)
     struct desk desk = {.limits = usual_limits()};
     desk.log = log_open("log", LOG_LEVEL_DEBUG);
     assert_non_null(desk.log);
-    desk.state = state_open("state", collect(&problems));
+    desk.state = throttle_store_open("state", collect(&problems));
     if (desk.state == NULL)
         fail_msg("%s", problems.text);
     return desk;
@@ -37,7 +37,7 @@ static inline struct desk open_desk_again(void)
 
 static inline void close_desk(struct desk *desk)
 {
-    state_release(desk->state);
+    throttle_store_release(desk->state);
     log_release(desk->log);
 }
 
@@ -51,30 +51,30 @@ __attribute__((unused)) static struct desk open_desk(void)
 }
 
 /* `source` NULL: not known. */
-static inline struct throttle_guess guess_of(const struct desk *desk, const char *source,
-                                             const char *client_id, uint64_t secret)
+static inline struct throttle_attempt guess_of(const struct desk *desk, const char *source,
+                                               const char *client_id, uint64_t secret)
 {
     struct address address;
     if (source != NULL)
         assert_true(address_parse(source, strlen(source), &address));
-    return (struct throttle_guess){
+    return (struct throttle_attempt){
         .state = desk->state,
         .log = desk->log,
         .limits = desk->limits,
         .pair = throttle_key_of(THROTTLE_PAIR, source != NULL ? &address : NULL, text_of(client_id)),
-        .way = THROTTLE_BODY,
+        .auth_method = THROTTLE_CLIENT_SECRET_POST,
         .secret = {{secret, secret}},
     };
 }
 
 /* Look, begin, end: the verdict that ended it, and the wait in `guess`. */
-static inline enum throttle_verdict run_guess(struct throttle_guess *guess, enum throttle_outcome outcome,
+static inline enum throttle_verdict run_guess(struct throttle_attempt *attempt, enum throttle_outcome outcome,
                                               int64_t now)
 {
-    enum throttle_verdict verdict = throttle_look(guess, now);
+    enum throttle_verdict verdict = throttle_look(attempt, now);
     if (verdict == THROTTLE_ADMITTED)
-        verdict = throttle_begin(guess, now);
-    return verdict == THROTTLE_ADMITTED ? throttle_end(guess, outcome, now) : verdict;
+        verdict = throttle_begin(attempt, now);
+    return verdict == THROTTLE_ADMITTED ? throttle_end(attempt, outcome, now) : verdict;
 }
 
 /* A wrong secret that was never tried before. */
@@ -82,8 +82,8 @@ __attribute__((unused)) static enum throttle_verdict fail_once(const struct desk
                                                                const char *client_id, int64_t now)
 {
     static uint64_t secret = 1000;
-    struct throttle_guess guess = guess_of(desk, source, client_id, ++secret);
-    return run_guess(&guess, THROTTLE_MISMATCH, now);
+    struct throttle_attempt attempt = guess_of(desk, source, client_id, ++secret);
+    return run_guess(&attempt, THROTTLE_MISMATCH, now);
 }
 
 /* How many of `attempts` were admitted. */
