@@ -22,7 +22,7 @@ void audit_record_refuse(struct audit_record *record, const struct service *serv
     oauth_error_respond(error, service->config->strict_rfc6749, response);
 }
 
-void decision_cancel(struct audit_record *record)
+void audit_record_cancel(struct audit_record *record)
 {
     record->error = OAUTH_PENDING;
     record->reason = "gone";

@@ -29,7 +29,7 @@ void audit_record_refuse(struct audit_record *record, const struct service *serv
                          struct http_response *response);
 
 /* Nobody waits for the answer any more, and nothing was decided. */
-void decision_cancel(struct audit_record *record);
+void audit_record_cancel(struct audit_record *record);
 
 void audit_record_set_client_id(struct audit_record *record, struct text client_id);
 

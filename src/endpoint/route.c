@@ -42,7 +42,7 @@ static enum oauth_error head_error(const struct http_request *request)
 }
 
 /* Of an exchange that waits for nothing more. */
-static struct verification *finish(struct request_context *context, struct verification *awaited)
+static struct verification *log_when_done(struct request_context *context, struct verification *awaited)
 {
     if (awaited == NULL)
         audit_record_log(&context->record, context->service, context->request);
@@ -71,19 +71,19 @@ struct verification *route_request(struct request_context *context, const struct
         context->response.allow = context->endpoint->method;
     } else
         awaited = context->endpoint->answer(context);
-    return finish(context, awaited);
+    return log_when_done(context, awaited);
 }
 
 struct verification *route_resume(struct request_context *context)
 {
-    return finish(context, context->endpoint->resume(context));
+    return log_when_done(context, context->endpoint->resume(context));
 }
 
 bool route_cancel(struct request_context *context)
 {
     if (!context->endpoint->cancel(context))
         return false;
-    decision_cancel(&context->record);
+    audit_record_cancel(&context->record);
     audit_record_log(&context->record, context->service, context->request);
     return true;
 }

@@ -67,7 +67,7 @@ static struct json_object *token_body(const struct grant *grant)
     return NULL;
 }
 
-static enum oauth_error issue(struct request_context *context, const struct account *account)
+static enum oauth_error issue_token(struct request_context *context, const struct account *account)
 {
     struct grant grant;
     const struct token_request *token = &context->token;
@@ -81,7 +81,7 @@ static enum oauth_error issue(struct request_context *context, const struct acco
 }
 
 /* In the header and in the body. */
-static void tell_wait(long seconds, struct http_response *response)
+static void set_retry_after(long seconds, struct http_response *response)
 {
     response->retry_after = seconds;
     if (response->body == NULL || json_add_number(response->body, "retry_after", seconds))
@@ -98,7 +98,7 @@ static bool wants_challenge(const struct request_context *context)
 }
 
 /* What the answer says beyond its error. */
-static void complete_refusal(enum oauth_error error, long retry_after, struct request_context *context)
+static void add_error_details(enum oauth_error error, long retry_after, struct request_context *context)
 {
     const struct service *service = context->service;
     struct http_response *response = &context->response;
@@ -107,16 +107,16 @@ static void complete_refusal(enum oauth_error error, long retry_after, struct re
     else if (error == OAUTH_BUSY)
         response->retry_after = verifier_retry_after(service->verifier);
     else if (error == OAUTH_THROTTLED)
-        tell_wait(retry_after, response);
+        set_retry_after(retry_after, response);
 }
 
-static void refuse(enum oauth_error error, long retry_after, struct request_context *context)
+static void refuse_request(enum oauth_error error, long retry_after, struct request_context *context)
 {
     audit_record_refuse(&context->record, context->service, error, &context->response);
-    complete_refusal(error, retry_after, context);
+    add_error_details(error, retry_after, context);
 }
 
-static void take_note(const struct client_auth_result *auth, struct audit_record *record)
+static void record_auth_result(const struct client_auth_result *auth, struct audit_record *record)
 {
     if (auth->error == OAUTH_BAD_CREDENTIALS || auth->error == OAUTH_THROTTLED)
         record->reason = auth->reason;
@@ -125,16 +125,17 @@ static void take_note(const struct client_auth_result *auth, struct audit_record
     audit_record_set_client_id(record, auth->client_id);
 }
 
-static struct verification *answer(struct request_context *context, const struct client_auth_result *auth)
+static struct verification *answer_auth_result(struct request_context *context,
+                                               const struct client_auth_result *auth)
 {
     if (auth->error == OAUTH_PENDING)
         return &context->token.authentication.verification;
-    take_note(auth, &context->record);
+    record_auth_result(auth, &context->record);
     client_credentials_clear(&context->token.credentials);
     const enum oauth_error error =
-        auth->error == OAUTH_NO_ERROR ? issue(context, &auth->entry.account) : auth->error;
+        auth->error == OAUTH_NO_ERROR ? issue_token(context, &auth->entry.account) : auth->error;
     if (error != OAUTH_NO_ERROR)
-        refuse(error, auth->retry_after, context);
+        refuse_request(error, auth->retry_after, context);
     return NULL;
 }
 
@@ -153,18 +154,18 @@ struct verification *token_answer(struct request_context *context)
                                           &token->credentials);
     if (error != OAUTH_NO_ERROR) {
         client_credentials_clear(&token->credentials);
-        refuse(error, 0, context);
+        refuse_request(error, 0, context);
         return NULL;
     }
     const struct client_auth_result auth = client_auth_start(
         &token->authentication, context->service, &token->credentials, context->request->source, token->now);
-    return answer(context, &auth);
+    return answer_auth_result(context, &auth);
 }
 
 struct verification *token_resume(struct request_context *context)
 {
     const struct client_auth_result auth = client_auth_resume(&context->token.authentication);
-    return answer(context, &auth);
+    return answer_auth_result(context, &auth);
 }
 
 bool token_cancel(struct request_context *context)

@@ -7,7 +7,7 @@ void attempt_start(struct attempt *attempt, const struct service *service,
 {
     *attempt = (struct attempt){.service = service, .credentials = credentials};
     attempt->throttle = (struct throttle_attempt){
-        .state = service->state,
+        .store = service->state,
         .log = service->log,
         .limits = throttle_limits_of(service->config),
         .pair = throttle_key_of(THROTTLE_PAIR, source, credentials->decodings[0].client_id),
@@ -17,7 +17,7 @@ void attempt_start(struct attempt *attempt, const struct service *service,
 }
 
 /* Digests under a key that is not kept beside the counts: wrong secrets are often nearly right. */
-static void make_secret(struct attempt *attempt)
+static void compute_digests(struct attempt *attempt)
 {
     const struct client_credentials *credentials = attempt->credentials;
     uint64_t *digests = attempt->throttle.secret.digests;
@@ -44,32 +44,32 @@ static enum oauth_error error_of(enum throttle_verdict verdict, enum oauth_error
     return OAUTH_SERVER_ERROR;
 }
 
-enum oauth_error attempt_look(struct attempt *attempt)
+enum oauth_error attempt_check(struct attempt *attempt)
 {
     struct throttle_attempt *throttle = &attempt->throttle;
     if (attempt->service->state == NULL)
         return OAUTH_NO_ERROR;
-    attempt->verdict = throttle_look(throttle, clock_now_ms());
-    if (attempt->verdict == THROTTLE_ADMITTED && throttle_is_crowded(throttle)) {
-        make_secret(attempt);
-        attempt->verdict = throttle_look_beside_others(throttle, clock_now_ms());
+    attempt->verdict = throttle_check(throttle, clock_now_ms());
+    if (attempt->verdict == THROTTLE_ADMITTED && throttle_is_pair_saturated(throttle)) {
+        compute_digests(attempt);
+        attempt->verdict = throttle_check_in_flight(throttle, clock_now_ms());
     }
     return error_of(attempt->verdict, OAUTH_NO_ERROR);
 }
 
-static bool begin(void *context)
+static bool admit_attempt(void *context)
 {
     struct attempt *attempt = context;
     if (attempt->service->state == NULL)
         return true;
-    make_secret(attempt);
+    compute_digests(attempt);
     attempt->verdict = throttle_begin(&attempt->throttle, clock_now_ms());
     return attempt->verdict == THROTTLE_ADMITTED;
 }
 
 struct admission_check attempt_admission_check(struct attempt *attempt)
 {
-    return (struct admission_check){.admits = begin, .context = attempt};
+    return (struct admission_check){.admits = admit_attempt, .context = attempt};
 }
 
 bool attempt_is_begun(const struct attempt *attempt)
@@ -102,12 +102,12 @@ enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error)
     if (attempt->service->state == NULL)
         return error;
     if (outcome != THROTTLE_MATCH)
-        make_secret(attempt);
+        compute_digests(attempt);
     attempt->verdict = throttle_end(&attempt->throttle, outcome, clock_now_ms());
     return error_of(attempt->verdict, error);
 }
 
-void guess_withdraw(struct attempt *attempt, bool was_hashed)
+void attempt_withdraw(struct attempt *attempt, bool was_hashed)
 {
     attempt_end(attempt, was_hashed ? OAUTH_BAD_CREDENTIALS : OAUTH_PENDING);
 }

@@ -22,7 +22,7 @@ void attempt_start(struct attempt *attempt, const struct service *service,
                    const struct client_credentials *credentials, const struct address *source);
 
 /* Whether it may go on: OAUTH_NO_ERROR, OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
-enum oauth_error attempt_look(struct attempt *attempt);
+enum oauth_error attempt_check(struct attempt *attempt);
 
 /* What is asked before something is hashed, or waits for a hash that somebody else began. */
 struct admission_check attempt_admission_check(struct attempt *attempt);
@@ -41,7 +41,7 @@ enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error);
  * failure where a hash was computed for it, whatever came of that: or who hangs up in time would have the
  * work for nothing. Otherwise it counts as a full queue does: who hears nothing at once knows as well that
  * the credential is not remembered as proven. */
-void guess_withdraw(struct attempt *attempt, bool was_hashed);
+void attempt_withdraw(struct attempt *attempt, bool was_hashed);
 
 /* Of OAUTH_THROTTLED, for the log. */
 const char *attempt_reason(const struct attempt *attempt);

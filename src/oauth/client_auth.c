@@ -46,14 +46,15 @@ static enum password_result verify(struct client_auth_context *authentication,
         authentication->was_hashed = true;
         return verification->result;
     }
-    const struct admission_check gate = attempt_admission_check(&authentication->attempt);
+    const struct admission_check admission = attempt_admission_check(&authentication->attempt);
     verification->client_id = decoding->client_id;
     verification->method = entry->account.method;
     verification->hash = entry->account.hash;
     verification->secret = decoding->client_secret;
     verification->is_decoy = !text_equal(entry->account.client_id, decoding->client_id);
     verification->bypasses_queue_limit = attempt_is_begun(&authentication->attempt);
-    const enum password_result result = verifier_ask(authentication->service->verifier, &gate, verification);
+    const enum password_result result =
+        verifier_ask(authentication->service->verifier, &admission, verification);
     authentication->is_pending = result == PASSWORD_PENDING;
     return result;
 }
@@ -76,10 +77,10 @@ static bool secret_matches(struct client_auth_context *authentication, const str
                            bool is_refused, enum oauth_error *error)
 {
     enum password_result result = PASSWORD_UNUSABLE;
-    if (entry->account.method != NULL && !authentication->has_no_own)
+    if (entry->account.method != NULL && !authentication->own_hash_unusable)
         result = verify(authentication, entry);
     const bool match = result == PASSWORD_MATCH;
-    authentication->has_no_own = result == PASSWORD_UNUSABLE;
+    authentication->own_hash_unusable = result == PASSWORD_UNUSABLE;
 
     struct account_entry decoy;
     if (result != PASSWORD_PENDING && (!match || is_refused) && decoy_of(authentication, &decoy, error) &&
@@ -90,7 +91,7 @@ static bool secret_matches(struct client_auth_context *authentication, const str
 }
 
 /* What the throttle refuses may still be followed by a line whose secret is proven already. */
-static bool may_go_on(enum oauth_error error)
+static bool may_continue(enum oauth_error error)
 {
     return error == OAUTH_BAD_CREDENTIALS || error == OAUTH_THROTTLED;
 }
@@ -114,10 +115,10 @@ static void try_line(struct client_auth_context *authentication, const struct ac
     const bool match = secret_matches(authentication, entry, refusal != NULL, &tried->error);
     if (authentication->is_pending)
         return;
-    authentication->has_no_own = false;
+    authentication->own_hash_unusable = false;
     tried->entry = *entry;
     tried->reason = refusal != NULL ? refusal : "wrong_secret";
-    if (match && refusal == NULL && may_go_on(tried->error)) {
+    if (match && refusal == NULL && may_continue(tried->error)) {
         tried->error = OAUTH_NO_ERROR;
         tried->reason = "granted";
     }
@@ -133,7 +134,7 @@ static void try_lines(struct client_auth_context *authentication)
     while ((found = service_find_account(authentication->service, tried->client_id, &cursor, &entry)) ==
            ACCOUNT_FOUND) {
         try_line(authentication, &entry);
-        if (authentication->is_pending || !may_go_on(tried->error))
+        if (authentication->is_pending || !may_continue(tried->error))
             return;
         authentication->cursor = cursor;
     }
@@ -144,38 +145,39 @@ static void try_lines(struct client_auth_context *authentication)
 }
 
 /* A reading that names no account does not hide one that does. */
-static bool says_more(const struct client_auth_result *later, const struct client_auth_result *earlier)
+static bool is_more_specific(const struct client_auth_result *later, const struct client_auth_result *earlier)
 {
     return later->error != OAUTH_BAD_CREDENTIALS || later->entry.line > 0 || earlier->entry.line == 0;
 }
 
-static void start_reading(struct client_auth_context *authentication)
+static void start_decoding(struct client_auth_context *authentication)
 {
     authentication->tried =
         (struct client_auth_result){.error = OAUTH_BAD_CREDENTIALS, .reason = "unknown_client"};
     authentication->cursor = 0;
-    authentication->has_no_own = false;
+    authentication->own_hash_unusable = false;
     authentication->has_choice = false;
     if (authentication->decoding < authentication->credentials->count)
         authentication->tried.client_id = current_decoding(authentication)->client_id;
 }
 
-static void try_readings(struct client_auth_context *authentication)
+static void try_decodings(struct client_auth_context *authentication)
 {
     struct client_auth_result *auth = &authentication->auth;
-    while (authentication->decoding < authentication->credentials->count && may_go_on(auth->error)) {
+    while (authentication->decoding < authentication->credentials->count && may_continue(auth->error)) {
         try_lines(authentication);
         if (authentication->is_pending)
             return;
-        if (says_more(&authentication->tried, auth))
+        if (is_more_specific(&authentication->tried, auth))
             *auth = authentication->tried;
         authentication->decoding++;
-        start_reading(authentication);
+        start_decoding(authentication);
     }
 }
 
 /* What the throttle has refused says for how long. */
-static struct client_auth_result complete(const struct attempt *attempt, struct client_auth_result auth)
+static struct client_auth_result add_throttle_details(const struct attempt *attempt,
+                                                      struct client_auth_result auth)
 {
     if (auth.error == OAUTH_THROTTLED) {
         auth.reason = attempt_reason(attempt);
@@ -197,21 +199,21 @@ struct client_auth_result client_auth_start(struct client_auth_context *authenti
         .service = service, .credentials = credentials, .now = now, .auth.error = OAUTH_BAD_CREDENTIALS};
     if (source.data != NULL && address_parse_remote(source.data, source.length, &authentication->address))
         authentication->source = &authentication->address;
-    start_reading(authentication);
+    start_decoding(authentication);
     attempt_start(&authentication->attempt, service, credentials, authentication->source);
-    auth.error = attempt_look(&authentication->attempt);
+    auth.error = attempt_check(&authentication->attempt);
     return auth.error == OAUTH_NO_ERROR ? client_auth_resume(authentication)
-                                        : complete(&authentication->attempt, auth);
+                                        : add_throttle_details(&authentication->attempt, auth);
 }
 
 /* Counted from before the first hash to the last. */
 struct client_auth_result client_auth_resume(struct client_auth_context *authentication)
 {
-    try_readings(authentication);
+    try_decodings(authentication);
     if (authentication->is_pending)
         return (struct client_auth_result){.error = OAUTH_PENDING};
     authentication->auth.error = attempt_end(&authentication->attempt, authentication->auth.error);
-    return complete(&authentication->attempt, authentication->auth);
+    return add_throttle_details(&authentication->attempt, authentication->auth);
 }
 
 bool client_auth_cancel(struct client_auth_context *authentication)
@@ -219,6 +221,6 @@ bool client_auth_cancel(struct client_auth_context *authentication)
     if (!verifier_cancel(authentication->service->verifier, &authentication->verification))
         return false;
     authentication->is_pending = false;
-    guess_withdraw(&authentication->attempt, authentication->was_hashed);
+    attempt_withdraw(&authentication->attempt, authentication->was_hashed);
     return true;
 }

@@ -34,9 +34,9 @@ struct client_auth_context {
     size_t decoding;                 /* how many these are, so which one is tried now */
     struct client_auth_result tried; /* what came of its lines that were tried */
     size_t cursor;                   /* behind them */
-    bool has_no_own; /* of the line that is tried now: its hash cannot be computed, a decoy's is */
-    bool is_pending; /* `verification`, until its verdict is taken */
-    bool was_hashed; /* the verdict of one that was pending was taken */
+    bool own_hash_unusable; /* of the line that is tried now: its hash cannot be computed, a decoy's is */
+    bool is_pending;        /* `verification`, until its verdict is taken */
+    bool was_hashed;        /* the verdict of one that was pending was taken */
     bool has_choice;
     uint64_t choice; /* of the decoy, for this reading */
 };

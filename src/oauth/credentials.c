@@ -10,7 +10,8 @@ static bool is_complete(struct credentials decoding)
     return decoding.client_id.length > 0 && decoding.client_secret.length > 0;
 }
 
-static void keep(struct client_credentials *credentials, bool (*is_kept)(struct credentials decoding))
+static void keep_decodings(struct client_credentials *credentials,
+                           bool (*is_kept)(struct credentials decoding))
 {
     size_t kept = 0;
     for (size_t i = 0; i < credentials->count; i++) {
@@ -22,7 +23,7 @@ static void keep(struct client_credentials *credentials, bool (*is_kept)(struct 
 
 /* A client_id beside Basic says nothing new, or contradicts it: only the decodings that agree with it are
  * left. */
-static enum oauth_error take_basic(struct credentials body, struct client_credentials *credentials)
+static enum oauth_error use_basic(struct credentials body, struct client_credentials *credentials)
 {
     const struct basic_auth *basic = &credentials->basic;
     if (body.client_secret.data != NULL)
@@ -36,13 +37,13 @@ static enum oauth_error take_basic(struct credentials body, struct client_creden
 
 /* Form-decoding may make a control character of what a raw client meant as '%' and two digits, so a reading
  * without one is enough. */
-static enum oauth_error choose_readings(struct client_credentials *credentials)
+static enum oauth_error choose_decodings(struct client_credentials *credentials)
 {
-    keep(credentials, has_no_control);
+    keep_decodings(credentials, has_no_control);
     if (credentials->count == 0)
         return OAUTH_CONTROL_CHARACTER;
     credentials->client_id = credentials->decodings[0].client_id;
-    keep(credentials, is_complete);
+    keep_decodings(credentials, is_complete);
     return OAUTH_NO_ERROR;
 }
 
@@ -53,7 +54,7 @@ enum oauth_error client_credentials_gather(const struct http_request *request, s
     enum oauth_error error = OAUTH_NO_ERROR;
     switch (basic_auth_parse(request->authorization, &credentials->basic)) {
     case BASIC_AUTH_GOOD:
-        error = take_basic(body, credentials);
+        error = use_basic(body, credentials);
         break;
     case BASIC_AUTH_ABSENT:
         credentials->decodings[0] = body;
@@ -66,7 +67,7 @@ enum oauth_error client_credentials_gather(const struct http_request *request, s
         error = OAUTH_SERVER_ERROR;
         break;
     }
-    return error != OAUTH_NO_ERROR ? error : choose_readings(credentials);
+    return error != OAUTH_NO_ERROR ? error : choose_decodings(credentials);
 }
 
 void client_credentials_clear(struct client_credentials *credentials)

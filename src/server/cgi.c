@@ -65,7 +65,7 @@ static struct service *load_service(const char *config_file)
     diagnostics =
         (struct diagnostics){.on_message = log_diagnostic, .context = log_hold(log), .errors_only = true};
     struct service *service = service_for_one_request(config, log, &diagnostics);
-    if (service != NULL && !service_open_state(service, NULL, &diagnostics)) {
+    if (service != NULL && !service_open_throttle_store(service, NULL, &diagnostics)) {
         service_release(service);
         service = NULL;
     }

@@ -18,7 +18,7 @@
 #define RETRY_MS 10000
 
 struct watched_file {
-    struct file_stamp taken; /* what was last loaded, or tried in vain */
+    struct file_stamp loaded; /* what was last loaded, or tried in vain */
     struct file_stamp seen;
     bool changing;
     double first_seen_ms;
@@ -52,64 +52,64 @@ static double settling_ms(const struct account_table *accounts)
     return account_table_is_unfinished(accounts) ? clock_monotonic_ms() + FILE_SETTLED_SECONDS * 1000.0 : 0;
 }
 
-static void watch_from(struct reload *slot, const struct service *service)
+static void watch_service(struct reload *reload, const struct service *service)
 {
-    slot->accounts = (struct watched_file){.taken = *account_table_stamp(service->accounts),
-                                           .retry_ms = settling_ms(service->accounts)};
-    slot->keys = (struct watched_file){.taken = service->keys->stamp};
+    reload->accounts = (struct watched_file){.loaded = *account_table_stamp(service->accounts),
+                                             .retry_ms = settling_ms(service->accounts)};
+    reload->keys = (struct watched_file){.loaded = service->keys->stamp};
 }
 
 struct reload *reload_new(struct service *first)
 {
-    struct reload *slot = malloc(sizeof *slot);
-    if (slot == NULL)
+    struct reload *reload = malloc(sizeof *reload);
+    if (reload == NULL)
         return NULL;
     const struct verifier_limits limits = limits_of(first->config);
     first->verifier = verifier_new(&limits);
     if (first->verifier == NULL) {
-        free(slot);
+        free(reload);
         return NULL;
     }
-    slot->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    slot->current = first;
-    slot->previous = NULL;
-    watch_from(slot, first);
-    return slot;
+    reload->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    reload->current = first;
+    reload->previous = NULL;
+    watch_service(reload, first);
+    return reload;
 }
 
-void reload_free(struct reload *slot)
+void reload_free(struct reload *reload)
 {
-    if (slot == NULL)
+    if (reload == NULL)
         return;
-    service_release(slot->previous);
-    service_release(slot->current);
-    pthread_mutex_destroy(&slot->mutex);
-    free(slot);
+    service_release(reload->previous);
+    service_release(reload->current);
+    pthread_mutex_destroy(&reload->mutex);
+    free(reload);
 }
 
-struct service *reload_current(struct reload *slot)
+struct service *reload_current(struct reload *reload)
 {
-    pthread_mutex_lock(&slot->mutex);
-    struct service *service = service_hold(slot->current);
-    pthread_mutex_unlock(&slot->mutex);
+    pthread_mutex_lock(&reload->mutex);
+    struct service *service = service_hold(reload->current);
+    pthread_mutex_unlock(&reload->mutex);
     return service;
 }
 
 /* To free a million accounts takes long. No request is to do that as the last that held them, so they are
  * held here until those that were in hand are over. */
-static void let_go_of_previous(struct reload *slot)
+static void release_previous(struct reload *reload)
 {
-    service_release(slot->previous);
-    slot->previous = NULL;
+    service_release(reload->previous);
+    reload->previous = NULL;
 }
 
-static void put(struct reload *slot, struct service *next)
+static void publish_service(struct reload *reload, struct service *next)
 {
-    let_go_of_previous(slot);
-    pthread_mutex_lock(&slot->mutex);
-    slot->previous = slot->current;
-    slot->current = next;
-    pthread_mutex_unlock(&slot->mutex);
+    release_previous(reload);
+    pthread_mutex_lock(&reload->mutex);
+    reload->previous = reload->current;
+    reload->current = next;
+    pthread_mutex_unlock(&reload->mutex);
 }
 
 static void log_loaded(const struct service *service, const char *what)
@@ -136,11 +136,11 @@ static struct service *copy_of(struct service *service)
 }
 
 /* The log is opened again whatever becomes of the rest: its file may have been moved away. */
-static void reopen_log(struct reload *slot)
+static void reopen_log(struct reload *reload)
 {
-    const struct service *current = slot->current;
+    const struct service *current = reload->current;
     struct diagnostics diagnostics = {.on_message = log_diagnostic, .context = current->log};
-    struct service *next = copy_of(slot->current);
+    struct service *next = copy_of(reload->current);
     struct log *log = log_open(current->config->log, current->config->log_level);
     if (next == NULL || log == NULL || !service_prepare_issuer(next, &diagnostics)) {
         log_write(current->log, LOG_LEVEL_ERROR, "the log %s cannot be opened again: %s",
@@ -151,16 +151,16 @@ static void reopen_log(struct reload *slot)
     }
     log_release(next->log);
     next->log = log;
-    put(slot, next);
+    publish_service(reload, next);
 }
 
-void reload_all(struct reload *slot)
+void reload_all(struct reload *reload)
 {
-    reopen_log(slot);
-    struct service *current = slot->current;
+    reopen_log(reload);
+    struct service *current = reload->current;
     struct diagnostics diagnostics = {.on_message = log_diagnostic, .context = current->log};
     struct service *next = service_load_again(current, &diagnostics);
-    if (next != NULL && current->state != NULL && !service_open_state(next, current, &diagnostics)) {
+    if (next != NULL && current->state != NULL && !service_open_throttle_store(next, current, &diagnostics)) {
         service_release(next);
         next = NULL;
     }
@@ -171,10 +171,10 @@ void reload_all(struct reload *slot)
     const struct verifier_limits limits = limits_of(next->config);
     next->verifier = verifier_hold(current->verifier);
     verifier_set_limits(next->verifier, &limits);
-    watch_from(slot, next);
+    watch_service(reload, next);
     log_loaded(next, "reloaded");
     privilege_warn(next->config, &diagnostics);
-    put(slot, next);
+    publish_service(reload, next);
 }
 
 /* Whether the file at `path` is to be loaded now. */
@@ -184,9 +184,9 @@ static bool is_due(struct watched_file *file, const char *path)
     struct file_stamp stamp;
     file_stamp(path, &stamp); /* a file that is gone has the empty stamp: a change as well */
     if (!file->changing) {
-        if (file_stamp_equal(&stamp, &file->taken))
+        if (file_stamp_equal(&stamp, &file->loaded))
             return file->retry_ms > 0 && now >= file->retry_ms;
-        *file = (struct watched_file){.taken = file->taken,
+        *file = (struct watched_file){.loaded = file->loaded,
                                       .seen = stamp,
                                       .changing = true,
                                       .first_seen_ms = now,
@@ -199,7 +199,7 @@ static bool is_due(struct watched_file *file, const char *path)
     if (now - file->last_change_ms < STILL_MS && now - file->first_seen_ms < PATIENCE_MS)
         return false;
     file->changing = false;
-    file->taken = stamp;
+    file->loaded = stamp;
     return true;
 }
 
@@ -233,14 +233,14 @@ static bool replace_keys(struct service *service, const struct file_stamp *settl
 typedef bool replace_function(struct service *service, const struct file_stamp *settled,
                               struct diagnostics *diagnostics);
 
-static void take_over(struct reload *slot, struct watched_file *file, replace_function *replace,
-                      const char *path)
+static void reload_file(struct reload *reload, struct watched_file *file, replace_function *replace,
+                        const char *path)
 {
-    struct service *current = slot->current;
+    struct service *current = reload->current;
     struct diagnostics diagnostics = {
         .on_message = log_diagnostic, .context = current->log, .user = current->config->owner};
     struct service *next = copy_of(current);
-    const struct file_stamp *settled = file->retry_ms > 0 ? &file->taken : NULL;
+    const struct file_stamp *settled = file->retry_ms > 0 ? &file->loaded : NULL;
     if (next == NULL || !replace(next, settled, &diagnostics) ||
         !service_prepare_issuer(next, &diagnostics)) {
         log_write(current->log, LOG_LEVEL_ERROR,
@@ -251,20 +251,20 @@ static void take_over(struct reload *slot, struct watched_file *file, replace_fu
     }
     file->retry_ms = 0;
     log_loaded(next, path);
-    put(slot, next);
+    publish_service(reload, next);
 }
 
-int reload_if_changed(struct reload *slot)
+int reload_if_changed(struct reload *reload)
 {
-    const struct config *config = slot->current->config;
-    let_go_of_previous(slot);
-    if (is_due(&slot->accounts, config->accounts)) {
-        take_over(slot, &slot->accounts, replace_accounts, config->accounts);
-        if (slot->accounts.retry_ms == 0)
-            slot->accounts.retry_ms = settling_ms(slot->current->accounts);
-        config = slot->current->config;
+    const struct config *config = reload->current->config;
+    release_previous(reload);
+    if (is_due(&reload->accounts, config->accounts)) {
+        reload_file(reload, &reload->accounts, replace_accounts, config->accounts);
+        if (reload->accounts.retry_ms == 0)
+            reload->accounts.retry_ms = settling_ms(reload->current->accounts);
+        config = reload->current->config;
     }
-    if (is_due(&slot->keys, config->keys))
-        take_over(slot, &slot->keys, replace_keys, config->keys);
-    return slot->accounts.changing || slot->keys.changing ? WATCH_CHANGING_MS : WATCH_IDLE_MS;
+    if (is_due(&reload->keys, config->keys))
+        reload_file(reload, &reload->keys, replace_keys, config->keys);
+    return reload->accounts.changing || reload->keys.changing ? WATCH_CHANGING_MS : WATCH_IDLE_MS;
 }

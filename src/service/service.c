@@ -51,7 +51,7 @@ struct password_policy service_password_policy(const struct service *service)
 
 /* Loads the keys behind the accounts, even where those failed: the operator sees everything that is wrong at
  * once. NULL: there was an error, and the service has been released. */
-static struct service *complete(struct service *service, struct diagnostics *diagnostics)
+static struct service *load_keys(struct service *service, struct diagnostics *diagnostics)
 {
     service->keys = keyset_load(service->config->keys, diagnostics);
     const bool has_accounts = service->accounts != NULL || service->scan != NULL;
@@ -61,15 +61,15 @@ static struct service *complete(struct service *service, struct diagnostics *dia
     return NULL;
 }
 
-static struct service *assemble(struct config *config, struct log *log, const struct service *previous,
-                                struct diagnostics *diagnostics)
+static struct service *load_data(struct config *config, struct log *log, const struct service *previous,
+                                 struct diagnostics *diagnostics)
 {
     struct service *service = service_new(config, log, previous, diagnostics);
     if (service == NULL)
         return NULL;
     const struct password_policy policy = service_password_policy(service);
     service->accounts = account_table_load(config->accounts, &policy, diagnostics);
-    return complete(service, diagnostics);
+    return load_keys(service, diagnostics);
 }
 
 struct service *service_for_one_request(struct config *config, struct log *log,
@@ -80,7 +80,7 @@ struct service *service_for_one_request(struct config *config, struct log *log,
         return NULL;
     const struct password_policy policy = service_password_policy(service);
     service->scan = account_scan_open(config->accounts, &policy, diagnostics);
-    return complete(service, diagnostics);
+    return load_keys(service, diagnostics);
 }
 
 enum account_found service_find_account(const struct service *service, struct text client_id, size_t *cursor,
@@ -100,7 +100,8 @@ enum account_found service_decoy_account(const struct service *service, uint64_t
     return account_table_decoy(service->accounts, choice, entry) ? ACCOUNT_FOUND : ACCOUNT_NOT_FOUND;
 }
 
-static void report_log(const struct config *config, const char *destination, struct diagnostics *diagnostics)
+static void add_log_error(const struct config *config, const char *destination,
+                          struct diagnostics *diagnostics)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0,
                     "the log %s cannot be opened: %s; make its folder, and let this user write there",
@@ -113,7 +114,7 @@ static struct log *open_log(const struct config *config, const char *destination
 {
     struct log *log = log_open(destination, config->log_level);
     if (log == NULL)
-        report_log(config, destination, diagnostics);
+        add_log_error(config, destination, diagnostics);
     return log;
 }
 
@@ -128,8 +129,8 @@ static void warn_if_not_received(const struct config *config, struct diagnostics
             strerror(errno));
 }
 
-static struct service *load(const char *config_file, const char *log_destination,
-                            const struct service *previous, struct diagnostics *diagnostics)
+static struct service *load_with_log(const char *config_file, const char *log_destination,
+                                     const struct service *previous, struct diagnostics *diagnostics)
 {
     struct config *config = config_load(config_file, diagnostics);
     if (config == NULL)
@@ -138,14 +139,14 @@ static struct service *load(const char *config_file, const char *log_destination
     if (log != NULL) {
         if (log_destination == NULL)
             warn_if_not_received(config, diagnostics);
-        return assemble(config, log, previous, diagnostics);
+        return load_data(config, log, previous, diagnostics);
     }
     config_release(config);
     return NULL;
 }
 
-bool service_open_state(struct service *service, const struct service *previous,
-                        struct diagnostics *diagnostics)
+bool service_open_throttle_store(struct service *service, const struct service *previous,
+                                 struct diagnostics *diagnostics)
 {
     const char *folder = service->config->state;
     const bool is_same =
@@ -155,7 +156,7 @@ bool service_open_state(struct service *service, const struct service *previous,
     return service->state != NULL;
 }
 
-static void tell_stderr_and_log(void *context, enum severity severity, const char *message)
+static void diagnostics_to_stderr_and_log(void *context, enum severity severity, const char *message)
 {
     diagnostics_to_stream(stderr, severity, message);
     log_diagnostic(context, severity, message);
@@ -172,10 +173,11 @@ struct service *service_start(const char *config_file)
     }
     jwk_prepare();
     diagnostics.context = log_hold(log);
-    diagnostics.on_message = strcmp(config->log, "stderr") == 0 ? log_diagnostic : tell_stderr_and_log;
+    diagnostics.on_message =
+        strcmp(config->log, "stderr") == 0 ? log_diagnostic : diagnostics_to_stderr_and_log;
     warn_if_not_received(config, &diagnostics);
-    struct service *service = assemble(config, log, NULL, &diagnostics);
-    if (service != NULL && !service_open_state(service, NULL, &diagnostics)) {
+    struct service *service = load_data(config, log, NULL, &diagnostics);
+    if (service != NULL && !service_open_throttle_store(service, NULL, &diagnostics)) {
         service_release(service);
         service = NULL;
     }
@@ -185,17 +187,17 @@ struct service *service_start(const char *config_file)
 
 struct service *service_load(const char *config_file, struct diagnostics *diagnostics)
 {
-    return load(config_file, NULL, NULL, diagnostics);
+    return load_with_log(config_file, NULL, NULL, diagnostics);
 }
 
 struct service *service_load_again(const struct service *previous, struct diagnostics *diagnostics)
 {
-    return load(previous->config->file, NULL, previous, diagnostics);
+    return load_with_log(previous->config->file, NULL, previous, diagnostics);
 }
 
 struct service *service_load_quietly(const char *config_file, struct diagnostics *diagnostics)
 {
-    return load(config_file, "stderr", NULL, diagnostics);
+    return load_with_log(config_file, "stderr", NULL, diagnostics);
 }
 
 /* What is wrong is told with the rights that the program will have; the configuration is loaded again then.
@@ -227,7 +229,7 @@ bool service_check(const char *config_file)
     privilege_warn(service->config, &diagnostics);
     account_audit(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, &diagnostics);
     if (!makes_log && !log_can_be_opened(service->config->log))
-        report_log(service->config, service->config->log, &diagnostics);
+        add_log_error(service->config, service->config->log, &diagnostics);
     else
         printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,
                account_table_count(service->accounts), service->keys->count, diagnostics.warnings);

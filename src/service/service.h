@@ -36,8 +36,8 @@ struct password_policy service_password_policy(const struct service *service);
 
 /* Opens the state that the configuration names, or shares that of `previous` (NULL: none) if it is the same.
  * False: there was an error. */
-bool service_open_state(struct service *service, const struct service *previous,
-                        struct diagnostics *diagnostics);
+bool service_open_throttle_store(struct service *service, const struct service *previous,
+                                 struct diagnostics *diagnostics);
 
 /* Both for a program that starts: problems go to standard error and, once it is open, to the log, as
  * spawn-fcgi throws standard error away. Code that a later reload may need is loaded, too: the process may be

@@ -1,6 +1,6 @@
-#include "throttle/throttle_step.h"
+#include "throttle/throttle_operation.h"
 
-enum { MS_A_SECOND = 1000 };
+enum { MS_PER_SECOND = 1000 };
 
 /* About 20 MB on disk, at the most. */
 static const struct throttle_quota default_quota = {.in_all = 65536, .netblock = 4096, .of_source = 256};
@@ -10,7 +10,7 @@ struct throttle_limits throttle_limits_of(const struct config *config)
     return (struct throttle_limits){
         .failures = config->throttle_failures,
         .source_failures = config->throttle_source_failures,
-        .window_ms = (int64_t)config->throttle_window * MS_A_SECOND,
+        .window_ms = (int64_t)config->throttle_window * MS_PER_SECOND,
         .quota = default_quota,
     };
 }
@@ -25,25 +25,25 @@ static void refuse_in_flight(struct throttle_attempt *attempt, enum throttle_ver
     attempt->wait = 1;
 }
 
-enum throttle_verdict throttle_look(struct throttle_attempt *attempt, int64_t now_ms)
+enum throttle_verdict throttle_check(struct throttle_attempt *attempt, int64_t now_ms)
 {
-    struct throttle_step step = {.attempt = attempt, .now_ms = now_ms};
-    const enum throttle_verdict verdict = throttle_step_see_pair(&step);
-    attempt->failures_of_pair = step.of_pair;
+    struct throttle_operation operation = {.attempt = attempt, .now_ms = now_ms};
+    const enum throttle_verdict verdict = throttle_operation_check_pair(&operation);
+    attempt->failures_of_pair = operation.of_pair;
     return verdict;
 }
 
-bool throttle_is_crowded(const struct throttle_attempt *attempt)
+bool throttle_is_pair_saturated(const struct throttle_attempt *attempt)
 {
-    return throttle_running_of_pair(throttle_store_in_flight(attempt->state), &attempt->pair) +
+    return throttle_in_flight_of_pair(throttle_store_in_flight(attempt->store), &attempt->pair) +
                attempt->failures_of_pair >=
            attempt->limits.failures;
 }
 
-enum throttle_verdict throttle_look_beside_others(struct throttle_attempt *attempt, int64_t now_ms)
+enum throttle_verdict throttle_check_in_flight(struct throttle_attempt *attempt, int64_t now_ms)
 {
     const struct throttle_in_flight_count others =
-        throttle_in_flight_count(throttle_store_in_flight(attempt->state), &attempt->pair, &attempt->secret);
+        throttle_in_flight_count(throttle_store_in_flight(attempt->store), &attempt->pair, &attempt->secret);
     if (others.has_same || others.of_pair + attempt->failures_of_pair < attempt->limits.failures)
         return THROTTLE_ADMITTED;
     refuse_in_flight(attempt, THROTTLE_PAIR_REFUSED);
@@ -54,25 +54,25 @@ enum throttle_verdict throttle_look_beside_others(struct throttle_attempt *attem
 
 static void begin_method_fallback(struct throttle_txn *transaction, void *context)
 {
-    struct throttle_step *step = context;
-    throttle_step_load(step, transaction);
-    throttle_step_take_other_half(step);
-    throttle_counts_save(&step->counts, transaction);
+    struct throttle_operation *operation = context;
+    throttle_operation_load(operation, transaction);
+    throttle_operation_use_method_fallback(operation);
+    throttle_counts_save(&operation->counts, transaction);
 }
 
 /* What the process has under way counts like failures. The same credential is admitted beside itself. */
-static enum throttle_verdict start(const struct throttle_step *step)
+static enum throttle_verdict add_in_flight(const struct throttle_operation *operation)
 {
-    struct throttle_attempt *attempt = step->attempt;
-    const long room_of_pair = attempt->limits.failures - step->of_pair;
-    const long room_of_source = attempt->limits.source_failures - step->of_source;
+    struct throttle_attempt *attempt = operation->attempt;
+    const long quota_of_pair = attempt->limits.failures - operation->of_pair;
+    const long quota_of_source = attempt->limits.source_failures - operation->of_source;
     attempt->run = (struct throttle_in_flight_attempt){.pair = &attempt->pair, .secret = attempt->secret};
     const struct throttle_in_flight_count before = throttle_in_flight_add(
-        throttle_store_in_flight(attempt->state), &attempt->run, room_of_pair, room_of_source);
+        throttle_store_in_flight(attempt->store), &attempt->run, quota_of_pair, quota_of_source);
     if (before.has_same || attempt->run.is_in_flight)
         return THROTTLE_ADMITTED;
     refuse_in_flight(attempt,
-                     before.of_pair >= room_of_pair ? THROTTLE_PAIR_REFUSED : THROTTLE_SOURCE_REFUSED);
+                     before.of_pair >= quota_of_pair ? THROTTLE_PAIR_REFUSED : THROTTLE_SOURCE_REFUSED);
     return attempt->refusal;
 }
 
@@ -80,15 +80,16 @@ static enum throttle_verdict start(const struct throttle_step *step)
  * first one, and its mismatch would count for less than it tells. */
 enum throttle_verdict throttle_begin(struct throttle_attempt *attempt, int64_t now_ms)
 {
-    struct throttle_step step = {.attempt = attempt, .now_ms = now_ms};
+    struct throttle_operation operation = {.attempt = attempt, .now_ms = now_ms};
     if (attempt->is_begun || attempt->refusal != THROTTLE_ADMITTED)
         return attempt->refusal;
-    enum throttle_verdict verdict = throttle_step_see(&step);
-    if (verdict == THROTTLE_ADMITTED && step.finds_method_fallback)
-        verdict = throttle_step_take(
-            &step, throttle_store_update(attempt->state, attempt->log, begin_method_fallback, &step));
+    enum throttle_verdict verdict = throttle_operation_check(&operation);
+    if (verdict == THROTTLE_ADMITTED && operation.finds_method_fallback)
+        verdict =
+            throttle_operation_apply(&operation, throttle_store_update(attempt->store, attempt->log,
+                                                                       begin_method_fallback, &operation));
     if (verdict == THROTTLE_ADMITTED && !attempt->is_method_fallback)
-        verdict = start(&step);
+        verdict = add_in_flight(&operation);
     attempt->is_begun = verdict == THROTTLE_ADMITTED;
     attempt->refusal = verdict;
     return verdict;

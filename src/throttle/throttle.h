@@ -1,19 +1,21 @@
-/* Guesses at secrets, counted by the client_id and the source that they come from, and by the source alone,
- * in the state that all processes share: too many wrong ones, and there is none for a while. A guess counts
- * from the moment its verification starts: in its own process at once, and among all when it ends, where one
- * that finds the limit reached by others is refused, be it right or wrong. So the right ones, unless
- * something has failed before, write nothing.
+/* Limits failed attempts to authenticate. Failures are counted per pair (client_id and source) and per
+ * source, in a store that all processes share. At the limit, further attempts are refused until the window is
+ * over.
  *
- * A proven credential is served from memory, so every other answer tells that the secret is not the proven
- * one, and counts:
+ * An attempt counts from the start of its verification: in its own process at once, in the other processes
+ * when it ends. At its end it is refused, whether right or wrong, if other processes have reached the limit
+ * in the meantime. A successful attempt writes nothing, unless there were failures to clear.
+ *
+ * A proven credential is answered from the credential cache. Every other answer therefore reveals that the
+ * secret is not the proven one, and counts:
  * - "Bad credentials" is a failure of the pair and of the source.
  * - A refusal because the source is over its limit is a failure of the pair.
- * - A refusal because too many are in flight, and a verification that could not be done or was given up, are
- * a tenth of a failure of the pair; not so where the same secret was the last one that was counted for the
- * pair, as the answer tells nothing new. So a client that retries after 503 never reaches the limit, however
- * many processes it has.
- * - A refusal because the pair is over its limit counts nothing: it is made before memory is looked at, and
- *   again at the end, where others have reached the limit in the meantime. */
+ * - A refusal because too many attempts are in flight, or a verification that failed or was cancelled, is a
+ *   tenth of a failure of the pair. It counts nothing if the same secret was the last one counted for the
+ * pair, as the answer reveals nothing new. So a client that retries after 503 never reaches the limit,
+ * however many processes it has.
+ * - A refusal because the pair is over its limit counts nothing: it is made before the cache is consulted,
+ * and again at the end if other processes have reached the limit in the meantime. */
 #ifndef THROTTLE_THROTTLE_H
 #define THROTTLE_THROTTLE_H
 
@@ -23,7 +25,7 @@
 #include "throttle/throttle_store.h"
 
 struct throttle_limits {
-    long failures;        /* of one source on one client_id */
+    long failures;        /* of one pair */
     long source_failures; /* of one source */
     int64_t window_ms;
     struct throttle_quota quota;
@@ -38,51 +40,54 @@ enum throttle_verdict {
     THROTTLE_NO_MEMORY,
 };
 
-/* One attempt to authenticate. All of it is set before throttle_look(), the rest begins as zero. */
+/* One attempt to authenticate. The caller sets the first block of members before throttle_check(), and zero
+ * in the others. */
 struct throttle_attempt {
-    struct throttle_store *state;
-    struct log *log; /* for faults of the state */
+    struct throttle_store *store;
+    struct log *log; /* receives faults of the store */
     struct throttle_limits limits;
-    struct throttle_key pair; /* of THROTTLE_PAIR */
+    struct throttle_key pair; /* of level THROTTLE_PAIR */
     enum throttle_auth_method auth_method;
-    struct throttle_secret secret; /* to be set before all but throttle_look(); not for a remembered match */
+    struct throttle_secret
+        secret; /* must be set before any call but throttle_check(); not needed for a match from the cache */
 
-    long wait;                             /* of a refusal: seconds */
-    long failures_of_pair;                 /* whole ones, as throttle_look() has found them */
-    bool is_begun;                         /* throttle_begin() has admitted it */
-    bool is_method_fallback;               /* of a failure that was counted when it came the other way */
-    bool is_too_many_in_flight;            /* why throttle_begin() has refused it, and not the counts */
-    struct throttle_in_flight_attempt run; /* while its verification is under way; until throttle_end() the
-                                guess stays where it is */
-    enum throttle_verdict refusal;         /* of throttle_begin(); THROTTLE_ADMITTED: none */
+    long wait;                  /* seconds to wait after a refusal */
+    long failures_of_pair;      /* whole failures, as throttle_check() read them */
+    bool is_begun;              /* throttle_begin() has admitted it */
+    bool is_method_fallback;    /* repeats a counted failure with the other auth_method */
+    bool is_too_many_in_flight; /* refused because of attempts in flight, not because of failures */
+    struct throttle_in_flight_attempt
+        run; /* its verification in flight; until throttle_end() the attempt must not move */
+    enum throttle_verdict refusal; /* verdict of throttle_begin(), if it refused */
 };
 
-/* What has come of it. THROTTLE_NOT_VERIFIED: throttle_begin() has refused it, or the verification could not
- * be done (the queue is full, memory is out). */
+/* The result of an attempt. THROTTLE_NOT_VERIFIED: throttle_begin() refused it, or the verification was not
+ * possible (queue full, out of memory). */
 enum throttle_outcome { THROTTLE_MATCH, THROTTLE_MISMATCH, THROTTLE_NOT_VERIFIED };
 
-/* `now_ms` is of clock_now_ms(). All of these may be called by any thread, each on a guess of its own. */
+/* `now_ms` comes from clock_now_ms(). Any thread may call the functions below, each thread with its own
+ * attempt. */
 
-/* Before anything else: whether the pair is refused. It only reads, unless the clock was set back. A pair
- * without a count of its own, for want of room, is refused with those that it is counted with. */
-enum throttle_verdict throttle_look(struct throttle_attempt *attempt, int64_t now_ms);
+/* Checks whether the pair is over its limit; call it first. It only reads, unless the clock was set back. A
+ * pair that has no count of its own, because the quota is used up, is judged by the count that it shares. */
+enum throttle_verdict throttle_check(struct throttle_attempt *attempt, int64_t now_ms);
 
-/* Whether as many attempts of the pair as may fail are in flight in this process, beside what has failed.
- * Then throttle_look_beside_others() decides, for which the secret is to be set: the same one is admitted,
- * any other one refused before memory is looked at, and counted. */
-bool throttle_is_crowded(const struct throttle_attempt *attempt);
-enum throttle_verdict throttle_look_beside_others(struct throttle_attempt *attempt, int64_t now_ms);
+/* Returns whether the failures of the pair and its attempts in flight in this process together reach the
+ * limit. If so, the caller sets `secret` and calls throttle_check_in_flight(): it admits an attempt whose
+ * secret is already being verified, and refuses and counts any other before the cache is consulted. */
+bool throttle_is_pair_saturated(const struct throttle_attempt *attempt);
+enum throttle_verdict throttle_check_in_flight(struct throttle_attempt *attempt, int64_t now_ms);
 
-/* Before something is verified, or waits for a verification in flight; whoever finds the credential proven
- * never calls it. The same credential of the same pair that is being verified already is admitted and counted
- * when it has failed. May be called again, with the same result; whoever has called it calls throttle_end().
- */
+/* Admits a verification. Call it before a verification starts or waits for one in flight; it is not needed
+ * for a credential that the cache proves. An attempt with the same pair and secret as one in flight is
+ * admitted, and counts if it fails. Repeated calls return the same result. Every call must be followed by
+ * throttle_end(). */
 enum throttle_verdict throttle_begin(struct throttle_attempt *attempt, int64_t now_ms);
 
-/* Once, in the end, also where nothing was verified because the result was remembered; but not where
- * a look has refused. Counts, and returns the verdict that is to be answered: THROTTLE_ADMITTED
- * means that the outcome is. A remembered match is not refused because of its source. THROTTLE_NO_MEMORY:
- * nothing was counted. */
+/* Ends the attempt and counts it. Call it exactly once, also for a match from the cache, but not after a
+ * refusal of the functions that check. Returns the verdict to answer with: THROTTLE_ADMITTED means that
+ * `outcome` stands. A match from the cache is not refused because of its source. THROTTLE_NO_MEMORY: nothing
+ * was counted. */
 enum throttle_verdict throttle_end(struct throttle_attempt *attempt, enum throttle_outcome outcome,
                                    int64_t now_ms);
 

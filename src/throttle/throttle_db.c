@@ -17,10 +17,10 @@
 #define MAP_SIZE ((size_t)64 * 1024 * 1024)
 
 /* Handles that are kept between two uses. */
-enum { MOST_KEPT = 64 };
+enum { MAX_IDLE_HANDLES = 64 };
 
 /* The mark, which stands beside the counts as soon as there is one: see transaction.h. */
-enum { ENTRIES_OF_NOTHING = 1 };
+enum { ENTRIES_WHEN_EMPTY = 1 };
 
 /* What a thread needs for a transaction. */
 struct handle {
@@ -36,33 +36,33 @@ struct throttle_db {
     _Atomic size_t
         empty_at; /* one more than the number of a transaction that left no count; 0: none is known */
     pthread_mutex_t mutex; /* guards the rest */
-    pthread_cond_t handle_is_back;
+    pthread_cond_t handle_released;
     size_t in_use; /* handles that threads have */
     size_t count;
-    struct handle kept[MOST_KEPT];
+    struct handle idle[MAX_IDLE_HANDLES];
 };
 
 /* --- Handles --- */
 
 /* Where no file can be opened any more, waits for a handle that another thread gives back: a process that is
  * out of descriptors must go on counting. */
-static int take_handle(struct throttle_db *environment, struct handle *handle)
+static int acquire_handle(struct throttle_db *db, struct handle *handle)
 {
     int error = 0;
-    pthread_mutex_lock(&environment->mutex);
+    pthread_mutex_lock(&db->mutex);
     *handle = (struct handle){-1, NULL};
     while (handle->locks < 0 && error == 0) {
-        if (environment->count > 0)
-            *handle = environment->kept[--environment->count];
-        else if ((handle->locks = snapshot_lock_open(environment->path, &environment->status)) >= 0)
+        if (db->count > 0)
+            *handle = db->idle[--db->count];
+        else if ((handle->locks = snapshot_lock_open(db->path, &db->status)) >= 0)
             ;
-        else if (environment->in_use > 0)
-            pthread_cond_wait(&environment->handle_is_back, &environment->mutex);
+        else if (db->in_use > 0)
+            pthread_cond_wait(&db->handle_released, &db->mutex);
         else
             error = errno;
     }
-    environment->in_use += error == 0;
-    pthread_mutex_unlock(&environment->mutex);
+    db->in_use += error == 0;
+    pthread_mutex_unlock(&db->mutex);
     return error;
 }
 
@@ -72,37 +72,37 @@ static void free_handle(struct handle *handle)
     close(handle->locks);
 }
 
-static void give_back_handle(struct throttle_db *environment, struct handle *handle)
+static void release_handle(struct throttle_db *db, struct handle *handle)
 {
-    pthread_mutex_lock(&environment->mutex);
-    const bool kept = environment->count < MOST_KEPT;
-    if (kept)
-        environment->kept[environment->count++] = *handle;
+    pthread_mutex_lock(&db->mutex);
+    const bool idle = db->count < MAX_IDLE_HANDLES;
+    if (idle)
+        db->idle[db->count++] = *handle;
     else
         free_handle(handle);
-    environment->in_use--;
-    pthread_cond_signal(&environment->handle_is_back);
-    pthread_mutex_unlock(&environment->mutex);
+    db->in_use--;
+    pthread_cond_signal(&db->handle_released);
+    pthread_mutex_unlock(&db->mutex);
 }
 
 /* --- Transactions --- */
 
-static size_t last_snapshot(struct throttle_db *environment)
+static size_t last_snapshot(struct throttle_db *db)
 {
     MDB_envinfo info = {.me_last_txnid = 0};
-    mdb_env_info(environment->env, &info);
+    mdb_env_info(db->env, &info);
     return info.me_last_txnid;
 }
 
 /* The snapshot is known only when the transaction has begun, and is locked before: where another one was
  * written in between, the lock is of the wrong one, and the next try takes that one. */
-static int begin_reading(struct throttle_db *environment, struct handle *handle)
+static int begin_reading(struct throttle_db *db, struct handle *handle)
 {
     for (;;) {
-        const size_t snapshot = last_snapshot(environment);
+        const size_t snapshot = last_snapshot(db);
         int error = snapshot_lock_read(handle->locks, snapshot);
         if (error == 0 && handle->txn == NULL)
-            error = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &handle->txn);
+            error = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &handle->txn);
         else if (error == 0)
             error = mdb_txn_renew(handle->txn);
         if (error == 0 && mdb_txn_id(handle->txn) == snapshot)
@@ -122,16 +122,16 @@ static void end_reading(struct handle *handle)
 }
 
 /* As the only writer, and with all locks held until the commit is complete. */
-static int write_snapshot(struct throttle_db *environment, const struct handle *handle,
-                          throttle_db_work *work, void *context)
+static int write_snapshot(struct throttle_db *db, const struct handle *handle, throttle_db_work *work,
+                          void *context)
 {
     MDB_txn *txn = NULL;
-    int error = snapshot_lock_replace(handle->locks, last_snapshot(environment) + 1);
+    int error = snapshot_lock_replace(handle->locks, last_snapshot(db) + 1);
     if (error == 0)
-        error = mdb_txn_begin(environment->env, NULL, 0, &txn);
+        error = mdb_txn_begin(db->env, NULL, 0, &txn);
     if (error != 0)
         return error;
-    error = work(txn, environment->table, context);
+    error = work(txn, db->table, context);
     if (error == 0)
         return mdb_txn_commit(txn);
     mdb_txn_abort(txn);
@@ -143,56 +143,56 @@ static int write_snapshot(struct throttle_db *environment, const struct handle *
 /* Notes which file it is. One that ends before its last page would be read behind its end, which is SIGBUS.
  * Its size is asked for last: another process that makes it longer does so before it says which page is the
  * last. */
-static int look_at_file(struct throttle_db *environment)
+static int check_file(struct throttle_db *db)
 {
     MDB_envinfo info;
     MDB_stat layout;
     mdb_filehandle_t file = -1;
-    int error = mdb_env_info(environment->env, &info);
+    int error = mdb_env_info(db->env, &info);
     if (error == 0)
-        error = mdb_env_stat(environment->env, &layout);
+        error = mdb_env_stat(db->env, &layout);
     if (error == 0)
-        error = mdb_env_get_fd(environment->env, &file);
-    if (error == 0 && fstat(file, &environment->status) != 0)
+        error = mdb_env_get_fd(db->env, &file);
+    if (error == 0 && fstat(file, &db->status) != 0)
         error = errno;
     if (error != 0)
         return error;
     const size_t least = (info.me_last_pgno + 1) * layout.ms_psize;
     /* A new file is shorter than its two first pages until it is written. */
-    const bool is_short = info.me_last_txnid > 0 && (size_t)environment->status.st_size < least;
+    const bool is_short = info.me_last_txnid > 0 && (size_t)db->status.st_size < least;
     return is_short ? MDB_CORRUPTED : 0;
 }
 
-static int open_table(struct throttle_db *environment)
+static int open_table(struct throttle_db *db)
 {
     struct handle handle;
-    int error = take_handle(environment, &handle);
+    int error = acquire_handle(db, &handle);
     if (error != 0)
         return error;
-    error = begin_reading(environment, &handle);
+    error = begin_reading(db, &handle);
     if (error == 0) {
-        error = mdb_dbi_open(handle.txn, NULL, 0, &environment->table);
+        error = mdb_dbi_open(handle.txn, NULL, 0, &db->table);
         end_reading(&handle);
     }
-    give_back_handle(environment, &handle);
+    release_handle(db, &handle);
     return error;
 }
 
-static int open_files(struct throttle_db *environment)
+static int open_files(struct throttle_db *db)
 {
-    int error = mdb_env_create(&environment->env);
+    int error = mdb_env_create(&db->env);
     if (error == 0)
-        error = mdb_env_set_mapsize(environment->env, MAP_SIZE);
+        error = mdb_env_set_mapsize(db->env, MAP_SIZE);
     if (error == 0)
-        error = mdb_env_open(environment->env, environment->path,
+        error = mdb_env_open(db->env, db->path,
                              MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD,
                              THROTTLE_FILE_MODE);
     if (error == 0)
-        error = look_at_file(environment);
-    return error == 0 ? open_table(environment) : error;
+        error = check_file(db);
+    return error == 0 ? open_table(db) : error;
 }
 
-static void tell(struct diagnostics *diagnostics, const char *path, int error)
+static void throttle_db_error(struct diagnostics *diagnostics, const char *path, int error)
 {
     static const struct {
         int error;
@@ -217,19 +217,19 @@ static void tell(struct diagnostics *diagnostics, const char *path, int error)
 /* Takes `path` over. */
 static struct throttle_db *open_path(char *path, struct diagnostics *diagnostics)
 {
-    struct throttle_db *environment = calloc(1, sizeof *environment);
+    struct throttle_db *db = calloc(1, sizeof *db);
     int error = ENOMEM;
-    if (environment != NULL) {
-        environment->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-        environment->handle_is_back = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-        environment->path = path;
-        error = open_files(environment);
+    if (db != NULL) {
+        db->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+        db->handle_released = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+        db->path = path;
+        error = open_files(db);
     }
     if (error == 0)
-        return environment;
-    tell(diagnostics, path, error);
-    if (environment != NULL)
-        throttle_db_close(environment);
+        return db;
+    throttle_db_error(diagnostics, path, error);
+    if (db != NULL)
+        throttle_db_close(db);
     else
         free(path);
     return NULL;
@@ -242,9 +242,9 @@ struct throttle_db *throttle_db_open(const char *folder, struct diagnostics *dia
     if (guard < 0)
         return NULL;
     char *path = throttle_folder_prepare(folder, diagnostics);
-    struct throttle_db *environment = path != NULL ? open_path(path, diagnostics) : NULL;
+    struct throttle_db *db = path != NULL ? open_path(path, diagnostics) : NULL;
     close(guard);
-    return environment;
+    return db;
 }
 
 bool throttle_db_exists(const char *folder)
@@ -261,71 +261,71 @@ bool throttle_db_check(const char *folder, struct diagnostics *diagnostics)
         return false;
     if (!throttle_db_exists(folder))
         return true;
-    struct throttle_db *environment = throttle_db_open(folder, diagnostics);
-    throttle_db_close(environment);
-    return environment != NULL;
+    struct throttle_db *db = throttle_db_open(folder, diagnostics);
+    throttle_db_close(db);
+    return db != NULL;
 }
 
-void throttle_db_close(struct throttle_db *environment)
+void throttle_db_close(struct throttle_db *db)
 {
-    if (environment == NULL)
+    if (db == NULL)
         return;
-    for (size_t i = 0; i < environment->count; i++)
-        free_handle(&environment->kept[i]);
-    mdb_env_close(environment->env);
-    free(environment->path);
-    free(environment);
+    for (size_t i = 0; i < db->count; i++)
+        free_handle(&db->idle[i]);
+    mdb_env_close(db->env);
+    free(db->path);
+    free(db);
 }
 
-bool throttle_db_is_in_place(struct throttle_db *environment)
+bool throttle_db_is_in_place(struct throttle_db *db)
 {
     struct stat status;
-    return stat(environment->path, &status) == 0 && status.st_dev == environment->status.st_dev &&
-           status.st_ino == environment->status.st_ino;
+    return stat(db->path, &status) == 0 && status.st_dev == db->status.st_dev &&
+           status.st_ino == db->status.st_ino;
 }
 
 /* --- Reading and writing --- */
 
 /* Numbers of transactions only grow: as long as there is no further one, there is nothing. */
-static void note_emptiness(struct throttle_db *environment, MDB_txn *txn)
+static void note_if_empty(struct throttle_db *db, MDB_txn *txn)
 {
     MDB_stat stat;
-    if (mdb_stat(txn, environment->table, &stat) == 0 && stat.ms_entries <= ENTRIES_OF_NOTHING)
-        environment->empty_at = mdb_txn_id(txn) + 1;
+    if (mdb_stat(txn, db->table, &stat) == 0 && stat.ms_entries <= ENTRIES_WHEN_EMPTY)
+        db->empty_at = mdb_txn_id(txn) + 1;
 }
 
-bool throttle_db_is_empty(struct throttle_db *environment)
+bool throttle_db_is_empty(struct throttle_db *db)
 {
     MDB_envinfo info;
-    return mdb_env_info(environment->env, &info) == 0 && info.me_last_txnid + 1 == environment->empty_at;
+    return mdb_env_info(db->env, &info) == 0 && info.me_last_txnid + 1 == db->empty_at;
 }
 
-int throttle_db_read(struct throttle_db *environment, throttle_db_work *work, void *context)
+int throttle_db_read(struct throttle_db *db, throttle_db_work *work, void *context)
 {
     struct handle handle;
-    int error = take_handle(environment, &handle);
+    int error = acquire_handle(db, &handle);
     if (error != 0)
         return error;
-    error = begin_reading(environment, &handle);
+    error = begin_reading(db, &handle);
     if (error == 0) {
-        note_emptiness(environment, handle.txn);
-        error = work(handle.txn, environment->table, context);
+        note_if_empty(db, handle.txn);
+        error = work(handle.txn, db->table, context);
         end_reading(&handle);
     }
-    give_back_handle(environment, &handle);
+    release_handle(db, &handle);
     return error;
 }
 
-int throttle_db_write(struct throttle_db *environment, throttle_db_work *work, void *context)
+int throttle_db_write(struct throttle_db *db, throttle_db_work *work, void *context)
 {
     struct handle handle;
-    int error = take_handle(environment, &handle);
+    int error = acquire_handle(db, &handle);
     if (error != 0)
         return error;
     error = snapshot_lock_write(handle.locks);
     if (error == 0)
-        error = write_snapshot(environment, &handle, work, context);
+        error = write_snapshot(db, &handle, work, context);
     snapshot_unlock(handle.locks);
-    give_back_handle(environment, &handle);
+    release_handle(db, &handle);
     return error;
 }

@@ -1,6 +1,6 @@
-/* The file of the state that processes share, by LMDB: opening it and transactions on it. It is one of this
- * boot of the machine: the kernel keeps what a killed process wrote, but after a power cut the file may be
- * torn, so that the next boot begins with a new one, and nothing waits for a disk. */
+/* The LMDB file of the throttle store, which processes share: opening it, and transactions on it. The file is
+ * valid for one boot of the machine. The kernel keeps what a killed process wrote, but a power cut may leave
+ * the file torn. So each boot starts with a new file, and no write waits for the disk. */
 #ifndef THROTTLE_THROTTLE_DB_H
 #define THROTTLE_THROTTLE_DB_H
 
@@ -11,27 +11,29 @@
 
 struct throttle_db;
 
-/* Opens what is in `folder`, and makes it where there is nothing yet. NULL: reported, with the remedy. A
- * process must not open one folder twice. */
+/* Opens the file in `folder`, and creates it if it is missing. Returns NULL on error, after adding a message
+ * with the remedy to `diagnostics`. The caller frees it with throttle_db_close(). A process must not open a
+ * folder twice. */
 struct throttle_db *throttle_db_open(const char *folder, struct diagnostics *diagnostics);
-void throttle_db_close(struct throttle_db *environment); /* NULL is allowed */
+void throttle_db_close(struct throttle_db *db); /* NULL is allowed */
 
-/* What throttle_db_open() would find, without making anything. */
+/* Checks whether throttle_db_open() would succeed, without creating anything. */
 bool throttle_db_check(const char *folder, struct diagnostics *diagnostics);
 
-/* Whether the folder exists and there is a file of this boot in it. */
+/* Returns whether the folder has a file of this boot. */
 bool throttle_db_exists(const char *folder);
 
-/* Whether its file is still the one in its folder. */
-bool throttle_db_is_in_place(struct throttle_db *environment);
+/* Returns whether the file that is open is still the one in its folder. */
+bool throttle_db_is_in_place(struct throttle_db *db);
 
-/* Whether there is no count in it, as far as that is known without a transaction. */
-bool throttle_db_is_empty(struct throttle_db *environment);
+/* Returns whether there are no counts. It starts no transaction, so false may mean "not known". */
+bool throttle_db_is_empty(struct throttle_db *db);
 
-/* Runs `work` in a transaction: of reading, or of writing, which is committed. `work` returns 0 or what has
- * gone wrong, as the functions of LMDB do, and so do these: ENOMEM is one. Any thread may call them. */
+/* Run `work` in a read transaction, or in a write transaction and commit it. `work` returns 0 or an error
+ * code of LMDB or errno, and so do these functions; ENOMEM is one of them. If `work` fails, nothing is
+ * written. Thread-safe. */
 typedef int throttle_db_work(MDB_txn *txn, MDB_dbi table, void *context);
-int throttle_db_read(struct throttle_db *environment, throttle_db_work *work, void *context);
-int throttle_db_write(struct throttle_db *environment, throttle_db_work *work, void *context);
+int throttle_db_read(struct throttle_db *db, throttle_db_work *work, void *context);
+int throttle_db_write(struct throttle_db *db, throttle_db_work *work, void *context);
 
 #endif

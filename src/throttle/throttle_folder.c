@@ -35,7 +35,7 @@ char *throttle_folder_file(const char *folder)
     return path_in(folder, "throttle.mdb");
 }
 
-static bool complain(struct diagnostics *diagnostics, const char *path, int error)
+static bool throttle_folder_error(struct diagnostics *diagnostics, const char *path, int error)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the state cannot be kept there: %s",
                     strerror(error));
@@ -47,14 +47,14 @@ bool throttle_folder_check(const char *folder, struct diagnostics *diagnostics)
     struct stat status;
     if (stat(folder, &status) != 0) {
         if (errno != ENOENT)
-            return complain(diagnostics, folder, errno);
+            return throttle_folder_error(diagnostics, folder, errno);
         diagnostics_add(diagnostics, SEVERITY_ERROR, folder, 0,
                         "the folder of the state is missing; run tokenctl init, or: install -d -m 0700 '%s'",
                         folder);
         return false;
     }
     if (!S_ISDIR(status.st_mode))
-        return complain(diagnostics, folder, ENOTDIR);
+        return throttle_folder_error(diagnostics, folder, ENOTDIR);
     if (!file_mode_is_safe(folder, &status, false, diagnostics))
         return false;
     if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
@@ -73,7 +73,7 @@ int throttle_folder_lock(const char *folder, struct diagnostics *diagnostics)
     const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0 && flock(descriptor, LOCK_EX) == 0)
         return descriptor;
-    complain(diagnostics, folder, errno);
+    throttle_folder_error(diagnostics, folder, errno);
     if (descriptor >= 0)
         close(descriptor);
     return -1;
@@ -96,13 +96,13 @@ static bool same_boot(const char *path)
 {
     struct file_content written;
     struct buffer now = {0};
-    const bool told = print_note(&now);
+    const bool has_boot_id = print_note(&now);
     const bool noted = file_read(path, BOOT_ID_LIMIT, &written);
     const bool is_there = noted || errno != ENOENT;
     /* Where the machine does not tell, all boots are one. What cannot be read is not for this process to
      * remove. */
     const bool same =
-        !told || (is_there && !noted) ||
+        !has_boot_id || (is_there && !noted) ||
         (noted && written.size == now.length && memcmp(written.data, now.data, now.length) == 0);
     file_content_free(&written);
     buffer_free(&now);
@@ -142,25 +142,25 @@ static bool remove_file(const char *path)
 }
 
 /* The note comes last: a process that is killed in between has done nothing. */
-static bool begin_anew(const char *note, const char *data, const char *lock_of_old_version,
-                       const struct stat *folder)
+static bool replace_files(const char *note, const char *data, const char *lock_of_old_version,
+                          const struct stat *folder)
 {
     struct buffer text = {0};
     if (!remove_file(note) || !remove_file(data) || !remove_file(lock_of_old_version))
         return false;
-    const bool told = print_note(&text);
-    const bool noted =
-        !told || (make_file(note, folder) && file_replace(note, text.data, text.length, THROTTLE_FILE_MODE));
+    const bool has_boot_id = print_note(&text);
+    const bool noted = !has_boot_id || (make_file(note, folder) &&
+                                        file_replace(note, text.data, text.length, THROTTLE_FILE_MODE));
     const int error = errno;
     buffer_free(&text);
     errno = error;
     return noted;
 }
 
-static bool prepare(const char *folder, const char *note, const char *data, const char *lock)
+static bool prepare_files(const char *folder, const char *note, const char *data, const char *lock)
 {
     struct stat status;
-    return stat(folder, &status) == 0 && (same_boot(note) || begin_anew(note, data, lock, &status)) &&
+    return stat(folder, &status) == 0 && (same_boot(note) || replace_files(note, data, lock, &status)) &&
            make_file(data, &status);
 }
 
@@ -170,9 +170,9 @@ char *throttle_folder_prepare(const char *folder, struct diagnostics *diagnostic
     char *data = throttle_folder_file(folder);
     char *lock = path_in(folder, "throttle.mdb-lock");
     errno = ENOMEM;
-    const bool good = note != NULL && data != NULL && lock != NULL && prepare(folder, note, data, lock);
+    const bool good = note != NULL && data != NULL && lock != NULL && prepare_files(folder, note, data, lock);
     if (!good) {
-        complain(diagnostics, data != NULL ? data : folder, errno);
+        throttle_folder_error(diagnostics, data != NULL ? data : folder, errno);
         free(data);
         data = NULL;
     }

@@ -1,4 +1,4 @@
-/* The folder of the state and the files in it, before LMDB opens them. */
+/* The folder of the throttle store, and the files in it before LMDB opens them. */
 #ifndef THROTTLE_THROTTLE_FOLDER_H
 #define THROTTLE_THROTTLE_FOLDER_H
 
@@ -8,23 +8,25 @@
 
 #define THROTTLE_FILE_MODE 0600
 
-/* FOLDER/throttle.mdb. The caller frees; NULL: no memory. */
+/* Returns the path FOLDER/throttle.mdb. The caller frees it. NULL if memory runs out. */
 char *throttle_folder_file(const char *folder);
 
-/* Whether it is a folder that this process can write and others cannot. False: reported, with the remedy. */
+/* Returns whether `folder` is a folder that this process can write and others cannot. If not, adds an error
+ * with the remedy. */
 bool throttle_folder_check(const char *folder, struct diagnostics *diagnostics);
 
-/* throttle_folder_check(), and an exclusive lock on it, held until the descriptor is closed. -1: reported. */
+/* Calls throttle_folder_check() and takes an exclusive lock on the folder. Returns a descriptor, which holds
+ * the lock until the caller closes it, or -1 after adding an error. */
 int throttle_folder_lock(const char *folder, struct diagnostics *diagnostics);
 
-/* Whether the files that are there were made since the machine started: see environment.h. Of somebody else,
- * they cannot be read, and EACCES is told by whoever opens them. */
+/* Returns whether the files in the folder were created since the machine booted: see throttle_db.h. Also true
+ * if the note of the boot cannot be read, for example because another user owns it: opening the file then
+ * reports EACCES. */
 bool throttle_folder_is_of_this_boot(const char *folder);
 
-/* Under the lock: removes the files of another boot or of another version, makes those that are missing, of
- * mode 0600 and of the folder's owner. Returns throttle_folder_file(), which the caller frees; NULL:
- * reported.
- */
+/* Removes files of another boot or another version, and creates missing ones, with mode 0600 and the owner of
+ * the folder. The caller holds throttle_folder_lock(). Returns throttle_folder_file(), which the caller
+ * frees, or NULL after adding an error. */
 char *throttle_folder_prepare(const char *folder, struct diagnostics *diagnostics);
 
 #endif

@@ -35,16 +35,16 @@ static struct network network_of(enum throttle_level level, const struct address
 static void put_client_id(struct throttle_key *key, struct text client_id)
 {
     struct sha256_ctx sha256;
-    unsigned char *place = key->bytes + THROTTLE_HEAD_SIZE;
+    unsigned char *target = key->bytes + THROTTLE_HEAD_SIZE;
     if (client_id.length <= THROTTLE_CLIENT_ID_SIZE) {
-        memcpy(place, client_id.data, client_id.length);
+        memcpy(target, client_id.data, client_id.length);
         key->size += client_id.length;
         return;
     }
-    memcpy(place, client_id.data, CUT_SIZE);
+    memcpy(target, client_id.data, CUT_SIZE);
     sha256_init(&sha256);
     sha256_update(&sha256, client_id.length, (const unsigned char *)client_id.data);
-    sha256_digest(&sha256, THROTTLE_DIGEST_SIZE, place + CUT_SIZE);
+    sha256_digest(&sha256, THROTTLE_DIGEST_SIZE, target + CUT_SIZE);
     key->bytes[LEVEL_AT] = THROTTLE_LONG_PAIR;
     key->size += THROTTLE_CLIENT_ID_SIZE;
 }

@@ -57,7 +57,7 @@ static struct entry *set_of(struct throttle_memory *memory, const struct throttl
     return memory->sets[(hash >> 32) % SETS];
 }
 
-static struct entry *find(struct throttle_memory *memory, const struct throttle_key *key)
+static struct entry *find_entry(struct throttle_memory *memory, const struct throttle_key *key)
 {
     struct entry *set = set_of(memory, key);
     for (size_t i = 0; i < WAYS; i++) {
@@ -69,38 +69,38 @@ static struct entry *find(struct throttle_memory *memory, const struct throttle_
 
 struct throttle_record *throttle_memory_find(struct throttle_memory *memory, const struct throttle_key *key)
 {
-    struct entry *entry = find(memory, key);
+    struct entry *entry = find_entry(memory, key);
     return entry != NULL ? &entry->record : NULL;
 }
 
 /* The first empty place, or the one that says least: nothing, if it is over. */
-static struct entry *place_for(struct throttle_memory *memory, const struct throttle_key *key,
-                               const struct throttle_window *window)
+static struct entry *entry_to_replace(struct throttle_memory *memory, const struct throttle_key *key,
+                                      const struct throttle_window *window)
 {
     struct entry *set = set_of(memory, key);
-    struct entry *place = &set[0];
+    struct entry *victim = &set[0];
     for (size_t i = 0; i < WAYS; i++) {
         if (set[i].key.size == 0)
             return &set[i];
         throttle_record_age(&set[i].record, window);
-        if (throttle_record_is_lesser(&set[i].record, &place->record))
-            place = &set[i];
+        if (throttle_record_is_lesser(&set[i].record, &victim->record))
+            victim = &set[i];
     }
-    return place;
+    return victim;
 }
 
 void throttle_memory_put(struct throttle_memory *memory, const struct throttle_key *key,
                          const struct throttle_record *record, const struct throttle_window *window)
 {
-    struct entry *entry = find(memory, key);
+    struct entry *entry = find_entry(memory, key);
     if (entry == NULL)
-        entry = place_for(memory, key, window);
+        entry = entry_to_replace(memory, key, window);
     *entry = (struct entry){*key, *record};
 }
 
 void throttle_memory_remove(struct throttle_memory *memory, const struct throttle_key *key)
 {
-    struct entry *entry = find(memory, key);
+    struct entry *entry = find_entry(memory, key);
     if (entry != NULL)
         entry->key.size = 0;
 }

@@ -1,6 +1,6 @@
 #include "throttle/throttle_record.h"
 
-enum { MS_A_SECOND = 1000 };
+enum { MS_PER_SECOND = 1000 };
 
 void throttle_record_age(struct throttle_record *record, const struct throttle_window *window)
 {
@@ -20,7 +20,7 @@ bool throttle_record_is_full(const struct throttle_record *record, long limit)
 long throttle_record_wait(const struct throttle_record *record, const struct throttle_window *window)
 {
     const int64_t left = record->since_ms + window->length_ms - window->now_ms;
-    return (long)((left + MS_A_SECOND - 1) / MS_A_SECOND);
+    return (long)((left + MS_PER_SECOND - 1) / MS_PER_SECOND);
 }
 
 void throttle_record_add(struct throttle_record *record, enum throttle_amount amount, long limit,

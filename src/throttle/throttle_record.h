@@ -1,67 +1,69 @@
-/* One count of failures, and the time it counts for. Times are milliseconds of the wall clock, which
- * processes share and restarts keep, and which may jump. */
+/* One count of failures. Times are milliseconds of the wall clock: processes share it and it survives
+ * restarts, but it may jump. */
 #ifndef THROTTLE_THROTTLE_RECORD_H
 #define THROTTLE_THROTTLE_RECORD_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How credentials were given: by HTTP Basic or in the body. */
+/* How the client sent its credentials: with HTTP Basic or in the body (RFC 6749 §2.3.1). */
 enum throttle_auth_method { THROTTLE_AUTH_NONE, THROTTLE_CLIENT_SECRET_BASIC, THROTTLE_CLIENT_SECRET_POST };
 
-/* What tells one wrong secret from another: keyed digests of each reading of it, the same twice where there
- * is one. */
+/* Keyed digests that tell one wrong secret from another: one of each decoding of the secret, or the same
+ * twice if there is one decoding. */
 struct throttle_secret {
     uint64_t digests[2];
 };
 
-/* All zero: nothing is counted. It is kept on disk as it stands. Files of the program before it counted
- * tenths are read as they are: `way` had eight bytes then, and the upper four were zero. */
+/* A count, in the format in which the file on disk has it. All zero: nothing is counted. Files of versions
+ * that did not count tenths can still be read: `auth_method` had eight bytes then, and the upper four were
+ * zero. */
 struct throttle_record {
-    int64_t since_ms;              /* of the first failure, or of the one that reached the limit */
-    uint32_t failures;             /* within the window, whole ones */
-    uint32_t members;              /* counts below this one, which keep it from being removed; in memory 0 */
-    uint32_t auth_method;          /* enum throttle_auth_method of the last failure that was counted */
-    uint32_t tenths;               /* of a failure, beside those */
-    struct throttle_secret failed; /* the secret that was counted last */
+    int64_t since_ms;     /* time of the first failure, or of the one that reached the limit */
+    uint32_t failures;    /* whole failures within the window */
+    uint32_t members;     /* number of counts below this one, which keep it from being removed; in memory 0 */
+    uint32_t auth_method; /* enum throttle_auth_method of the last failure counted */
+    uint32_t tenths;      /* of a failure, in addition */
+    struct throttle_secret failed; /* the secret counted last */
 };
 
-/* What is added to a count. */
+/* How much to add to a count. */
 enum throttle_amount { THROTTLE_TENTH, THROTTLE_FAILURE };
 
-enum { THROTTLE_TENTHS = 10 }; /* that are a failure */
+enum { THROTTLE_TENTHS = 10 }; /* per failure */
 
 struct throttle_window {
     int64_t now_ms;
     int64_t length_ms;
 };
 
-/* Takes off what has passed: failures whose window is over. Where the clock was set back, what seems to come
- * from the future begins now. */
+/* Clears the failures if their window is over. If the clock was set back, a time in the future becomes now.
+ */
 void throttle_record_age(struct throttle_record *record, const struct throttle_window *window);
 
-/* Of an aged record: whether its failures speak against another guess. */
+/* Returns whether an aged record has reached `limit`, so that attempts are refused. */
 bool throttle_record_is_full(const struct throttle_record *record, long limit);
 
-/* Of one that is full: seconds to wait before another guess. */
+/* Returns the seconds until attempts are admitted again. The record must be full. */
 long throttle_record_wait(const struct throttle_record *record, const struct throttle_window *window);
 
 void throttle_record_add(struct throttle_record *record, enum throttle_amount amount, long limit,
                          const struct throttle_window *window);
 
-/* Failures and tenths together, in tenths. */
+/* Returns failures and tenths together, in tenths. */
 uint64_t throttle_record_tenths(const struct throttle_record *record);
 
-/* Nothing has failed. */
+/* Clears the failures, but keeps `members`. */
 void throttle_record_clear(struct throttle_record *record);
 
-/* Whether it counts anything, be it a tenth of a failure. */
+/* Returns whether there is any failure, or a tenth of one. */
 bool throttle_record_has_failures(const struct throttle_record *record);
 
-/* Whether it says nothing and may be removed. */
+/* Returns whether the record holds nothing and may be removed. */
 bool throttle_record_is_empty(const struct throttle_record *record);
 
-/* Whether it says less than `other`, and is the first to go where there is no room. */
+/* Returns whether the record has fewer failures than `other`, or is older with as many. The least one is
+ * evicted first. */
 bool throttle_record_is_lesser(const struct throttle_record *record, const struct throttle_record *other);
 
 #endif

@@ -12,8 +12,8 @@
 #include "throttle/throttle_db.h"
 
 /* How often the folder is looked at, and tried again when it is lost; how often the same fault is told. */
-#define LOOK_MS 1000
-#define TELL_MS 60000
+#define PROBE_INTERVAL_MS 1000
+#define FAULT_LOG_INTERVAL_MS 60000
 
 enum { FAULT_SIZE = 512 };
 
@@ -21,61 +21,61 @@ struct throttle_store {
     refcount holders;
     char *folder;
     struct throttle_memory *memory;
-    struct throttle_in_flight running;
-    atomic_bool lost;          /* the memory is used */
-    atomic_bool told;          /* that it was lost, and not yet that it is back */
-    _Atomic double look_at_ms; /* on the clock that only goes forward */
-    pthread_rwlock_t lock;     /* guards `environment`: held for writing while another takes its place */
-    struct throttle_db *environment; /* NULL: there is none to be had */
-    pthread_mutex_t fault_mutex;     /* guards all below */
-    char fault[FAULT_SIZE];          /* the last that was told */
-    double told_ms;
+    struct throttle_in_flight in_flight;
+    atomic_bool is_degraded;     /* the memory is used */
+    atomic_bool is_reported;     /* that it was lost, and not yet that it is back */
+    _Atomic double probe_due_ms; /* on the clock that only goes forward */
+    pthread_rwlock_t lock;       /* guards `environment`: held for writing while another takes its place */
+    struct throttle_db *db;      /* NULL: there is none to be had */
+    pthread_mutex_t fault_mutex; /* guards all below */
+    char fault[FAULT_SIZE];      /* the last that was told */
+    double logged_ms;
 };
 
 /* --- Its life --- */
 
-static void free_state(struct throttle_store *state)
+static void free_store(struct throttle_store *store)
 {
-    throttle_db_close(state->environment);
-    throttle_memory_free(state->memory);
-    free(state->folder);
-    free(state);
+    throttle_db_close(store->db);
+    throttle_memory_free(store->memory);
+    free(store->folder);
+    free(store);
 }
 
 struct throttle_store *throttle_store_open(const char *folder, struct diagnostics *diagnostics)
 {
-    struct throttle_store *state = calloc(1, sizeof *state);
-    if (state != NULL) {
-        refcount_init(&state->holders);
-        state->lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
-        state->fault_mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-        state->look_at_ms = clock_coarse_ms() + LOOK_MS;
-        state->folder = strdup(folder);
-        state->memory = throttle_memory_new();
-        throttle_in_flight_init(&state->running);
+    struct throttle_store *store = calloc(1, sizeof *store);
+    if (store != NULL) {
+        refcount_init(&store->holders);
+        store->lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+        store->fault_mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+        store->probe_due_ms = clock_coarse_ms() + PROBE_INTERVAL_MS;
+        store->folder = strdup(folder);
+        store->memory = throttle_memory_new();
+        throttle_in_flight_init(&store->in_flight);
     }
-    if (state == NULL || state->folder == NULL || state->memory == NULL)
+    if (store == NULL || store->folder == NULL || store->memory == NULL)
         diagnostics_add(diagnostics, SEVERITY_ERROR, folder, 0, "%s", strerror(ENOMEM));
     else
-        state->environment = throttle_db_open(folder, diagnostics);
-    if (state != NULL && state->environment != NULL)
-        return state;
-    if (state != NULL)
-        free_state(state);
+        store->db = throttle_db_open(folder, diagnostics);
+    if (store != NULL && store->db != NULL)
+        return store;
+    if (store != NULL)
+        free_store(store);
     return NULL;
 }
 
-struct throttle_store *throttle_store_hold(struct throttle_store *state)
+struct throttle_store *throttle_store_hold(struct throttle_store *store)
 {
-    if (state != NULL)
-        refcount_hold(&state->holders);
-    return state;
+    if (store != NULL)
+        refcount_hold(&store->holders);
+    return store;
 }
 
-void throttle_store_release(struct throttle_store *state)
+void throttle_store_release(struct throttle_store *store)
 {
-    if (state != NULL && refcount_release(&state->holders))
-        free_state(state);
+    if (store != NULL && refcount_release(&store->holders))
+        free_store(store);
 }
 
 bool throttle_store_check(const char *folder, struct diagnostics *diagnostics)
@@ -88,176 +88,174 @@ bool throttle_store_exists(const char *folder)
     return throttle_db_exists(folder);
 }
 
-struct throttle_in_flight *throttle_store_in_flight(struct throttle_store *state)
+struct throttle_in_flight *throttle_store_in_flight(struct throttle_store *store)
 {
-    return &state->running;
+    return &store->in_flight;
 }
 
 /* A folder that was removed and made again has the same name. */
-bool throttle_store_is_of(const struct throttle_store *state, const char *folder)
+bool throttle_store_is_of(const struct throttle_store *store, const char *folder)
 {
     struct stat ours;
     struct stat theirs;
-    return strcmp(state->folder, folder) == 0 ||
-           (stat(state->folder, &ours) == 0 && stat(folder, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+    return strcmp(store->folder, folder) == 0 ||
+           (stat(store->folder, &ours) == 0 && stat(folder, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
             ours.st_ino == theirs.st_ino);
 }
 
 /* --- Faults --- */
 
-struct fault_report {
-    struct throttle_store *state;
+struct fault_sink {
+    struct throttle_store *store;
     struct log *log;
 };
 
 /* The same fault once in a while. A `problem` function of struct diagnostics. */
-static void tell_fault(void *context, enum severity severity, const char *message)
+static void log_fault(void *context, enum severity severity, const char *message)
 {
-    const struct fault_report *to = context;
-    struct throttle_store *state = to->state;
+    const struct fault_sink *sink = context;
+    struct throttle_store *store = sink->store;
     (void)severity;
-    pthread_mutex_lock(&state->fault_mutex);
+    pthread_mutex_lock(&store->fault_mutex);
     const double now = clock_coarse_ms();
-    const bool is_new = strncmp(state->fault, message, sizeof state->fault - 1) != 0;
-    if (is_new || now - state->told_ms >= TELL_MS) {
-        strncpy(state->fault, message, sizeof state->fault - 1);
-        state->told_ms = now;
-        state->told = true;
-        log_write(to->log, LOG_LEVEL_ERROR, "%s; failures are counted in memory meanwhile", message);
+    const bool is_new = strncmp(store->fault, message, sizeof store->fault - 1) != 0;
+    if (is_new || now - store->logged_ms >= FAULT_LOG_INTERVAL_MS) {
+        strncpy(store->fault, message, sizeof store->fault - 1);
+        store->logged_ms = now;
+        store->is_reported = true;
+        log_write(sink->log, LOG_LEVEL_ERROR, "%s; failures are counted in memory meanwhile", message);
     }
-    pthread_mutex_unlock(&state->fault_mutex);
+    pthread_mutex_unlock(&store->fault_mutex);
 }
 
-static void tell_loss(struct throttle_store *state, struct diagnostics *diagnostics, const char *why)
+static void add_fault(struct throttle_store *store, struct diagnostics *diagnostics, const char *why)
 {
-    diagnostics_add(diagnostics, SEVERITY_ERROR, state->folder, 0, "the state is lost: %s", why);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, store->folder, 0, "the state is lost: %s", why);
 }
 
-static void lose(struct throttle_store *state, struct log *log, const char *why)
+static void throttle_store_degrade(struct throttle_store *store, struct log *log, const char *why)
 {
-    struct fault_report to = {state, log};
-    struct diagnostics diagnostics = {.on_message = tell_fault, .context = &to};
-    tell_loss(state, &diagnostics, why);
-    state->look_at_ms = clock_coarse_ms() + LOOK_MS;
-    state->lost = true;
+    struct fault_sink sink = {store, log};
+    struct diagnostics diagnostics = {.on_message = log_fault, .context = &sink};
+    add_fault(store, &diagnostics, why);
+    store->probe_due_ms = clock_coarse_ms() + PROBE_INTERVAL_MS;
+    store->is_degraded = true;
 }
 
 /* Changes nothing, but is written. */
-static int try_to_write(MDB_txn *txn, MDB_dbi table, void *context)
+static int write_probe(MDB_txn *txn, MDB_dbi table, void *context)
 {
     struct throttle_txn transaction = {.txn = txn, .table = table};
-    struct throttle_key mark;
+    struct throttle_key cursor;
     (void)context;
-    throttle_txn_get_cursor(&transaction, &mark);
-    throttle_txn_put_cursor(&transaction, &mark);
+    throttle_txn_get_cursor(&transaction, &cursor);
+    throttle_txn_put_cursor(&transaction, &cursor);
     return transaction.error;
 }
 
 /* What was counted in memory stays there, for the next time. On a full disk the file opens and reads well: as
  * long as nothing can be written to it, it would only hide what is in memory. */
-static void open_again(struct throttle_store *state, struct log *log)
+static void reopen_db(struct throttle_store *store, struct log *log)
 {
-    struct fault_report to = {state, log};
-    struct diagnostics diagnostics = {.on_message = tell_fault, .context = &to};
-    pthread_rwlock_wrlock(&state->lock);
-    throttle_db_close(state->environment);
-    state->environment = throttle_db_open(state->folder, &diagnostics);
-    const int error =
-        state->environment != NULL ? throttle_db_write(state->environment, try_to_write, NULL) : 0;
+    struct fault_sink sink = {store, log};
+    struct diagnostics diagnostics = {.on_message = log_fault, .context = &sink};
+    pthread_rwlock_wrlock(&store->lock);
+    throttle_db_close(store->db);
+    store->db = throttle_db_open(store->folder, &diagnostics);
+    const int error = store->db != NULL ? throttle_db_write(store->db, write_probe, NULL) : 0;
     if (error != 0)
-        tell_loss(state, &diagnostics, mdb_strerror(error));
-    state->lost = state->environment == NULL || error != 0;
-    pthread_rwlock_unlock(&state->lock);
+        add_fault(store, &diagnostics, mdb_strerror(error));
+    store->is_degraded = store->db == NULL || error != 0;
+    pthread_rwlock_unlock(&store->lock);
 }
 
 /* Something was written. */
-static void tell_recovery(struct throttle_store *state, struct log *log)
+static void log_recovery(struct throttle_store *store, struct log *log)
 {
-    if (state->told && atomic_exchange(&state->told, false))
-        log_write(log, LOG_LEVEL_WARN, "%s: failures are counted on disk again", state->folder);
+    if (store->is_reported && atomic_exchange(&store->is_reported, false))
+        log_write(log, LOG_LEVEL_WARN, "%s: failures are counted on disk again", store->folder);
 }
 
 /* One thread now and then. */
-static void look(struct throttle_store *state, struct log *log)
+static void throttle_store_probe(struct throttle_store *store, struct log *log)
 {
     const double now = clock_coarse_ms();
-    double due = state->look_at_ms;
-    if (now < due || !atomic_compare_exchange_strong(&state->look_at_ms, &due, now + LOOK_MS))
+    double due = store->probe_due_ms;
+    if (now < due || !atomic_compare_exchange_strong(&store->probe_due_ms, &due, now + PROBE_INTERVAL_MS))
         return;
-    pthread_rwlock_rdlock(&state->lock);
-    const bool in_place = state->environment != NULL && throttle_db_is_in_place(state->environment);
-    pthread_rwlock_unlock(&state->lock);
-    if (!in_place && !state->lost)
-        lose(state, log, "its file is not there any more");
-    if (state->lost)
-        open_again(state, log);
+    pthread_rwlock_rdlock(&store->lock);
+    const bool is_in_place = store->db != NULL && throttle_db_is_in_place(store->db);
+    pthread_rwlock_unlock(&store->lock);
+    if (!is_in_place && !store->is_degraded)
+        throttle_store_degrade(store, log, "its file is not there any more");
+    if (store->is_degraded)
+        reopen_db(store, log);
 }
 
 /* --- Transactions --- */
 
-struct run {
+struct work_call {
     throttle_store_work *work;
     void *context;
 };
 
 static int run_on_disk(MDB_txn *txn, MDB_dbi table, void *context)
 {
-    const struct run *run = context;
+    const struct work_call *work_call = context;
     struct throttle_txn transaction = {.txn = txn, .table = table};
-    run->work(&transaction, run->context);
+    work_call->work(&transaction, work_call->context);
     return transaction.error;
 }
 
-static void run_in_memory(struct throttle_store *state, struct run *run)
+static void run_in_memory(struct throttle_store *store, struct work_call *work_call)
 {
-    struct throttle_txn transaction = {.memory = state->memory};
-    throttle_memory_lock(state->memory);
-    run->work(&transaction, run->context);
-    throttle_memory_unlock(state->memory);
+    struct throttle_txn transaction = {.memory = store->memory};
+    throttle_memory_lock(store->memory);
+    work_call->work(&transaction, work_call->context);
+    throttle_memory_unlock(store->memory);
 }
 
-typedef int transact_function(struct throttle_db *environment, throttle_db_work *work, void *context);
+typedef int transact_function(struct throttle_db *db, throttle_db_work *work, void *context);
 
-static bool run_work(struct throttle_store *state, struct log *log, struct run *run,
-                     transact_function *transact)
+static bool run_transaction(struct throttle_store *store, struct log *log, struct work_call *work_call,
+                            transact_function *transact)
 {
     int error = MDB_PANIC;
-    look(state, log);
-    pthread_rwlock_rdlock(&state->lock);
-    const bool tried = !state->lost && state->environment != NULL;
+    throttle_store_probe(store, log);
+    pthread_rwlock_rdlock(&store->lock);
+    const bool tried = !store->is_degraded && store->db != NULL;
     if (tried)
-        error = transact(state->environment, run_on_disk, run);
-    pthread_rwlock_unlock(&state->lock);
+        error = transact(store->db, run_on_disk, work_call);
+    pthread_rwlock_unlock(&store->lock);
     if (error == 0 && transact == throttle_db_write)
-        tell_recovery(state, log);
+        log_recovery(store, log);
     if (error == 0 || error == ENOMEM)
         return error == 0;
     if (tried)
-        lose(state, log, mdb_strerror(error));
-    run_in_memory(state, run);
+        throttle_store_degrade(store, log, mdb_strerror(error));
+    run_in_memory(store, work_call);
     return true;
 }
 
-bool throttle_store_is_empty(struct throttle_store *state, struct log *log)
+bool throttle_store_is_empty(struct throttle_store *store, struct log *log)
 {
-    look(state, log);
-    pthread_rwlock_rdlock(&state->lock);
-    const bool is_empty =
-        !state->lost && state->environment != NULL && throttle_db_is_empty(state->environment);
-    pthread_rwlock_unlock(&state->lock);
+    throttle_store_probe(store, log);
+    pthread_rwlock_rdlock(&store->lock);
+    const bool is_empty = !store->is_degraded && store->db != NULL && throttle_db_is_empty(store->db);
+    pthread_rwlock_unlock(&store->lock);
     return is_empty;
 }
 
-bool throttle_store_read(struct throttle_store *state, struct log *log, throttle_store_work *work,
+bool throttle_store_read(struct throttle_store *store, struct log *log, throttle_store_work *work,
                          void *context)
 {
-    struct run run = {work, context};
-    return run_work(state, log, &run, throttle_db_read);
+    struct work_call work_call = {work, context};
+    return run_transaction(store, log, &work_call, throttle_db_read);
 }
 
-bool throttle_store_update(struct throttle_store *state, struct log *log, throttle_store_work *work,
+bool throttle_store_update(struct throttle_store *store, struct log *log, throttle_store_work *work,
                            void *context)
 {
-    struct run run = {work, context};
-    return run_work(state, log, &run, throttle_db_write);
+    struct work_call work_call = {work, context};
+    return run_transaction(store, log, &work_call, throttle_db_write);
 }

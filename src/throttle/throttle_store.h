@@ -1,6 +1,6 @@
-/* What must outlive a process and be seen by all of them: the folder of the state. Lost while running (a full
- * disk, a folder that was removed), it is told in the log, and the memory of this process takes its place
- * until it can be had again. */
+/* The store of the counts, which all processes share and which survives restarts: a folder with an LMDB file.
+ * If the folder fails while the program runs (disk full, folder removed), the store is degraded: it logs the
+ * fault and counts in the memory of this process, until the folder is usable again. */
 #ifndef THROTTLE_THROTTLE_STORE_H
 #define THROTTLE_THROTTLE_STORE_H
 
@@ -11,34 +11,35 @@
 
 struct throttle_store;
 
-/* Opens `folder`. One holder. NULL: it cannot be used, reported with the remedy. A process must not open one
- * folder twice: see throttle_store_is_of(). */
+/* Opens `folder`. The caller holds one reference. Returns NULL if the folder cannot be used, after adding an
+ * error with the remedy. A process must not open one folder twice: see throttle_store_is_of(). */
 struct throttle_store *throttle_store_open(const char *folder, struct diagnostics *diagnostics);
-struct throttle_store *throttle_store_hold(struct throttle_store *state);
-void throttle_store_release(struct throttle_store *state); /* NULL is allowed */
+struct throttle_store *throttle_store_hold(struct throttle_store *store);
+void throttle_store_release(struct throttle_store *store); /* NULL is allowed */
 
-/* Whether throttle_store_open() would succeed; nothing is made. */
+/* Returns whether throttle_store_open() would succeed, without creating anything. */
 bool throttle_store_check(const char *folder, struct diagnostics *diagnostics);
 
-/* Whether there is anything in it yet. */
+/* Returns whether the folder has a store of this boot. */
 bool throttle_store_exists(const char *folder);
 
-/* Whether it is the state of this folder, by any name. */
-bool throttle_store_is_of(const struct throttle_store *state, const char *folder);
+/* Returns whether the store is the one in `folder`, whatever name is used for it. */
+bool throttle_store_is_of(const struct throttle_store *store, const char *folder);
 
-/* What this process has under way. */
-struct throttle_in_flight *throttle_store_in_flight(struct throttle_store *state);
+/* Returns the attempts in flight in this process. They belong to the store. */
+struct throttle_in_flight *throttle_store_in_flight(struct throttle_store *store);
 
-/* Whether nothing is counted at all, which costs less than to look for something; false: there may be. */
-bool throttle_store_is_empty(struct throttle_store *state, struct log *log);
+/* Returns true if there are no counts. This is cheaper than a transaction. False may mean "not known". */
+bool throttle_store_is_empty(struct throttle_store *store, struct log *log);
 
-/* Runs `work` as one transaction. What it leaves in `context` counts only where true is returned, as it may
- * be run again in memory. False: out of memory; a fault of the folder is told in `log` instead. Any thread
- * may call them. throttle_store_read() must not change anything. */
+/* Run `work` as one transaction. It may be run a second time, in memory, so its results in `context` are
+ * valid only if true is returned. False: memory ran out. A fault of the folder is not an error here: it is
+ * logged to `log`, and the work is done in memory. Thread-safe. throttle_store_read() must not change
+ * anything. */
 typedef void throttle_store_work(struct throttle_txn *transaction, void *context);
-bool throttle_store_read(struct throttle_store *state, struct log *log, throttle_store_work *work,
+bool throttle_store_read(struct throttle_store *store, struct log *log, throttle_store_work *work,
                          void *context);
-bool throttle_store_update(struct throttle_store *state, struct log *log, throttle_store_work *work,
+bool throttle_store_update(struct throttle_store *store, struct log *log, throttle_store_work *work,
                            void *context);
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Behind all others. */
-static const struct throttle_key mark_key = {
+static const struct throttle_key cursor_key = {
     .bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
               THROTTLE_NO_COUNT},
     .size = THROTTLE_HEAD_SIZE,
@@ -15,7 +15,7 @@ static MDB_val value_of(const struct throttle_key *key)
 }
 
 /* The result of a look-up: false where nothing is found. */
-static bool note(struct throttle_txn *transaction, int error)
+static bool check_result(struct throttle_txn *transaction, int error)
 {
     if (error != 0 && error != MDB_NOTFOUND && transaction->error == 0)
         transaction->error = error;
@@ -27,7 +27,7 @@ static bool read_record(struct throttle_txn *transaction, const MDB_val *value,
                         struct throttle_record *record)
 {
     if (value->mv_size != sizeof *record)
-        return note(transaction, MDB_CORRUPTED);
+        return check_result(transaction, MDB_CORRUPTED);
     memcpy(record, value->mv_data, sizeof *record);
     return true;
 }
@@ -50,7 +50,7 @@ bool throttle_txn_get(struct throttle_txn *transaction, const struct throttle_ke
     if (transaction->txn == NULL)
         return get_from_memory(transaction, key, record);
     return transaction->error == 0 &&
-           note(transaction, mdb_get(transaction->txn, transaction->table, &name, &value)) &&
+           check_result(transaction, mdb_get(transaction->txn, transaction->table, &name, &value)) &&
            read_record(transaction, &value, record);
 }
 
@@ -62,7 +62,7 @@ void throttle_txn_put(struct throttle_txn *transaction, const struct throttle_ke
     if (transaction->txn == NULL)
         throttle_memory_put(transaction->memory, key, record, &transaction->window);
     else if (transaction->error == 0)
-        note(transaction, mdb_put(transaction->txn, transaction->table, &name, &value, 0));
+        check_result(transaction, mdb_put(transaction->txn, transaction->table, &name, &value, 0));
 }
 
 void throttle_txn_remove(struct throttle_txn *transaction, const struct throttle_key *key)
@@ -71,14 +71,14 @@ void throttle_txn_remove(struct throttle_txn *transaction, const struct throttle
     if (transaction->txn == NULL)
         throttle_memory_remove(transaction->memory, key);
     else if (transaction->error == 0)
-        note(transaction, mdb_del(transaction->txn, transaction->table, &name, NULL));
+        check_result(transaction, mdb_del(transaction->txn, transaction->table, &name, NULL));
 }
 
 size_t throttle_txn_count(struct throttle_txn *transaction)
 {
     MDB_stat status = {.ms_entries = 0};
     if (transaction->txn != NULL && transaction->error == 0)
-        note(transaction, mdb_stat(transaction->txn, transaction->table, &status));
+        check_result(transaction, mdb_stat(transaction->txn, transaction->table, &status));
     return status.ms_entries;
 }
 
@@ -86,7 +86,7 @@ static bool read_entry(struct throttle_txn *transaction, const MDB_val *name, co
                        struct throttle_key *key, struct throttle_record *record)
 {
     if (!throttle_key_read(name->mv_data, name->mv_size, key))
-        return note(transaction, MDB_CORRUPTED);
+        return check_result(transaction, MDB_CORRUPTED);
     return throttle_key_level(key) != THROTTLE_NO_COUNT && read_record(transaction, value, record);
 }
 
@@ -97,9 +97,9 @@ bool throttle_txn_next(struct throttle_txn *transaction, struct throttle_key *ke
     MDB_val name = value_of(key);
     MDB_val value;
     if (transaction->txn == NULL || transaction->error != 0 ||
-        !note(transaction, mdb_cursor_open(transaction->txn, transaction->table, &cursor)))
+        !check_result(transaction, mdb_cursor_open(transaction->txn, transaction->table, &cursor)))
         return false;
-    const bool found = note(transaction, mdb_cursor_get(cursor, &name, &value, MDB_SET_RANGE)) &&
+    const bool found = check_result(transaction, mdb_cursor_get(cursor, &name, &value, MDB_SET_RANGE)) &&
                        read_entry(transaction, &name, &value, key, record);
     mdb_cursor_close(cursor);
     return found;
@@ -116,22 +116,22 @@ void throttle_key_advance(struct throttle_key *key)
         ;
 }
 
-void throttle_txn_get_cursor(struct throttle_txn *transaction, struct throttle_key *mark)
+void throttle_txn_get_cursor(struct throttle_txn *transaction, struct throttle_key *cursor)
 {
-    MDB_val name = value_of(&mark_key);
+    MDB_val name = value_of(&cursor_key);
     MDB_val value;
-    *mark = (struct throttle_key){.size = THROTTLE_HEAD_SIZE};
+    *cursor = (struct throttle_key){.size = THROTTLE_HEAD_SIZE};
     if (transaction->txn == NULL || transaction->error != 0 ||
-        !note(transaction, mdb_get(transaction->txn, transaction->table, &name, &value)))
+        !check_result(transaction, mdb_get(transaction->txn, transaction->table, &name, &value)))
         return;
-    if (!throttle_key_read(value.mv_data, value.mv_size, mark))
-        note(transaction, MDB_CORRUPTED);
+    if (!throttle_key_read(value.mv_data, value.mv_size, cursor))
+        check_result(transaction, MDB_CORRUPTED);
 }
 
-void throttle_txn_put_cursor(struct throttle_txn *transaction, const struct throttle_key *mark)
+void throttle_txn_put_cursor(struct throttle_txn *transaction, const struct throttle_key *cursor)
 {
-    MDB_val name = value_of(&mark_key);
-    MDB_val value = value_of(mark);
+    MDB_val name = value_of(&cursor_key);
+    MDB_val value = value_of(cursor);
     if (transaction->txn != NULL && transaction->error == 0)
-        note(transaction, mdb_put(transaction->txn, transaction->table, &name, &value, 0));
+        check_result(transaction, mdb_put(transaction->txn, transaction->table, &name, &value, 0));
 }

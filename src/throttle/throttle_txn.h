@@ -1,5 +1,5 @@
-/* What is done to the counts in one step: all of it or nothing, and nobody sees half of it. On disk or in
- * memory. */
+/* A transaction on the counts, on disk or in memory: all or nothing, and other threads and processes never
+ * see half of it. */
 #ifndef THROTTLE_THROTTLE_TXN_H
 #define THROTTLE_THROTTLE_TXN_H
 
@@ -11,32 +11,32 @@ struct throttle_txn {
     MDB_txn *txn; /* NULL: in memory */
     MDB_dbi table;
     struct throttle_memory *memory;
-    struct throttle_window window; /* set by who works in it: when a count is over */
-    int error; /* the first thing that went wrong, as LMDB or errno has it; from then on nothing is found or
-                  done */
+    struct throttle_window window; /* when a count is over; the user of the transaction sets it */
+    int error; /* the first error, of LMDB or errno; after it, every function finds and does nothing */
 };
 
-/* False: there is none, and `record` is all zero. */
+/* Reads a count. Returns false if there is none, and `record` is all zero. */
 bool throttle_txn_get(struct throttle_txn *transaction, const struct throttle_key *key,
                       struct throttle_record *record);
 void throttle_txn_put(struct throttle_txn *transaction, const struct throttle_key *key,
                       const struct throttle_record *record);
 void throttle_txn_remove(struct throttle_txn *transaction, const struct throttle_key *key);
 
-/* --- Of those on disk only; in memory there are none --- */
+/* --- Only on disk; in memory these find nothing --- */
 
-/* How many there are. */
+/* Returns the number of entries, which includes the cursor. */
 size_t throttle_txn_count(struct throttle_txn *transaction);
 
-/* The first one at `key` or behind it, which `key` becomes. False: there is none. */
+/* Finds the first count at or after `key`, and sets `key` to its key. False: there is none. */
 bool throttle_txn_next(struct throttle_txn *transaction, struct throttle_key *key,
                        struct throttle_record *record);
 
-/* The key that follows `key` when nothing stands in between. */
+/* Sets `key` to the smallest key that is greater than it. */
 void throttle_key_advance(struct throttle_key *key);
 
-/* A key that is kept beside the counts; the lowest there is where none was kept. */
-void throttle_txn_get_cursor(struct throttle_txn *transaction, struct throttle_key *mark);
-void throttle_txn_put_cursor(struct throttle_txn *transaction, const struct throttle_key *mark);
+/* The cursor of the sweep, which is stored beside the counts. Without a stored one, reading returns the
+ * lowest key. */
+void throttle_txn_get_cursor(struct throttle_txn *transaction, struct throttle_key *cursor);
+void throttle_txn_put_cursor(struct throttle_txn *transaction, const struct throttle_key *cursor);
 
 #endif

@@ -56,7 +56,7 @@ static int status_of(enum throttle_list_result result)
         return EXIT_SUCCESS;
     case THROTTLE_LIST_NO_MEMORY:
         return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
-    case THROTTLE_LIST_LOST:
+    case THROTTLE_LIST_DEGRADED:
         break;
     }
     return EXIT_FAILURE; /* told */

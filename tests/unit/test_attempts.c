@@ -12,7 +12,7 @@ static struct service *load_counting_service(const char *config, const struct ve
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     assert_int_equal(mkdir("state", 0700), 0);
     service->verifier = verifier_new(limits);
-    if (!service_open_state(service, NULL, collect(&problems)))
+    if (!service_open_throttle_store(service, NULL, collect(&problems)))
         fail_msg("%s", problems.text);
     return service;
 }

@@ -355,7 +355,7 @@ static void test_begun_finds_room(void **state)
         snprintf(source, sizeof source, "192.0.2.%zu", i);
         struct service *service = load_service("one:" SECRET "\ntwo:" SECRET "\ntwo:" SECOND "\n");
         service->verifier = verifier_new(&wide);
-        assert_true(service_open_state(service, NULL, collect(&problems)));
+        assert_true(service_open_throttle_store(service, NULL, collect(&problems)));
         struct client_auth_result auth = authenticate_without_room(service, &credentials, source);
         check_row(auth.error == OAUTH_BAD_CREDENTIALS, auth.reason, i, rows[i].client_id);
         auth = authenticate_at(service, &credentials, source);

@@ -58,7 +58,7 @@ static struct service *load_throttled(const char *more)
     struct service *service = load_service(more);
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     assert_int_equal(mkdir("state", 0700), 0);
-    if (!service_open_state(service, NULL, collect(&problems)))
+    if (!service_open_throttle_store(service, NULL, collect(&problems)))
         fail_msg("%s", problems.text);
     return service;
 }

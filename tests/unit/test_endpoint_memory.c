@@ -57,7 +57,7 @@ static struct service *load_service(const struct verifier_limits *limits)
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     assert_int_equal(mkdir("state", 0700), 0);
     struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL || !service_open_state(service, NULL, &problems.diagnostics))
+    if (service == NULL || !service_open_throttle_store(service, NULL, &problems.diagnostics))
         fail_msg("%s", problems.text);
     if (limits != NULL) {
         service->verifier = verifier_new(limits);

@@ -47,7 +47,7 @@ static struct service *load_service(void)
     unlink("log");
     assert_int_equal(mkdir("state", 0700), 0);
     struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL || !service_open_state(service, NULL, &problems.diagnostics))
+    if (service == NULL || !service_open_throttle_store(service, NULL, &problems.diagnostics))
         fail_msg("%s", problems.text);
     service->verifier = verifier_new(&limits);
     assert_non_null(service->verifier);

@@ -9,10 +9,11 @@
 #define A "192.0.2.1"
 #define B "192.0.2.2"
 
-static long wait_of(const struct desk *desk, const char *source, const char *client_id, int64_t now)
+static long wait_of(const struct throttle_fixture *fixture, const char *source, const char *client_id,
+                    int64_t now)
 {
-    struct throttle_attempt attempt = guess_of(desk, source, client_id, 1);
-    const enum throttle_verdict verdict = throttle_look(&attempt, now);
+    struct throttle_attempt attempt = attempt_of(fixture, source, client_id, 1);
+    const enum throttle_verdict verdict = throttle_check(&attempt, now);
     assert_true((verdict == THROTTLE_PAIR_REFUSED) == (attempt.wait > 0));
     return attempt.wait;
 }
@@ -20,51 +21,51 @@ static long wait_of(const struct desk *desk, const char *source, const char *cli
 static void test_pair(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 3);
-    assert_int_equal(fail_once(&desk, A, "a", NOW), THROTTLE_PAIR_REFUSED);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 3);
+    assert_int_equal(fail_once(&fixture, A, "a", NOW), THROTTLE_PAIR_REFUSED);
     /* Nobody else is. */
-    assert_int_equal(failures_admitted(&desk, B, "a", 1, NOW), 1);
-    assert_int_equal(failures_admitted(&desk, A, "b", 1, NOW), 1);
-    assert_int_equal(failures_admitted(&desk, NULL, "a", 1, NOW), 1);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, B, "a", 1, NOW), 1);
+    assert_int_equal(failures_admitted(&fixture, A, "b", 1, NOW), 1);
+    assert_int_equal(failures_admitted(&fixture, NULL, "a", 1, NOW), 1);
+    close_throttle_fixture(&fixture);
 }
 
 /* From the failure that reached the limit on, and the refusals in between do not prolong it. */
 static void test_window(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    assert_int_equal(failures_admitted(&desk, A, "a", 2, NOW), 2);
-    assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 30000), 1);
-    assert_int_equal(wait_of(&desk, A, "a", NOW + 30000), 60);
-    assert_int_equal(failures_admitted(&desk, A, "a", 9, NOW + 60000), 0);
-    assert_int_equal(wait_of(&desk, A, "a", NOW + 60001), 30);
-    assert_int_equal(wait_of(&desk, A, "a", NOW + 89999), 1);
-    assert_int_equal(failures_admitted(&desk, A, "a", 9, NOW + 90000), 3);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, A, "a", 2, NOW), 2);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 1, NOW + 30000), 1);
+    assert_int_equal(wait_of(&fixture, A, "a", NOW + 30000), 60);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 9, NOW + 60000), 0);
+    assert_int_equal(wait_of(&fixture, A, "a", NOW + 60001), 30);
+    assert_int_equal(wait_of(&fixture, A, "a", NOW + 89999), 1);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 9, NOW + 90000), 3);
     /* Failures that are too far apart never come together. */
-    assert_int_equal(failures_admitted(&desk, A, "b", 2, NOW), 2);
-    assert_int_equal(failures_admitted(&desk, A, "b", 2, NOW + 60000), 2);
-    assert_int_equal(failures_admitted(&desk, A, "b", 2, NOW + 120000), 2);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, A, "b", 2, NOW), 2);
+    assert_int_equal(failures_admitted(&fixture, A, "b", 2, NOW + 60000), 2);
+    assert_int_equal(failures_admitted(&fixture, A, "b", 2, NOW + 120000), 2);
+    close_throttle_fixture(&fixture);
 }
 
 static void test_clock_jumps(void **state)
 {
     (void)state;
     static const int64_t year = INT64_C(31536000000);
-    struct desk desk = open_desk();
-    assert_int_equal(failures_admitted(&desk, A, "a", 3, NOW + year), 3);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, A, "a", 3, NOW + year), 3);
     /* Set back by a year: refused for a window from now on, whoever looks and however often. */
     for (int64_t passed = 0; passed < 60000; passed += 20000)
-        assert_int_equal(wait_of(&desk, A, "a", NOW + passed), 60 - passed / 1000);
-    assert_int_equal(wait_of(&desk, A, "a", NOW + 60000), 0);
+        assert_int_equal(wait_of(&fixture, A, "a", NOW + passed), 60 - passed / 1000);
+    assert_int_equal(wait_of(&fixture, A, "a", NOW + 60000), 0);
     /* Forward and back: what was counted meanwhile is over at last. */
-    assert_int_equal(failures_admitted(&desk, A, "a", 2, NOW + year), 2);
-    assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 70000), 1);
-    assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 70001), 0);
-    assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW + 130000), 1);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 2, NOW + year), 2);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 1, NOW + 70000), 1);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 1, NOW + 70001), 0);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 1, NOW + 130000), 1);
+    close_throttle_fixture(&fixture);
 }
 
 /* Likewise a source, or a network that is counted as a whole. */
@@ -74,19 +75,19 @@ static void test_clock_jumps_of_source(void **state)
     static const int64_t year = INT64_C(31536000000);
     static const size_t rooms_nearby[] = {4096, 0};
     for (size_t i = 0; i < ROWS(rooms_nearby); i++) {
-        struct desk desk = open_desk();
-        desk.limits.source_failures = 3;
-        desk.limits.failures = 100;
-        desk.limits.quota.netblock = rooms_nearby[i];
-        check_row(failures_admitted(&desk, A, "a", 5, NOW + year) == 3, "admitted", i, "");
+        struct throttle_fixture fixture = open_throttle_fixture();
+        fixture.limits.source_failures = 3;
+        fixture.limits.failures = 100;
+        fixture.limits.quota.netblock = rooms_nearby[i];
+        check_row(failures_admitted(&fixture, A, "a", 5, NOW + year) == 3, "admitted", i, "");
         for (int64_t passed = 0; passed < 60000; passed += 20000) {
-            struct throttle_attempt attempt = guess_of(&desk, A, "b", 1);
-            check_row(run_guess(&attempt, THROTTLE_MATCH, NOW + passed) == THROTTLE_SOURCE_REFUSED, "refused",
-                      i, "");
+            struct throttle_attempt attempt = attempt_of(&fixture, A, "b", 1);
+            check_row(run_attempt(&attempt, THROTTLE_MATCH, NOW + passed) == THROTTLE_SOURCE_REFUSED,
+                      "refused", i, "");
             check_row(attempt.wait == 60 - passed / 1000, "wait", i, "");
         }
-        check_row(failures_admitted(&desk, A, "b", 5, NOW + 60000) == 3, "admitted again", i, "");
-        close_desk(&desk);
+        check_row(failures_admitted(&fixture, A, "b", 5, NOW + 60000) == 3, "admitted again", i, "");
+        close_throttle_fixture(&fixture);
     }
 }
 
@@ -103,53 +104,54 @@ static void test_source(void **state)
         {NULL, NULL, "::1"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
-        struct desk desk = open_desk();
+        struct throttle_fixture fixture = open_throttle_fixture();
         char client_id[8];
         for (int j = 0; j < 10; j++) {
             snprintf(client_id, sizeof client_id, "c%d", j);
-            assert_int_equal(fail_once(&desk, rows[i].source, client_id, NOW), THROTTLE_ADMITTED);
+            assert_int_equal(fail_once(&fixture, rows[i].source, client_id, NOW), THROTTLE_ADMITTED);
         }
-        struct throttle_attempt attempt = guess_of(&desk, rows[i].same, "new", 1);
-        check_row(run_guess(&attempt, THROTTLE_MATCH, NOW) == THROTTLE_SOURCE_REFUSED, "same", i, "");
+        struct throttle_attempt attempt = attempt_of(&fixture, rows[i].same, "new", 1);
+        check_row(run_attempt(&attempt, THROTTLE_MATCH, NOW) == THROTTLE_SOURCE_REFUSED, "same", i, "");
         check_row(attempt.wait == 60, "wait", i, "");
-        check_row(fail_once(&desk, rows[i].other, "c0", NOW) == THROTTLE_ADMITTED, "other", i, "");
+        check_row(fail_once(&fixture, rows[i].other, "c0", NOW) == THROTTLE_ADMITTED, "other", i, "");
         /* A proven one is neither refused by the look, nor does it begin. */
-        attempt = guess_of(&desk, rows[i].same, "new", 1);
-        check_row(throttle_look(&attempt, NOW) == THROTTLE_ADMITTED, "look", i, "");
+        attempt = attempt_of(&fixture, rows[i].same, "new", 1);
+        check_row(throttle_check(&attempt, NOW) == THROTTLE_ADMITTED, "look", i, "");
         check_row(throttle_end(&attempt, THROTTLE_MATCH, NOW) == THROTTLE_ADMITTED, "proven", i, "");
         /* One that is remembered as wrong is refused. */
         check_row(throttle_end(&attempt, THROTTLE_MISMATCH, NOW) == THROTTLE_SOURCE_REFUSED, "wrong", i, "");
-        close_desk(&desk);
+        close_throttle_fixture(&fixture);
     }
 }
 
 static void test_success(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(failures_admitted(&desk, A, "a", 2, NOW), 2);
-        struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
-        assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(failures_admitted(&fixture, A, "a", 2, NOW), 2);
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
         /* And by one that was proven before. */
-        assert_int_equal(failures_admitted(&desk, A, "a", 1, NOW), 1);
-        attempt = guess_of(&desk, A, "a", 1);
-        assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(failures_admitted(&fixture, A, "a", 1, NOW), 1);
+        attempt = attempt_of(&fixture, A, "a", 1);
+        assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_ADMITTED);
         assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     }
     /* The source's stay: 9 of 10. */
-    assert_int_equal(failures_admitted(&desk, A, "b", 3, NOW), 1);
-    assert_int_equal(fail_once(&desk, A, "c", NOW), THROTTLE_SOURCE_REFUSED);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, A, "b", 3, NOW), 1);
+    assert_int_equal(fail_once(&fixture, A, "c", NOW), THROTTLE_SOURCE_REFUSED);
+    close_throttle_fixture(&fixture);
 }
 
 /* Ends attempts with secrets from `first` on without a verification, until one is refused: how many were not.
  */
-static int busy_answers(const struct desk *desk, const char *source, const char *client_id, uint64_t first)
+static int busy_answers(const struct throttle_fixture *fixture, const char *source, const char *client_id,
+                        uint64_t first)
 {
     for (int i = 0; i < 1000; i++) {
-        struct throttle_attempt attempt = guess_of(desk, source, client_id, first + (uint64_t)i);
-        if (throttle_look(&attempt, NOW) != THROTTLE_ADMITTED ||
+        struct throttle_attempt attempt = attempt_of(fixture, source, client_id, first + (uint64_t)i);
+        if (throttle_check(&attempt, NOW) != THROTTLE_ADMITTED ||
             throttle_end(&attempt, THROTTLE_NOT_VERIFIED, NOW) != THROTTLE_ADMITTED)
             return i;
     }
@@ -160,28 +162,28 @@ static int busy_answers(const struct desk *desk, const char *source, const char 
 static void test_not_verified(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    assert_int_equal(busy_answers(&desk, A, "a", 1), 30);
-    assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
-    assert_int_equal(wait_of(&desk, A, "a", NOW + 60000), 0);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    assert_int_equal(busy_answers(&fixture, A, "a", 1), 30);
+    assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
+    assert_int_equal(wait_of(&fixture, A, "a", NOW + 60000), 0);
     /* Whether it was admitted before makes no difference. */
     for (int i = 0; i < 30; i++) {
-        struct throttle_attempt attempt = guess_of(&desk, A, "b", (uint64_t)i + 1);
-        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "b", (uint64_t)i + 1);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
-    assert_int_equal(wait_of(&desk, A, "b", NOW), 60);
+    assert_int_equal(wait_of(&fixture, A, "b", NOW), 60);
     /* Beside failures: 2.9, and one more that was admitted as there was room for a tenth. */
-    assert_int_equal(failures_admitted(&desk, A, "c", 1, NOW), 1);
+    assert_int_equal(failures_admitted(&fixture, A, "c", 1, NOW), 1);
     for (int i = 0; i < 19; i++) {
-        struct throttle_attempt attempt = guess_of(&desk, A, "c", (uint64_t)i + 1);
-        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "c", (uint64_t)i + 1);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
-    assert_int_equal(failures_admitted(&desk, A, "c", 5, NOW), 1);
+    assert_int_equal(failures_admitted(&fixture, A, "c", 5, NOW), 1);
     /* The source has two failures of ten. */
-    assert_int_equal(failures_admitted(&desk, A, "d", 3, NOW), 3);
-    assert_int_equal(failures_admitted(&desk, A, "e", 3, NOW), 3);
-    assert_int_equal(failures_admitted(&desk, A, "f", 3, NOW), 2);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, A, "d", 3, NOW), 3);
+    assert_int_equal(failures_admitted(&fixture, A, "e", 3, NOW), 3);
+    assert_int_equal(failures_admitted(&fixture, A, "f", 3, NOW), 2);
+    close_throttle_fixture(&fixture);
 }
 
 /* A client that asks again and again with its one secret, from many processes, learns nothing new and is not
@@ -189,41 +191,41 @@ static void test_not_verified(void **state)
 static void test_not_verified_again(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     for (int i = 0; i < 200; i++) {
-        struct throttle_attempt attempt = guess_of(&desk, A, "a", 7);
-        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 7);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
-    struct throttle_attempt right = guess_of(&desk, A, "a", 7);
-    assert_int_equal(run_guess(&right, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-    assert_int_equal(busy_answers(&desk, A, "a", 1), 30);
+    struct throttle_attempt right = attempt_of(&fixture, A, "a", 7);
+    assert_int_equal(run_attempt(&right, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(busy_answers(&fixture, A, "a", 1), 30);
 
     /* Two secrets in turns are two guesses each time. */
     for (int i = 0; i < 30; i++) {
-        struct throttle_attempt attempt = guess_of(&desk, A, "b", (uint64_t)i % 2 + 1);
-        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "b", (uint64_t)i % 2 + 1);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
-    assert_int_equal(wait_of(&desk, A, "b", NOW), 60);
+    assert_int_equal(wait_of(&fixture, A, "b", NOW), 60);
 
     /* A tenth is no failure that the same secret in the other way would belong to. */
     for (int i = 0; i < 3; i++) {
-        struct throttle_attempt busy = guess_of(&desk, A, "c", (uint64_t)i + 1);
-        struct throttle_attempt wrong = guess_of(&desk, A, "c", (uint64_t)i + 1);
+        struct throttle_attempt busy = attempt_of(&fixture, A, "c", (uint64_t)i + 1);
+        struct throttle_attempt wrong = attempt_of(&fixture, A, "c", (uint64_t)i + 1);
         busy.auth_method = THROTTLE_CLIENT_SECRET_BASIC;
-        assert_int_equal(run_guess(&busy, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
-        assert_int_equal(run_guess(&wrong, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(run_attempt(&busy, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(run_attempt(&wrong, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
     }
-    assert_int_equal(wait_of(&desk, A, "c", NOW), 60);
-    close_desk(&desk);
+    assert_int_equal(wait_of(&fixture, A, "c", NOW), 60);
+    close_throttle_fixture(&fixture);
 }
 
 /* Fills the limit of A's source on names that are used nowhere else. */
-static void fill_source(const struct desk *desk)
+static void fill_source(const struct throttle_fixture *fixture)
 {
     for (int i = 0; i < 10; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "invented%d", i);
-        assert_int_equal(fail_once(desk, A, client_id, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(fail_once(fixture, A, client_id, NOW), THROTTLE_ADMITTED);
     }
 }
 
@@ -235,12 +237,12 @@ static void test_refused_source(void **state)
     static const char *const ways[] = {"b", "r", "f",
                                        "brf"}; /* begins; remembered as wrong; finds a full queue */
     for (size_t i = 0; i < ROWS(ways); i++) {
-        struct desk desk = open_desk();
-        fill_source(&desk);
+        struct throttle_fixture fixture = open_throttle_fixture();
+        fill_source(&fixture);
         for (uint64_t secret = 1; secret <= 3; secret++) {
-            struct throttle_attempt attempt = guess_of(&desk, A, "a", secret);
+            struct throttle_attempt attempt = attempt_of(&fixture, A, "a", secret);
             const char auth_method = ways[i][secret % strlen(ways[i])];
-            check_row(throttle_look(&attempt, NOW) == THROTTLE_ADMITTED, "look", i, ways[i]);
+            check_row(throttle_check(&attempt, NOW) == THROTTLE_ADMITTED, "look", i, ways[i]);
             if (auth_method == 'b')
                 check_row(throttle_begin(&attempt, NOW) == THROTTLE_SOURCE_REFUSED, "begin", i, ways[i]);
             check_row(throttle_end(&attempt, auth_method == 'r' ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED,
@@ -249,13 +251,13 @@ static void test_refused_source(void **state)
             check_row(attempt.wait == 60, "wait", i, ways[i]);
         }
         /* Be it remembered as right. */
-        check_row(wait_of(&desk, A, "a", NOW) == 60, "pair", i, ways[i]);
-        check_row(wait_of(&desk, B, "a", NOW) == 0, "elsewhere", i, ways[i]);
+        check_row(wait_of(&fixture, A, "a", NOW) == 60, "pair", i, ways[i]);
+        check_row(wait_of(&fixture, B, "a", NOW) == 0, "elsewhere", i, ways[i]);
         /* Another one that is proven is still served. */
-        struct throttle_attempt proven = guess_of(&desk, A, "b", 1);
-        check_row(throttle_look(&proven, NOW) == THROTTLE_ADMITTED, "look of another", i, ways[i]);
+        struct throttle_attempt proven = attempt_of(&fixture, A, "b", 1);
+        check_row(throttle_check(&proven, NOW) == THROTTLE_ADMITTED, "look of another", i, ways[i]);
         check_row(throttle_end(&proven, THROTTLE_MATCH, NOW) == THROTTLE_ADMITTED, "another", i, ways[i]);
-        close_desk(&desk);
+        close_throttle_fixture(&fixture);
     }
 }
 
@@ -264,21 +266,21 @@ static void test_source_refused_meanwhile(void **state)
 {
     (void)state;
     for (int right = 0; right < 2; right++) {
-        struct desk desk = open_desk();
+        struct throttle_fixture fixture = open_throttle_fixture();
         struct throttle_attempt guesses[3];
         for (size_t i = 0; i < 3; i++) {
-            guesses[i] = guess_of(&desk, A, "a", i + 1);
+            guesses[i] = attempt_of(&fixture, A, "a", i + 1);
             assert_int_equal(throttle_begin(&guesses[i], NOW), THROTTLE_ADMITTED);
         }
-        desk.limits.source_failures = 13; /* those in flight have their places */
-        fill_source(&desk);
+        fixture.limits.source_failures = 13; /* those in flight have their places */
+        fill_source(&fixture);
         for (size_t i = 0; i < 3; i++) {
             guesses[i].limits.source_failures = 10;
             assert_int_equal(throttle_end(&guesses[i], right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW),
                              THROTTLE_SOURCE_REFUSED);
         }
-        assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
-        close_desk(&desk);
+        assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
+        close_throttle_fixture(&fixture);
     }
 }
 
@@ -288,11 +290,11 @@ static void test_remembered_meanwhile(void **state)
 {
     (void)state;
     enum { MANY = 8 };
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     struct throttle_attempt guesses[MANY];
     for (size_t i = 0; i < MANY; i++) {
-        guesses[i] = guess_of(&desk, A, "a", i + 1);
-        assert_int_equal(throttle_look(&guesses[i], NOW), THROTTLE_ADMITTED);
+        guesses[i] = attempt_of(&fixture, A, "a", i + 1);
+        assert_int_equal(throttle_check(&guesses[i], NOW), THROTTLE_ADMITTED);
     }
     for (size_t i = 0; i < MANY; i++) {
         const enum throttle_outcome outcome = i % 2 == 1 ? THROTTLE_MATCH : THROTTLE_MISMATCH;
@@ -301,7 +303,7 @@ static void test_remembered_meanwhile(void **state)
         assert_int_equal(throttle_end(&guesses[i], outcome, NOW),
                          i < 5 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
-    close_desk(&desk);
+    close_throttle_fixture(&fixture);
 }
 
 /* A pair without a count of its own, as its source has no room for one: refused with the others before
@@ -310,25 +312,25 @@ static void test_without_count(void **state)
 {
     (void)state;
     for (int in_network = 0; in_network < 2; in_network++) {
-        struct desk desk = open_desk();
+        struct throttle_fixture fixture = open_throttle_fixture();
         if (in_network != 0)
-            desk.limits.quota.netblock = 0;
+            fixture.limits.quota.netblock = 0;
         else
-            desk.limits.quota.of_source = 10;
+            fixture.limits.quota.of_source = 10;
         int answers = 0;
-        fill_source(&desk);
+        fill_source(&fixture);
         for (uint64_t secret = 1; secret <= 100; secret++) {
-            struct throttle_attempt attempt = guess_of(&desk, A, "proven", secret);
-            if (throttle_look(&attempt, NOW) != THROTTLE_ADMITTED)
+            struct throttle_attempt attempt = attempt_of(&fixture, A, "proven", secret);
+            if (throttle_check(&attempt, NOW) != THROTTLE_ADMITTED)
                 continue;
             assert_int_not_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
             answers += throttle_end(&attempt, THROTTLE_NOT_VERIFIED, NOW) != THROTTLE_PAIR_REFUSED ? 1 : 0;
         }
         assert_true(answers <= 3);
-        struct throttle_attempt right = guess_of(&desk, A, "proven", 1);
-        assert_int_equal(throttle_look(&right, NOW), THROTTLE_PAIR_REFUSED);
+        struct throttle_attempt right = attempt_of(&fixture, A, "proven", 1);
+        assert_int_equal(throttle_check(&right, NOW), THROTTLE_PAIR_REFUSED);
         assert_true(right.wait > 0);
-        close_desk(&desk);
+        close_throttle_fixture(&fixture);
     }
 }
 
@@ -338,35 +340,35 @@ static void test_one_secret_for_many(void **state)
     (void)state;
     static const enum throttle_auth_method ways[] = {THROTTLE_CLIENT_SECRET_BASIC,
                                                      THROTTLE_CLIENT_SECRET_POST};
-    struct desk desk = open_desk();
-    desk.limits.quota.of_source = 1;
-    fail_once(&desk, A, "first", NOW);
-    fail_once(&desk, B, "first", NOW);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fixture.limits.quota.of_source = 1;
+    fail_once(&fixture, A, "first", NOW);
+    fail_once(&fixture, B, "first", NOW);
     for (int i = 0; i < 30; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%d", i);
-        struct throttle_attempt attempt = guess_of(&desk, A, client_id, 7);
-        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = attempt_of(&fixture, A, client_id, 7);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
-    assert_int_equal(wait_of(&desk, A, "another", NOW), 60);
+    assert_int_equal(wait_of(&fixture, A, "another", NOW), 60);
     for (int i = 0; i < 3; i++) {
-        struct throttle_attempt attempt = guess_of(&desk, B, i % 2 == 0 ? "c1" : "c2", 7);
+        struct throttle_attempt attempt = attempt_of(&fixture, B, i % 2 == 0 ? "c1" : "c2", 7);
         attempt.auth_method = ways[i % 2];
-        assert_int_equal(run_guess(&attempt, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
     }
-    assert_int_equal(wait_of(&desk, B, "another", NOW), 60);
-    close_desk(&desk);
+    assert_int_equal(wait_of(&fixture, B, "another", NOW), 60);
+    close_throttle_fixture(&fixture);
 }
 
 /* What is under way counts, and is told to come again in a second: it may be the right one. */
 static void test_under_way(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     struct throttle_attempt guesses[4];
     for (size_t i = 0; i < 4; i++) {
-        guesses[i] = guess_of(&desk, A, "a", i + 1);
-        assert_int_equal(throttle_look(&guesses[i], NOW), THROTTLE_ADMITTED);
+        guesses[i] = attempt_of(&fixture, A, "a", i + 1);
+        assert_int_equal(throttle_check(&guesses[i], NOW), THROTTLE_ADMITTED);
         assert_int_equal(throttle_begin(&guesses[i], NOW), i < 3 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
     assert_int_equal(guesses[3].wait, 1);
@@ -376,12 +378,12 @@ static void test_under_way(void **state)
     assert_int_equal(throttle_begin(&guesses[0], NOW), THROTTLE_ADMITTED);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(throttle_end(&guesses[i], THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
-    assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
+    assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
 
     /* Beside what has failed; and what was not verified leaves its place. */
-    assert_int_equal(failures_admitted(&desk, A, "b", 1, NOW), 1);
+    assert_int_equal(failures_admitted(&fixture, A, "b", 1, NOW), 1);
     for (size_t i = 0; i < 3; i++) {
-        guesses[i] = guess_of(&desk, A, "b", i + 1);
+        guesses[i] = attempt_of(&fixture, A, "b", i + 1);
         assert_int_equal(throttle_begin(&guesses[i], NOW), i < 2 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
     assert_int_equal(throttle_end(&guesses[0], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
@@ -389,11 +391,11 @@ static void test_under_way(void **state)
     assert_int_equal(throttle_begin(&guesses[2], NOW), THROTTLE_PAIR_REFUSED);
     assert_int_equal(throttle_end(&guesses[2], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_PAIR_REFUSED);
     assert_int_equal(guesses[2].wait, 1);
-    guesses[2] = guess_of(&desk, A, "b", 3);
+    guesses[2] = attempt_of(&fixture, A, "b", 3);
     assert_int_equal(throttle_begin(&guesses[2], NOW), THROTTLE_ADMITTED);
     assert_int_equal(throttle_end(&guesses[1], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(throttle_end(&guesses[2], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-    close_desk(&desk);
+    close_throttle_fixture(&fixture);
 }
 
 /* That too many are in flight is a tenth of a failure of the pair, be they its own or its source's, and be
@@ -402,7 +404,7 @@ static void test_too_many_in_flight(void **state)
 {
     (void)state;
     for (int of_source = 0; of_source < 2; of_source++) {
-        struct desk desk = open_desk();
+        struct throttle_fixture fixture = open_throttle_fixture();
         struct throttle_attempt held[10];
         const size_t count = of_source != 0 ? 10 : 3;
         const enum throttle_verdict refusal =
@@ -410,13 +412,13 @@ static void test_too_many_in_flight(void **state)
         for (size_t i = 0; i < count; i++) {
             char client_id[16];
             snprintf(client_id, sizeof client_id, "c%zu", i);
-            held[i] = guess_of(&desk, A, of_source != 0 ? client_id : "a", 1000 + i);
+            held[i] = attempt_of(&fixture, A, of_source != 0 ? client_id : "a", 1000 + i);
             assert_int_equal(throttle_begin(&held[i], NOW), THROTTLE_ADMITTED);
         }
         for (uint64_t secret = 1; secret <= 30; secret++) {
-            struct throttle_attempt attempt = guess_of(&desk, A, "a", secret);
+            struct throttle_attempt attempt = attempt_of(&fixture, A, "a", secret);
             const bool is_remembered = secret % 2 == 0;
-            assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_ADMITTED);
+            assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_ADMITTED);
             if (!is_remembered)
                 assert_int_equal(throttle_begin(&attempt, NOW), refusal);
             assert_int_equal(
@@ -424,11 +426,11 @@ static void test_too_many_in_flight(void **state)
                 refusal);
             assert_int_equal(attempt.wait, 1);
         }
-        assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
+        assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
         for (size_t i = 0; i < count; i++)
             throttle_end(&held[i], THROTTLE_MATCH, NOW);
-        assert_int_equal(failures_admitted(&desk, A, "b", 1, NOW), 1);
-        close_desk(&desk);
+        assert_int_equal(failures_admitted(&fixture, A, "b", 1, NOW), 1);
+        close_throttle_fixture(&fixture);
     }
 }
 
@@ -437,12 +439,12 @@ static void test_source_under_way(void **state)
 {
     (void)state;
     enum { LIMIT = 10 };
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     struct throttle_attempt guesses[LIMIT + 1];
     for (size_t i = 0; i <= LIMIT; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%zu", i);
-        guesses[i] = guess_of(&desk, A, client_id, i);
+        guesses[i] = attempt_of(&fixture, A, client_id, i);
         assert_int_equal(throttle_begin(&guesses[i], NOW),
                          i < LIMIT ? THROTTLE_ADMITTED : THROTTLE_SOURCE_REFUSED);
     }
@@ -450,32 +452,32 @@ static void test_source_under_way(void **state)
     assert_int_equal(throttle_end(&guesses[LIMIT], THROTTLE_MISMATCH, NOW), THROTTLE_SOURCE_REFUSED);
     for (size_t i = 0; i < LIMIT; i++)
         assert_int_equal(throttle_end(&guesses[i], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-    assert_int_equal(failures_admitted(&desk, A, "c0", 1, NOW), 1);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, A, "c0", 1, NOW), 1);
+    close_throttle_fixture(&fixture);
 }
 
 /* A client whose secret is right costs the store nothing, whoever else has failed. */
 static void test_success_writes_nothing(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     for (int others = 0; others < 2; others++) {
-        assert_int_equal(failures_admitted(&desk, B, "a", others, NOW), others);
-        assert_int_equal(failures_admitted(&desk, A, "b", others, NOW), others);
+        assert_int_equal(failures_admitted(&fixture, B, "a", others, NOW), others);
+        assert_int_equal(failures_admitted(&fixture, A, "b", others, NOW), others);
         char before[65536] = {0};
         char after[65536] = {0};
         read_text("state/throttle.mdb", before, sizeof before);
         for (int i = 0; i < 20; i++) {
-            struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
-            assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-            attempt = guess_of(&desk, A, "a", 1);
-            assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_ADMITTED);
+            struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
+            assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+            attempt = attempt_of(&fixture, A, "a", 1);
+            assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_ADMITTED);
             assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
         }
         read_text("state/throttle.mdb", after, sizeof after);
         assert_memory_equal(before, after, sizeof before);
     }
-    close_desk(&desk);
+    close_throttle_fixture(&fixture);
 }
 
 /* Many processes verify the right credential of one client when they have all just started. */
@@ -483,12 +485,12 @@ static void test_same_under_way(void **state)
 {
     (void)state;
     enum { MANY = 30 };
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     struct throttle_attempt guesses[MANY];
     for (int right = 0; right < 2; right++) {
         int admitted = 0;
         for (size_t i = 0; i < MANY; i++) {
-            guesses[i] = guess_of(&desk, A, "a", 7);
+            guesses[i] = attempt_of(&fixture, A, "a", 7);
             assert_int_equal(throttle_begin(&guesses[i], NOW), THROTTLE_ADMITTED);
         }
         for (size_t i = 0; i < MANY; i++)
@@ -498,7 +500,7 @@ static void test_same_under_way(void **state)
                             : 0;
         assert_int_equal(admitted, right == 0 ? MANY : 3);
     }
-    close_desk(&desk);
+    close_throttle_fixture(&fixture);
 }
 
 /* Basic, and then the body, with the same wrong secret: one failure. By the same way it is another. */
@@ -515,16 +517,16 @@ static void test_both_ways(void **state)
     };
     for (int remembered = 0; remembered < 2; remembered++) {
         for (size_t i = 0; i < ROWS(rows); i++) {
-            struct desk desk = open_desk();
+            struct throttle_fixture fixture = open_throttle_fixture();
             int admitted = 0;
             for (const char *auth_method = rows[i].ways; *auth_method != '\0'; auth_method++) {
-                struct throttle_attempt attempt =
-                    guess_of(&desk, A, "a", *auth_method == 'X' || *auth_method == 'x' ? 8 : (uint64_t)7);
+                struct throttle_attempt attempt = attempt_of(
+                    &fixture, A, "a", *auth_method == 'X' || *auth_method == 'x' ? 8 : (uint64_t)7);
                 attempt.auth_method =
                     *auth_method < 'a' ? THROTTLE_CLIENT_SECRET_BASIC : THROTTLE_CLIENT_SECRET_POST;
                 if (*auth_method == 'B' || *auth_method == 'X')
                     attempt.secret.digests[0] += 70;
-                enum throttle_verdict verdict = throttle_look(&attempt, NOW);
+                enum throttle_verdict verdict = throttle_check(&attempt, NOW);
                 if (verdict == THROTTLE_ADMITTED && remembered == 0)
                     verdict = throttle_begin(&attempt, NOW);
                 if (verdict == THROTTLE_ADMITTED)
@@ -533,7 +535,7 @@ static void test_both_ways(void **state)
             }
             if (admitted != rows[i].admitted)
                 fail_msg("%s: %d admitted", rows[i].ways, admitted);
-            close_desk(&desk);
+            close_throttle_fixture(&fixture);
         }
     }
 }
@@ -541,30 +543,31 @@ static void test_both_ways(void **state)
 static void test_restart(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    assert_int_equal(failures_admitted(&desk, A, "a", 2, NOW), 2);
-    close_desk(&desk);
-    desk = open_desk_again();
-    assert_int_equal(failures_admitted(&desk, A, "a", 9, NOW), 1);
-    close_desk(&desk);
-    desk = open_desk_again();
-    assert_int_equal(wait_of(&desk, A, "a", NOW), 60);
-    close_desk(&desk);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, A, "a", 2, NOW), 2);
+    close_throttle_fixture(&fixture);
+    fixture = reopen_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, A, "a", 9, NOW), 1);
+    close_throttle_fixture(&fixture);
+    fixture = reopen_throttle_fixture();
+    assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
+    close_throttle_fixture(&fixture);
 }
 
 /* --- Several processes --- */
 
 static int count_in_child(long failures, int attempts)
 {
-    struct desk desk = open_desk_again();
-    desk.limits.failures = failures;
-    desk.limits.source_failures = 1000000;
+    struct throttle_fixture fixture = reopen_throttle_fixture();
+    fixture.limits.failures = failures;
+    fixture.limits.source_failures = 1000000;
     int admitted = 0;
     for (int i = 0; i < attempts; i++) {
-        struct throttle_attempt attempt = guess_of(&desk, A, "a", (uint64_t)getpid() << 32 | (uint64_t)i);
-        admitted += run_guess(&attempt, THROTTLE_MISMATCH, NOW) == THROTTLE_ADMITTED ? 1 : 0;
+        struct throttle_attempt attempt =
+            attempt_of(&fixture, A, "a", (uint64_t)getpid() << 32 | (uint64_t)i);
+        admitted += run_attempt(&attempt, THROTTLE_MISMATCH, NOW) == THROTTLE_ADMITTED ? 1 : 0;
     }
-    close_desk(&desk);
+    close_throttle_fixture(&fixture);
     return admitted;
 }
 
@@ -572,8 +575,8 @@ static void fail_in_child(const char *client_id, int failures)
 {
     const pid_t child = fork();
     if (child == 0) {
-        struct desk desk = open_desk_again();
-        _exit(failures_admitted(&desk, A, client_id, failures, NOW));
+        struct throttle_fixture fixture = reopen_throttle_fixture();
+        _exit(failures_admitted(&fixture, A, client_id, failures, NOW));
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -595,10 +598,10 @@ static void test_limit_reached_meanwhile(void **state)
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         for (int right = 0; right < 2; right++) {
-            struct desk desk = open_desk();
-            desk.limits.source_failures = 9;
-            struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
-            assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_ADMITTED);
+            struct throttle_fixture fixture = open_throttle_fixture();
+            fixture.limits.source_failures = 9;
+            struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
+            assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_ADMITTED);
             assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
             for (size_t j = 0; rows[i].by_others[j] != NULL; j++)
                 fail_in_child(rows[i].by_others[j], 3);
@@ -606,7 +609,7 @@ static void test_limit_reached_meanwhile(void **state)
                           rows[i].verdict,
                       "verdict", i, "");
             check_row(attempt.wait == (rows[i].verdict == THROTTLE_ADMITTED ? 0 : 60), "wait", i, "");
-            close_desk(&desk);
+            close_throttle_fixture(&fixture);
         }
     }
 }
@@ -615,12 +618,12 @@ static void test_limit_reached_meanwhile(void **state)
 static void test_killed_under_way(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     const pid_t child = fork();
     if (child == 0) {
-        struct desk own = open_desk_again();
+        struct throttle_fixture own = reopen_throttle_fixture();
         for (size_t i = 0; i < 3; i++) {
-            struct throttle_attempt attempt = guess_of(&own, A, "a", i + 1);
+            struct throttle_attempt attempt = attempt_of(&own, A, "a", i + 1);
             if (throttle_begin(&attempt, NOW) != THROTTLE_ADMITTED)
                 _exit(1);
             if (i == 2)
@@ -631,8 +634,8 @@ static void test_killed_under_way(void **state)
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
-    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 2);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 2);
+    close_throttle_fixture(&fixture);
 }
 
 /* However they interleave, just as many failures as the limit says are admitted. */
@@ -640,8 +643,8 @@ static void test_processes(void **state)
 {
     (void)state;
     enum { PROCESSES = 4, ATTEMPTS = 100, LIMIT = 150 };
-    struct desk desk = open_desk();
-    close_desk(&desk);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    close_throttle_fixture(&fixture);
     pid_t children[PROCESSES];
     for (size_t i = 0; i < PROCESSES; i++) {
         children[i] = fork();
@@ -663,8 +666,8 @@ static void test_killed(void **state)
 {
     (void)state;
     enum { ROUNDS = 30 };
-    struct desk desk = open_desk();
-    desk.limits.source_failures = 1000000;
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fixture.limits.source_failures = 1000000;
     for (int round = 0; round < ROUNDS; round++) {
         const pid_t child = fork();
         if (child == 0) {
@@ -676,9 +679,9 @@ static void test_killed(void **state)
         assert_int_equal(waitpid(child, NULL, 0), child);
         char client_id[16];
         snprintf(client_id, sizeof client_id, "r%d", round);
-        assert_int_equal(failures_admitted(&desk, B, client_id, 4, NOW), 3);
+        assert_int_equal(failures_admitted(&fixture, B, client_id, 4, NOW), 3);
     }
-    close_desk(&desk);
+    close_throttle_fixture(&fixture);
     char log[256];
     assert_string_equal(read_text("log", log, sizeof log), "");
 }
@@ -691,19 +694,19 @@ static void test_without_memory(void **state)
     skip_unless_malloc_fails();
     bool failed = true;
     for (long allowed = 0; failed; allowed++) {
-        struct desk desk = open_desk();
-        struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
+        struct throttle_fixture fixture = open_throttle_fixture();
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
         one_allocation_fails = true;
         allocations_left = allowed;
-        const enum throttle_verdict verdict = run_guess(&attempt, THROTTLE_MISMATCH, NOW);
+        const enum throttle_verdict verdict = run_attempt(&attempt, THROTTLE_MISMATCH, NOW);
         failed = allocations_left < 0;
         allocations_left = -1;
         check_row(verdict == THROTTLE_ADMITTED || (failed && verdict == THROTTLE_NO_MEMORY), "verdict",
                   (size_t)allowed, "");
         /* A guess that could not be ended lapses. */
         const int64_t later = NOW + 60000;
-        assert_int_equal(failures_admitted(&desk, A, "a", 5, later), 3);
-        close_desk(&desk);
+        assert_int_equal(failures_admitted(&fixture, A, "a", 5, later), 3);
+        close_throttle_fixture(&fixture);
     }
 }
 

@@ -4,28 +4,29 @@
 
 #include "failing_malloc.h"
 
-static struct desk fill_desk(void)
+static struct throttle_fixture fill_desk(void)
 {
-    struct desk desk = open_desk();
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 5, NOW), 3);
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "b", 1, NOW), 1);
-    assert_int_equal(failures_admitted(&desk, "192.0.2.2", "a", 1, NOW), 1);
-    assert_int_equal(failures_admitted(&desk, "2001:db8:1:2::3", "a", 1, NOW), 1);
-    assert_int_equal(failures_admitted(&desk, NULL, "192.0.2.1", 1, NOW), 1);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "a", 5, NOW), 3);
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "b", 1, NOW), 1);
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.2", "a", 1, NOW), 1);
+    assert_int_equal(failures_admitted(&fixture, "2001:db8:1:2::3", "a", 1, NOW), 1);
+    assert_int_equal(failures_admitted(&fixture, NULL, "192.0.2.1", 1, NOW), 1);
     /* Right, which is no failure. */
-    struct throttle_attempt attempt = guess_of(&desk, "192.0.2.9", "c", 1);
-    assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-    return desk;
+    struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.9", "c", 1);
+    assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    return fixture;
 }
 
 /* "SOURCE CLIENT_ID FAILURES,", with a '!' behind what is refused. */
-static const char *list_of(const struct desk *desk, int64_t now)
+static const char *list_of(const struct throttle_fixture *fixture, int64_t now)
 {
     static char text[4096];
     struct throttle_list list;
     size_t length = 0;
     text[0] = '\0';
-    assert_int_equal(throttle_list_load(desk->state, desk->log, &desk->limits, now, &list), THROTTLE_LISTED);
+    assert_int_equal(throttle_list_load(fixture->state, fixture->log, &fixture->limits, now, &list),
+                     THROTTLE_LISTED);
     for (size_t i = 0; i < list.count; i++) {
         const struct throttle_entry *entry = &list.entries[i];
         const struct text client_id = throttle_key_client_id(&entry->key);
@@ -54,20 +55,20 @@ static const char *list_of(const struct desk *desk, int64_t now)
 static void test_list(void **state)
 {
     (void)state;
-    struct desk desk = fill_desk();
-    assert_string_equal(list_of(&desk, NOW), FIRST SECOND THIRD UNKNOWN UNKNOWN_PAIR);
-    assert_string_equal(list_of(&desk, NOW + 60000), "");
+    struct throttle_fixture fixture = fill_desk();
+    assert_string_equal(list_of(&fixture, NOW), FIRST SECOND THIRD UNKNOWN UNKNOWN_PAIR);
+    assert_string_equal(list_of(&fixture, NOW + 60000), "");
     /* Tenths alone are listed, and beside failures. */
     for (int i = 0; i < 2; i++) {
-        struct throttle_attempt attempt = guess_of(&desk, "192.0.2.2", i == 0 ? "a" : "t", 5);
-        assert_int_equal(run_guess(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.2", i == 0 ? "a" : "t", 5);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
-    assert_string_equal(list_of(&desk, NOW),
+    assert_string_equal(list_of(&fixture, NOW),
                         FIRST "192.0.2.2  1,192.0.2.2 a 1.1,192.0.2.2 t 0.1," THIRD UNKNOWN UNKNOWN_PAIR);
-    close_desk(&desk);
-    desk = open_desk();
-    assert_string_equal(list_of(&desk, NOW), "");
-    close_desk(&desk);
+    close_throttle_fixture(&fixture);
+    fixture = open_throttle_fixture();
+    assert_string_equal(list_of(&fixture, NOW), "");
+    close_throttle_fixture(&fixture);
 }
 
 static void test_clear(void **state)
@@ -91,18 +92,18 @@ static void test_clear(void **state)
     };
     const struct throttle_window window = {NOW, 60000};
     for (size_t i = 0; i < ROWS(rows); i++) {
-        struct desk desk = fill_desk();
+        struct throttle_fixture fixture = fill_desk();
         const struct text argument = text_of(rows[i].argument);
         struct network network;
         size_t cleared = 99;
         const bool is_network = network_parse(argument.data, argument.length, &network);
-        assert_int_equal(throttle_list_clear(desk.state, desk.log, &window, argument,
+        assert_int_equal(throttle_list_clear(fixture.state, fixture.log, &window, argument,
                                              is_network ? &network : NULL, &cleared),
                          THROTTLE_LISTED);
-        const char *left = list_of(&desk, NOW);
+        const char *left = list_of(&fixture, NOW);
         check_row(strcmp(left, rows[i].left) == 0, left, i, rows[i].argument);
         check_row(cleared == rows[i].cleared, "cleared", i, rows[i].argument);
-        close_desk(&desk);
+        close_throttle_fixture(&fixture);
     }
 }
 
@@ -111,19 +112,20 @@ static void test_long_name(void **state)
     (void)state;
     char names[2][301] = {{0}};
     const struct throttle_window window = {NOW, 60000};
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     size_t cleared = 0;
     for (size_t i = 0; i < 2; i++) {
         memset(names[i], 'x', 300);
         names[i][299] = (char)('0' + i);
-        assert_int_equal(failures_admitted(&desk, "192.0.2.1", names[i], 3, NOW), 3);
+        assert_int_equal(failures_admitted(&fixture, "192.0.2.1", names[i], 3, NOW), 3);
     }
-    assert_int_equal(throttle_list_clear(desk.state, desk.log, &window, text_of(names[0]), NULL, &cleared),
-                     THROTTLE_LISTED);
+    assert_int_equal(
+        throttle_list_clear(fixture.state, fixture.log, &window, text_of(names[0]), NULL, &cleared),
+        THROTTLE_LISTED);
     assert_int_equal(cleared, 1);
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", names[0], 5, NOW), 3);
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", names[1], 5, NOW), 0);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", names[0], 5, NOW), 3);
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", names[1], 5, NOW), 0);
+    close_throttle_fixture(&fixture);
 }
 
 /* Many names, and no memory at some moment: no list, and no part of one. */
@@ -131,12 +133,12 @@ static void test_without_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    struct desk desk = open_desk();
-    desk.limits.source_failures = 1000;
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fixture.limits.source_failures = 1000;
     for (int i = 0; i < 200; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%d", i);
-        fail_once(&desk, "192.0.2.1", client_id, NOW);
+        fail_once(&fixture, "192.0.2.1", client_id, NOW);
     }
     bool failed = true;
     for (long allowed = 0; failed; allowed++) {
@@ -144,14 +146,14 @@ static void test_without_memory(void **state)
         one_allocation_fails = true;
         allocations_left = allowed;
         const enum throttle_list_result result =
-            throttle_list_load(desk.state, desk.log, &desk.limits, NOW, &list);
+            throttle_list_load(fixture.state, fixture.log, &fixture.limits, NOW, &list);
         failed = allocations_left < 0;
         allocations_left = -1;
         assert_int_equal(result, failed ? THROTTLE_LIST_NO_MEMORY : THROTTLE_LISTED);
         assert_true(failed || list.count == 201);
         throttle_list_free(&list);
     }
-    close_desk(&desk);
+    close_throttle_fixture(&fixture);
 }
 
 int main(void)

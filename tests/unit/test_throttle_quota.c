@@ -29,21 +29,21 @@ static void take_census(struct throttle_txn *transaction, void *context)
     census->of_source = record.members;
 }
 
-static struct census census_of(const struct desk *desk)
+static struct census census_of(const struct throttle_fixture *fixture)
 {
     struct census census = {.counts = 0};
-    assert_true(throttle_store_read(desk->state, desk->log, take_census, &census));
+    assert_true(throttle_store_read(fixture->state, fixture->log, take_census, &census));
     return census;
 }
 
 /* Failures of one source on so many names, each its own. */
-static int fail_on_names(const struct desk *desk, const char *source, int names, int64_t now)
+static int fail_on_names(const struct throttle_fixture *fixture, const char *source, int names, int64_t now)
 {
     int admitted = 0;
     for (int i = 0; i < names; i++) {
         char client_id[32];
         snprintf(client_id, sizeof client_id, "name%d", i);
-        admitted += fail_once(desk, source, client_id, now) == THROTTLE_ADMITTED ? 1 : 0;
+        admitted += fail_once(fixture, source, client_id, now) == THROTTLE_ADMITTED ? 1 : 0;
     }
     return admitted;
 }
@@ -54,82 +54,82 @@ static int fail_on_names(const struct desk *desk, const char *source, int names,
 static void test_of_source(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    desk.limits.source_failures = 1000;
-    desk.limits.quota.of_source = 20;
-    assert_int_equal(fail_on_names(&desk, A, 500, NOW), 20 + 3);
-    assert_int_equal(census_of(&desk).of_source, 21);
-    assert_int_equal(census_of(&desk).counts, 23);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fixture.limits.source_failures = 1000;
+    fixture.limits.quota.of_source = 20;
+    assert_int_equal(fail_on_names(&fixture, A, 500, NOW), 20 + 3);
+    assert_int_equal(census_of(&fixture).of_source, 21);
+    assert_int_equal(census_of(&fixture).counts, 23);
     /* Who has a count keeps it. */
-    assert_int_equal(failures_admitted(&desk, A, "name0", 5, NOW), 2);
+    assert_int_equal(failures_admitted(&fixture, A, "name0", 5, NOW), 2);
     /* A success among the others clears nothing. */
-    struct throttle_attempt attempt = guess_of(&desk, A, "other", 1);
-    assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
-    close_desk(&desk);
+    struct throttle_attempt attempt = attempt_of(&fixture, A, "other", 1);
+    assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
+    close_throttle_fixture(&fixture);
 }
 
 static void test_others_stay(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    desk.limits.source_failures = 1000;
-    desk.limits.quota.of_source = 1;
-    fail_once(&desk, A, "first", NOW);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fixture.limits.source_failures = 1000;
+    fixture.limits.quota.of_source = 1;
+    fail_once(&fixture, A, "first", NOW);
     for (int i = 0; i < 3; i++) {
-        struct throttle_attempt attempt = guess_of(&desk, A, "mine", 1);
-        assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-        assert_int_equal(fail_on_names(&desk, A, 1, NOW), 1);
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "mine", 1);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(fail_on_names(&fixture, A, 1, NOW), 1);
     }
-    assert_int_equal(fail_on_names(&desk, A, 1, NOW), 0);
-    close_desk(&desk);
+    assert_int_equal(fail_on_names(&fixture, A, 1, NOW), 0);
+    close_throttle_fixture(&fixture);
 }
 
 /* A network that fills its share is counted as a whole; another one does not notice. */
 static void test_nearby(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    desk.limits.quota.netblock = 40;
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fixture.limits.quota.netblock = 40;
     int admitted = 0;
     for (int i = 0; i < 200; i++) {
         char source[64];
         snprintf(source, sizeof source, "2001:db8:1:%x::1", i);
-        admitted += fail_once(&desk, source, "a", NOW) == THROTTLE_ADMITTED ? 1 : 0;
+        admitted += fail_once(&fixture, source, "a", NOW) == THROTTLE_ADMITTED ? 1 : 0;
     }
     /* 20 sources and their pairs, and then as many as one source may. */
     assert_int_equal(admitted, 20 + 10);
-    assert_int_equal(census_of(&desk).counts, 41);
-    assert_int_equal(failures_admitted(&desk, "2001:db8:1:0::1", "a", 5, NOW), 2);
-    assert_int_equal(failures_admitted(&desk, "2001:db8:2:0::1", "a", 5, NOW), 3);
+    assert_int_equal(census_of(&fixture).counts, 41);
+    assert_int_equal(failures_admitted(&fixture, "2001:db8:1:0::1", "a", 5, NOW), 2);
+    assert_int_equal(failures_admitted(&fixture, "2001:db8:2:0::1", "a", 5, NOW), 3);
     /* It passes. */
-    assert_int_equal(failures_admitted(&desk, "2001:db8:1:ff::1", "a", 1, NOW + 60000), 1);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, "2001:db8:1:ff::1", "a", 1, NOW + 60000), 1);
+    close_throttle_fixture(&fixture);
 }
 
 /* All full: what says least goes, and what says much stays. */
 static void test_in_all(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    desk.limits.quota.in_all = 300;
-    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 3);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fixture.limits.quota.in_all = 300;
+    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 3);
     for (int i = 0; i < 3000; i++) {
         char source[64];
         snprintf(source, sizeof source, "10.%d.%d.1", i / 200, i % 200);
-        assert_int_equal(fail_once(&desk, source, "x", NOW), THROTTLE_ADMITTED);
+        assert_int_equal(fail_once(&fixture, source, "x", NOW), THROTTLE_ADMITTED);
         if (i % 100 == 0)
-            assert_true(census_of(&desk).counts <= 310);
+            assert_true(census_of(&fixture).counts <= 310);
     }
-    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 0);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 0);
+    close_throttle_fixture(&fixture);
 }
 
-static void fail_from_many(const struct desk *desk, int sources, int64_t now)
+static void fail_from_many(const struct throttle_fixture *fixture, int sources, int64_t now)
 {
     for (int i = 0; i < sources; i++) {
         char source[64];
         snprintf(source, sizeof source, "10.0.%d.1", i);
-        fail_once(desk, source, "x", now);
+        fail_once(fixture, source, "x", now);
     }
 }
 
@@ -137,13 +137,13 @@ static void fail_from_many(const struct desk *desk, int sources, int64_t now)
 static void test_swept(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    fail_from_many(&desk, 200, NOW);
-    assert_int_equal(census_of(&desk).counts, 600);
-    desk.limits.failures = desk.limits.source_failures = 1000;
-    assert_int_equal(failures_admitted(&desk, A, "a", 200, NOW + 60000), 200);
-    assert_int_equal(census_of(&desk).counts, 3);
-    close_desk(&desk);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fail_from_many(&fixture, 200, NOW);
+    assert_int_equal(census_of(&fixture).counts, 600);
+    fixture.limits.failures = fixture.limits.source_failures = 1000;
+    assert_int_equal(failures_admitted(&fixture, A, "a", 200, NOW + 60000), 200);
+    assert_int_equal(census_of(&fixture).counts, 3);
+    close_throttle_fixture(&fixture);
 }
 
 /* Set back by a year, the clock has them end a window later. */
@@ -151,35 +151,35 @@ static void test_swept_after_clock_jump(void **state)
 {
     (void)state;
     static const int64_t year = INT64_C(31536000000);
-    struct desk desk = open_desk();
-    fail_from_many(&desk, 200, NOW + year);
-    desk.limits.failures = desk.limits.source_failures = 1000;
-    assert_int_equal(failures_admitted(&desk, A, "a", 200, NOW), 200);
-    assert_int_equal(census_of(&desk).counts, 603);
-    assert_int_equal(failures_admitted(&desk, A, "a", 200, NOW + 60000), 200);
-    assert_int_equal(census_of(&desk).counts, 3);
-    close_desk(&desk);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fail_from_many(&fixture, 200, NOW + year);
+    fixture.limits.failures = fixture.limits.source_failures = 1000;
+    assert_int_equal(failures_admitted(&fixture, A, "a", 200, NOW), 200);
+    assert_int_equal(census_of(&fixture).counts, 603);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 200, NOW + 60000), 200);
+    assert_int_equal(census_of(&fixture).counts, 3);
+    close_throttle_fixture(&fixture);
 }
 
 /* The numbers of members are right after whatever came. */
 static void test_members(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    desk.limits.source_failures = 1000;
-    fail_on_names(&desk, A, 50, NOW);
-    assert_int_equal(census_of(&desk).netblock, 51);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fixture.limits.source_failures = 1000;
+    fail_on_names(&fixture, A, 50, NOW);
+    assert_int_equal(census_of(&fixture).netblock, 51);
     for (int i = 0; i < 50; i++) {
         char client_id[32];
         snprintf(client_id, sizeof client_id, "name%d", i);
-        struct throttle_attempt attempt = guess_of(&desk, A, client_id, 1);
-        assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-        assert_int_equal(census_of(&desk).netblock, 50 - i);
-        assert_int_equal(census_of(&desk).of_source, 49 - i);
+        struct throttle_attempt attempt = attempt_of(&fixture, A, client_id, 1);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(census_of(&fixture).netblock, 50 - i);
+        assert_int_equal(census_of(&fixture).of_source, 49 - i);
     }
     /* The source has its failures still. */
-    assert_int_equal(census_of(&desk).counts, 2);
-    close_desk(&desk);
+    assert_int_equal(census_of(&fixture).counts, 2);
+    close_throttle_fixture(&fixture);
 }
 
 /* A count below one that knows of no member, as an inconsistent file has it. */
@@ -201,15 +201,15 @@ static void put_without_members(struct throttle_txn *transaction, void *context)
 static void test_members_below_zero(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    assert_true(throttle_store_update(desk.state, desk.log, put_without_members, NULL));
-    struct throttle_attempt attempt = guess_of(&desk, A, "a", 1);
-    assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-    assert_int_equal(census_of(&desk).netblock, 0);
-    assert_int_equal(census_of(&desk).of_source, 0);
-    assert_int_equal(failures_admitted(&desk, A, "b", 5, NOW), 3);
-    assert_int_equal(failures_admitted(&desk, A, "c", 5, NOW), 3);
-    close_desk(&desk);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    assert_true(throttle_store_update(fixture.state, fixture.log, put_without_members, NULL));
+    struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
+    assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(census_of(&fixture).netblock, 0);
+    assert_int_equal(census_of(&fixture).of_source, 0);
+    assert_int_equal(failures_admitted(&fixture, A, "b", 5, NOW), 3);
+    assert_int_equal(failures_admitted(&fixture, A, "c", 5, NOW), 3);
+    close_throttle_fixture(&fixture);
 }
 
 /* A file of the program before it counted tenths: `way` had eight bytes. */
@@ -235,10 +235,10 @@ static void put_old_record(struct throttle_txn *transaction, void *context)
 static void test_old_record(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    assert_true(throttle_store_update(desk.state, desk.log, put_old_record, NULL));
-    assert_int_equal(failures_admitted(&desk, A, "a", 5, NOW), 1);
-    close_desk(&desk);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    assert_true(throttle_store_update(fixture.state, fixture.log, put_old_record, NULL));
+    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 1);
+    close_throttle_fixture(&fixture);
 }
 
 int main(void)

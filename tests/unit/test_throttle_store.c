@@ -81,14 +81,14 @@ static void make_rubbish(void)
 }
 
 /* Makes the file many pages longer. */
-static void fail_from_many(const struct desk *desk)
+static void fail_from_many(const struct throttle_fixture *fixture)
 {
     static int network;
     network++;
     for (int i = 0; i < 300; i++) {
         char source[32];
         snprintf(source, sizeof source, "10.%d.%d.1", network, i % 250);
-        fail_once(desk, source, "client", NOW);
+        fail_once(fixture, source, "client", NOW);
     }
 }
 
@@ -96,9 +96,9 @@ static void fail_from_many(const struct desk *desk)
 static void make_short(void)
 {
     assert_int_equal(mkdir("state", 0700), 0);
-    struct desk desk = open_desk_again();
-    fail_from_many(&desk);
-    close_desk(&desk);
+    struct throttle_fixture fixture = reopen_throttle_fixture();
+    fail_from_many(&fixture);
+    close_throttle_fixture(&fixture);
     assert_int_equal(truncate("state/throttle.mdb", 8192), 0);
 }
 
@@ -197,10 +197,10 @@ static bool wait_for_word(int from)
 /* As often as it is told. */
 static int fail_when_told(int parent)
 {
-    struct desk desk = open_desk_again();
+    struct throttle_fixture fixture = reopen_throttle_fixture();
     while (write(parent, "r", 1) == 1 && wait_for_word(parent))
-        fail_from_many(&desk);
-    close_desk(&desk);
+        fail_from_many(&fixture);
+    close_throttle_fixture(&fixture);
     return 0;
 }
 
@@ -280,13 +280,13 @@ static void test_another_boot(void **state)
     make_rubbish();
     write_text("state/throttle.boot", "another\n");
     assert_true(throttle_store_check("state", collect(&problems)));
-    struct desk desk = open_desk_again();
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 5, NOW), 3);
-    close_desk(&desk);
+    struct throttle_fixture fixture = reopen_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "a", 5, NOW), 3);
+    close_throttle_fixture(&fixture);
     /* The same boot. */
-    desk = open_desk_again();
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 5, NOW), 0);
-    close_desk(&desk);
+    fixture = reopen_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "a", 5, NOW), 0);
+    close_throttle_fixture(&fixture);
 }
 
 static void test_is_of(void **state)
@@ -336,14 +336,14 @@ static bool log_has(const char *part)
 }
 
 /* The folder is looked at once a second. */
-static void fail_until_log_has(const struct desk *desk, const char *part)
+static void fail_until_log_has(const struct throttle_fixture *fixture, const char *part)
 {
     const double end = clock_monotonic_ms() + 30000;
     for (unsigned i = 0; !log_has(part); i++) {
         char source[64];
         assert_true(clock_monotonic_ms() < end);
         snprintf(source, sizeof source, "10.1.%u.%u", i / 250 % 250, i % 250);
-        fail_once(desk, source, "ticking", NOW);
+        fail_once(fixture, source, "ticking", NOW);
         usleep(20000);
     }
 }
@@ -351,20 +351,21 @@ static void fail_until_log_has(const struct desk *desk, const char *part)
 static void test_removed(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 1, NOW), 1);
+    struct throttle_fixture fixture = open_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "a", 1, NOW), 1);
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    fail_until_log_has(&desk, "error state: the state is lost: its file is not there any more; failures are "
-                              "counted in memory meanwhile\n");
-    fail_until_log_has(&desk, "error state: the folder of the state is missing; run tokenctl init");
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "b", 5, NOW), 3);
-    struct throttle_attempt attempt = guess_of(&desk, "192.0.2.1", "b", 1);
-    assert_int_equal(throttle_look(&attempt, NOW), THROTTLE_PAIR_REFUSED);
+    fail_until_log_has(&fixture,
+                       "error state: the state is lost: its file is not there any more; failures are "
+                       "counted in memory meanwhile\n");
+    fail_until_log_has(&fixture, "error state: the folder of the state is missing; run tokenctl init");
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "b", 5, NOW), 3);
+    struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.1", "b", 1);
+    assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_PAIR_REFUSED);
     assert_int_equal(mkdir("state", 0700), 0);
-    fail_until_log_has(&desk, "warn state: failures are counted on disk again\n");
+    fail_until_log_has(&fixture, "warn state: failures are counted on disk again\n");
     assert_int_equal(access("state/throttle.mdb", F_OK), 0);
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "a", 5, NOW), 3);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "a", 5, NOW), 3);
+    close_throttle_fixture(&fixture);
 }
 
 /* A file that can be no longer than it is. SIGXFSZ is ignored, so that it is an error. Whenever the file is
@@ -373,21 +374,21 @@ static void test_no_room(void **state)
 {
     (void)state;
     struct rlimit before;
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     const struct rlimit small = {8192, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    desk.limits.source_failures = 1000;
+    fixture.limits.source_failures = 1000;
     for (int i = 0; i < 10; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%d", i);
-        assert_int_equal(failures_admitted(&desk, "192.0.2.1", client_id, 4, NOW), 3);
+        assert_int_equal(failures_admitted(&fixture, "192.0.2.1", client_id, 4, NOW), 3);
         seconds_ahead++;
-        assert_int_equal(failures_admitted(&desk, "192.0.2.1", client_id, 1, NOW), 0);
+        assert_int_equal(failures_admitted(&fixture, "192.0.2.1", client_id, 1, NOW), 0);
         seconds_ahead++;
-        struct throttle_attempt attempt = guess_of(&desk, "192.0.2.1", client_id, 1);
-        assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
+        struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.1", client_id, 1);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
     }
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     /* Told once, and nothing else. */
@@ -397,30 +398,30 @@ static void test_no_room(void **state)
                                  "memory meanwhile\n"));
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
     seconds_ahead++;
-    fail_once(&desk, "192.0.2.2", "a", NOW);
+    fail_once(&fixture, "192.0.2.2", "a", NOW);
     assert_true(log_has("warn state: failures are counted on disk again\n"));
-    close_desk(&desk);
+    close_throttle_fixture(&fixture);
 }
 
 /* However many of a source's clients have failed in the course of time, the next has a count of its own. */
 static void test_memory_of_source(void **state)
 {
     (void)state;
-    struct desk desk = open_desk();
+    struct throttle_fixture fixture = open_throttle_fixture();
     int64_t now = NOW;
-    desk.limits.quota.of_source = 5;
+    fixture.limits.quota.of_source = 5;
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     seconds_ahead++;
-    for (int i = 0; i < 20; i++, now += desk.limits.window_ms) {
+    for (int i = 0; i < 20; i++, now += fixture.limits.window_ms) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%d", i);
-        assert_int_equal(fail_once(&desk, "192.0.2.1", client_id, now), THROTTLE_ADMITTED);
+        assert_int_equal(fail_once(&fixture, "192.0.2.1", client_id, now), THROTTLE_ADMITTED);
     }
     assert_true(log_has("error state: the state is lost"));
-    assert_int_equal(failures_admitted(&desk, "192.0.2.1", "guessed", 5, now), 3);
-    struct throttle_attempt attempt = guess_of(&desk, "192.0.2.1", "other", 1);
-    assert_int_equal(run_guess(&attempt, THROTTLE_MATCH, now), THROTTLE_ADMITTED);
-    close_desk(&desk);
+    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "guessed", 5, now), 3);
+    struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.1", "other", 1);
+    assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, now), THROTTLE_ADMITTED);
+    close_throttle_fixture(&fixture);
 }
 
 /* In memory there is room for a fixed number, and what says much stays. */

@@ -1,0 +1,169 @@
+#include "throttle/throttle_operation.h"
+
+static void init_operation(struct throttle_operation *operation, struct throttle_txn *transaction)
+{
+    transaction->window = (struct throttle_window){operation->now_ms, operation->attempt->limits.window_ms};
+    operation->verdict = THROTTLE_ADMITTED;
+    operation->wait = 0;
+    operation->is_method_fallback = operation->attempt->is_method_fallback;
+}
+
+/* Taken over when the transaction is. */
+enum throttle_verdict throttle_operation_apply(const struct throttle_operation *operation, bool done)
+{
+    struct throttle_attempt *attempt = operation->attempt;
+    if (!done)
+        return THROTTLE_NO_MEMORY;
+    if (operation->verdict != THROTTLE_ADMITTED)
+        attempt->wait = operation->wait;
+    attempt->is_method_fallback = operation->is_method_fallback;
+    return operation->verdict;
+}
+
+void throttle_operation_set_verdict(struct throttle_operation *operation, enum throttle_verdict verdict,
+                                    long wait)
+{
+    operation->verdict = verdict;
+    operation->wait = wait;
+}
+
+/* --- Judging by what has failed --- */
+
+/* Whole ones. */
+static long failures_of(const struct throttle_record *record)
+{
+    return (long)(throttle_record_tenths(record) / THROTTLE_TENTHS);
+}
+
+/* Sets the verdict. Where the network is full and the pair has no count, the network's count stands in for
+ * it: it goes on beyond the limit of the source, by as many failures as a pair may have. An attempt in flight
+ * has been counted when it started, before the tenths that came since. */
+static void judge_counts(struct throttle_operation *operation, const struct throttle_window *window)
+{
+    const struct throttle_limits *limits = &operation->attempt->limits;
+    const struct throttle_record *source = &operation->counts.of_source->record;
+    const bool has_count = operation->counts.of_pair != NULL;
+    const struct throttle_record *pair = has_count ? &operation->counts.of_pair->record : source;
+    const long limit = limits->failures + (has_count ? 0 : limits->source_failures);
+    operation->of_source = failures_of(source);
+    operation->of_pair = has_count ? failures_of(pair) : 0;
+    if (operation->attempt->run.is_in_flight ? (int64_t)pair->failures >= limit
+                                             : throttle_record_is_full(pair, limit))
+        throttle_operation_set_verdict(operation, THROTTLE_PAIR_REFUSED, throttle_record_wait(pair, window));
+    else if (throttle_record_is_full(source, limits->source_failures))
+        throttle_operation_set_verdict(operation, THROTTLE_SOURCE_REFUSED,
+                                       throttle_record_wait(source, window));
+}
+
+/* Of the client_ids that are counted together none speaks for the others. */
+bool throttle_operation_has_own_count(const struct throttle_operation *operation)
+{
+    return operation->counts.of_pair != NULL &&
+           throttle_key_level(&operation->counts.of_pair->key) != THROTTLE_OVERFLOW;
+}
+
+/* Whether each of its digests is one of the secret that was counted last for this very pair. */
+bool throttle_operation_is_known_secret(const struct throttle_operation *operation)
+{
+    const struct throttle_secret *secret = &operation->attempt->secret;
+    if (!throttle_operation_has_own_count(operation))
+        return false;
+    const struct throttle_record *record = &operation->counts.of_pair->record;
+    if (!throttle_record_has_failures(record))
+        return false;
+    for (size_t i = 0; i < 2; i++) {
+        if (secret->digests[i] != record->failed.digests[0] &&
+            secret->digests[i] != record->failed.digests[1])
+            return false;
+    }
+    return true;
+}
+
+/* The same secret twice, in the two ways there are, is one failure: a client that tries both has learned
+ * nothing by the second. The third time is another one. */
+static bool is_method_fallback(const struct throttle_operation *operation)
+{
+    if (!throttle_operation_is_known_secret(operation))
+        return false;
+    const uint32_t auth_method = operation->counts.of_pair->record.auth_method;
+    return auth_method != THROTTLE_AUTH_NONE && auth_method != operation->attempt->auth_method;
+}
+
+static bool is_ahead(const struct throttle_operation *operation, const struct throttle_count *count)
+{
+    return count->stored.since_ms > operation->now_ms;
+}
+
+static void read_operation(struct throttle_txn *transaction, void *context)
+{
+    struct throttle_operation *operation = context;
+    init_operation(operation, transaction);
+    throttle_counts_find(&operation->counts, transaction, &operation->attempt->pair,
+                         &operation->attempt->limits.quota);
+    judge_counts(operation, &transaction->window);
+    operation->is_ahead =
+        is_ahead(operation, operation->counts.of_source) || is_ahead(operation, &operation->counts.pair);
+    operation->has_failures = throttle_operation_has_own_count(operation) &&
+                              throttle_record_has_failures(&operation->counts.of_pair->record);
+    operation->is_known = throttle_operation_is_known_secret(operation);
+    operation->finds_method_fallback = is_method_fallback(operation);
+}
+
+/* Writes the age that the counts have now. */
+static void write_adjusted_time(struct throttle_txn *transaction, void *context)
+{
+    struct throttle_operation *operation = context;
+    init_operation(operation, transaction);
+    throttle_counts_load(&operation->counts, transaction, &operation->attempt->pair,
+                         &operation->attempt->limits.quota);
+    throttle_counts_save(&operation->counts, transaction);
+}
+
+/* A refusal writes nothing else, so that one by a clock that was set back since would begin anew each time,
+ * and never end. */
+static enum throttle_verdict store_adjusted_time(struct throttle_operation *operation,
+                                                 enum throttle_verdict verdict)
+{
+    if (verdict != THROTTLE_ADMITTED && operation->is_ahead)
+        throttle_store_update(operation->attempt->store, operation->attempt->log, write_adjusted_time,
+                              operation);
+    return verdict;
+}
+
+/* Only reads, but for let_end(), and where nothing has failed not even that. */
+enum throttle_verdict throttle_operation_check(struct throttle_operation *operation)
+{
+    struct throttle_attempt *attempt = operation->attempt;
+    if (throttle_store_is_empty(attempt->store, attempt->log))
+        return THROTTLE_ADMITTED;
+    return store_adjusted_time(
+        operation, throttle_operation_apply(operation, throttle_store_read(attempt->store, attempt->log,
+                                                                           read_operation, operation)));
+}
+
+/* Whoever is remembered as proven is served although his source is refused. */
+enum throttle_verdict throttle_operation_check_pair(struct throttle_operation *operation)
+{
+    const enum throttle_verdict verdict = throttle_operation_check(operation);
+    if (verdict != THROTTLE_SOURCE_REFUSED)
+        return verdict;
+    operation->attempt->wait = 0;
+    return THROTTLE_ADMITTED;
+}
+
+/* --- To be written --- */
+
+void throttle_operation_load(struct throttle_operation *operation, struct throttle_txn *transaction)
+{
+    init_operation(operation, transaction);
+    throttle_counts_load(&operation->counts, transaction, &operation->attempt->pair,
+                         &operation->attempt->limits.quota);
+    judge_counts(operation, &transaction->window);
+}
+
+void throttle_operation_use_method_fallback(struct throttle_operation *operation)
+{
+    operation->is_method_fallback = operation->verdict == THROTTLE_ADMITTED && is_method_fallback(operation);
+    if (operation->is_method_fallback)
+        operation->counts.of_pair->record.auth_method = THROTTLE_AUTH_NONE;
+}
