@@ -226,7 +226,7 @@ static bool make_room(struct account_table *table)
     table->slots = calloc(table->capacity, sizeof *table->slots);
     if (table->marks == NULL || table->slots == NULL)
         return false;
-    huge_pages_for(table->slots, table->capacity * sizeof *table->slots);
+    huge_pages_advise(table->slots, table->capacity * sizeof *table->slots);
     return true;
 }
 

@@ -25,7 +25,7 @@ size_t base64url_encode(const unsigned char *data, size_t size, char *out)
     return (size_t)(to - out);
 }
 
-/* -1: not a digit. `digit_62` and `digit_63` are what the two alphabets differ in. */
+/* Returns -1 if `c` is not in the alphabet. The two alphabets differ only in `digit_62` and `digit_63`. */
 static int value_of(char c, char digit_62, char digit_63)
 {
     if (c >= 'A' && c <= 'Z')

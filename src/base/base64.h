@@ -11,11 +11,11 @@
 /* Writes BASE64URL_LENGTH(size) characters and a NUL. Returns the number of characters. */
 size_t base64url_encode(const unsigned char *data, size_t size, char *out);
 
-/* Decodes base64url without padding into `out` of `length / 4 * 3 + 3` bytes. False: a foreign character, an
- * impossible length, or bits set that no encoder sets. */
+/* Decodes base64url without padding into `out`, which holds `length / 4 * 3 + 3` bytes. Returns false for
+ * a character outside the alphabet, an impossible length, or trailing bits that no encoder sets. */
 bool base64url_decode(const char *text, size_t length, unsigned char *out, size_t *size);
 
-/* Likewise for base64; padding is accepted and, as some clients leave it out, not demanded. */
+/* Decodes base64 in the same way. Padding is accepted but not required, because some clients leave it out. */
 bool base64_decode(const char *text, size_t length, unsigned char *out, size_t *size);
 
 #endif

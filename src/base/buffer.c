@@ -7,11 +7,11 @@
 
 #include "base/secret.h"
 
-/* The answer with a token takes one allocation. */
+/* A token response fits into one allocation. */
 enum { SMALLEST = 1024 };
 
-/* Makes room for `more` bytes and a NUL. */
-static bool make_room(struct buffer *buffer, size_t more)
+/* Makes sure that `more` bytes and a NUL fit. */
+static bool buffer_reserve(struct buffer *buffer, size_t more)
 {
     if (buffer->lost || more < buffer->capacity - buffer->length)
         return !buffer->lost;
@@ -31,7 +31,7 @@ static bool make_room(struct buffer *buffer, size_t more)
 
 void buffer_add(struct buffer *buffer, struct text piece)
 {
-    if (!make_room(buffer, piece.length))
+    if (!buffer_reserve(buffer, piece.length))
         return;
     if (piece.length > 0)
         memcpy(buffer->data + buffer->length, piece.data, piece.length);
@@ -45,7 +45,7 @@ void buffer_print(struct buffer *buffer, const char *format, ...)
     va_start(arguments, format);
     const int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    if (length < 0 || !make_room(buffer, (size_t)length)) {
+    if (length < 0 || !buffer_reserve(buffer, (size_t)length)) {
         buffer->lost = true;
         return;
     }

@@ -1,5 +1,5 @@
-/* Text that is put together piece by piece. That memory ran out is kept, and asked for once, at the end:
- * open_memstream(3) does not tell. */
+/* Text that is built piece by piece. A failed allocation is recorded, and the caller checks for it once,
+ * at the end. open_memstream(3) does not report it. */
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 
@@ -8,18 +8,18 @@
 
 #include "base/text.h"
 
-/* Begins as {0}. */
+/* Initialise with {0}. */
 struct buffer {
-    char *data; /* ends in a NUL behind `length`; NULL while there is nothing */
+    char *data; /* NUL-terminated after `length` bytes; NULL while the buffer is empty */
     size_t length;
     size_t capacity;
-    bool lost; /* a piece found no room, and no further one is taken */
+    bool lost; /* an allocation failed; nothing is added any more */
 };
 
 void buffer_add(struct buffer *buffer, struct text piece);
 void buffer_print(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Wipes and frees; what it held before it grew is wiped, too. */
+/* Wipes and frees the memory. Memory from before the buffer grew is wiped, too. */
 void buffer_free(struct buffer *buffer);
 
 #endif

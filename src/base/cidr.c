@@ -23,13 +23,13 @@ bool address_parse(const char *text, size_t length, struct address *address)
            inet_pton(AF_INET6, copy, address->bytes) == 1;
 }
 
-static bool is_port(struct text text)
+static bool is_port_number(struct text text)
 {
     long port;
     return text_parse_number(text, 0, 65535, &port);
 }
 
-/* Cuts the brackets and the port off; absent: what stands there is no port. */
+/* Removes the brackets and the port. Returns an absent text if the part after the address is not a port. */
 static struct text without_port(struct text text)
 {
     const struct text absent = {NULL, 0};
@@ -38,14 +38,14 @@ static struct text without_port(struct text text)
         const struct text inside = text_split(&port, ']');
         if (port.data == NULL ||
             (port.length > 0 &&
-             (port.data[0] != ':' || !is_port((struct text){port.data + 1, port.length - 1}))))
+             (port.data[0] != ':' || !is_port_number((struct text){port.data + 1, port.length - 1}))))
             return absent;
         return (struct text){inside.data + 1, inside.length - 1};
     }
     const struct text ipv4 = text_split(&port, ':');
     if (port.data == NULL || memchr(ipv4.data, '.', ipv4.length) == NULL)
         return text;
-    return is_port(port) ? ipv4 : absent;
+    return is_port_number(port) ? ipv4 : absent;
 }
 
 bool address_parse_remote(const char *text, size_t length, struct address *address)
@@ -59,7 +59,7 @@ bool address_parse_remote(const char *text, size_t length, struct address *addre
            address_parse(bare.data, bare.length, address);
 }
 
-/* The bits of byte `index` that belong to the network. */
+/* Returns the mask of the bits of byte `index` that belong to the network. */
 static unsigned char mask_of(unsigned prefix, unsigned index)
 {
     if (prefix >= (index + 1) * 8)
@@ -69,7 +69,7 @@ static unsigned char mask_of(unsigned prefix, unsigned index)
     return (unsigned char)(0xff << ((index + 1) * 8 - prefix));
 }
 
-static bool is_inside(const struct address *address, const struct network *network)
+static bool network_holds(const struct address *address, const struct network *network)
 {
     for (unsigned i = 0; i < sizeof address->bytes; i++) {
         if ((address->bytes[i] & mask_of(network->prefix, i)) != network->address.bytes[i])
@@ -91,12 +91,12 @@ bool network_parse(const char *text, size_t length, struct network *network)
     if (prefix.data != NULL && !text_parse_number(prefix, 0, longest, &number))
         return false;
     network->prefix = before + (unsigned)number;
-    return is_inside(&network->address, network);
+    return network_holds(&network->address, network);
 }
 
 bool network_contains(const struct network *network, const struct address *address)
 {
-    return is_inside(address, network);
+    return network_holds(address, network);
 }
 
 struct network network_around(const struct address *address, unsigned prefix)

@@ -53,8 +53,8 @@ double clock_thread_ms(void)
     return milliseconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* Days and dates are computed here and not by timegm() and gmtime_r(): those take the time zone's lock, and
- * every log line has a date. The year is taken to begin in March, so that the leap day is its last. */
+/* timegm() and gmtime_r() take the lock of the time zone, and every log line has a date. So days and dates
+ * are computed here. The year is taken to begin in March, so that the leap day is its last day. */
 static int64_t days_of(long year, long month, long day)
 {
     const long march_year = month > 2 ? year : year - 1;
@@ -77,7 +77,7 @@ static void date_of(int64_t days, int *year, int *month, int *day)
     *year = (int)(era * 400 + year_of_era + (*month <= 2));
 }
 
-/* The places of the digits in both forms; what stands between them is compared with `shape`. */
+/* The positions of the digits, in both forms. The characters between them must equal those of `shape`. */
 static const char shape[] = "0000-00-00T00:00:00Z";
 
 static const struct field {
@@ -119,12 +119,12 @@ bool clock_parse_date(const char *text, size_t length, int64_t *seconds)
     int day;
     date_of(days, &year, &month, &day);
     if (month != values[MONTH])
-        return false; /* the 31st of a month that has none */
+        return false; /* the month has no such day */
     *seconds = days * SECONDS_A_DAY + values[HOUR] * 3600 + values[MINUTE] * 60 + values[SECOND];
     return true;
 }
 
-static void put_digits(char *out, size_t at, size_t length, int64_t value)
+static void format_digits(char *out, size_t at, size_t length, int64_t value)
 {
     for (size_t i = length; i > 0; i--, value /= 10)
         out[at + i - 1] = (char)('0' + value % 10);
@@ -140,5 +140,5 @@ void clock_format_date(int64_t seconds, char out[CLOCK_DATE_SIZE])
     const int64_t values[FIELDS] = {year, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60};
     memcpy(out, shape, sizeof shape);
     for (size_t i = 0; i < FIELDS; i++)
-        put_digits(out, fields[i].at, fields[i].length, values[i]);
+        format_digits(out, fields[i].at, fields[i].length, values[i]);
 }

@@ -1,5 +1,6 @@
-/* Problems found in an operator's files: collected where they are found, printed or logged where
- * the caller says. Every message names the file, the line where there is one, and the remedy. */
+/* Errors and warnings about an operator's files. The code that finds them adds them; the caller decides
+ * whether they are printed or logged. Every message names the file, the line if there is one, and the
+ * remedy. */
 #ifndef BASE_DIAGNOSTICS_H
 #define BASE_DIAGNOSTICS_H
 
@@ -8,27 +9,29 @@
 #include <sys/types.h>
 
 enum severity {
-    SEVERITY_ERROR,   /* the program does not start, or keeps what it had */
-    SEVERITY_WARNING, /* one line or key is left out, the rest works */
+    SEVERITY_ERROR,   /* the program does not start, or keeps the previous version */
+    SEVERITY_WARNING, /* one line or key is ignored, the rest is in force */
 };
 
 struct diagnostics {
-    /* Called once a problem. `message` is one line without its newline, valid during the call. */
+    /* Called once per message. `message` is one line without its newline, valid during the call. */
     void (*on_message)(void *context, enum severity severity, const char *message);
     void *context;
-    bool errors_only;     /* warnings are counted and not passed on */
-    uid_t user;           /* whose files are trusted beside root's and this process's own; 0: nobody else's */
-    long lock_timeout_ms; /* how long file_lock() waits at most; 0: for ever */
+    bool errors_only; /* warnings are counted, but not reported */
+    uid_t user; /* files of this user are trusted, like those of root and of this process's user; 0: no other
+                   user */
+    long lock_timeout_ms; /* the longest wait of file_lock(); 0: no limit */
     size_t errors;
     size_t warnings;
 };
 
-/* Counts and passes on "FILE:LINE: text", or "FILE: text" where `line` is 0. Messages are cut at 1023
- * bytes, and control characters in them are replaced by '?', so that a file cannot forge a log line. */
+/* Counts the message and reports it as "FILE:LINE: text", or as "FILE: text" if `line` is 0. A message is
+ * cut after 1023 bytes. Control characters in it are replaced by '?', so that the content of a file cannot
+ * forge a log line. */
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity, const char *file, size_t line,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* A `problem` function that prints "error: …" or "warning: …" to the FILE * in `context`. */
+/* An on_message function. Prints "error: …" or "warning: …" to the FILE * in `context`. */
 void diagnostics_to_stream(void *context, enum severity severity, const char *message);
 
 #endif

@@ -12,9 +12,9 @@
 #include "base/huge_pages.h"
 #include "base/secret.h"
 
-enum { FIRST_ROOM = 4096 };
+enum { FIRST_CAPACITY = 4096 };
 
-static struct file_stamp stamp_of(const struct stat *status)
+static struct file_stamp stamp_from_status(const struct stat *status)
 {
     return (struct file_stamp){.device = status->st_dev,
                                .inode = status->st_ino,
@@ -23,28 +23,29 @@ static struct file_stamp stamp_of(const struct stat *status)
                                .changed = status->st_ctim};
 }
 
-/* Not realloc(): it would leave a copy of a secret behind. */
-static bool grow(char **data, size_t *capacity, size_t filled, size_t new_room)
+/* Not realloc(): it would leave a copy of a secret in freed memory. */
+static bool content_grow(char **data, size_t *capacity, size_t filled, size_t new_capacity)
 {
-    char *grown = malloc(new_room);
+    char *grown = malloc(new_capacity);
     if (grown == NULL)
         return false;
-    huge_pages_for(grown, new_room);
+    huge_pages_advise(grown, new_capacity);
     if (filled > 0)
         memcpy(grown, *data, filled);
     secret_free(*data, filled);
     *data = grown;
-    *capacity = new_room;
+    *capacity = new_capacity;
     return true;
 }
 
-/* Reads to the end, wherever it is by now: the file may be growing. One byte of room stays for the NUL. */
+/* Reads until the end of the file, which may grow meanwhile. One byte of capacity stays for the NUL. */
 static bool read_all(int descriptor, size_t limit, size_t capacity, struct file_content *content)
 {
-    if (!grow(&content->data, &capacity, 0, capacity))
+    if (!content_grow(&content->data, &capacity, 0, capacity))
         return false;
     for (;;) {
-        if (content->size + 1 == capacity && !grow(&content->data, &capacity, content->size, capacity * 2))
+        if (content->size + 1 == capacity &&
+            !content_grow(&content->data, &capacity, content->size, capacity * 2))
             return false;
         const ssize_t got = read(descriptor, content->data + content->size, capacity - 1 - content->size);
         if (got < 0 && errno == EINTR)
@@ -65,19 +66,19 @@ static bool read_all(int descriptor, size_t limit, size_t capacity, struct file_
 
 static bool read_descriptor(int descriptor, size_t limit, struct file_content *content)
 {
-    content->stamp = stamp_of(&content->status);
+    content->stamp = stamp_from_status(&content->status);
     const size_t size = (size_t)content->status.st_size;
     if (size > limit) {
         errno = EFBIG;
         return false;
     }
-    /* Some files, as those of /proc, do not tell their size. */
-    return read_all(descriptor, limit, size == 0 ? FIRST_ROOM : size + 2, content);
+    /* Some files, such as those in /proc, have size 0. */
+    return read_all(descriptor, limit, size == 0 ? FIRST_CAPACITY : size + 2, content);
 }
 
 int file_open(const char *path, struct stat *status)
 {
-    /* O_NONBLOCK: a FIFO by that name is an error, and not a wait for its writer. */
+    /* O_NONBLOCK: opening a FIFO is an error, and does not wait for a writer. */
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (descriptor < 0)
         return -1;
@@ -138,7 +139,7 @@ bool file_stamp(const char *path, struct file_stamp *stamp)
 {
     struct stat status;
     const bool good = stat(path, &status) == 0;
-    *stamp = good ? stamp_of(&status) : (struct file_stamp){.size = 0};
+    *stamp = good ? stamp_from_status(&status) : (struct file_stamp){.size = 0};
     return good;
 }
 
@@ -172,7 +173,7 @@ char *file_resolve(const char *relative_to, const char *path)
     return resolved;
 }
 
-/* Where others may make files they may put another in the place of this one, unless the folder is sticky. */
+/* Everybody who may create files in a folder can replace those in it, unless the folder is sticky. */
 static void warn_of_folder(const char *path, struct diagnostics *diagnostics)
 {
     struct stat status;
@@ -202,7 +203,7 @@ bool file_mode_is_safe(const char *path, const struct stat *status, bool secret,
     return false;
 }
 
-/* The user by number: to look up the name may take what a sandbox forbids. */
+/* Prints the user's number: looking up the name may need system calls that the sandbox forbids. */
 static bool owner_is_trusted(const char *path, const struct stat *status, struct diagnostics *diagnostics)
 {
     const uid_t own = geteuid();

@@ -1,4 +1,4 @@
-/* Files as this program uses them: read whole, watched for change, replaced atomically. */
+/* Files that are read whole, watched for changes, and replaced atomically. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -9,7 +9,7 @@
 
 #include "base/diagnostics.h"
 
-/* Which version of a file was seen: changes with content, inode and link target. */
+/* Identifies a version of a file. It changes with the content, the inode and the target of a link. */
 struct file_stamp {
     dev_t device;
     ino_t inode;
@@ -21,70 +21,74 @@ struct file_stamp {
 struct file_content {
     char *data; /* malloc'ed, with a NUL after the last byte */
     size_t size;
-    struct file_stamp stamp; /* of the descriptor that was read, taken before reading */
+    struct file_stamp stamp; /* of the open descriptor, taken before reading */
     struct stat status;
 };
 
-/* Opens the regular file at `path` for reading. -1 with errno set (EINVAL: not a regular file). The caller
- * closes.
- */
+/* Opens the regular file at `path` for reading. Returns -1 with errno set; EINVAL: not a regular file. The
+ * caller closes the descriptor. */
 int file_open(const char *path, struct stat *status);
 
-/* Reads the regular file at `path`, of at most `limit` bytes. False with errno set (EFBIG: over the limit,
- * EINVAL: not a regular file, ENOMEM, or open/read's own); `content` is then empty. Free with
- * file_content_free(). */
+/* Reads the regular file at `path`, which may have at most `limit` bytes. Free the content with
+ * file_content_free(). Returns false with errno set and `content` empty: EFBIG (over the limit), EINVAL
+ * (not a regular file), ENOMEM, or the errno of open() or read(). */
 bool file_read(const char *path, size_t limit, struct file_content *content);
 
-/* Why file_read() failed, and what mends it, by its errno. `otherwise` is the remedy where it is neither the
- * right to read nor what the machine lacks. */
+/* Return the reason and the remedy for an errno of file_read(). `otherwise` is the remedy if neither a
+ * permission nor a limit of the process is the reason. */
 const char *file_read_reason(int error);
 const char *file_read_remedy(int error, const char *otherwise);
 
-/* Wipes and frees. */
+/* Wipes and frees the content. */
 void file_content_free(struct file_content *content);
 
-/* The stamp of what `path` leads to now, links followed. False with errno set, and `stamp` all zero. */
+/* Writes the stamp of the file that `path` names now; links are followed. Returns false with errno set,
+ * and `stamp` all zero. */
 bool file_stamp(const char *path, struct file_stamp *stamp);
 bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 
-/* Seconds without a change after which the end of a file counts as written, whether it is whole or not. */
+/* After this many seconds without a change, the writer of a file is taken to be finished, whether the last
+ * line is complete or not. */
 enum { FILE_SETTLED_SECONDS = 10 };
 
-/* Whether a file that was last written at `modified` has been unchanged for that long. A time that is further
- * than that in the future is of a clock that was wrong, and counts as long ago: it would keep what is there
- * out for ever. */
+/* Returns whether a file that was last written at `modified` has been unchanged for FILE_SETTLED_SECONDS.
+ * A time that lies further than that in the future comes from a clock that was wrong, and counts as long
+ * ago: otherwise the file would be ignored for ever. */
 bool file_is_settled(struct timespec modified);
 
-/* `path` as it stands in the file `relative_to`: absolute as it is, relative to that file's folder otherwise.
- * The caller frees; NULL: out of memory. */
+/* Returns `path` as the file `relative_to` means it: an absolute path unchanged, a relative one from that
+ * file's folder. The caller frees it. NULL if memory runs out. */
 char *file_resolve(const char *relative_to, const char *path);
 
-/* Reports an error, with the chmod that mends it, if the mode lets others write (`secret`: or read) the file.
- * The group may do both: 0640 with the web server's group is the usual way. Warns if the mode of its folder
- * lets others replace it. */
+/* Adds an error, with the chmod that helps, if the mode lets everybody write (`secret`: or read) the file.
+ * The group may do both: 0640 with the web server's group is usual. Warns if the mode of the folder lets
+ * everybody replace the file. */
 bool file_mode_is_safe(const char *path, const struct stat *status, bool secret,
                        struct diagnostics *diagnostics);
 
-/* The same for a file that decides who gets tokens; and an error, with what mends it, if its group may write
- * it, or if it belongs to neither root, nor the user of this process, nor `report->user`. */
+/* Like file_mode_is_safe(), for a file that decides who gets tokens. It is also an error if the group may
+ * write the file, or if the file belongs neither to root, nor to the user of this process, nor to
+ * `diagnostics->user`. */
 bool file_is_trusted(const char *path, const struct stat *status, bool secret,
                      struct diagnostics *diagnostics);
 
-/* Opens the folder in which the file `path` really is (links followed), and says the file's name in it. The
- * caller closes it and frees the name. -1 with errno set. */
+/* Opens the folder that holds the file `path`, links followed, and sets `*name` to the file's name in it.
+ * The caller closes the folder and frees the name. Returns -1 with errno set. */
 int file_open_folder(const char *path, char **name);
 
-/* An exclusive lock among programs that rewrite files beside `path` (links followed): held until the
- * descriptor is closed or the process ends; waits for its turn. What is locked is the file .tokenctl.lock of
- * that folder, which only those can open who may write there; it stays. After some seconds a warning says
- * which process holds it. Where nobody of this process's rights can write, there is nothing to lock. -1 with
- * errno set: ETIMEDOUT after `report->lock_timeout_ms`. A process takes one lock at a time. */
+/* Takes an exclusive lock among programs that rewrite files in the folder of `path` (links followed), and
+ * waits for it. It is held until the caller closes the returned descriptor or the process ends. The lock
+ * is on the file .tokenctl.lock of that folder, which is never removed and which only those can open who
+ * may write in the folder. After some seconds a warning names the process that holds it. If this process
+ * may not write in the folder, there is nothing to lock, and the call succeeds. Returns -1 with errno set;
+ * ETIMEDOUT after `diagnostics->lock_timeout_ms`. A process must not hold two locks. */
 int file_lock(const char *path, struct diagnostics *diagnostics);
 
-/* Puts `data` in the place of the file `path` (links followed) atomically: a new file beside it, .NAME.new,
- * synced, renamed over it, folder synced. Keeps owner, group, mode and POSIX ACL of the old file; where there
- * is none, the mode is `mode`. Killed at any moment, the old file or the new one is there. Call it under
- * file_lock(). False with errno set: the old file is as it was. */
+/* Replaces the file `path` (links followed) by `data`, atomically: writes the new file .NAME.new beside
+ * it, syncs it, renames it over the old one, and syncs the folder. Keeps the owner, group, mode and POSIX
+ * ACL of the old file; a new file gets `mode`. If the process is killed at any moment, either the old file
+ * or the new one is there. The caller holds the file_lock(). Returns false with errno set, and the old
+ * file is unchanged. */
 bool file_replace(const char *path, const char *data, size_t size, mode_t mode);
 
 #endif

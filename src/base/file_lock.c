@@ -8,15 +8,15 @@
 
 #include "base/clock.h"
 
-/* Not the folder itself, nor a file that others read: who can open a file can hold a lock on it. Not removed
- * after use: somebody may have opened it and wait. */
+/* Neither the folder nor a file that others can read is locked, because everybody who can open a file can
+ * lock it. The lock file is not removed after use, because another process may have opened it and wait. */
 static const char lock_name[] = ".tokenctl.lock";
 
-enum { TELL_AFTER_MS = 3000, PAUSE_MS = 20 };
+enum { WARN_AFTER_MS = 3000, PAUSE_MS = 20 };
 
-/* Lets those open the lock who may write in its folder, and nobody else. What is not allowed to be changed
- * was made by somebody else, who has done it. */
-static void share_lock(int lock, int folder)
+/* Gives the lock file the owner, group and mode with which exactly those can open it who may write in its
+ * folder. If this process may not change them, the process that created the file has set them. */
+static void set_lock_access(int lock, int folder)
 {
     struct stat of_folder;
     struct stat status;
@@ -31,18 +31,19 @@ static void share_lock(int lock, int folder)
         (void)fchmod(lock, mode);
 }
 
-/* -1 with errno set. */
-static int open_lock(int folder)
+/* Returns -1 with errno set. */
+static int open_lock_file(int folder)
 {
     const int lock =
         openat(folder, lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
     if (lock >= 0)
-        share_lock(lock, folder);
+        set_lock_access(lock, folder);
     return lock;
 }
 
-/* Who cannot write in the folder cannot rewrite files there either: the attempt to is refused later. */
-static bool is_closed(int folder)
+/* Returns whether this process may not write in the folder. Then it cannot rewrite files there either; the
+ * attempt to do so is refused later. */
+static bool may_not_write_in(int folder)
 {
     const int error = errno;
     const bool closed = (error == EACCES || error == EROFS) && faccessat(folder, ".", W_OK, AT_EACCESS) != 0;
@@ -50,14 +51,14 @@ static bool is_closed(int folder)
     return closed;
 }
 
-/* The record lock of fcntl(): the kernel knows whose it is, and ends it with the process. */
-static bool take(int lock)
+/* A record lock of fcntl(): the kernel knows its holder, and releases it when that process ends. */
+static bool try_lock(int lock)
 {
     const struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     return fcntl(lock, F_SETLK, &whole) == 0;
 }
 
-static void tell_holder(int lock, const char *path, struct diagnostics *diagnostics)
+static void warn_of_holder(int lock, const char *path, struct diagnostics *diagnostics)
 {
     struct flock other = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(lock, F_GETLK, &other) != 0 || other.l_type == F_UNLCK)
@@ -71,23 +72,23 @@ static void tell_holder(int lock, const char *path, struct diagnostics *diagnost
             "a process that cannot be seen from here holds the lock of its folder; waiting for it");
 }
 
-/* False with errno set. */
-static bool wait_for(int lock, const char *path, struct diagnostics *diagnostics)
+/* Returns false with errno set. */
+static bool wait_for_lock(int lock, const char *path, struct diagnostics *diagnostics)
 {
     static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
-    const double began_ms = clock_monotonic_ms();
-    bool told = false;
-    while (!take(lock)) {
+    const double start_ms = clock_monotonic_ms();
+    bool has_warned = false;
+    while (!try_lock(lock)) {
         if (errno != EACCES && errno != EAGAIN && errno != EINTR)
             return false;
-        const double waited_ms = clock_monotonic_ms() - began_ms;
-        const bool is_over =
+        const double waited_ms = clock_monotonic_ms() - start_ms;
+        const bool has_timed_out =
             diagnostics->lock_timeout_ms > 0 && waited_ms >= (double)diagnostics->lock_timeout_ms;
-        if (!told && (is_over || waited_ms >= TELL_AFTER_MS)) {
-            tell_holder(lock, path, diagnostics);
-            told = true;
+        if (!has_warned && (has_timed_out || waited_ms >= WARN_AFTER_MS)) {
+            warn_of_holder(lock, path, diagnostics);
+            has_warned = true;
         }
-        if (is_over) {
+        if (has_timed_out) {
             errno = ETIMEDOUT;
             return false;
         }
@@ -103,10 +104,10 @@ int file_lock(const char *path, struct diagnostics *diagnostics)
     if (folder < 0)
         return -1;
     free(name);
-    int lock = open_lock(folder);
-    if (lock < 0 && is_closed(folder))
+    int lock = open_lock_file(folder);
+    if (lock < 0 && may_not_write_in(folder))
         return folder;
-    if (lock >= 0 && !wait_for(lock, path, diagnostics)) {
+    if (lock >= 0 && !wait_for_lock(lock, path, diagnostics)) {
         const int error = errno;
         close(lock);
         errno = error;

@@ -9,11 +9,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { LINKS_FOLLOWED = 40, LONGEST_ACL = 4096 };
+enum { MAX_LINKS = 40, MAX_ACL_SIZE = 4096 };
 
 static const char acl_name[] = "system.posix_acl_access";
 
-/* The path behind the symbolic link `path`; NULL with errno EINVAL: it is not a link. */
+/* Returns the target of the symbolic link `path`, which the caller frees. NULL with errno EINVAL if it is
+ * not a link. */
 static char *link_target(const char *path)
 {
     char target[PATH_MAX];
@@ -24,11 +25,11 @@ static char *link_target(const char *path)
     return file_resolve(path, target);
 }
 
-/* Follows links by hand, for the last of them may lead to a file that is yet to be made. */
+/* Follows links one by one, because the last one may lead to a file that does not exist yet. */
 static char *follow_links(const char *path)
 {
     char *at = file_resolve("", path);
-    for (int links = 0; at != NULL && links < LINKS_FOLLOWED; links++) {
+    for (int links = 0; at != NULL && links < MAX_LINKS; links++) {
         char *target = link_target(at);
         if (target == NULL && (errno == EINVAL || errno == ENOENT))
             return at;
@@ -78,7 +79,7 @@ static bool write_all(int descriptor, const char *data, size_t size)
     return true;
 }
 
-/* How a file without an ACL, a file system without any, or a sandbox says so. */
+/* The errors for a file without an ACL, a file system without ACLs, and a sandbox. */
 static bool is_without_acl(int error)
 {
     return error == ENODATA || error == ENOTSUP || error == ENOSYS;
@@ -96,20 +97,21 @@ static ssize_t read_acl(int folder, const char *name, void *value, size_t size)
     return length;
 }
 
-/* With an ACL the mode's bits of the group are what anybody that it names may do at most: alone they would
- * give that to the group. Where the old file has none the new one may have got one from its folder. */
-static bool take_over_acl(int descriptor, int folder, const char *name)
+/* If a file has an ACL, the group bits of its mode limit everybody whom the ACL names. Without the ACL
+ * they would give these rights to the group. If the old file has no ACL, the one that the new file may
+ * have from its folder is removed. */
+static bool copy_acl(int descriptor, int folder, const char *name)
 {
-    char value[LONGEST_ACL];
+    char value[MAX_ACL_SIZE];
     const ssize_t length = read_acl(folder, name, value, sizeof value);
     if (length >= 0)
         return fsetxattr(descriptor, acl_name, value, (size_t)length, 0) == 0;
     return is_without_acl(errno) && (fremovexattr(descriptor, acl_name) == 0 || is_without_acl(errno));
 }
 
-/* Gives the new file the owner, group, ACL and mode of the old one, where there is one. An owner that cannot
- * be kept is an error: the daemon might not be able to read the file any more. */
-static bool take_over_owner(int descriptor, int folder, const char *name, mode_t mode)
+/* Gives the new file the owner, group, ACL and mode of the old one, if there is one. An owner that cannot
+ * be kept is an error: the daemon might no longer be able to read the file. */
+static bool copy_attributes(int descriptor, int folder, const char *name, mode_t mode)
 {
     struct stat old;
     if (fstatat(folder, name, &old, AT_SYMLINK_NOFOLLOW) != 0)
@@ -118,44 +120,44 @@ static bool take_over_owner(int descriptor, int folder, const char *name, mode_t
         errno = EINVAL;
         return false;
     }
-    /* The mode, which lets others read it, comes last. */
-    return fchown(descriptor, old.st_uid, old.st_gid) == 0 && take_over_acl(descriptor, folder, name) &&
+    /* The mode comes last, because it lets others read the file. */
+    return fchown(descriptor, old.st_uid, old.st_gid) == 0 && copy_acl(descriptor, folder, name) &&
            fchmod(descriptor, old.st_mode & 07777) == 0;
 }
 
-/* Makes `name` with all that is to stand in it, synced. */
-static bool write_beside(int folder, const char *name, const char *beside, const char *data, size_t size,
-                         mode_t mode)
+/* Creates the file `name` with its content and rights, and syncs it. */
+static bool write_new_file(int folder, const char *name, const char *old_name, const char *data, size_t size,
+                           mode_t mode)
 {
     const int descriptor = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (descriptor < 0)
         return false;
     const bool good = write_all(descriptor, data, size) &&
-                      take_over_owner(descriptor, folder, beside, mode) && fsync(descriptor) == 0;
+                      copy_attributes(descriptor, folder, old_name, mode) && fsync(descriptor) == 0;
     const int error = errno;
-    /* Some file systems tell of a full disk only here. */
+    /* Some file systems report a full disk only here. */
     if (close(descriptor) != 0 && good)
         return false;
     errno = error;
     return good;
 }
 
-static bool replace_in(int folder, const char *name, const char *data, size_t size, mode_t mode)
+static bool replace_in_folder(int folder, const char *name, const char *data, size_t size, mode_t mode)
 {
     char new_name[NAME_MAX + 1];
-    /* Hidden, as somebody may have a NAME.new of his own there. */
+    /* Hidden, because an administrator may have a NAME.new of his own there. */
     const int length = snprintf(new_name, sizeof new_name, ".%s.new", name);
     if (length < 0 || (size_t)length >= sizeof new_name) {
         errno = ENAMETOOLONG;
         return false;
     }
-    /* Under the lock, one that is there was left by a program that was killed. */
+    /* The caller holds the lock, so an existing one was left by a program that was killed. */
     if (unlinkat(folder, new_name, 0) != 0 && errno != ENOENT)
         return false;
-    if (write_beside(folder, new_name, name, data, size, mode) &&
+    if (write_new_file(folder, new_name, name, data, size, mode) &&
         renameat(folder, new_name, folder, name) == 0) {
-        /* The new file is in force, whatever comes of this: who is told of a failure takes the old one to be.
-         */
+        /* The new file is in force even if this fails: a caller that sees a failure takes the old file to
+         * be there. */
         fsync(folder);
         return true;
     }
@@ -171,7 +173,7 @@ bool file_replace(const char *path, const char *data, size_t size, mode_t mode)
     const int folder = file_open_folder(path, &name);
     if (folder < 0)
         return false;
-    const bool good = replace_in(folder, name, data, size, mode);
+    const bool good = replace_in_folder(folder, name, data, size, mode);
     const int error = errno;
     close(folder);
     free(name);

@@ -7,12 +7,12 @@ void hmac_prepare(struct hmac *hmac, const void *key, size_t size)
     hmac_sha256_set_key(&hmac->keyed, size, key);
 }
 
-void hmac_begin_with(struct hmac *hmac, struct text beginning)
+void hmac_set_prefix(struct hmac *hmac, struct text prefix)
 {
-    hmac_sha256_update(&hmac->keyed, beginning.length, (const uint8_t *)beginning.data);
+    hmac_sha256_update(&hmac->keyed, prefix.length, (const uint8_t *)prefix.data);
 }
 
-/* On a copy, so that threads need not wait for each other. */
+/* Works on a copy, so that threads need no lock. */
 void hmac_compute(const struct hmac *hmac, const struct text *pieces, size_t count,
                   unsigned char out[HMAC_SIZE])
 {

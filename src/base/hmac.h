@@ -1,4 +1,4 @@
-/* HMAC-SHA-256 (RFC 2104) under one key, for many threads and many messages. */
+/* HMAC-SHA-256 (RFC 2104) of many messages under one key, by many threads. */
 #ifndef BASE_HMAC_H
 #define BASE_HMAC_H
 
@@ -12,13 +12,14 @@ struct hmac {
     struct hmac_sha256_ctx keyed;
 };
 
-/* The key need not stay. What is made of it is as secret: the caller wipes the struct with secret_wipe(). */
+/* Derives the state from the key, which is not used any more. The state is as secret as the key: the
+ * caller wipes the struct with secret_wipe(). */
 void hmac_prepare(struct hmac *hmac, const void *key, size_t size);
 
-/* From now on every message has `beginning` in front of it, which is not gone through again. */
-void hmac_begin_with(struct hmac *hmac, struct text beginning);
+/* Puts `prefix` in front of every message from now on. It is hashed only once, here. */
+void hmac_set_prefix(struct hmac *hmac, struct text prefix);
 
-/* Of the pieces one behind the other. */
+/* Computes the HMAC of the concatenated pieces. */
 void hmac_compute(const struct hmac *hmac, const struct text *pieces, size_t count,
                   unsigned char out[HMAC_SIZE]);
 

@@ -5,16 +5,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Below, few of them would fit in whole. */
-enum { LEAST_SIZE = 8 * 1024 * 1024 };
+/* Smaller memory would hold few whole huge pages. */
+enum { MIN_SIZE = 8 * 1024 * 1024 };
 
-void huge_pages_for(void *data, size_t size)
+void huge_pages_advise(void *data, size_t size)
 {
-    if (size < LEAST_SIZE)
+    if (size < MIN_SIZE)
         return;
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t skipped = (page - (uintptr_t)data % page) % page;
+    const size_t padding = (page - (uintptr_t)data % page) % page;
     const int error = errno;
-    madvise((char *)data + skipped, (size - skipped) / page * page, MADV_HUGEPAGE);
+    madvise((char *)data + padding, (size - padding) / page * page, MADV_HUGEPAGE);
     errno = error;
 }

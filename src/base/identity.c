@@ -5,8 +5,8 @@
 #include <pwd.h>
 #include <stddef.h>
 
-/* By getpwnam(3) there are several ways to say that a name was not found. */
-static void tell_absence_from_failure(void)
+/* getpwnam(3) lists several errors that mean "not found". All of them become 0. */
+static void clear_not_found_error(void)
 {
     if (errno == ENOENT || errno == ESRCH || errno == EBADF || errno == EPERM)
         errno = 0;
@@ -17,7 +17,7 @@ bool identity_find_user(const char *name, struct identity *found)
     errno = 0;
     const struct passwd *entry = getpwnam(name);
     if (entry == NULL) {
-        tell_absence_from_failure();
+        clear_not_found_error();
         return false;
     }
     *found = (struct identity){.user = entry->pw_uid, .group = entry->pw_gid};
@@ -29,7 +29,7 @@ bool identity_find_group(const char *name, gid_t *found)
     errno = 0;
     const struct group *entry = getgrnam(name);
     if (entry == NULL) {
-        tell_absence_from_failure();
+        clear_not_found_error();
         return false;
     }
     *found = entry->gr_gid;

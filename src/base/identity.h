@@ -1,4 +1,4 @@
-/* Users and groups by name, as the system knows them: its files, or what stands in their place. */
+/* Users and groups by name, from the system's user database (nsswitch.conf). */
 #ifndef BASE_IDENTITY_H
 #define BASE_IDENTITY_H
 
@@ -10,12 +10,12 @@ struct identity {
     gid_t group;
 };
 
-/* What chown() takes for "as it is". */
+/* chown() leaves the owner or group unchanged for these. */
 #define IDENTITY_NO_USER ((uid_t)-1)
 #define IDENTITY_NO_GROUP ((gid_t)-1)
 
-/* The user `name` with its primary group. False: there is none (errno 0), or it cannot be told (errno set).
- * One thread calls this and the next. */
+/* Find the user `name` with its primary group, and the group `name`. Return false with errno 0 if it does
+ * not exist, or with errno set if the look-up failed. Not thread-safe. */
 bool identity_find_user(const char *name, struct identity *found);
 bool identity_find_group(const char *name, gid_t *found);
 

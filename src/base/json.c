@@ -24,8 +24,8 @@ bool json_add_text(struct json_object *object, const char *key, struct text valu
     return json_add(object, key, json_object_new_string_len(value.data, (int)value.length));
 }
 
-/* json-c's own looks at each character. */
-static int write_plain(struct json_object *value, struct printbuf *buffer, int level, int flags)
+/* json-c's own serializer checks each character. */
+static int serialize_plain(struct json_object *value, struct printbuf *buffer, int level, int flags)
 {
     (void)level;
     (void)flags;
@@ -38,7 +38,7 @@ bool json_add_plain(struct json_object *object, const char *key, const char *val
 {
     struct json_object *string = json_object_new_string(value);
     if (string != NULL)
-        json_object_set_serializer(string, write_plain, NULL, NULL);
+        json_object_set_serializer(string, serialize_plain, NULL, NULL);
     return json_add(object, key, string);
 }
 

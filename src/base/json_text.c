@@ -10,13 +10,13 @@
 
 #include "base/secret.h"
 
-/* A character of two bytes becomes six, one of four becomes twelve. */
-enum { GROWTH = 3, MOST_OF_ESCAPE = 12 };
+/* Escaping turns a character of two bytes into six, and one of four bytes into twelve. */
+enum { ESCAPE_GROWTH = 3, MAX_ESCAPE_SIZE = 12 };
 
-/* The tokener collects each string in a buffer that grows, does not notice when it cannot, and is not wiped.
- * A string of `length` spaces gives the buffer its room before anything is read, and afterwards overwrites
- * what was. */
-static bool fill_buffer(struct json_tokener *tokener, const char *spaces, size_t length)
+/* The tokener collects each string in a buffer that grows. It does not notice a failed allocation, and
+ * does not wipe the buffer. A string of `length` spaces makes the buffer large enough before anything is
+ * read, and overwrites the content afterwards. */
+static bool fill_token_buffer(struct json_tokener *tokener, const char *spaces, size_t length)
 {
     struct json_object *string = json_tokener_parse_ex(tokener, spaces, (int)length);
     const bool filled = string != NULL && json_object_get_string_len(string) == (int)length - 2;
@@ -33,14 +33,14 @@ static size_t line_of(struct text text, size_t offset)
     return line;
 }
 
-/* --- What json-c is not trusted with ---
+/* --- Checks that json-c does not make ---
  *
- * Its releases differ in strings. 0.16 accepts control characters. 0.18 refuses all beyond ASCII in strict
- * mode where `char` is signed, and with JSON_TOKENER_VALIDATE_UTF8 it accepts bad UTF-8 and refuses good. So
- * both are checked here, and json-c gets a text in ASCII. */
+ * Releases of json-c differ in what they accept in strings. 0.16 accepts control characters. 0.18 in strict
+ * mode refuses everything beyond ASCII if `char` is signed; with JSON_TOKENER_VALIDATE_UTF8 it accepts
+ * invalid UTF-8 and refuses valid UTF-8. So both are checked here, and json-c gets the text in ASCII. */
 
-/* The first line that is not UTF-8. No character but a newline has a newline's byte in it, so that lines can
- * be looked at singly. */
+/* Returns the number of the first line that is not UTF-8. Only a newline contains the byte of a newline,
+ * so lines can be checked one by one. */
 static size_t line_that_is_not_utf8(struct text text)
 {
     size_t line = 1;
@@ -49,7 +49,7 @@ static size_t line_that_is_not_utf8(struct text text)
     return line;
 }
 
-/* The offset of the first control character in a string; text.length: there is none. */
+/* Returns the offset of the first control character in a string, or text.length if there is none. */
 static size_t control_in_string(struct text text)
 {
     bool in_string = false;
@@ -65,7 +65,7 @@ static size_t control_in_string(struct text text)
     return text.length;
 }
 
-static bool is_well_formed(struct text text, struct json_fault *fault)
+static bool has_valid_strings(struct text text, struct json_fault *fault)
 {
     const size_t control = control_in_string(text);
     if (!text_is_utf8(text))
@@ -77,8 +77,8 @@ static bool is_well_formed(struct text text, struct json_fault *fault)
     return false;
 }
 
-/* Takes one character off the front of what is UTF-8. */
-static uint32_t take_character(struct text *text)
+/* Removes the first character from `text`, which is UTF-8, and returns it. */
+static uint32_t next_character(struct text *text)
 {
     const unsigned char *bytes = (const unsigned char *)text->data;
     const size_t length = bytes[0] < 0x80 ? 1 : bytes[0] < 0xe0 ? 2 : bytes[0] < 0xf0 ? 3 : 4;
@@ -89,8 +89,9 @@ static uint32_t take_character(struct text *text)
     return character;
 }
 
-/* "\u00e9"; beyond U+FFFF two of them, a surrogate pair (RFC 8259 §7). Returns the bytes written. */
-static size_t write_character(uint32_t character, char out[MOST_OF_ESCAPE + 1])
+/* Writes "\u00e9", or a surrogate pair for a character beyond U+FFFF (RFC 8259 §7). Returns the number of
+ * bytes. */
+static size_t write_character(uint32_t character, char out[MAX_ESCAPE_SIZE + 1])
 {
     if (character < 0x80) {
         out[0] = (char)character;
@@ -102,15 +103,15 @@ static size_t write_character(uint32_t character, char out[MOST_OF_ESCAPE + 1])
     return (size_t)sprintf(out, "\\u%04x\\u%04x", 0xd800 | character >> 10, 0xdc00 | (character & 0x3ff));
 }
 
-/* `text` in ASCII, which means the same: outside of strings both are wrong. The caller wipes and frees `room`
- * bytes. */
+/* Returns `text` in ASCII, with the same meaning; outside of strings both are invalid. The caller wipes
+ * and frees `*capacity` bytes. */
 static struct text escape(struct text text, size_t *capacity)
 {
-    *capacity = text.length * GROWTH + MOST_OF_ESCAPE + 1;
+    *capacity = text.length * ESCAPE_GROWTH + MAX_ESCAPE_SIZE + 1;
     struct text escaped = {malloc(*capacity), 0};
     char *const out = (char *)escaped.data;
     while (out != NULL && text.length > 0)
-        escaped.length += write_character(take_character(&text), out + escaped.length);
+        escaped.length += write_character(next_character(&text), out + escaped.length);
     return escaped;
 }
 
@@ -149,7 +150,7 @@ struct json_object *json_read(struct text text, struct json_fault *fault)
     if (fault == NULL)
         fault = &unwanted;
     *fault = (struct json_fault){"out of memory", 0};
-    if (text.length >= INT_MAX / GROWTH - 2 || !is_well_formed(text, fault))
+    if (text.length >= INT_MAX / ESCAPE_GROWTH - 2 || !has_valid_strings(text, fault))
         return NULL;
 
     struct json_object *object = NULL;
@@ -161,11 +162,11 @@ struct json_object *json_read(struct text text, struct json_fault *fault)
     memset(spaces, ' ', length);
     spaces[0] = spaces[length - 1] = '"';
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    if (fill_buffer(tokener, spaces, length)) {
+    if (fill_token_buffer(tokener, spaces, length)) {
         object =
             text_is_printable_ascii(text) ? parse(tokener, text, fault) : parse_escaped(tokener, text, fault);
         json_tokener_reset(tokener);
-        fill_buffer(tokener, spaces, length);
+        fill_token_buffer(tokener, spaces, length);
     }
 out:
     free(spaces);
@@ -174,11 +175,12 @@ out:
     return object;
 }
 
-/* What a value needs at most beside its strings: number, punctuation, indentation 32 levels deep, twice. */
-enum { ROOM_OF_VALUE = 192, ROOM_OF_PLAIN_VALUE = 48 };
+/* The most bytes that a value needs without its strings: the number, punctuation, and indentation for 32
+ * levels, twice. */
+enum { VALUE_SIZE = 192, PLAIN_VALUE_SIZE = 48 };
 
-/* \" of printable ASCII; \u001f */
-static size_t room_of_text(struct text text)
+/* The longest escapes are \" in printable ASCII, and \u001f otherwise. */
+static size_t escaped_size(struct text text)
 {
     return text.length * (text_is_printable_ascii(text) ? 2 : 6);
 }
@@ -188,7 +190,7 @@ struct capacity {
     size_t of_value;
 };
 
-static int add_room(struct json_object *value, int flags, struct json_object *parent, const char *key,
+static int add_size(struct json_object *value, int flags, struct json_object *parent, const char *key,
                     size_t *index, void *context)
 {
     (void)parent;
@@ -196,15 +198,15 @@ static int add_room(struct json_object *value, int flags, struct json_object *pa
     struct capacity *capacity = context;
     if (flags == JSON_C_VISIT_SECOND)
         return JSON_C_VISIT_RETURN_CONTINUE;
-    capacity->bytes += capacity->of_value + room_of_text(text_of(key));
+    capacity->bytes += capacity->of_value + escaped_size(text_of(key));
     if (json_object_is_type(value, json_type_string))
-        capacity->bytes += room_of_text(
+        capacity->bytes += escaped_size(
             (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)});
     return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
-/* Stands in for the object's serializer: that is how to come by the buffer that json-c writes to. */
-static int make_room(struct json_object *object, struct printbuf *buffer, int level, int flags)
+/* Replaces the object's serializer for one call, because only a serializer gets at json-c's output buffer. */
+static int reserve_output(struct json_object *object, struct printbuf *buffer, int level, int flags)
 {
     (void)level;
     (void)flags;
@@ -215,14 +217,13 @@ static int make_room(struct json_object *object, struct printbuf *buffer, int le
 struct text json_write(struct json_object *object, int flags)
 {
     struct text text = {NULL, 0};
-    struct capacity capacity = {.of_value =
-                                    flags == JSON_C_TO_STRING_PLAIN ? ROOM_OF_PLAIN_VALUE : ROOM_OF_VALUE};
-    if (json_c_visit(object, 0, add_room, &capacity) != 0)
+    struct capacity capacity = {.of_value = flags == JSON_C_TO_STRING_PLAIN ? PLAIN_VALUE_SIZE : VALUE_SIZE};
+    if (json_c_visit(object, 0, add_size, &capacity) != 0)
         return text;
-    json_object_set_serializer(object, make_room, &capacity, NULL);
-    const bool has_room = json_object_to_json_string_ext(object, flags) != NULL;
+    json_object_set_serializer(object, reserve_output, &capacity, NULL);
+    const bool reserved = json_object_to_json_string_ext(object, flags) != NULL;
     json_object_set_serializer(object, NULL, NULL, NULL);
-    if (has_room)
+    if (reserved)
         text.data =
             json_object_to_json_string_length(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE, &text.length);
     return text;
@@ -236,7 +237,7 @@ static int wipe_string(struct json_object *value, int flags, struct json_object 
     (void)key;
     (void)index;
     (void)context;
-    /* json-c's own copy, in the heap: only the interface calls it constant. */
+    /* json-c's own copy on the heap. Only the interface makes it const. */
     if (json_object_is_type(value, json_type_string))
         secret_wipe((char *)json_object_get_string(value), (size_t)json_object_get_string_len(value));
     return JSON_C_VISIT_RETURN_CONTINUE;

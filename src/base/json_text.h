@@ -1,4 +1,4 @@
-/* JSON as text (RFC 8259), read strictly and written whole. */
+/* JSON text (RFC 8259): strict parsing, and serializing that reports failure. */
 #ifndef BASE_JSON_TEXT_H
 #define BASE_JSON_TEXT_H
 
@@ -7,24 +7,24 @@
 
 #include "base/text.h"
 
-/* What json_read() did not like. */
+/* The reason why json_read() failed. */
 struct json_fault {
     const char *text; /* a constant */
-    size_t line;      /* counted from 1; 0: not the text's fault, but there is no memory */
+    size_t line;      /* counted from 1; 0: memory ran out, and the text is not at fault */
 };
 
-/* Reads one JSON object that fills `text`, in UTF-8 and at most 32 levels deep. NULL: there is none, as
- * `fault` says, which may be NULL. The caller puts it, with json_put_wiped() where there are secrets in it:
- * no other copy is left. */
+/* Parses `text`, which must be exactly one JSON object, in UTF-8 and at most 32 levels deep. On failure
+ * returns NULL and sets `fault`, which may be NULL. The caller releases the object, with json_put_wiped()
+ * if it holds secrets: no other copy of them is left. */
 struct json_object *json_read(struct text text, struct json_fault *fault);
 
-/* Writes `object` with json-c's `flags` (JSON_C_TO_STRING_PLAIN, …), and '/' as it is. The text belongs to
- * `object`, up to its next change. Absent: no memory. json-c's own function then leaves out what found no
- * room, and says nothing. */
+/* Serializes `object` with json-c's `flags` (JSON_C_TO_STRING_PLAIN, …); '/' is not escaped. The text
+ * belongs to `object` and is valid until its next change. Returns an absent text if memory runs out:
+ * json-c itself would silently leave out a part. */
 struct text json_write(struct json_object *object, int flags);
 
-/* Wipes all strings in `object`, then puts it. NULL is allowed. A text that json_write() made is left to the
- * caller. */
+/* Wipes all strings in `object`, then releases it. NULL is allowed. A text made by json_write() is not
+ * wiped: that is left to the caller. */
 void json_put_wiped(struct json_object *object);
 
 #endif

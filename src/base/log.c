@@ -51,7 +51,7 @@ static bool is_syslog(const char *destination)
     return strcmp(destination, "syslog") == 0;
 }
 
-/* O_NONBLOCK matters to a FIFO only: it is not opened where nobody reads it, and no write ever waits. */
+/* O_NONBLOCK matters only for a FIFO: opening one that nobody reads fails, and writes never wait. */
 enum { LOG_FLAGS = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, LOG_MODE = 0640 };
 
 static int open_log_file(const char *path)
@@ -93,7 +93,7 @@ struct log *log_open(const char *destination, enum log_level level)
     return log;
 }
 
-/* A file that is not there yet can be made where its folder can be written. */
+/* A file that does not exist can be created if its folder can be written. */
 static bool can_be_made(const char *path)
 {
     char *folder = file_resolve(path, ".");
@@ -145,14 +145,14 @@ bool log_wants(const struct log *log, enum log_level level)
     return level <= log->level;
 }
 
-/* "2027-01-31T12:00:00.123Z info "; returns its length. */
-static size_t write_head(enum log_level level, char out[HEAD_SIZE])
+/* Writes "2027-01-31T12:00:00.123Z info ". Returns its length. */
+static size_t format_head(enum log_level level, char out[HEAD_SIZE])
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     clock_format_date(now.tv_sec, out);
     const unsigned ms = (unsigned)(now.tv_nsec / 1000000);
-    char *to = out + strlen(out) - 1; /* over the Z */
+    char *to = out + strlen(out) - 1; /* overwrites the Z */
     *to++ = '.';
     *to++ = (char)('0' + ms / 100);
     *to++ = (char)('0' + ms / 10 % 10);
@@ -161,25 +161,25 @@ static size_t write_head(enum log_level level, char out[HEAD_SIZE])
     return (size_t)(to - out);
 }
 
-/* Returns how many lines have been lost. */
-static long put_line(struct log *log, enum log_level level, struct text text)
+/* Returns the number of dropped lines to report. */
+static long log_put_line(struct log *log, enum log_level level, struct text text)
 {
     char line[HEAD_SIZE + TEXT_SIZE + 1];
-    const size_t head = log->is_syslog ? syslog_head(levels[level].priority, line) : write_head(level, line);
+    const size_t head = log->is_syslog ? syslog_head(levels[level].priority, line) : format_head(level, line);
     memcpy(line + head, text.data, text.length);
     line[head + text.length] = '\n';
     return log_sink_put(log->sink, line, head + text.length + 1, level == LOG_LEVEL_ERROR);
 }
 
-/* What is lost of these two lines themselves is told with the next. */
-static void put_lines(struct log *log, enum log_level level, struct text text)
+/* If one of these two lines is dropped, a later call reports it. */
+static void log_put_lines(struct log *log, enum log_level level, struct text text)
 {
     char words[64];
-    const long lost = put_line(log, level, text);
-    if (lost == 0 || !log_wants(log, LOG_LEVEL_WARN))
+    const long dropped = log_put_line(log, level, text);
+    if (dropped == 0 || !log_wants(log, LOG_LEVEL_WARN))
         return;
-    snprintf(words, sizeof words, "lost: %ld lines of the log", lost);
-    put_line(log, LOG_LEVEL_WARN, text_of(words));
+    snprintf(words, sizeof words, "lost: %ld lines of the log", dropped);
+    log_put_line(log, LOG_LEVEL_WARN, text_of(words));
 }
 
 void log_line(struct log *log, enum log_level level, struct text text)
@@ -189,7 +189,7 @@ void log_line(struct log *log, enum log_level level, struct text text)
         return;
     if (text.length >= TEXT_SIZE)
         text.length = TEXT_SIZE - 1;
-    put_lines(log, level, text);
+    log_put_lines(log, level, text);
     errno = saved_errno;
 }
 
@@ -212,7 +212,7 @@ void log_diagnostic(void *context, enum severity severity, const char *message)
     log_write(context, severity == SEVERITY_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s", message);
 }
 
-static bool is_plain(char c)
+static bool is_unquoted(char c)
 {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
@@ -221,13 +221,13 @@ const char *log_quote(char *out, size_t size, const char *text, size_t length)
 {
     static const char digits[] = "0123456789abcdef";
     static const char cut_mark[] = "\"…";
-    const char *end = out + size - sizeof cut_mark; /* whatever comes, the mark has room behind it */
+    const char *end = out + size - sizeof cut_mark; /* the mark always fits after this */
     char *to = out;
     *to++ = '"';
     size_t i = 0;
-    for (; i < length && end - to >= (is_plain(text[i]) ? 1 : 4); i++) {
+    for (; i < length && end - to >= (is_unquoted(text[i]) ? 1 : 4); i++) {
         const unsigned char c = (unsigned char)text[i];
-        if (is_plain(text[i])) {
+        if (is_unquoted(text[i])) {
             *to++ = text[i];
         } else {
             *to++ = '\\';

@@ -12,7 +12,7 @@
 
 #include "base/syslog_socket.h"
 
-/* --- Making one --- */
+/* --- Opening and closing --- */
 
 /* Standard error is shared with other programs, and O_NONBLOCK on it would apply to all of them. Opening it a
  * second time gives a description of our own. -1: not possible (there is no /proc, or the pipe belongs to
@@ -97,7 +97,7 @@ static ssize_t write_parts(const struct log_output *output, struct iovec *parts,
 /* One write, so that the lines of processes that share a file stay whole. If a full disk cut the last line
  * short, that line gets an end first. Truncating it instead might remove a line that another process
  * appended. */
-static size_t write_descriptor(struct log_output *output, const char *lines, size_t length, long *lost)
+static size_t write_descriptor(struct log_output *output, const char *lines, size_t length, long *dropped)
 {
     const size_t size = output->is_file ? length : fit_lines(lines, length, LOG_OUTPUT_LINE);
     const size_t newline = output->is_cut ? 1 : 0;
@@ -106,14 +106,14 @@ static size_t write_descriptor(struct log_output *output, const char *lines, siz
     if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 0;
     if (written <= 0) {
-        *lost += count_lines(lines, size);
+        *dropped += count_lines(lines, size);
         return size;
     }
     const size_t done = (size_t)written - newline;
     if (!output->is_file)
         return done; /* a socket takes the rest later */
     output->is_cut = done > 0 && lines[done - 1] != '\n';
-    *lost += count_lines(lines + done, size - done);
+    *dropped += count_lines(lines + done, size - done);
     return size;
 }
 
@@ -154,12 +154,12 @@ static size_t write_syslog(struct log_output *output, const char *lines, size_t 
     return 0;
 }
 
-/* --- All --- */
+/* --- Interface --- */
 
-size_t log_output_write(struct log_output *output, const char *lines, size_t length, long *lost)
+size_t log_output_write(struct log_output *output, const char *lines, size_t length, long *dropped)
 {
     return output->syslog != NULL ? write_syslog(output, lines, length)
-                                  : write_descriptor(output, lines, length, lost);
+                                  : write_descriptor(output, lines, length, dropped);
 }
 
 /* A daemon that has hung may have been replaced by one that listens at the same path: after a wait in vain

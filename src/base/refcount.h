@@ -1,4 +1,4 @@
-/* The count of holders of an immutable snapshot. */
+/* The reference count of an immutable object. */
 #ifndef BASE_REFCOUNT_H
 #define BASE_REFCOUNT_H
 
@@ -17,7 +17,7 @@ static inline void refcount_hold(refcount *count)
     atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
 }
 
-/* True when that was the last holder: the caller frees. */
+/* Returns true for the last reference: the caller frees the object. */
 static inline bool refcount_release(refcount *count)
 {
     return atomic_fetch_sub_explicit(count, 1, memory_order_acq_rel) == 1;

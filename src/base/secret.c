@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What getentropy(3) gives at most in one call. */
+/* The most that one call of getentropy(3) gives. */
 enum { ENTROPY_CHUNK = 256 };
 
 void secret_wipe(void *data, size_t size)
@@ -27,7 +27,7 @@ bool secret_equal(const void *a, const void *b, size_t size)
     return memeql_sec(a, b, size) == 1;
 }
 
-/* The system's generator has no state in this process that a fork could copy. */
+/* The system's generator has no state in this process that a fork could duplicate. */
 bool secret_random(void *out, size_t size)
 {
     unsigned char *to = out;

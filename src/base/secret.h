@@ -5,16 +5,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Overwrites in a way that the compiler keeps. NULL with size 0 is allowed. */
+/* Overwrites the memory; the compiler does not remove the call. NULL with size 0 is allowed. */
 void secret_wipe(void *data, size_t size);
 
 /* Wipes, then frees; NULL is allowed. */
 void secret_free(void *data, size_t size);
 
-/* In a time that depends on `size` alone. */
+/* Compares in a time that depends only on `size`. */
 bool secret_equal(const void *a, const void *b, size_t size);
 
-/* Fills from the operating system's generator. False: none to be had. */
+/* Fills `out` from the operating system's random generator. Returns false if it fails. */
 bool secret_random(void *out, size_t size);
 
 #endif

@@ -52,7 +52,7 @@ char *text_copy(struct text text)
     return copy;
 }
 
-/* FNV-1a, then mixed: FNV's upper bits alone are poor for short texts. */
+/* FNV-1a with a final mix, because FNV's upper bits are poor for short texts. */
 uint64_t text_hash(struct text text)
 {
     uint64_t hash = 0xcbf29ce484222325;
@@ -67,8 +67,8 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
-/* Eight bytes at a time: the high bit of a byte comes out set where the byte is over 0x7e or under 0x20.
- * Carries and borrows from one byte to the next come only from such. */
+/* Checks eight bytes at a time: the high bit of a byte is set in `odd` if the byte is above 0x7e or below
+ * 0x20. Only such bytes carry into, or borrow from, the next one. */
 bool text_is_printable_ascii(struct text text)
 {
     static const uint64_t ones = 0x0101010101010101;
@@ -95,8 +95,7 @@ bool text_has_control(struct text text)
     return false;
 }
 
-/* The byte sequences of RFC 3629 §4: the lead byte decides the length and, alone, the range of the second
- * byte. */
+/* The byte sequences of RFC 3629 §4. The lead byte determines the length and the range of the second byte. */
 struct sequence {
     unsigned char lead_low;
     unsigned char lead_high;
@@ -111,7 +110,7 @@ static const struct sequence sequences[] = {
     {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
 };
 
-/* The bytes of the character that starts at `bytes`; 0: it is none. */
+/* Returns the length of the character that starts at `bytes`, or 0 if it is not UTF-8. */
 static size_t utf8_character(const unsigned char *bytes, size_t left)
 {
     if (bytes[0] < 0x80)
@@ -159,7 +158,7 @@ size_t text_latin1_to_utf8(struct text text, char *out)
     return (size_t)(to - out);
 }
 
-/* -1: no hexadecimal digit. */
+/* Returns -1 if `c` is not a hexadecimal digit. */
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9')
@@ -171,7 +170,7 @@ static int hex_value(char c)
     return -1;
 }
 
-/* How much of it stands for itself. */
+/* Returns the length of the beginning that needs no decoding. */
 static size_t plain_length(struct text text)
 {
     const char *percent = text.length > 0 ? memchr(text.data, '%', text.length) : NULL;
@@ -231,13 +230,13 @@ size_t text_format_number(uint64_t number, char out[TEXT_NUMBER_SIZE])
     return sizeof digits - at;
 }
 
-/* By their bytes, of which the last is within a range. */
+/* The characters on which a terminal acts, as UTF-8. The last byte lies within a range. */
 static const struct {
-    const char *first; /* all but the last */
-    size_t length;     /* of all */
+    const char *first; /* all bytes but the last */
+    size_t length;     /* with the last byte */
     unsigned char low;
     unsigned char high;
-} acting[] = {
+} acting_ranges[] = {
     {"\xc2", 2, 0x80, 0x9f},     /* C1 */
     {"\xd8", 2, 0x9c, 0x9c},     /* U+061C */
     {"\xe2\x80", 3, 0x8e, 0x8f}, /* U+200E, U+200F */
@@ -249,12 +248,12 @@ size_t text_acting_length(struct text text)
 {
     if (text.length > 0 && is_control(text.data[0]))
         return 1;
-    for (size_t i = 0; i < sizeof acting / sizeof *acting; i++) {
-        const size_t length = acting[i].length;
-        if (text.length < length || memcmp(text.data, acting[i].first, length - 1) != 0)
+    for (size_t i = 0; i < sizeof acting_ranges / sizeof *acting_ranges; i++) {
+        const size_t length = acting_ranges[i].length;
+        if (text.length < length || memcmp(text.data, acting_ranges[i].first, length - 1) != 0)
             continue;
         const unsigned char last = (unsigned char)text.data[length - 1];
-        if (last >= acting[i].low && last <= acting[i].high)
+        if (last >= acting_ranges[i].low && last <= acting_ranges[i].high)
             return length;
     }
     return 0;
@@ -274,13 +273,13 @@ void text_make_printable(char *data, size_t length)
     }
 }
 
-static size_t least_of(size_t a, size_t b, size_t c)
+static size_t smallest(size_t a, size_t b, size_t c)
 {
     const size_t less = a < b ? a : b;
     return less < c ? less : c;
 }
 
-/* Levenshtein's, one row of its table at a time. */
+/* The Levenshtein distance, computed with one row of the table. */
 size_t text_distance(struct text a, struct text b)
 {
     size_t row[DISTANCE_LENGTH + 1];
@@ -294,7 +293,7 @@ size_t text_distance(struct text a, struct text b)
         for (size_t j = 0; j < b.length; j++) {
             const size_t replaced = diagonal + (a.data[i] != b.data[j]);
             diagonal = row[j + 1];
-            row[j + 1] = least_of(row[j] + 1, diagonal + 1, replaced);
+            row[j + 1] = smallest(row[j] + 1, diagonal + 1, replaced);
         }
     }
     return row[b.length];

@@ -1,4 +1,4 @@
-/* Text as it comes from outside: bytes with a length. */
+/* Text from outside: bytes with a length. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A piece of text that somebody else owns; it need not end in a NUL. data NULL: absent. */
+/* A borrowed piece of text, not necessarily NUL-terminated. data NULL: absent. */
 struct text {
     const char *data;
     size_t length;
@@ -16,55 +16,54 @@ struct text text_of(const char *string);       /* NULL: absent */
 bool text_equal(struct text a, struct text b); /* absent and empty are equal */
 bool text_is(struct text a, const char *string);
 
-/* The part before the first `separator`; `*rest` moves behind it, or becomes absent at the end. Call while
- * rest->data. */
+/* Returns the part before the first `separator`. `*rest` becomes the part after it, or absent if there is
+ * no separator. Call it while rest->data is not NULL. */
 struct text text_split(struct text *rest, char separator);
 
-/* The bytes of a byte order mark at its beginning; 0: there is none. */
+/* Returns the length of a byte order mark at the beginning of `text`, or 0. */
 enum { TEXT_MARK_SIZE = 3 };
 size_t text_mark_length(struct text text);
 
-/* A copy that ends in a NUL. The caller frees; NULL: out of memory. */
+/* Returns a NUL-terminated copy, which the caller frees. NULL if memory runs out. */
 char *text_copy(struct text text);
 
-/* For tables; whoever knows it can make texts whose hashes are the same. */
+/* A hash for tables. It has no key: an attacker can choose texts that collide. */
 uint64_t text_hash(struct text text);
 
-/* Whether a byte under 0x20 or a DEL is in it. */
+/* Returns whether `text` contains a byte below 0x20 or a DEL. */
 bool text_has_control(struct text text);
 
-/* Whether all of it is printable ASCII, blanks among it: no control character, and UTF-8. */
+/* Returns whether `text` is only printable ASCII and spaces. It is then UTF-8 without control characters. */
 bool text_is_printable_ascii(struct text text);
 
-/* The bytes of the character at its beginning, if a terminal acts upon it: a control character, C1 among
- * them, or one that changes the direction of writing or ends a line (Unicode's Bidi_Control, U+2028, U+2029).
- * 0: it is another one. `text` is UTF-8. */
+/* Returns the length in bytes of the first character, if a terminal acts on it: a control character (C0 or
+ * C1), or one that changes the direction of writing or ends a line (Unicode's Bidi_Control, U+2028,
+ * U+2029). Returns 0 for any other. `text` is UTF-8. */
 size_t text_acting_length(struct text text);
 
-/* Puts '?' in the place of what could forge a line or what a terminal acts upon, and of everything beyond
- * ASCII where the whole is not UTF-8. */
+/* Replaces by '?' every character that could forge a line or that a terminal acts on. If the text is not
+ * UTF-8, replaces every byte beyond ASCII, too. */
 void text_make_printable(char *data, size_t length);
 
-/* RFC 3629: no overlong form, no surrogate, nothing over U+10FFFF. */
+/* Returns whether `text` is UTF-8 by RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. */
 bool text_is_utf8(struct text text);
 
-/* Reads Latin-1 and writes UTF-8: `out` has room for 2 * text.length bytes. Returns the bytes written. */
+/* Converts Latin-1 to UTF-8. `out` holds 2 * text.length bytes. Returns the number of bytes written. */
 size_t text_latin1_to_utf8(struct text text, char *out);
 
-/* Decodes %XX, and '+' to a space where `plus` is set, into `out` of text.length bytes (it may be text.data
- * itself). False: a '%' without two hexadecimal digits. */
+/* Decodes %XX, and '+' to a space if `plus` is set, into `out`, which holds text.length bytes and may be
+ * text.data itself. Returns false if a '%' is not followed by two hexadecimal digits. */
 bool text_percent_decode(struct text text, bool plus, char *out, size_t *length);
 
-/* How many characters are to be put in, taken out or replaced to make `b` of `a`, or a larger number where
- * one of them is long: for "is … meant?". */
+/* Returns the number of characters to insert, delete or replace to turn `a` into `b`, or SIZE_MAX if one
+ * of them is long. For "is … meant?". */
 size_t text_distance(struct text a, struct text b);
 
-/* Writes `number` in decimal, without a NUL: what snprintf() does in five times the time. Returns its
- * length. */
+/* Writes `number` in decimal, without a NUL, five times as fast as snprintf(). Returns the length. */
 #define TEXT_NUMBER_SIZE 20
 size_t text_format_number(uint64_t number, char out[TEXT_NUMBER_SIZE]);
 
-/* Reads a decimal number of digits only, within [low, high]. */
+/* Parses a decimal number that consists only of digits and lies within [low, high]. */
 bool text_parse_number(struct text text, long low, long high, long *number);
 
 #endif

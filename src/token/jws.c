@@ -65,7 +65,7 @@ struct jws_signer *jws_signer_new(struct jws_key *key, struct text header, struc
     encode_head(signer, header, beginning);
     signer->hmac = key->hmac;
     if (key->algorithm == JWS_HS256)
-        hmac_begin_with(&signer->hmac, (struct text){signer->head, signer->head_length});
+        hmac_set_prefix(&signer->hmac, (struct text){signer->head, signer->head_length});
     return signer;
 }
 

@@ -24,7 +24,7 @@ static void test_large(void **state)
         char *memory = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         assert_true(memory != MAP_FAILED);
         errno = ENOENT;
-        huge_pages_for(memory + rows[i].offset, rows[i].size);
+        huge_pages_advise(memory + rows[i].offset, rows[i].size);
         assert_int_equal(errno, ENOENT);
         check_row(is_marked(memory + LARGE / 2) == (rows[i].marked && has_huge_pages()), "marked", i, "");
         memset(memory, 1, LARGE);
@@ -40,7 +40,7 @@ static void test_no_memory_there(void **state)
     assert_true(memory != MAP_FAILED);
     munmap(memory, LARGE);
     errno = ENOENT;
-    huge_pages_for(memory, LARGE);
+    huge_pages_advise(memory, LARGE);
     assert_int_equal(errno, ENOENT);
 }
 
