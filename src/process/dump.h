@@ -1,11 +1,11 @@
-/* No image of the memory, which holds keys and secrets, on disk or in another process. */
+/* Keeps the memory, which holds keys and secrets, out of core files and away from other processes. */
 #ifndef PROCESS_DUMP_H
 #define PROCESS_DUMP_H
 
 #include <stdbool.h>
 
-/* No core file, and no debugger but root's. The kernel may forget it when the process becomes another user:
- * call it first of all, and again after that. False with errno set. */
+/* Forbids core files, and debuggers except root's. The kernel may reset this when the process changes its
+ * user: call it first, and again after that. Returns false with errno set. */
 bool dump_forbid(void);
 
 #endif

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { LOG_MODE = 0640 };
+enum { LOG_FILE_MODE = 0640 };
 
 static bool log_is_file(const struct config *config)
 {
@@ -25,17 +25,17 @@ static bool is_missing(const char *path)
     return lstat(path, &status) != 0 && errno == ENOENT;
 }
 
-/* As open() would make it. */
-static mode_t mode_of_log(void)
+/* Returns the mode that open() would give it. */
+static mode_t log_mode(void)
 {
     const mode_t mask = umask(0);
     umask(mask);
-    return LOG_MODE & ~mask;
+    return LOG_FILE_MODE & ~mask;
 }
 
-/* It has its name when it is the owner's, as another process may start now. A link that somebody put there is
- * not followed with root's rights. */
-static void make_log(const char *path, const struct identity *owner)
+/* The file gets its name only after its owner, because another process may start now. With root's rights,
+ * a link that somebody put there must not be followed. */
+static void create_log_file(const char *path, const struct identity *owner)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
@@ -43,7 +43,7 @@ static void make_log(const char *path, const struct identity *owner)
     buffer_print(&hidden, "%.*s.%s.XXXXXX", (int)(name - path), path, name);
     const int log = hidden.lost ? -1 : mkostemp(hidden.data, O_CLOEXEC);
     if (log >= 0) {
-        if (fchmod(log, mode_of_log()) != 0 || fchown(log, owner->user, owner->group) != 0 ||
+        if (fchmod(log, log_mode()) != 0 || fchown(log, owner->user, owner->group) != 0 ||
             renameat2(AT_FDCWD, hidden.data, AT_FDCWD, path, RENAME_NOREPLACE) != 0)
             unlink(hidden.data);
         close(log);
@@ -51,19 +51,19 @@ static void make_log(const char *path, const struct identity *owner)
     buffer_free(&hidden);
 }
 
-void file_access_make_log(const struct config *config, const struct identity *owner)
+void file_access_create_log(const struct config *config, const struct identity *owner)
 {
     if (log_is_file(config) && is_missing(config->log))
-        make_log(config->log, owner);
+        create_log_file(config->log, owner);
 }
 
-bool file_access_lack_log(const struct config *config)
+bool file_access_needs_log(const struct config *config)
 {
     return log_is_file(config) && is_missing(config->log) && log_can_be_opened(config->log);
 }
 
-/* The outermost folder on the way to `path` that may not be entered; the caller frees. NULL: none is. */
-static char *find_closed_folder(const char *path)
+/* Returns the outermost folder of `path` that this process may not enter, or NULL. The caller frees it. */
+static char *closed_folder(const char *path)
 {
     char *folder = text_copy(text_of(path));
     if (folder == NULL)
@@ -78,14 +78,14 @@ static char *find_closed_folder(const char *path)
     return NULL;
 }
 
-/* With the commands that mend it. */
-static void report_denied(const struct config *config, const char *path, int mode,
-                          struct diagnostics *diagnostics)
+/* The message has the commands that help. */
+static void add_denied_error(const struct config *config, const char *path, int mode,
+                             struct diagnostics *diagnostics)
 {
     char group[24];
     snprintf(group, sizeof group, "%lu", (unsigned long)getegid());
     const char *name = config->group != NULL ? config->group : group;
-    char *closed = find_closed_folder(path);
+    char *closed = closed_folder(path);
     if (closed != NULL)
         diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
                         "user %s may not enter its folder; run: chgrp %s '%s' && chmod g+x '%s'",
@@ -100,7 +100,7 @@ static void report_denied(const struct config *config, const char *path, int mod
     free(closed);
 }
 
-/* What is no folder where one must be is wrong in another way. */
+/* A file in the place of a folder is an error of another kind, which is reported elsewhere. */
 static bool is_denied(const char *path, int mode)
 {
     struct stat status;
@@ -113,19 +113,19 @@ bool file_access_check(const struct config *config, struct diagnostics *diagnost
 {
     const struct {
         const char *path;
-        int mode; /* of access() */
-    } needs[] = {
+        int mode; /* for access() */
+    } required[] = {
         {config->file, R_OK}, {config->accounts, R_OK},
         {config->keys, R_OK}, {config->state, R_OK | W_OK | X_OK},
         {config->log, W_OK},
     };
     bool good = true;
-    const size_t count = sizeof needs / sizeof *needs - (log_is_file(config) ? 0 : 1);
+    const size_t count = sizeof required / sizeof *required - (log_is_file(config) ? 0 : 1);
     for (size_t i = 0; i < count; i++) {
-        /* What is missing, or wrong in another way, is told where it is loaded. */
-        if (!is_denied(needs[i].path, needs[i].mode))
+        /* A missing file, or another error, is reported where the file is loaded. */
+        if (!is_denied(required[i].path, required[i].mode))
             continue;
-        report_denied(config, needs[i].path, needs[i].mode, diagnostics);
+        add_denied_error(config, required[i].path, required[i].mode, diagnostics);
         good = false;
     }
     return good;

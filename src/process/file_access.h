@@ -1,4 +1,4 @@
-/* The files that a process which is no longer root's must be able to use, at the start and at each reload. */
+/* The files that the process must be able to use without root's rights, at the start and at each reload. */
 #ifndef PROCESS_FILE_ACCESS_H
 #define PROCESS_FILE_ACCESS_H
 
@@ -8,15 +8,15 @@
 #include "base/identity.h"
 #include "config/config.h"
 
-/* As root: makes the log file where it is missing, for `owner`, as the folder may be root's. One that is
- * there stays as it is; what fails shows when the log is opened. */
-void file_access_make_log(const struct config *config, const struct identity *owner);
+/* Creates the log file, as root, for `owner`, if it is missing; the folder may belong to root. An existing
+ * file is unchanged. An error shows when the log is opened. */
+void file_access_create_log(const struct config *config, const struct identity *owner);
 
-/* Whether file_access_make_log() would make it now. */
-bool file_access_lack_log(const struct config *config);
+/* Returns whether file_access_create_log() would create it now. */
+bool file_access_needs_log(const struct config *config);
 
-/* Reports each file of the configuration, itself included, that the process is kept from, with what mends it.
- * False: there was one. */
+/* Adds an error with a remedy for the configuration file and for each file that it names, if this process
+ * may not use it. Returns false if there was one. */
 bool file_access_check(const struct config *config, struct diagnostics *diagnostics);
 
 #endif

@@ -8,8 +8,8 @@
 #include "process/dump.h"
 #include "process/file_access.h"
 
-static bool fail(const struct config *config, const char *what, const char *why,
-                 struct diagnostics *diagnostics)
+static bool privilege_fail(const struct config *config, const char *what, const char *why,
+                           struct diagnostics *diagnostics)
 {
     const bool is_user = config->user != NULL;
     diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0, "%s %s: %s%s", is_user ? "user" : "group",
@@ -17,8 +17,8 @@ static bool fail(const struct config *config, const char *what, const char *why,
     return false;
 }
 
-/* Whom the configuration names; what it does not name stays as it is. */
-static bool find_target(const struct config *config, struct identity *target)
+/* Finds the user and group that the configuration names. Without `user` or `group`, the current one stays. */
+static bool find_target_identity(const struct config *config, struct identity *target)
 {
     *target = (struct identity){geteuid(), getegid()};
     if (config->user != NULL && !identity_find_user(config->user, target))
@@ -26,7 +26,7 @@ static bool find_target(const struct config *config, struct identity *target)
     return config->group == NULL || identity_find_group(config->group, &target->group);
 }
 
-/* --- What is to belong to whom --- */
+/* --- Owners of new files --- */
 
 static bool is_member(gid_t group)
 {
@@ -37,7 +37,7 @@ struct identity privilege_owner(const struct config *config)
 {
     struct identity target;
     struct identity owner = {IDENTITY_NO_USER, IDENTITY_NO_GROUP};
-    if ((config->user == NULL && config->group == NULL) || !find_target(config, &target))
+    if ((config->user == NULL && config->group == NULL) || !find_target_identity(config, &target))
         return owner;
     if (geteuid() == 0)
         owner.user = target.user;
@@ -46,9 +46,9 @@ struct identity privilege_owner(const struct config *config)
     return owner;
 }
 
-/* --- The change --- */
+/* --- Changing the user --- */
 
-static bool become(const struct config *config, const struct identity *target)
+static bool change_identity(const struct config *config, const struct identity *target)
 {
     const int result =
         config->user != NULL ? initgroups(config->user, target->group) : setgroups(1, &target->group);
@@ -56,8 +56,9 @@ static bool become(const struct config *config, const struct identity *target)
            setresuid(target->user, target->user, target->user) == 0;
 }
 
-/* Trusts no return value: a kernel, or what stands before it, may have left something behind. */
-static bool is_for_good(const struct identity *target)
+/* Checks the result, not the return values of the calls: a kernel or a sandbox around the process may have
+ * kept some of root's rights. */
+static bool cannot_go_back(const struct identity *target)
 {
     uid_t user[3];
     gid_t group[3];
@@ -75,18 +76,19 @@ bool privilege_become(const struct config *config, struct diagnostics *diagnosti
     struct identity target;
     if (geteuid() != 0 || (config->user == NULL && config->group == NULL))
         return true;
-    if (!find_target(config, &target))
-        return fail(config, "the user or the group is there no more", "", diagnostics);
-    if (!become(config, &target))
-        return fail(config, "cannot become it: ", strerror(errno), diagnostics);
-    if (!is_for_good(&target))
-        return fail(config, "became it, but could go back to root; so it does not start", "", diagnostics);
+    if (!find_target_identity(config, &target))
+        return privilege_fail(config, "the user or the group is there no more", "", diagnostics);
+    if (!change_identity(config, &target))
+        return privilege_fail(config, "cannot become it: ", strerror(errno), diagnostics);
+    if (!cannot_go_back(&target))
+        return privilege_fail(config, "became it, but could go back to root; so it does not start", "",
+                              diagnostics);
     if (!dump_forbid())
-        return fail(config, "core dumps cannot be forbidden: ", strerror(errno), diagnostics);
+        return privilege_fail(config, "core dumps cannot be forbidden: ", strerror(errno), diagnostics);
     return file_access_check(config, diagnostics);
 }
 
-static bool is_for_owner(const struct identity *owner)
+static bool has_new_owner(const struct identity *owner)
 {
     return geteuid() == 0 && owner->group != IDENTITY_NO_GROUP;
 }
@@ -94,23 +96,23 @@ static bool is_for_owner(const struct identity *owner)
 bool privilege_makes_log(const struct config *config)
 {
     const struct identity owner = privilege_owner(config);
-    return is_for_owner(&owner) && file_access_lack_log(config);
+    return has_new_owner(&owner) && file_access_needs_log(config);
 }
 
 bool privilege_drop(const struct config *config, struct diagnostics *diagnostics)
 {
     const struct identity owner = privilege_owner(config);
-    if (is_for_owner(&owner))
-        file_access_make_log(config, &owner);
+    if (has_new_owner(&owner))
+        file_access_create_log(config, &owner);
     return privilege_become(config, diagnostics);
 }
 
-/* --- What is told --- */
+/* --- Warnings --- */
 
 void privilege_warn(const struct config *config, struct diagnostics *diagnostics)
 {
     struct identity target;
-    if (!find_target(config, &target))
+    if (!find_target_identity(config, &target))
         return;
     if (target.user != geteuid())
         diagnostics_add(

@@ -1,5 +1,5 @@
-/* Whom the process runs as: started by root, it opens what only root can, becomes the configuration's `user`
- * and `group`, and cannot go back. */
+/* The user that the process runs as. Started by root, it opens what only root can, then becomes the
+ * configuration's `user` and `group`, and cannot go back. */
 #ifndef PROCESS_PRIVILEGE_H
 #define PROCESS_PRIVILEGE_H
 
@@ -9,23 +9,23 @@
 #include "base/identity.h"
 #include "config/config.h"
 
-/* Whom a socket that is made now must belong to, so that the user who comes after root can remove it and the
- * group can connect; IDENTITY_NO_USER and IDENTITY_NO_GROUP where it is to be left as it is made. */
+/* Returns the owner for a new socket: the later user can then remove it, and the group can connect.
+ * IDENTITY_NO_USER and IDENTITY_NO_GROUP mean: leave it as it is. */
 struct identity privilege_owner(const struct config *config);
 
-/* Makes the log file where it is missing, and does privilege_become(). Call it before there is a thread. */
+/* Creates the log file if it is missing, and calls privilege_become(). Call it before there are threads. */
 bool privilege_drop(const struct config *config, struct diagnostics *diagnostics);
 
-/* Whether privilege_drop() would make the log file now: where it would, the user may open it. */
+/* Returns whether privilege_drop() would create the log file now. If so, the later user may open it. */
 bool privilege_makes_log(const struct config *config);
 
-/* Becomes the user for good, and reports, with what mends it, what of the configuration's files this user is
- * kept from. `user` alone brings its primary group and all others it is in; `group` alone leaves the user.
- * Nothing changes, and nothing is reported, where neither is given or the process is not root's. False: there
+/* Becomes the user permanently, and adds an error with a remedy for each of the configuration's files that
+ * this user may not use. `user` alone brings the user's primary and supplementary groups. `group` alone
+ * keeps the user. If neither is set, or the process is not root's, does nothing. Returns false if there
  * was an error. */
 bool privilege_become(const struct config *config, struct diagnostics *diagnostics);
 
-/* Warns if the process runs as root, or as another than the configuration says. */
+/* Warns if the process runs as root, or as another user than the configuration says. */
 void privilege_warn(const struct config *config, struct diagnostics *diagnostics);
 
 #endif

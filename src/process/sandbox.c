@@ -27,24 +27,24 @@
 #define HAS_SANITIZER 0
 #endif
 
-static bool fail(const struct config *config, int error, struct diagnostics *diagnostics)
+static bool sandbox_fail(const struct config *config, int error, struct diagnostics *diagnostics)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0,
                     "the kernel refuses the sandbox: %s; 'sandbox = no' does without it", strerror(error));
     return false;
 }
 
-/* --- What no start can do without, tried once inside ---
+/* --- Trials: what every start needs, tried once inside the sandbox ---
  *
- * A C library that calls something else, on another processor or in another release, would fail later and in
- * another place, with words that do not name the sandbox. What fails in another way than ENOSYS is not the
- * sandbox's doing. */
+ * A C library of another processor or release may use other system calls. Without these trials it would fail
+ * later, in another place, with a message that does not mention the sandbox. An error other than ENOSYS does
+ * not come from the sandbox. */
 
 static bool try_memory(void)
 {
-    enum { MUCH = 1 << 20 };
-    void *memory = mmap(NULL, MUCH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory != MAP_FAILED && munmap(memory, MUCH) == 0;
+    enum { SIZE = 1 << 20 };
+    void *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED && munmap(memory, SIZE) == 0;
 }
 
 static bool try_time(void)
@@ -85,7 +85,7 @@ static bool try_sockets(void)
     return close(unconnected) == 0 && good;
 }
 
-static void *do_nothing(void *unused)
+static void *return_argument(void *unused)
 {
     return unused;
 }
@@ -93,19 +93,19 @@ static void *do_nothing(void *unused)
 static bool try_threads(void)
 {
     pthread_t thread;
-    errno = pthread_create(&thread, NULL, do_nothing, NULL);
+    errno = pthread_create(&thread, NULL, return_argument, NULL);
     return errno == 0 && pthread_join(thread, NULL) == 0;
 }
 
 static const struct {
-    const char *what;
+    const char *name;
     bool (*works)(void);
 } trials[] = {
     {"memory", try_memory},   {"time", try_time},       {"files", try_files},
     {"waiting", try_waiting}, {"sockets", try_sockets}, {"threads", try_threads},
 };
 
-static bool try_all(const struct config *config, struct diagnostics *diagnostics)
+static bool run_trials(const struct config *config, struct diagnostics *diagnostics)
 {
     for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
         errno = 0;
@@ -115,7 +115,7 @@ static bool try_all(const struct config *config, struct diagnostics *diagnostics
             diagnostics, SEVERITY_ERROR, config->file, 0,
             "the sandbox does not fit this system's C library (%s: %s; the kernel's log names the "
             "call): set 'sandbox = no'",
-            trials[i].what, strerror(errno));
+            trials[i].name, strerror(errno));
         return false;
     }
     return true;
@@ -131,5 +131,5 @@ bool sandbox_enter(const struct config *config, struct diagnostics *diagnostics)
         result = seccomp_load(filter);
     if (filter != NULL)
         seccomp_release(filter);
-    return result == 0 ? try_all(config, diagnostics) : fail(config, -result, diagnostics);
+    return result == 0 ? run_trials(config, diagnostics) : sandbox_fail(config, -result, diagnostics);
 }

@@ -1,4 +1,4 @@
-/* What the kernel still does for the process: what a responder needs, and nothing else (seccomp(2)). */
+/* Limits the system calls of the process to those that a responder needs (seccomp(2)). */
 #ifndef PROCESS_SANDBOX_H
 #define PROCESS_SANDBOX_H
 
@@ -7,10 +7,11 @@
 #include "base/diagnostics.h"
 #include "config/config.h"
 
-/* Takes all other system calls away, for good, from the threads to come: no program is executed, no process
- * made, no socket but a Unix one, no file emptied, no memory executed that was written. Call it when
- * everything is loaded and before there is a thread. Does nothing where the configuration says no, and in a
- * build with a sanitizer, which needs more than that. False: the kernel refuses; reported. */
+/* Forbids all other system calls permanently, for this thread and all later ones: no program is executed,
+ * no process created, no socket opened but a Unix one, no file truncated, no memory executed that was
+ * written. Call it when everything is loaded and before there are threads. Does nothing if the
+ * configuration says no, or in a build with a sanitizer, which needs more system calls. Returns false if
+ * the kernel refuses, and adds the error. */
 bool sandbox_enter(const struct config *config, struct diagnostics *diagnostics);
 
 #endif

@@ -10,26 +10,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What is not allowed fails as on a kernel that does not have it, ENOSYS. Not by ending the process: an
- * update of the C library that tries a newer call first would be an outage, and it falls back to the older
- * one on this error only. Nor with EPERM, which it takes for an answer. Not in silence either: the kernel's
- * audit log has each call that was refused. */
+/* A forbidden call fails with ENOSYS, as on a kernel that does not have it. It does not end the process:
+ * an update of the C library that tries a newer call first would be an outage, and the library falls back
+ * to the older call on this error only. EPERM would not do, because the library takes it for an answer.
+ * The kernel's audit log has each refused call. */
 #define REFUSED SCMP_ACT_ERRNO(ENOSYS)
 
-/* libseccomp leaves out what a processor does not have. On 32-bit processors the C library calls the variants
- * whose names end in 32, 64 or time64; on those with socketcall() libseccomp allows a socket's calls both
- * ways. */
+/* libseccomp ignores calls that an architecture does not have. On 32-bit processors the C library uses the
+ * variants whose names end in 32, 64 or time64. Where socketcall() exists, libseccomp allows the calls of
+ * sockets in both ways. */
 static const int allowed[] = {
     /* memory; mmap, mmap2 and mprotect are below */
     SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(mremap), SCMP_SYS(munmap),
-    /* threads; clone3, whose flags cannot be seen, is not here, so that the C library takes clone */
+    /* threads; clone3 is not here, because a filter cannot see its flags; the C library falls back to
+     * clone */
     SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(futex), SCMP_SYS(futex_time64), SCMP_SYS(get_robust_list),
     SCMP_SYS(gettid), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield),
     SCMP_SYS(set_robust_list),
     /* signals */
     SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
     SCMP_SYS(rt_sigtimedwait), SCMP_SYS(rt_sigtimedwait_time64), SCMP_SYS(sigreturn),
-    /* time and chance */
+    /* time and random numbers */
     SCMP_SYS(clock_getres), SCMP_SYS(clock_getres_time64), SCMP_SYS(clock_gettime), SCMP_SYS(clock_gettime64),
     SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_nanosleep_time64), SCMP_SYS(getrandom), SCMP_SYS(gettimeofday),
     SCMP_SYS(nanosleep), SCMP_SYS(time),
@@ -38,25 +39,26 @@ static const int allowed[] = {
     SCMP_SYS(epoll_wait), SCMP_SYS(eventfd2), SCMP_SYS(getpeername), SCMP_SYS(getsockname),
     SCMP_SYS(getsockopt), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(ppoll_time64), SCMP_SYS(recv),
     SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
-    /* syslog, which may have to be connected to again, and look-ups of the configuration's user and group */
+    /* reconnecting to syslog, and looking up the configuration's user and group */
     SCMP_SYS(connect), SCMP_SYS(send), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
     /* files; openat is below */
     SCMP_SYS(_llseek), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(fcntl64), SCMP_SYS(fstat),
     SCMP_SYS(fstat64), SCMP_SYS(fstatat64), SCMP_SYS(lseek), SCMP_SYS(lstat), SCMP_SYS(lstat64),
     SCMP_SYS(newfstatat), SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(stat), SCMP_SYS(stat64), SCMP_SYS(statx),
     SCMP_SYS(write), SCMP_SYS(writev),
-    /* the state, which a reload may open anew, and the socket of -l, which is removed in the end */
+    /* the throttle database, which a reload may open again, and the socket of -l, which is removed at the
+     * end */
     SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fallocate), SCMP_SYS(fchmod),
     SCMP_SYS(fchown), SCMP_SYS(fchown32), SCMP_SYS(fdatasync), SCMP_SYS(flock), SCMP_SYS(fstatfs),
     SCMP_SYS(fstatfs64), SCMP_SYS(fsync), SCMP_SYS(ftruncate), SCMP_SYS(ftruncate64), SCMP_SYS(msync),
     SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
     SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
-    /* who and where it is */
+    /* identity of the process and the machine */
     SCMP_SYS(getegid), SCMP_SYS(getegid32), SCMP_SYS(geteuid), SCMP_SYS(geteuid32), SCMP_SYS(getgid),
     SCMP_SYS(getgid32), SCMP_SYS(getgroups), SCMP_SYS(getgroups32), SCMP_SYS(getpid), SCMP_SYS(getuid),
     SCMP_SYS(getuid32), SCMP_SYS(sysinfo), SCMP_SYS(uname)};
 
-/* Kinds of processors on which a system call takes its arguments in another way. */
+/* Architectures on which a system call takes its arguments in another way. */
 static bool is_any(uint32_t architecture)
 {
     (void)architecture;
@@ -73,13 +75,13 @@ static bool is_not_s390(uint32_t architecture)
     return !is_s390(architecture);
 }
 
-/* mmap() takes the address of its arguments there, where a filter cannot see them. i386 has mmap2 besides. */
-static bool passes_arguments_of_mmap(uint32_t architecture)
+/* There mmap() takes a pointer to its arguments, which a filter cannot follow. i386 also has mmap2. */
+static bool mmap_has_plain_arguments(uint32_t architecture)
 {
     return !is_s390(architecture) && architecture != SCMP_ARCH_X86;
 }
 
-/* What follows is allowed where the bits of the mask in one argument have this value. */
+/* A call is allowed if one argument has `value` in the bits of `mask`. */
 struct condition {
     int call;
     unsigned argument;
@@ -89,36 +91,37 @@ struct condition {
 };
 
 #define INT UINT32_MAX
-enum { HOW = O_ACCMODE | O_CREAT | O_TRUNC };
+enum { OPEN_MODE = O_ACCMODE | O_CREAT | O_TRUNC };
 
 static const struct condition conditions[] = {
-    /* No memory is made executable: what somebody wrote into it cannot be run. */
-    {SCMP_SYS(mmap), 2, PROT_EXEC, 0, passes_arguments_of_mmap},
+    /* No memory becomes executable, so injected code cannot run. */
+    {SCMP_SYS(mmap), 2, PROT_EXEC, 0, mmap_has_plain_arguments},
     {SCMP_SYS(mmap2), 2, PROT_EXEC, 0, is_any},
     {SCMP_SYS(mprotect), 2, PROT_EXEC, 0, is_any},
-    /* The only mmap() of s390x, which cannot be looked at: there a file could be mapped as code. */
+    /* The only mmap() of s390x, whose arguments a filter cannot see: there a file could be mapped as code. */
     {SCMP_SYS(mmap), 0, 0, 0, is_s390},
-    /* A thread, and not a process. */
+    /* Only threads can be created, no processes. */
     {SCMP_SYS(clone), 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD, is_not_s390},
     {SCMP_SYS(clone), 1, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD, is_s390},
-    /* Files are read; the log is appended to; those of the state are opened, read and written, as LMDB does
-     * it. None is emptied. */
-    {SCMP_SYS(openat), 2, HOW, O_RDONLY, is_any},
+    /* Files are read, the log is appended to, and the files of the throttle database are opened, read and
+     * written as LMDB does it. No file is truncated. */
+    {SCMP_SYS(openat), 2, OPEN_MODE, O_RDONLY, is_any},
     {SCMP_SYS(openat), 2, O_ACCMODE | O_TRUNC | O_APPEND, O_WRONLY | O_APPEND, is_any},
     {SCMP_SYS(openat), 2, O_ACCMODE | O_TRUNC, O_RDWR, is_any},
-    {SCMP_SYS(openat), 2, HOW | O_EXCL, O_WRONLY | O_CREAT | O_EXCL, is_any},
-    {SCMP_SYS(openat), 2, HOW | O_DSYNC, O_WRONLY | O_DSYNC, is_any},
-    /* The only rename() of processors newer than it, without its flags. */
+    {SCMP_SYS(openat), 2, OPEN_MODE | O_EXCL, O_WRONLY | O_CREAT | O_EXCL, is_any},
+    {SCMP_SYS(openat), 2, OPEN_MODE | O_DSYNC, O_WRONLY | O_DSYNC, is_any},
+    /* The only rename call on newer architectures, without its flags. */
     {SCMP_SYS(renameat2), 4, INT, 0, is_any},
-    /* No network: syslog's socket, and those of look-ups. But socketcall() hides the kind of socket. */
+    /* No network: only Unix sockets, for syslog and for look-ups of users. But socketcall() hides the kind
+     * of socket. */
     {SCMP_SYS(socket), 0, INT, AF_UNIX, is_any},
-    /* The threads that verify passwords step back. */
+    /* The threads that verify passwords lower their priority. */
     {SCMP_SYS(setpriority), 0, INT, PRIO_PROCESS, is_any},
-    /* Limits are read and not set. */
+    /* Limits are read, not set. */
     {SCMP_SYS(prlimit64), 2, UINT64_MAX, 0, is_any},
 };
 
-static int allow_if(scmp_filter_ctx filter, const struct condition *condition)
+static int add_condition(scmp_filter_ctx filter, const struct condition *condition)
 {
     const struct scmp_arg_cmp comparison = {.arg = condition->argument,
                                             .op = SCMP_CMP_MASKED_EQ,
@@ -127,32 +130,32 @@ static int allow_if(scmp_filter_ctx filter, const struct condition *condition)
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, condition->call, condition->mask != 0, &comparison);
 }
 
-static int allow_all(scmp_filter_ctx filter, uint32_t architecture)
+static int add_rules(scmp_filter_ctx filter, uint32_t architecture)
 {
-    /* Signals to itself only: abort() sends one. */
+    /* Signals only to itself: abort() sends one. */
     const struct condition own_signals = {SCMP_SYS(tgkill), 0, INT, (uint64_t)getpid(), is_any};
-    int result = allow_if(filter, &own_signals);
+    int result = add_condition(filter, &own_signals);
     for (size_t i = 0; result == 0 && i < sizeof conditions / sizeof *conditions; i++) {
         if (conditions[i].applies(architecture))
-            result = allow_if(filter, &conditions[i]);
+            result = add_condition(filter, &conditions[i]);
     }
     for (size_t i = 0; result == 0 && i < sizeof allowed / sizeof *allowed; i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     return result;
 }
 
-/* What this kernel does not know is done without. */
+/* Attributes that this kernel does not know are not essential. */
 static void set_attributes(scmp_filter_ctx filter)
 {
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
-    seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree of the calls, not a list */
-    /* Kernels before 5.16 slow a process with a filter down, for the sake of programs that run foreign code.
-     */
+    seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree of the calls instead of a list */
+    /* Kernels before 5.16 slow down a process with a filter, because it might run foreign code. */
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
 }
 
-/* The other one is taken out first, as a filter is never of processors whose byte orders differ. */
-static int be_for(scmp_filter_ctx filter, uint32_t architecture)
+/* The native architecture is removed first, because all architectures of a filter must have the same byte
+ * order. */
+static int set_architecture(scmp_filter_ctx filter, uint32_t architecture)
 {
     if (architecture == seccomp_arch_native())
         return 0;
@@ -168,9 +171,9 @@ int sandbox_filter_new(uint32_t architecture, scmp_filter_ctx *filter)
     if (*filter == NULL)
         return -ENOMEM;
     set_attributes(*filter);
-    int result = be_for(*filter, architecture);
+    int result = set_architecture(*filter, architecture);
     if (result == 0)
-        result = allow_all(*filter, architecture);
+        result = add_rules(*filter, architecture);
     if (result == 0)
         return 0;
     seccomp_release(*filter);

@@ -114,7 +114,7 @@ static void test_log_that_is_none(void **state)
         refused.mode = W_OK;
         refused.error = EACCES;
         assert_true(file_access_check(&config, collect(&collected)));
-        file_access_make_log(&config, &owner);
+        file_access_create_log(&config, &owner);
         struct stat status;
         assert_int_not_equal(stat(names[i], &status), 0);
     }
@@ -136,7 +136,7 @@ static void test_log_is_made(void **state)
     const struct config config = config_with(NULL, "token.log");
     const struct identity owner = {IDENTITY_NO_USER, IDENTITY_NO_GROUP};
     const mode_t mask = umask(0077);
-    file_access_make_log(&config, &owner);
+    file_access_create_log(&config, &owner);
     umask(mask);
     assert_false(was_named);
     assert_int_equal(stat("token.log", &status), 0);
@@ -145,20 +145,20 @@ static void test_log_is_made(void **state)
 
     /* What is there stays as it is. */
     write_text("token.log", "a line\n");
-    file_access_make_log(&config, &owner);
+    file_access_create_log(&config, &owner);
     char text[16];
     assert_string_equal(read_text("token.log", text, sizeof text), "a line\n");
 
     /* A link is not followed. */
     assert_int_equal(unlink("token.log"), 0);
     assert_int_equal(symlink("elsewhere", "token.log"), 0);
-    file_access_make_log(&config, &owner);
+    file_access_create_log(&config, &owner);
     assert_int_not_equal(stat("elsewhere", &status), 0);
     assert_int_equal(unlink("token.log"), 0);
     assert_int_equal(files_named("*token.log*"), 0);
 
     umask(0);
-    file_access_make_log(&config, &owner);
+    file_access_create_log(&config, &owner);
     umask(mask);
     assert_int_equal(stat("token.log", &status), 0);
     assert_int_equal(status.st_mode & 07777, 0640);
@@ -170,7 +170,7 @@ static void test_log_is_given(void **state)
     (void)state;
     const struct config config = config_with(NULL, "token.log");
     const struct identity owner = {65534, 65533};
-    file_access_make_log(&config, &owner);
+    file_access_create_log(&config, &owner);
     assert_int_equal(new_owner.user, 65534);
     assert_int_equal(new_owner.group, 65533);
     assert_int_equal(unlink("token.log"), 0);
@@ -182,7 +182,7 @@ static void test_log_that_cannot_be_given(void **state)
     const struct config config = config_with(NULL, "token.log");
     const struct identity owner = {65534, 65534};
     change_of_owner = -1;
-    file_access_make_log(&config, &owner);
+    file_access_create_log(&config, &owner);
     change_of_owner = 0;
     assert_int_equal(files_named("*token.log*"), 0);
 }

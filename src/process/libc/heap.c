@@ -1,21 +1,21 @@
-/* free() and realloc() that wipe, in the place of the C library's for all of token.fcgi and its libraries:
- * libfcgi's buffers held the secret and the token, json-c's strings the token, and neither wipes anything.
- * And malloc() that cannot fail where libfcgi calls it: see libfcgi_io.h. */
+/* Replaces the C library's free() and realloc(), for token.fcgi and all its libraries, by ones that wipe
+ * the memory. libfcgi's buffers held the secret and the token, and json-c's strings the token, and neither
+ * wipes anything. malloc() is replaced so that it cannot fail when libfcgi calls it: see libfcgi_io.h. */
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "process/libc/libfcgi_io.h"
 
-/* What is larger is a file or a table; a secret in it is wiped by whoever held it. */
+/* Larger memory holds a file or a table, whose owner wipes the secrets in it. */
 #define LARGEST ((size_t)64 * 1024)
 
-/* They reach no library where the compiler is told to hide what is not declared otherwise. */
+/* The libraries would not call these if the compiler is told to hide symbols by default. */
 extern void *malloc(size_t size) __attribute__((visibility("default")));
 extern void free(void *memory) __attribute__((visibility("default")));
 extern void *realloc(void *memory, size_t size) __attribute__((visibility("default")));
 
-/* The C library's own, under the names that it keeps for those who replace them. */
+/* The C library's own functions, under the names that it offers to those who replace them. */
 extern void *library_malloc(size_t size) __asm__("__libc_malloc");
 extern void library_free(void *memory) __asm__("__libc_free");
 extern void *library_realloc(void *memory, size_t size) __asm__("__libc_realloc");
@@ -37,7 +37,7 @@ void free(void *memory)
     library_free(memory);
 }
 
-/* The library's would leave a copy behind where it moves the memory. */
+/* The C library's realloc() leaves a copy in freed memory when it moves the data. */
 void *realloc(void *memory, size_t size)
 {
     struct libfcgi_io *io = libfcgi_io_in_use();

@@ -5,9 +5,9 @@
 #include <stdalign.h>
 #include <string.h>
 
-/* libfcgi takes its caller for granted in two ways. It reads and writes descriptors and waits for them; and
- * where malloc() fails it calls abort(), where realloc() does, it writes to address 0. So both are replaced:
- * libfcgi calls them through its PLT, where the program's own come first. */
+/* libfcgi reads and writes descriptors itself and waits for them. If malloc() fails, it calls abort(); if
+ * realloc() fails, it writes to address 0. So these functions are replaced. libfcgi calls them through its
+ * PLT, where the program's own functions come first. */
 
 static _Thread_local struct libfcgi_io *in_use;
 
@@ -49,7 +49,7 @@ int OS_Write(int descriptor, char *data, size_t size)
         errno = EBADF;
         return -1;
     }
-    in_use = NULL; /* the output outlives the heap */
+    in_use = NULL; /* the output outlives the heap, so it must not be allocated from it */
     buffer_add(io->output, (struct text){data, size});
     in_use = io;
     if (!io->output->lost)
@@ -67,8 +67,8 @@ static size_t aligned(size_t size)
     return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-/* Two streams of 8 KiB, one of 512 bytes; each parameter as NAME=VALUE; and a table of pointers to these,
- * which starts with 30 and is replaced by one of twice the size whenever it is full. */
+/* libfcgi allocates two streams of 8 KiB and one of 512 bytes, each parameter as NAME=VALUE, and a table
+ * of pointers to these, which starts with 30 entries and is doubled whenever it is full. */
 size_t libfcgi_io_heap_size(size_t parameters_length, size_t parameter_count)
 {
     enum { STREAMS = 2 * 8192 + 512, SMALL = 4096, EACH = 2 * ALIGNMENT + 2 };
@@ -81,7 +81,7 @@ bool libfcgi_io_owns(const struct libfcgi_io *io, const void *memory)
     return io != NULL && io->heap != NULL && byte >= io->heap && byte < io->heap + io->heap_size;
 }
 
-/* The size stands before the memory, for libfcgi_io_reallocate(). */
+/* libfcgi_io_reallocate() needs the size, so it is stored in front of the memory. */
 void *libfcgi_io_allocate(struct libfcgi_io *io, size_t size)
 {
     const size_t whole = ALIGNMENT + aligned(size);

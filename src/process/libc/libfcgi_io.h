@@ -1,5 +1,6 @@
-/* libfcgi reads, writes and allocates by OS_Read(), OS_Write() and malloc(). While a thread has one of these
- * in use, it does so in memory that was there before: it reads what is given to it, and nothing fails. */
+/* Makes libfcgi's OS_Read(), OS_Write() and malloc() work on memory that the caller provides, while a
+ * thread has a struct libfcgi_io in use. libfcgi then reads only the input that it is given, and no call
+ * fails. */
 #ifndef PROCESS_LIBC_LIBFCGI_IO_H
 #define PROCESS_LIBC_LIBFCGI_IO_H
 
@@ -10,20 +11,20 @@
 #include "base/text.h"
 
 struct libfcgi_io {
-    struct text input;     /* what OS_Read() takes from */
-    struct buffer *output; /* what OS_Write() adds to */
-    char *heap;            /* what malloc() takes from, aligned as it is; never given back one by one */
+    struct text input;     /* OS_Read() reads from this */
+    struct buffer *output; /* OS_Write() appends to this */
+    char *heap; /* malloc() allocates from this; the caller aligns it, and nothing in it is freed singly */
     size_t heap_size;
     size_t heap_used;
 };
 
-/* Of the calling thread; NULL: none. */
+/* Sets the one that the calling thread uses; NULL: none. */
 void libfcgi_io_use(struct libfcgi_io *io);
 
-/* Bytes of `heap` that are enough for one request with its answer. */
+/* Returns a size of `heap` that is enough for one request and its answer. */
 size_t libfcgi_io_heap_size(size_t parameters_length, size_t parameter_count);
 
-/* For malloc(), realloc() and free(). A heap that is used up gives NULL. */
+/* For malloc(), realloc() and free(). Allocation returns NULL when the heap is used up. */
 struct libfcgi_io *libfcgi_io_in_use(void);
 bool libfcgi_io_owns(const struct libfcgi_io *io, const void *memory);
 void *libfcgi_io_allocate(struct libfcgi_io *io, size_t size);
