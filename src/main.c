@@ -1,4 +1,4 @@
-/* token.fcgi: options, and which way the web server speaks. */
+/* token.fcgi: parses the options, and starts the server as FastCGI or CGI. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -33,9 +33,9 @@ struct options {
     bool check;
 };
 
-/* From here on without root's rights: everything is loaded as it will be loaded again, so that what the user
- * may not read is told now. NULL: reported. */
-static struct service *prepare(const struct config *config, struct diagnostics *diagnostics)
+/* Drops root's rights, then loads everything as each reload will, so that files which the user may not
+ * read are reported now. Returns NULL if an error was reported. */
+static struct service *start_service(const struct config *config, struct diagnostics *diagnostics)
 {
     struct service *service = privilege_drop(config, diagnostics) ? service_start(config->file) : NULL;
     if (service == NULL)
@@ -57,7 +57,7 @@ static int serve(const struct config *config, const char *address, struct diagno
                              : STDIN_FILENO;
     if (listener < 0)
         return EXIT_FAILURE;
-    struct service *service = prepare(config, diagnostics);
+    struct service *service = start_service(config, diagnostics);
     if (service != NULL)
         return server_run(listener, &bound, service);
     listener_remove(&bound);
@@ -68,10 +68,11 @@ static int serve_fastcgi(const struct options *options)
 {
     server_block_signals();
     descriptors_allow_all();
-    /* It is loaded twice, and its warnings are told the second time. */
-    struct diagnostics first = {.on_message = diagnostics_to_stream, .context = stderr, .errors_only = true};
+    /* The configuration is loaded twice; its warnings are reported the second time. */
+    struct diagnostics quiet_diagnostics = {
+        .on_message = diagnostics_to_stream, .context = stderr, .errors_only = true};
     struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
-    struct config *config = config_load(options->config, &first);
+    struct config *config = config_load(options->config, &quiet_diagnostics);
     if (config == NULL)
         return EXIT_FAILURE;
     const int status = serve(config, listener_is_inherited() ? NULL : options->address, &diagnostics);
@@ -79,7 +80,7 @@ static int serve_fastcgi(const struct options *options)
     return status;
 }
 
-/* False: an option ended the program, or was wrong. */
+/* Returns false if the program ends here, with `*status`. */
 static bool read_options(int argc, char **argv, struct options *options, int *status)
 {
     int option = 0;
@@ -118,7 +119,7 @@ int main(int argc, char **argv)
 {
     struct options options = {0};
     int status = EXIT_SUCCESS;
-    /* A file that has reached the limit of its size is an ordinary error, EFBIG. */
+    /* Writing to a file that has reached its size limit is an ordinary error, EFBIG. */
     signal(SIGXFSZ, SIG_IGN);
     if (!sanitise_stdfd())
         return EXIT_FAILURE;

@@ -15,61 +15,61 @@
 #include "config/config_key.h"
 #include "config/config_line.h"
 
-/* inih's room for a line, which whoever builds it chooses. A file must not be good on one machine and bad on
- * another, so no more than the usual is used. */
+/* The size of inih's line buffer is chosen when it is built. The same file must not be valid on one
+ * machine and invalid on another, so lines are limited to inih's usual size. */
 enum { SIZE_LIMIT = 1024 * 1024, LINE_SIZE = 200 };
 
-/* What the reader, the handler and the setters share while one file is read. */
-struct loading {
-    struct config_place place;
+/* Shared by the reader, the handler and the setters while a file is read. */
+struct parsing {
+    struct config_origin origin;
     struct text rest;
-    size_t given_at[CONFIG_KEYS]; /* the line of each key; 0: not given */
+    size_t given_at[CONFIG_KEYS]; /* the line number of each key; 0: not given */
 };
 
-static void report_unknown(const struct config_place *place, const char *name)
+static void add_unknown_error(const struct config_origin *origin, const char *name)
 {
     const struct config_key *nearest = config_key_nearest(name);
     if (nearest != NULL)
-        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+        diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line,
                         "unknown key '%s': is '%s' meant?", name, nearest->name);
     else
-        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+        diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line,
                         "unknown key '%s': token.conf(5) has those that are known", name);
 }
 
-/* inih's handler. It always returns 1, for errors are counted in the report. */
-static int take_value(void *user, const char *section, const char *name, const char *value)
+/* inih's handler. Always returns 1, because errors are counted in the diagnostics. */
+static int handle_value(void *user, const char *section, const char *name, const char *value)
 {
-    struct loading *loading = user;
-    struct config_place *place = &loading->place;
+    struct parsing *parsing = user;
+    struct config_origin *origin = &parsing->origin;
     (void)section;
     const struct config_key *key = config_key_find(name);
     if (key == NULL) {
-        report_unknown(place, name);
+        add_unknown_error(origin, name);
         return 1;
     }
-    size_t *given_at = &loading->given_at[key - config_keys];
+    size_t *given_at = &parsing->given_at[key - config_keys];
     if (*given_at > 0) {
-        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+        diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line,
                         "%s is given a second time, after line %zu: take one of them out", name, *given_at);
         return 1;
     }
-    *given_at = place->line;
+    *given_at = origin->line;
     if (value[0] == '\0')
-        config_key_complain(place, key, "has no value: write one, or take the line out");
+        config_key_error(origin, key, "has no value: write one, or take the line out");
     else
-        key->set(place, key, value);
+        key->set(origin, key, value);
     return 1;
 }
 
-/* inih's reader, fgets-like: the next line that inih can be trusted with. inih does not tell its handler the
- * number of the line, so it is counted here. */
+/* inih's reader, like fgets(): returns the next line that inih parses as it is meant. inih does not give
+ * its handler the line number, so lines are counted here. */
 static char *read_line(char *out, int size, void *stream)
 {
-    struct loading *loading = stream;
-    while (loading->rest.data != NULL) {
-        const struct text line = config_line_trim(text_split(&loading->rest, '\n'));
-        loading->place.line++;
+    struct parsing *parsing = stream;
+    while (parsing->rest.data != NULL) {
+        const struct text line = config_line_trim(text_split(&parsing->rest, '\n'));
+        parsing->origin.line++;
         if (line.length == 0 || line.data[0] == '#')
             continue;
         const char *complaint = config_line_complaint(line, size < LINE_SIZE ? (size_t)size : LINE_SIZE);
@@ -78,13 +78,14 @@ static char *read_line(char *out, int size, void *stream)
             out[line.length] = '\0';
             return out;
         }
-        diagnostics_add(loading->place.diagnostics, SEVERITY_ERROR, loading->place.file, loading->place.line,
-                        "%s", complaint);
+        diagnostics_add(parsing->origin.diagnostics, SEVERITY_ERROR, parsing->origin.file,
+                        parsing->origin.line, "%s", complaint);
     }
     return NULL;
 }
 
-/* The CPUs that this process may use, which in a container are fewer than there are. */
+/* Returns the number of CPUs that this process may use; in a container they may be fewer than the machine
+ * has. */
 static long usable_cpus(long most)
 {
     cpu_set_t cpus;
@@ -92,30 +93,30 @@ static long usable_cpus(long most)
     return count < most ? count : most;
 }
 
-static void set_defaults(struct loading *loading)
+static void apply_defaults(struct parsing *parsing)
 {
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
         const struct config_key *key = &config_keys[i];
-        if (loading->given_at[i] == 0 && key->fallback != NULL)
-            key->set(&loading->place, key, key->fallback);
+        if (parsing->given_at[i] == 0 && key->fallback != NULL)
+            key->set(&parsing->origin, key, key->fallback);
     }
 }
 
-/* The defaults that depend on something else. */
-static void set_computed_defaults(struct loading *loading)
+/* Sets the defaults that depend on other values. */
+static void apply_computed_defaults(struct parsing *parsing)
 {
-    struct config_place *place = &loading->place;
-    struct config *config = place->config;
+    struct config_origin *origin = &parsing->origin;
+    struct config *config = origin->config;
     const struct config_key *issuer = config_key_find("issuer");
     const struct config_key *audience = config_key_find("audience");
-    if (loading->given_at[issuer - config_keys] == 0)
-        config_key_complain(place, issuer,
-                            "is missing: add a line as 'issuer = https://api.example.com/apiops/auth'");
+    if (parsing->given_at[issuer - config_keys] == 0)
+        config_key_error(origin, issuer,
+                         "is missing: add a line as 'issuer = https://api.example.com/apiops/auth'");
     else if (config->audience == NULL && config->issuer != NULL)
-        audience->set(place, audience, config->issuer);
-    if (loading->given_at[config_key_find("verify_concurrency") - config_keys] == 0)
+        audience->set(origin, audience, config->issuer);
+    if (parsing->given_at[config_key_find("verify_concurrency") - config_keys] == 0)
         config->verify_concurrency = usable_cpus(CONFIG_VERIFIERS);
-    if (loading->given_at[config_key_find("threads") - config_keys] == 0)
+    if (parsing->given_at[config_key_find("threads") - config_keys] == 0)
         config->threads = usable_cpus(CONFIG_THREADS);
 }
 
@@ -124,24 +125,25 @@ static struct config *parse(const char *path, const struct file_content *content
 {
     const size_t skipped = text_mark_length((struct text){content->data, content->size});
     struct config *config = calloc(1, sizeof *config);
-    struct loading loading = {.place = {.config = config, .diagnostics = diagnostics, .file = path},
+    struct parsing parsing = {.origin = {.config = config, .diagnostics = diagnostics, .file = path},
                               .rest = {content->data + skipped, content->size - skipped}};
     if (config == NULL) {
-        config_report_no_memory(&loading.place);
+        config_no_memory_error(&parsing.origin);
         return NULL;
     }
     refcount_init(&config->holders);
     config->file = text_copy(text_of(path));
-    if (config->file == NULL || ini_parse_stream(read_line, &loading, take_value, &loading) < 0)
-        config_report_no_memory(&loading.place);
-    loading.place.line = 0;
-    set_defaults(&loading);
-    set_computed_defaults(&loading);
+    if (config->file == NULL || ini_parse_stream(read_line, &parsing, handle_value, &parsing) < 0)
+        config_no_memory_error(&parsing.origin);
+    parsing.origin.line = 0;
+    apply_defaults(&parsing);
+    apply_computed_defaults(&parsing);
     return config;
 }
 
-/* The user of the program, as far as another one runs this: `user`, or, where a web server starts it and root
- * has to do with its files, whoever the state belongs to, which only that user writes. */
+/* Returns the user of the daemon, if another user runs this program: `user`; or, if a web server starts
+ * the daemon and root runs this, the owner of the state folder, which only the daemon's user writes. 0:
+ * unknown. */
 static uid_t find_owner(const struct config *config)
 {
     struct identity identity;
@@ -152,7 +154,7 @@ static uid_t find_owner(const struct config *config)
     return is_known ? status.st_uid : 0;
 }
 
-static void report_unreadable(const char *path, int error, struct diagnostics *diagnostics)
+static void add_read_error(const char *path, int error, struct diagnostics *diagnostics)
 {
     static const char remedy[] = "'tokenctl init' writes one where it is missing, -c FILE names another";
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "cannot be read: %s; %s", file_read_reason(error),
@@ -164,7 +166,7 @@ struct config *config_load(const char *path, struct diagnostics *diagnostics)
     const size_t errors = diagnostics->errors;
     struct file_content content;
     if (!file_read(path, SIZE_LIMIT, &content)) {
-        report_unreadable(path, errno, diagnostics);
+        add_read_error(path, errno, diagnostics);
         return NULL;
     }
     struct config *config = parse(path, &content, diagnostics);

@@ -1,4 +1,4 @@
-/* token.conf: `key = value` lines (CONTRACT: configuration). One table holds every key with its default and
+/* token.conf: `key = value` lines (CONTRACT: configuration). One table has every key with its default and
  * range. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -11,23 +11,25 @@
 #include "base/log.h"
 #include "base/refcount.h"
 
-/* The most that `threads` and `verify_concurrency` may be. */
+/* The largest `threads` and `verify_concurrency`. */
 enum { CONFIG_THREADS = 4096, CONFIG_VERIFIERS = 256 };
 
 struct config {
     refcount holders;
-    char *file; /* where it was read from */
+    char *file; /* the path of the configuration file */
     char *issuer;
     char *audience;
-    char *accounts; /* paths are resolved */
+    char *accounts; /* this and the paths below are resolved */
     char *keys;
     char *state;
     char *log;
     char *token_typ;
-    char *user;       /* NULL: none */
-    uid_t owner;      /* who may own the files beside root and the user of this process; 0: nobody */
-    char *group;      /* NULL: none */
-    char *mount_path; /* of the issuer, percent-decoded, without a slash at its end: "/apiops/auth", or "" */
+    char *user;  /* NULL: none */
+    uid_t owner; /* files may belong to this user, as to root and the user of this process; 0: to no other
+                    user */
+    char *group; /* NULL: none */
+    char *mount_path; /* the path of the issuer, percent-decoded, without a trailing slash: "/apiops/auth", or
+                         "" */
     long token_lifetime;
     long threads;
     long idle_timeout;
@@ -47,15 +49,16 @@ struct config {
     bool sandbox;
 };
 
-/* The file that `option` (-c), else $TOKEN_CONF, else the compiled-in default names. Never NULL. */
+/* Returns the path from `option` (-c), otherwise $TOKEN_CONF, otherwise the compiled-in default. Never
+ * NULL. */
 const char *config_path(const char *option);
 
-/* Reads and checks the whole file; every problem goes to `report`, whose `user` becomes the configuration's
- * `owner`: the files that it names are judged by that. NULL: there was an error, or no memory.
- * The caller is its one holder. */
+/* Reads and checks the whole file, and adds every error and warning to `diagnostics`. Sets
+ * `diagnostics->user` to the configuration's `owner`, so that the files that it names are judged by it.
+ * Returns NULL if there was an error or memory runs out. The caller holds the one reference. */
 struct config *config_load(const char *path, struct diagnostics *diagnostics);
 struct config *config_hold(struct config *config);
-/* NULL is allowed. */
+/* Drops a reference. NULL is allowed. */
 void config_release(struct config *config);
 
 #endif

@@ -12,116 +12,115 @@
 
 enum { TYPO_DISTANCE = 2 };
 
-void config_key_complain(const struct config_place *place, const struct config_key *key,
-                         const char *complaint)
+void config_key_error(const struct config_origin *origin, const struct config_key *key, const char *complaint)
 {
-    diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line, "%s %s", key->name,
+    diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line, "%s %s", key->name,
                     complaint);
 }
 
-static void *field_of(const struct config_place *place, const struct config_key *key)
+static void *field_of(const struct config_origin *origin, const struct config_key *key)
 {
-    return (char *)place->config + key->offset;
+    return (char *)origin->config + key->offset;
 }
 
-void config_report_no_memory(const struct config_place *place)
+void config_no_memory_error(const struct config_origin *origin)
 {
-    diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line, "%s", strerror(ENOMEM));
+    diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line, "%s", strerror(ENOMEM));
 }
 
-/* Takes `copy` over; NULL: there was no memory for it. */
-static void keep(struct config_place *place, const struct config_key *key, char *copy)
+/* Stores `copy` and takes ownership of it. NULL means that memory ran out. */
+static void store_string(struct config_origin *origin, const struct config_key *key, char *copy)
 {
     if (copy == NULL)
-        config_report_no_memory(place);
-    *(char **)field_of(place, key) = copy;
+        config_no_memory_error(origin);
+    *(char **)field_of(origin, key) = copy;
 }
 
-static void set_string(struct config_place *place, const struct config_key *key, const char *value)
+static void set_string(struct config_origin *origin, const struct config_key *key, const char *value)
 {
-    keep(place, key, text_copy(text_of(value)));
+    store_string(origin, key, text_copy(text_of(value)));
 }
 
-static void set_path(struct config_place *place, const struct config_key *key, const char *value)
+static void set_path(struct config_origin *origin, const struct config_key *key, const char *value)
 {
-    keep(place, key, file_resolve(place->file, value));
+    store_string(origin, key, file_resolve(origin->file, value));
 }
 
-static void set_log(struct config_place *place, const struct config_key *key, const char *value)
+static void set_log(struct config_origin *origin, const struct config_key *key, const char *value)
 {
     const bool is_name = strcmp(value, "stderr") == 0 || strcmp(value, "syslog") == 0;
-    (is_name ? set_string : set_path)(place, key, value);
+    (is_name ? set_string : set_path)(origin, key, value);
 }
 
-static void set_issuer(struct config_place *place, const struct config_key *key, const char *value)
+static void set_issuer(struct config_origin *origin, const struct config_key *key, const char *value)
 {
-    const enum issuer_result result = issuer_parse(value, &place->config->mount_path);
+    const enum issuer_result result = issuer_parse(value, &origin->config->mount_path);
     if (result == ISSUER_GOOD)
-        set_string(place, key, value);
+        set_string(origin, key, value);
     else
-        config_key_complain(place, key, issuer_complaint(result));
+        config_key_error(origin, key, issuer_complaint(result));
 }
 
-/* The characters of a media type's name (RFC 6838 §4.2), and the slash; no quote can break out of the header.
- */
-static void set_media_type(struct config_place *place, const struct config_key *key, const char *value)
+/* Accepts the characters of a media type's name (RFC 6838 §4.2) and the slash. So no quote can break out
+ * of the header. */
+static void set_media_type(struct config_origin *origin, const struct config_key *key, const char *value)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&-^_.+/";
     if (value[strspn(value, allowed)] == '\0')
-        set_string(place, key, value);
+        set_string(origin, key, value);
     else
-        config_key_complain(place, key, "is not a media type's name: write at+jwt or JWT");
+        config_key_error(origin, key, "is not a media type's name: write at+jwt or JWT");
 }
 
-static void set_yes_no(struct config_place *place, const struct config_key *key, const char *value)
+static void set_yes_no(struct config_origin *origin, const struct config_key *key, const char *value)
 {
     const bool yes = strcmp(value, "yes") == 0;
     if (!yes && strcmp(value, "no") != 0)
-        config_key_complain(place, key, "must be yes or no");
-    *(bool *)field_of(place, key) = yes;
+        config_key_error(origin, key, "must be yes or no");
+    *(bool *)field_of(origin, key) = yes;
 }
 
-static void set_number(struct config_place *place, const struct config_key *key, const char *value)
+static void set_number(struct config_origin *origin, const struct config_key *key, const char *value)
 {
-    if (!text_parse_number(text_of(value), key->low, key->high, field_of(place, key)))
-        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+    if (!text_parse_number(text_of(value), key->low, key->high, field_of(origin, key)))
+        diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line,
                         "%s must be a whole number from %ld to %ld", key->name, key->low, key->high);
 }
 
-/* The key is "user" or "group", and so ends the name of the program that makes one. */
-static void complain_of_name(struct config_place *place, const struct config_key *key, const char *name)
+/* The key is "user" or "group": adduser and addgroup end in these names. */
+static void add_name_error(struct config_origin *origin, const struct config_key *key, const char *name)
 {
     if (errno != 0)
-        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+        diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line,
                         "%s %s cannot be looked up: %s", key->name, name, strerror(errno));
     else
-        diagnostics_add(place->diagnostics, SEVERITY_ERROR, place->file, place->line,
+        diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line,
                         "there is no %s %s: make it with 'add%s --system %s', or name another", key->name,
                         name, key->name, name);
 }
 
-static void set_user(struct config_place *place, const struct config_key *key, const char *value)
+static void set_user(struct config_origin *origin, const struct config_key *key, const char *value)
 {
     struct identity found;
     if (identity_find_user(value, &found))
-        set_string(place, key, value);
+        set_string(origin, key, value);
     else
-        complain_of_name(place, key, value);
+        add_name_error(origin, key, value);
 }
 
-static void set_group(struct config_place *place, const struct config_key *key, const char *value)
+static void set_group(struct config_origin *origin, const struct config_key *key, const char *value)
 {
     gid_t found;
     if (identity_find_group(value, &found))
-        set_string(place, key, value);
+        set_string(origin, key, value);
     else
-        complain_of_name(place, key, value);
+        add_name_error(origin, key, value);
 }
 
-static void set_log_level(struct config_place *place, const struct config_key *key, const char *value)
+static void set_log_level(struct config_origin *origin, const struct config_key *key, const char *value)
 {
-    if (!log_level_parse(value, field_of(place, key)))
-        config_key_complain(place, key, "must be error, warn, info or debug");
+    if (!log_level_parse(value, field_of(origin, key)))
+        config_key_error(origin, key, "must be error, warn, info or debug");
 }
 
 const struct config_key config_keys[CONFIG_KEYS] = {

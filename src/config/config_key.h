@@ -1,4 +1,4 @@
-/* The keys of token.conf: one table with the default, the range and the way into struct config of each. */
+/* The keys of token.conf: one table with the default, the range and the setter of each key. */
 #ifndef CONFIG_CONFIG_KEY_H
 #define CONFIG_CONFIG_KEY_H
 
@@ -9,8 +9,8 @@
 
 enum { CONFIG_KEYS = 26 };
 
-/* Where a value comes from and where it goes. */
-struct config_place {
+/* The origin of a value, for messages, and its destination. */
+struct config_origin {
     struct config *config;
     struct diagnostics *diagnostics;
     const char *file;
@@ -19,26 +19,26 @@ struct config_place {
 
 struct config_key {
     const char *name;
-    /* Checks `value`, not empty, and keeps it in its field, still 0 or NULL; reports what is wrong with it.
-     */
-    void (*set)(struct config_place *place, const struct config_key *key, const char *value);
+    /* Checks `value`, which is not empty, and stores it in the field, which is still 0 or NULL. Adds an
+     * error if the value is invalid. */
+    void (*set)(struct config_origin *origin, const struct config_key *key, const char *value);
     size_t offset;        /* of the field in struct config */
-    const char *fallback; /* NULL: none, or one that depends on something else */
-    long low;             /* of a number */
+    const char *fallback; /* NULL: no default, or a computed one */
+    long low;             /* the range of a number */
     long high;
 };
 
 extern const struct config_key config_keys[CONFIG_KEYS];
 
-/* NULL: there is none by that name. */
+/* Returns NULL if there is no key with that name. */
 const struct config_key *config_key_find(const char *name);
 
-/* The key that `name` is probably a misspelling of; NULL: none. */
+/* Returns the key that `name` is probably a misspelling of, or NULL. */
 const struct config_key *config_key_nearest(const char *name);
 
-/* Reports "FILE:LINE: KEY complaint". */
-void config_key_complain(const struct config_place *place, const struct config_key *key,
-                         const char *complaint);
-void config_report_no_memory(const struct config_place *place);
+/* Adds the error "FILE:LINE: KEY complaint". */
+void config_key_error(const struct config_origin *origin, const struct config_key *key,
+                      const char *complaint);
+void config_no_memory_error(const struct config_origin *origin);
 
 #endif

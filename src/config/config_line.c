@@ -47,7 +47,7 @@ static bool is_not_utf8(struct text line, size_t size)
     return !text_is_utf8(line);
 }
 
-/* inih takes the first of '=' and ':'. */
+/* inih splits the line at the first '=' or ':'. */
 static bool has_no_key(struct text line, size_t size)
 {
     (void)size;
@@ -67,8 +67,8 @@ static bool has_inline_comment(struct text line, size_t size)
 
 static bool is_too_long(struct text line, size_t size)
 {
-    /* Some releases of inih take one byte more; others expect the newline within the room, and where there is
-     * none they take the next line for the rest of this one. */
+    /* Some releases of inih read one byte more. Others need the newline within their buffer, and without
+     * it they take the next line for a continuation of this one. */
     return line.length + 1 >= size;
 }
 

@@ -1,15 +1,15 @@
-/* One line of token.conf before inih sees it: what inih would silently cut, join or take for a comment is an
- * error here, so that each line means what it seems to. */
+/* Checks a line of token.conf before inih parses it. A line that inih would silently cut, join to another
+ * or take for a comment is an error, so that each line means what it seems to mean. */
 #ifndef CONFIG_CONFIG_LINE_H
 #define CONFIG_CONFIG_LINE_H
 
 #include "base/text.h"
 
-/* Without the blanks around it and the end of line. */
+/* Removes the spaces and tabs around the line, and the end of line. */
 struct text config_line_trim(struct text line);
 
-/* What is wrong with the trimmed `line`, neither empty nor a comment, and how it is mended; NULL: nothing.
- * `size` is inih's room for a line, its newline and a NUL. */
+/* Returns the error in the trimmed `line`, which is neither empty nor a comment, with its remedy; NULL if
+ * there is none. `size` is inih's capacity for a line with its newline and a NUL. */
 const char *config_line_complaint(struct text line, size_t size);
 
 #endif

@@ -35,8 +35,8 @@ static bool has_foreign_character(const char *issuer)
     return false;
 }
 
-/* The part behind the scheme; NULL: another scheme. */
-static const char *behind_scheme(const char *issuer)
+/* Returns the part after the scheme, or NULL for another scheme. */
+static const char *after_scheme(const char *issuer)
 {
     static const char *const schemes[] = {"https://", "http://"};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
@@ -46,8 +46,8 @@ static const char *behind_scheme(const char *issuer)
     return NULL;
 }
 
-/* Takes the "[2001:db8::1]" or "api.example.com" at the start of `*rest` away. */
-static bool take_host(struct text *rest)
+/* Removes the host, "[2001:db8::1]" or "api.example.com", from the start of `*rest`. */
+static bool skip_host(struct text *rest)
 {
     struct address address;
     size_t length = 0;
@@ -68,7 +68,7 @@ static bool take_host(struct text *rest)
     return length > 0;
 }
 
-static bool is_port(struct text text)
+static bool is_port_or_empty(struct text text)
 {
     long port;
     if (text.length == 0)
@@ -77,7 +77,7 @@ static bool is_port(struct text text)
            text_parse_number((struct text){text.data + 1, text.length - 1}, 1, 65535, &port);
 }
 
-/* Web servers join such segments before they pass the path on, so that no request would ever match. */
+/* Web servers normalise such segments before they pass the path on, so no request would match. */
 static bool is_mountable(struct text path)
 {
     while (path.data != NULL) {
@@ -89,7 +89,7 @@ static bool is_mountable(struct text path)
 }
 
 /* `path` is empty or starts with a slash. */
-static enum issuer_result mount(struct text path, char **mount_path)
+static enum issuer_result set_mount_path(struct text path, char **mount_path)
 {
     if (path.length > 0 && path.data[path.length - 1] == '/')
         path.length--;
@@ -113,14 +113,14 @@ enum issuer_result issuer_parse(const char *issuer, char **mount_path)
     *mount_path = NULL;
     if (has_foreign_character(issuer))
         return ISSUER_CHARACTERS;
-    const char *behind = behind_scheme(issuer);
-    if (behind == NULL)
+    const char *authority_start = after_scheme(issuer);
+    if (authority_start == NULL)
         return ISSUER_SCHEME;
-    struct text authority = {behind, strcspn(behind, "/")};
-    const struct text path = text_of(behind + authority.length);
-    if (memchr(behind, '@', authority.length) != NULL || !take_host(&authority))
+    struct text authority = {authority_start, strcspn(authority_start, "/")};
+    const struct text path = text_of(authority_start + authority.length);
+    if (memchr(authority_start, '@', authority.length) != NULL || !skip_host(&authority))
         return ISSUER_HOST;
-    if (!is_port(authority))
+    if (!is_port_or_empty(authority))
         return ISSUER_PORT;
-    return mount(path, mount_path);
+    return set_mount_path(path, mount_path);
 }

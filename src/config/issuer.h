@@ -1,4 +1,4 @@
-/* The issuer identifier: a URL that names this server in its tokens (RFC 8414 §2) and says where the
+/* The issuer identifier: a URL that names this server in its tokens (RFC 8414 §2). Its path is where the
  * endpoints are mounted. */
 #ifndef CONFIG_ISSUER_H
 #define CONFIG_ISSUER_H
@@ -15,12 +15,12 @@ enum issuer_result {
     ISSUER_NO_MEMORY,
 };
 
-/* Checks an absolute http or https URL with a host and without userinfo, query and fragment, in printable
- * ASCII without quotes, '\', '<', '>' and blanks. `*mount_path` is its path, percent-decoded and without
- * slashes at its end; the caller frees; NULL unless good. */
+/* Checks for an absolute http or https URL with a host and without userinfo, query and fragment, in
+ * printable ASCII without quotes, '\', '<', '>' and spaces. Sets `*mount_path` to its path,
+ * percent-decoded and without a trailing slash; the caller frees it; NULL on failure. */
 enum issuer_result issuer_parse(const char *issuer, char **mount_path);
 
-/* What is wrong and how it is mended, for a message after the key's name. */
+/* Returns the error and its remedy, for a message after the name of the key. */
 const char *issuer_complaint(enum issuer_result result);
 
 #endif

@@ -7,8 +7,9 @@
 #include "base/base64.h"
 #include "base/secret.h"
 
-/* The token68 behind "Basic ", in any case and with any number of blanks; absent for another scheme. */
-static struct text basic_token(struct text authorization)
+/* Returns the token68 after "Basic ", in any case and after any number of spaces; absent for another
+ * scheme. */
+static struct text token_after_scheme(struct text authorization)
 {
     static const char scheme[] = "Basic";
     const size_t length = sizeof scheme - 1;
@@ -27,8 +28,8 @@ static struct text basic_token(struct text authorization)
     return token;
 }
 
-/* Puts `part` into UTF-8 at `*to` and moves `*to` behind it. */
-static struct text as_utf8(struct text part, char **to)
+/* Writes `part` in UTF-8 to `*to`, and moves `*to` to the end of it. */
+static struct text append_utf8(struct text part, char **to)
 {
     struct text result = {*to, part.length};
     if (text_is_utf8(part))
@@ -39,16 +40,16 @@ static struct text as_utf8(struct text part, char **to)
     return result;
 }
 
-/* Form-decodes `part` into `scratch`, of part.length bytes. */
-static bool form_decoded(struct text part, char *scratch, struct text *decoded)
+/* Form-decodes `part` into `scratch`, which holds part.length bytes. */
+static bool form_decode(struct text part, char *scratch, struct text *decoded)
 {
     decoded->data = scratch;
     return text_percent_decode(part, true, scratch, &decoded->length);
 }
 
-/* `buffer` holds the decoded header, scratch room of its size, and room for two decodings of at most twice
- * its size. */
-static void read_both_ways(struct basic_auth *basic, struct text raw_id, struct text raw_secret)
+/* `buffer` consists of the decoded header, scratch memory of the same size, and memory for two decodings
+ * of at most twice that size. */
+static void read_decodings(struct basic_auth *basic, struct text raw_id, struct text raw_secret)
 {
     const size_t decoded_size = basic->size / 6;
     char *scratch = basic->buffer + decoded_size;
@@ -57,25 +58,25 @@ static void read_both_ways(struct basic_auth *basic, struct text raw_id, struct 
 
     struct text client_id;
     struct text client_secret;
-    if (form_decoded(raw_id, scratch, &client_id) &&
-        form_decoded(raw_secret, scratch + raw_id.length, &client_secret)) {
-        decoding->client_id = as_utf8(client_id, &to);
-        decoding->client_secret = as_utf8(client_secret, &to);
+    if (form_decode(raw_id, scratch, &client_id) &&
+        form_decode(raw_secret, scratch + raw_id.length, &client_secret)) {
+        decoding->client_id = append_utf8(client_id, &to);
+        decoding->client_secret = append_utf8(client_secret, &to);
         if (text_equal(client_id, raw_id) && text_equal(client_secret, raw_secret)) {
             basic->count = 1;
             return;
         }
         decoding++;
     }
-    decoding->client_id = as_utf8(raw_id, &to);
-    decoding->client_secret = as_utf8(raw_secret, &to);
+    decoding->client_id = append_utf8(raw_id, &to);
+    decoding->client_secret = append_utf8(raw_secret, &to);
     basic->count = (size_t)(decoding - basic->decodings) + 1;
 }
 
 enum basic_auth_result basic_auth_parse(struct text authorization, struct basic_auth *basic)
 {
     *basic = (struct basic_auth){.count = 0};
-    const struct text token = basic_token(authorization);
+    const struct text token = token_after_scheme(authorization);
     if (token.data == NULL)
         return BASIC_AUTH_ABSENT;
 
@@ -92,7 +93,7 @@ enum basic_auth_result basic_auth_parse(struct text authorization, struct basic_
     const struct text client_id = text_split(&secret, ':');
     if (secret.data == NULL)
         return BASIC_AUTH_MALFORMED;
-    read_both_ways(basic, client_id, secret);
+    read_decodings(basic, client_id, secret);
     return BASIC_AUTH_GOOD;
 }
 

@@ -36,17 +36,17 @@ enum form_result form_parse(char *body, size_t length, const char *const names[]
     return *duplicate < count ? FORM_DUPLICATE : FORM_GOOD;
 }
 
-/* Longer than any parameter name of OAuth with each character %-encoded. */
-#define LONGEST_NAME 96
+/* No parameter name of OAuth is longer, even with every character percent-encoded. */
+#define MAX_NAME_LENGTH 96
 
 bool form_query_has(struct text query, const char *const names[], size_t count)
 {
     while (query.data != NULL) {
         struct text value = text_split(&query, '&');
         struct text name = text_split(&value, '=');
-        if (value.length == 0 || name.length > LONGEST_NAME)
+        if (value.length == 0 || name.length > MAX_NAME_LENGTH)
             continue;
-        char decoded[LONGEST_NAME];
+        char decoded[MAX_NAME_LENGTH];
         struct text plain = {decoded, 0};
         if (!text_percent_decode(name, true, decoded, &plain.length))
             plain = name;

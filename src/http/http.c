@@ -10,7 +10,7 @@
     "Cache-Control: no-store\r\n"                                                                            \
     "Pragma: no-cache\r\n"
 
-/* Made beforehand, for when there is no memory left to make it. */
+/* A constant, for when memory runs out. */
 static const char out_of_memory[] =
     "Status: 500 Internal Server Error\r\n" COMMON_HEADERS "\r\n"
     "{\"error\":\"server_error\",\"error_description\":\"An unexpected error occurred\"}";
@@ -62,16 +62,16 @@ bool http_media_type_is(struct text content_type, const char *media_type)
     return type.length == strlen(media_type) && strncasecmp(type.data, media_type, type.length) == 0;
 }
 
-static void add_number(struct buffer *out, uint64_t number)
+static void append_number(struct buffer *out, uint64_t number)
 {
     char digits[TEXT_NUMBER_SIZE];
     buffer_add(out, (struct text){digits, text_format_number(number, digits)});
 }
 
-static void add_status(struct buffer *out, unsigned status)
+static void append_status(struct buffer *out, unsigned status)
 {
     buffer_add(out, text_of("Status: "));
-    add_number(out, status);
+    append_number(out, status);
     buffer_add(out, text_of(" "));
     buffer_add(out, text_of(phrase_of(status)));
     buffer_add(out, text_of("\r\n" COMMON_HEADERS "Content-Length: "));
@@ -83,8 +83,8 @@ struct text http_response_render(const struct http_response *response, struct bu
         response->body != NULL ? json_write(response->body, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
     if (json.data == NULL)
         return out_of_memory_answer(response->is_to_head);
-    add_status(out, response->status);
-    add_number(out, json.length);
+    append_status(out, response->status);
+    append_number(out, json.length);
     buffer_add(out, text_of("\r\n"));
     if (response->allow != NULL)
         buffer_print(out, "Allow: %s\r\n", response->allow);

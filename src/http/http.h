@@ -1,5 +1,4 @@
-/* A request and its answer, whichever way the web server speaks. Nothing here knows FastCGI, CGI or a
- * descriptor. */
+/* A request and its response, independent of FastCGI, CGI and descriptors. */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
@@ -10,15 +9,15 @@
 
 enum http_body_state {
     HTTP_BODY_WHOLE,
-    HTTP_BODY_TOO_LARGE,  /* over max_body */
-    HTTP_BODY_CUT_SHORT,  /* ends before its CONTENT_LENGTH */
+    HTTP_BODY_TOO_LARGE,  /* longer than max_body */
+    HTTP_BODY_CUT_SHORT,  /* shorter than CONTENT_LENGTH */
     HTTP_BODY_BAD_LENGTH, /* CONTENT_LENGTH is not a number */
-    HTTP_BODY_LOST,       /* no memory for it */
-    HTTP_HEAD_TOO_LARGE,  /* the request was dropped, as its headers were too large; or, as one held a NUL */
-    HTTP_HEAD_HOLDS_NUL,
+    HTTP_BODY_LOST,       /* memory for it ran out */
+    HTTP_HEAD_TOO_LARGE,  /* the headers were too large, and the request was dropped */
+    HTTP_HEAD_HOLDS_NUL,  /* a header held a NUL, and the request was dropped */
 };
 
-/* Absent texts have no data; empty meta-variables count as absent. */
+/* An absent text has data NULL. Empty meta-variables count as absent (RFC 3875 §4.1). */
 struct http_request {
     struct text method;
     struct text path; /* SCRIPT_NAME followed by PATH_INFO, decoded by the web server */
@@ -32,20 +31,21 @@ struct http_request {
 };
 
 struct http_response {
-    bool is_to_head; /* answers HEAD: the same header lines, no body (RFC 9110 §9.3.2) */
+    bool is_to_head; /* the request is HEAD: the same header lines, no body (RFC 9110 §9.3.2) */
     unsigned status;
-    struct json_object *body; /* owned; NULL: the memory was out, and the answer is the 500 of the contract */
-    const char *allow;        /* Allow, or NULL */
-    long retry_after;         /* Retry-After in seconds, or 0 */
-    const char *realm;        /* WWW-Authenticate: Basic realm="…", or NULL; lives as long as the service */
+    struct json_object *body; /* owned; NULL: memory ran out, and the response is the contract's 500 */
+    const char *allow;        /* Allow; NULL: none */
+    long retry_after;         /* Retry-After in seconds; 0: none */
+    const char *realm; /* WWW-Authenticate: Basic realm="…"; NULL: none; lives as long as the service */
 };
 
-/* Whether a Content-Type value names `media_type`, in any case and with any parameters (RFC 9110 §8.3.1). */
+/* Returns whether a Content-Type value names `media_type`, in any case and with any parameters (RFC 9110
+ * §8.3.1). */
 bool http_media_type_is(struct text content_type, const char *media_type);
 
-/* The answer as CGI has it (RFC 3875 §6): header lines, a blank line, JSON unless it is to HEAD. Never fails:
- * without memory it is the 500 of the contract. The text is in `out`, which begins as {0} and which the
- * caller frees, or a constant. */
+/* Renders the response as CGI (RFC 3875 §6): header lines, a blank line, and JSON unless the request is
+ * HEAD. Never fails: if memory runs out, it is the contract's 500. The result is a constant or lies in
+ * `out`, which is initialised with {0} and which the caller frees. */
 struct text http_response_render(const struct http_response *response, struct buffer *out);
 
 #endif
