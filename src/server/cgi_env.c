@@ -49,19 +49,18 @@ static size_t read_fully(const struct gateway *gateway, char *out, size_t size)
     return total;
 }
 
-/* Reads `limit` bytes more at most, and drops them. True: the end was reached. */
-static bool drain(const struct gateway *gateway, size_t limit)
+/* Reads `limit` bytes more at most, and drops them. */
+static void drain(const struct gateway *gateway, size_t limit)
 {
     char dropped[4096];
     while (limit > 0) {
-        const size_t wanted = limit < sizeof dropped ? limit : sizeof dropped;
-        const size_t got = gateway->read(gateway->context, dropped, wanted);
+        const size_t got =
+            gateway->read(gateway->context, dropped, limit < sizeof dropped ? limit : sizeof dropped);
         if (got == 0)
-            return true;
+            return;
         secret_wipe(dropped, got);
         limit -= got;
     }
-    return false;
 }
 
 /* Reads what `http->body` is to hold: `expected` bytes, or up to the end where `expected` is SIZE_MAX. */
@@ -74,13 +73,13 @@ static void read_body(const struct gateway *gateway, size_t expected, size_t max
         return;
     }
     /* One byte more than may be there shows a body without a length to be too large. */
-    request->body_size = expected == SIZE_MAX ? max_body + 1 : expected + 1;
+    const size_t wanted = expected == SIZE_MAX ? max_body + 1 : expected;
+    request->body_size = wanted + 1; /* malloc(0) may return NULL */
     http->body = malloc(request->body_size);
     if (http->body == NULL) {
         http->body_state = HTTP_BODY_LOST;
         return;
     }
-    const size_t wanted = expected == SIZE_MAX ? max_body + 1 : expected;
     http->body_length = read_fully(gateway, http->body, wanted);
     if (expected != SIZE_MAX && http->body_length < expected)
         http->body_state = HTTP_BODY_CUT_SHORT;
@@ -96,17 +95,13 @@ static void read_input(const struct gateway *gateway, size_t max_body, struct ga
 
     if (kind == LENGTH_BAD)
         request->http.body_state = HTTP_BODY_BAD_LENGTH;
-    else if (kind == LENGTH_KNOWN)
-        read_body(gateway, length, max_body, request);
     else
-        read_body(gateway, to_the_end ? SIZE_MAX : 0, max_body, request);
+        read_body(gateway, kind == LENGTH_UNKNOWN && to_the_end ? SIZE_MAX : length, max_body, request);
 
-    if (to_the_end)
-        request->drained = drain(gateway, DRAIN_LIMIT);
-    else if (length > request->http.body_length) {
-        const size_t left = length - request->http.body_length;
-        drain(gateway, left < DRAIN_LIMIT ? left : DRAIN_LIMIT);
-    }
+    const size_t left = to_the_end                           ? DRAIN_LIMIT
+                        : length > request->http.body_length ? length - request->http.body_length
+                                                             : 0;
+    drain(gateway, left < DRAIN_LIMIT ? left : DRAIN_LIMIT);
 }
 
 /* SCRIPT_NAME followed by PATH_INFO, whichever way the web server divides the path between them. */
@@ -137,7 +132,6 @@ void gateway_read(const struct gateway *gateway, size_t max_body, struct gateway
         .body_state = HTTP_BODY_WHOLE,
     };
     request->body_size = 0;
-    request->drained = false;
     read_input(gateway, max_body, request);
 }
 

@@ -26,7 +26,6 @@ struct gateway_request {
     struct http_request http;
     char path[GATEWAY_PATH_SIZE];
     size_t body_size; /* of the buffer */
-    bool drained;     /* the input was read to its end */
 };
 
 /* Reads the whole request, at most `max_body` bytes of body; what is beyond is read and dropped, up to a cap.

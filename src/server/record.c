@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "server/name_value.h"
 
 /* Data grows in such steps, so that a request costs little more than has come of it. */
 enum { STEP = 512 };
@@ -87,31 +88,6 @@ static struct record_request *find(const struct record_reader *reader, unsigned 
 
 /* --- Parameters (§3.4) --- */
 
-static bool take_length(struct text *rest, size_t *length)
-{
-    const unsigned char *byte = (const unsigned char *)rest->data;
-    const size_t size = rest->length > 0 && byte[0] >= 0x80 ? 4 : 1;
-    if (rest->length < size)
-        return false;
-    *length = size == 1
-                  ? byte[0]
-                  : (size_t)(byte[0] & 0x7f) << 24 | (size_t)byte[1] << 16 | (size_t)byte[2] << 8 | byte[3];
-    *rest = (struct text){rest->data + size, rest->length - size};
-    return true;
-}
-
-/* False: a length reaches beyond the end. */
-static bool take_parameter(struct text *rest, struct text *name, struct text *value)
-{
-    if (!take_length(rest, &name->length) || !take_length(rest, &value->length) ||
-        name->length > rest->length || value->length > rest->length - name->length)
-        return false;
-    name->data = rest->data;
-    value->data = rest->data + name->length;
-    *rest = (struct text){value->data + value->length, rest->length - name->length - value->length};
-    return true;
-}
-
 static bool holds(struct text text, char byte)
 {
     return text.length > 0 && memchr(text.data, byte, text.length) != NULL;
@@ -129,7 +105,7 @@ static bool check_parameters(struct record_request *request, bool *has_body)
     *has_body = request->role == FCGI_RESPONDER;
     while (rest.length > 0) {
         const char *start = rest.data;
-        if (!take_parameter(&rest, &name, &value))
+        if (!name_value_take(&rest, &name, &value))
             return false;
         if (name.length == 0 || holds(name, '=') || holds(name, '\0'))
             continue;
@@ -150,81 +126,13 @@ static bool check_parameters(struct record_request *request, bool *has_body)
     return true;
 }
 
-/* --- Replies (§4, §5.5) --- */
-
-static void write_header(char *out, unsigned type, unsigned id, size_t length)
-{
-    const FCGI_Header header = {.version = FCGI_VERSION_1,
-                                .type = (unsigned char)type,
-                                .requestIdB1 = (unsigned char)(id >> 8),
-                                .requestIdB0 = (unsigned char)id,
-                                .contentLengthB1 = (unsigned char)(length >> 8),
-                                .contentLengthB0 = (unsigned char)length};
-    memcpy(out, &header, sizeof header);
-}
-
-size_t record_write_end(char out[RECORD_REPLY_MAX], unsigned id, unsigned char status)
-{
-    const FCGI_EndRequestBody body = {.protocolStatus = status};
-    write_header(out, FCGI_END_REQUEST, id, sizeof body);
-    memcpy(out + FCGI_HEADER_LEN, &body, sizeof body);
-    return FCGI_HEADER_LEN + sizeof body;
-}
-
-static enum record_event reply_end(struct record_message *message, unsigned id, unsigned char status)
-{
-    message->reply_length = record_write_end(message->reply, id, status);
-    return RECORD_REPLY;
-}
-
-static enum record_event reply_unknown_type(const struct record_reader *reader,
-                                            struct record_message *message)
-{
-    const FCGI_UnknownTypeBody body = {.type = reader->header[1]};
-    write_header(message->reply, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, sizeof body);
-    memcpy(message->reply + FCGI_HEADER_LEN, &body, sizeof body);
-    message->reply_length = FCGI_HEADER_LEN + sizeof body;
-    return RECORD_REPLY;
-}
-
-/* Each one that is known is answered once. */
-static enum record_event reply_values(struct record_reader *reader, struct record_message *message)
-{
-    static const struct {
-        const char *name;
-        const char *value;
-    } known[] = {{FCGI_MAX_CONNS, "10000"}, {FCGI_MAX_REQS, "256"}, {FCGI_MPXS_CONNS, "1"}};
-    bool asked[3] = {false};
-    struct text rest = {reader->values->data, reader->values->length};
-    struct text name;
-    struct text value;
-    while (rest.length > 0) {
-        if (!take_parameter(&rest, &name, &value))
-            return RECORD_MALFORMED;
-        for (size_t i = 0; i < 3; i++)
-            asked[i] = asked[i] || text_is(name, known[i].name);
-    }
-    char *out = message->reply + FCGI_HEADER_LEN;
-    for (size_t i = 0; i < 3; i++) {
-        if (!asked[i])
-            continue;
-        const size_t name_length = strlen(known[i].name);
-        const size_t value_length = strlen(known[i].value);
-        *out++ = (char)name_length;
-        *out++ = (char)value_length;
-        memcpy(out, known[i].name, name_length);
-        memcpy(out + name_length, known[i].value, value_length);
-        out += name_length + value_length;
-    }
-    message->reply_length = (size_t)(out - message->reply);
-    write_header(message->reply, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID,
-                 message->reply_length - FCGI_HEADER_LEN);
-    free_request(reader->values);
-    reader->values = NULL;
-    return RECORD_REPLY;
-}
-
 /* --- Records --- */
+
+static enum record_event reply(struct record_message *message, size_t length)
+{
+    message->reply_length = length;
+    return length > 0 ? RECORD_REPLY : RECORD_MALFORMED;
+}
 
 static unsigned id_of(const struct record_reader *reader)
 {
@@ -237,9 +145,9 @@ static enum record_event begin_request(struct record_reader *reader, struct reco
     memcpy(&body, reader->begin, sizeof body);
     const unsigned role = (unsigned)body.roleB1 << 8 | body.roleB0;
     if (role != FCGI_RESPONDER && role != FCGI_AUTHORIZER)
-        return reply_end(message, id_of(reader), FCGI_UNKNOWN_ROLE);
+        return reply(message, record_write_end(message->reply, id_of(reader), FCGI_UNKNOWN_ROLE));
     if (reader->request_count >= RECORD_REQUESTS_MAX)
-        return reply_end(message, id_of(reader), FCGI_OVERLOADED);
+        return reply(message, record_write_end(message->reply, id_of(reader), FCGI_OVERLOADED));
     struct record_request *request = malloc(sizeof *request);
     if (request == NULL)
         return RECORD_OUT_OF_MEMORY;
@@ -275,6 +183,17 @@ static enum record_event end_parameters(struct record_request *request, struct r
     return has_body ? RECORD_MORE : complete(request, true, message);
 }
 
+static enum record_event end_management_record(struct record_reader *reader, struct record_message *message)
+{
+    struct record_request *values = reader->values;
+    if (values == NULL)
+        return reply(message, record_write_unknown_type(message->reply, reader->header[1]));
+    const size_t length = record_write_values(message->reply, (struct text){values->data, values->length});
+    free_request(values);
+    reader->values = NULL;
+    return reply(message, length);
+}
+
 /* The end of a record's content. The one that ends a stream has none. */
 static enum record_event end_record(struct record_reader *reader, struct record_message *message)
 {
@@ -282,7 +201,7 @@ static enum record_event end_record(struct record_reader *reader, struct record_
     const unsigned type = reader->header[1];
     const bool is_empty = reader->header[4] == 0 && reader->header[5] == 0;
     if (id_of(reader) == FCGI_NULL_REQUEST_ID)
-        return type == FCGI_GET_VALUES ? reply_values(reader, message) : reply_unknown_type(reader, message);
+        return end_management_record(reader, message);
     if (type == FCGI_BEGIN_REQUEST)
         return begin_request(reader, message);
     if (request == NULL)
@@ -432,31 +351,4 @@ void record_reader_clear(struct record_reader *reader)
     reader->values = NULL;
     reader->current = NULL;
     reader->header_length = 0;
-}
-
-/* --- Written out --- */
-
-static void write_stream(struct buffer *out, unsigned type, unsigned id, struct text content)
-{
-    char header[FCGI_HEADER_LEN];
-    do {
-        const struct text piece = take(&content, FCGI_MAX_LENGTH);
-        write_header(header, type, id, piece.length);
-        buffer_add(out, (struct text){header, sizeof header});
-        if (piece.length == 0)
-            return;
-        buffer_add(out, piece);
-    } while (true);
-}
-
-void record_write(const struct record_request *request, struct buffer *out)
-{
-    char begin[FCGI_HEADER_LEN + sizeof(FCGI_BeginRequestBody)];
-    const FCGI_BeginRequestBody body = {.roleB0 = (unsigned char)request->role, .flags = FCGI_KEEP_CONN};
-    write_header(begin, FCGI_BEGIN_REQUEST, request->id, sizeof body);
-    memcpy(begin + FCGI_HEADER_LEN, &body, sizeof body);
-    buffer_add(out, (struct text){begin, sizeof begin});
-    struct text rest = {request->data, request->length};
-    write_stream(out, FCGI_PARAMS, request->id, take(&rest, request->parameters));
-    write_stream(out, FCGI_STDIN, request->id, rest);
 }

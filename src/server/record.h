@@ -6,13 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buffer.h"
 #include "base/text.h"
+#include "server/record_write.h"
 
 enum {
     RECORD_PARAMETERS_MAX = 128 * 1024, /* bytes of parameters that a request may have */
     RECORD_REQUESTS_MAX = 256,          /* requests that a connection may have open at once */
-    RECORD_REPLY_MAX = 96
 };
 
 enum record_phase { RECORD_IN_PARAMETERS, RECORD_IN_BODY, RECORD_WHOLE };
@@ -95,12 +94,5 @@ size_t record_reader_size(const struct record_reader *reader);
 
 /* Drops the record at hand; the requests that are open stay. */
 void record_reader_clear(struct record_reader *reader);
-
-/* Writes a whole request as records, for a reader that must be given nothing malformed: without padding, and
- * only those parameters that have a usable name. One with a fault has neither parameters nor body. */
-void record_write(const struct record_request *request, struct buffer *out);
-
-/* END_REQUEST with no answer before it. `status` is FCGI_REQUEST_COMPLETE and so on. Returns the length. */
-size_t record_write_end(char out[RECORD_REPLY_MAX], unsigned id, unsigned char status);
 
 #endif
