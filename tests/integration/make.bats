@@ -164,9 +164,9 @@ installed() {
     grep -F 'ExecStart=/opt/token/libexec/token.fcgi' "$DIR/root/opt/token/share/doc/token.fcgi/conf/token.service"
     grep -F '"TOKEN_CONF" => "/etc/token/token.conf"' "$DIR/root/opt/token/share/doc/token.fcgi/conf/lighttpd-cgi.conf"
     grep -F '/etc/token/token.conf' "$DIR/root/opt/token/share/man/man5/token.conf.5"
-    for page in $(sed -n 's/.*](\([a-zA-Z]*\.md\)).*/\1/p' "$DIR/root/opt/token/share/doc/token.fcgi/README.md"); do
+    while read -r page; do
         [[ -s $DIR/root/opt/token/share/doc/token.fcgi/$page ]] || fail "README names $page, which is not installed"
-    done
+    done < <(sed -n 's/.*](\([a-zA-Z]*\.md\)).*/\1/p' "$DIR/root/opt/token/share/doc/token.fcgi/README.md")
 
     : >"$DIR/root/etc/token/token.conf"
     in_copy uninstall DESTDIR="$DIR/root" PREFIX=/opt/token sysconfdir=/etc

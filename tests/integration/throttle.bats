@@ -204,7 +204,7 @@ start_with_slow_account() {
     printf 'slow0:%s\n' "$SLOW_HASH" >>"$DIR/etc/accounts"
     configure verify_concurrency "$1"
     configure verify_queue "$2"
-    configure request_timeout $PATIENCE
+    configure request_timeout "$PATIENCE"
     start_program
 }
 
@@ -501,5 +501,5 @@ start_container() {
     are '401 401 401 401 401 401 429' by_fcgi 203.0.113.1 demo @
     start_container one "$DIR/run/one.sock"
     SOCKET=$DIR/run/one.sock are 429 by_fcgi 203.0.113.1 demo demo-secret
-    ! log_has 'the state is lost'
+    ! log_has 'the state is lost' || fail 'the state is lost'
 }
