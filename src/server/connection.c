@@ -141,8 +141,9 @@ static bool is_for_later(int error)
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-/* What cannot be sent now is left. */
-static void send_output(struct connection *connection, double now_ms)
+/* What cannot be sent now is left. At the end of the program a slow reader gets no further time with what it
+ * takes: all of its answers have to be sent within request_timeout. */
+static void send_output(struct connection *connection, const struct connection_turn *turn)
 {
     const size_t before = connection->sent;
     while (connection->descriptor >= 0 && connection->sent < connection->output.length) {
@@ -159,8 +160,8 @@ static void send_output(struct connection *connection, double now_ms)
         buffer_free(&connection->output);
         connection->sent = 0;
         connection->stuck_ms = 0;
-    } else if (connection->stuck_ms == 0 || connection->sent > before) {
-        connection->stuck_ms = now_ms;
+    } else if (connection->stuck_ms == 0 || (connection->sent > before && !turn->is_stopping)) {
+        connection->stuck_ms = turn->now_ms;
     }
 }
 
@@ -189,7 +190,7 @@ static enum connection_fault read_input(struct connection *connection, const str
             if (!connection->is_lingering && !turn->is_impatient)
                 fault = take(connection, (struct text){piece, (size_t)got}, turn);
             secret_wipe(piece, (size_t)got);
-            send_output(connection, turn->now_ms);
+            send_output(connection, turn);
         }
         connection->is_at_end = got == 0;
         if (got < 0 && !is_for_later(errno))
@@ -262,10 +263,10 @@ enum connection_fault connection_handle(struct connection *connection, const str
         has_memory = resume(connection, request) && has_memory;
     }
     has_memory = start_all(connection, turn) && has_memory;
-    send_output(connection, turn->now_ms);
+    send_output(connection, turn);
     enum connection_fault fault = has_memory ? read_input(connection, turn) : CONNECTION_OUT_OF_MEMORY;
     if (fault != CONNECTION_GOOD) {
-        send_output(connection, turn->now_ms);
+        send_output(connection, turn);
         connection_close(connection);
     }
     if (connection->is_at_end)

@@ -161,11 +161,30 @@ static void test_stuck(void **state)
     close_peer(&peer);
 }
 
+/* After SIGTERM, request_timeout bounds how long all answers take, however slowly the peer reads them. */
+static void test_slow_reader_cannot_stretch_the_end(void **state)
+{
+    (void)state;
+    struct peer peer;
+    open_peer(&peer);
+    fill_output(&peer);
+    peer.turn.is_stopping = true;
+    for (int i = 1; i <= 4; i++) {
+        const size_t before = waiting_bytes(&peer);
+        assert_true(read_answers(&peer, before / 8) > 0);
+        handle_at(&peer, 1000 + i * 1000);
+        assert_in_range(waiting_bytes(&peer), 1, SIZE_MAX);
+        assert_true(connection_unfinished_since(&peer.connection) == 1000);
+    }
+    close_peer(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers_are_not_piled_up),
         cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_slow_reader_cannot_stretch_the_end),
     };
     if (!fastcgi_prepare())
         return EXIT_FAILURE;
