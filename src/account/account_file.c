@@ -235,7 +235,7 @@ static enum account_change fail(struct diagnostics *diagnostics, const char *pat
 static void complete_last_line(struct edit *edit, size_t start)
 {
     const struct buffer *out = &edit->out;
-    if (out->lost || out->length <= start || out->data[out->length - 1] == '\n')
+    if (out->out_of_memory || out->length <= start || out->data[out->length - 1] == '\n')
         return;
     put(edit, out->data[out->length - 1] == '\r' ? text_of("\n") : edit->newline);
 }
@@ -253,7 +253,7 @@ static enum account_change rewrite(const char *path, struct edit *edit, const st
 
     enum account_change change = edit->changed ? ACCOUNT_CHANGED : ACCOUNT_AS_IT_WAS;
     errno = ENOMEM;
-    if (edit->out.lost)
+    if (edit->out.out_of_memory)
         change = fail(diagnostics, path, "the change cannot be made");
     else if (edit->changed && !file_replace(path, edit->out.data, edit->out.length, 0600))
         change = fail(diagnostics, path, "the file cannot be replaced, and is as it was");

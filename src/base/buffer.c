@@ -13,12 +13,12 @@ enum { SMALLEST = 1024 };
 /* Makes sure that `more` bytes and a NUL fit. */
 static bool buffer_reserve(struct buffer *buffer, size_t more)
 {
-    if (buffer->lost || more < buffer->capacity - buffer->length)
-        return !buffer->lost;
+    if (buffer->out_of_memory || more < buffer->capacity - buffer->length)
+        return !buffer->out_of_memory;
     const size_t needed = buffer->length + more + 1;
     const size_t capacity = needed + needed / 2 < SMALLEST ? SMALLEST : needed + needed / 2;
     char *data = malloc(capacity);
-    buffer->lost = data == NULL;
+    buffer->out_of_memory = data == NULL;
     if (data == NULL)
         return false;
     if (buffer->length > 0)
@@ -46,7 +46,7 @@ void buffer_print(struct buffer *buffer, const char *format, ...)
     const int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
     if (length < 0 || !buffer_reserve(buffer, (size_t)length)) {
-        buffer->lost = true;
+        buffer->out_of_memory = true;
         return;
     }
     va_start(arguments, format);

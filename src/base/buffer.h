@@ -13,7 +13,7 @@ struct buffer {
     char *data; /* NUL-terminated after `length` bytes; NULL while the buffer is empty */
     size_t length;
     size_t capacity;
-    bool lost; /* an allocation failed; nothing is added any more */
+    bool out_of_memory; /* an allocation failed; nothing is added any more */
 };
 
 void buffer_add(struct buffer *buffer, struct text piece);

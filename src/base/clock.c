@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-enum { SECONDS_A_DAY = 86400, DAYS_1970 = 719468, DAYS_400_YEARS = 146097 };
+enum { SECONDS_PER_DAY = 86400, DAYS_1970 = 719468, DAYS_400_YEARS = 146097 };
 
 int64_t clock_now(void)
 {
@@ -120,7 +120,7 @@ bool clock_parse_date(const char *text, size_t length, int64_t *seconds)
     date_of(days, &year, &month, &day);
     if (month != values[MONTH])
         return false; /* the month has no such day */
-    *seconds = days * SECONDS_A_DAY + values[HOUR] * 3600 + values[MINUTE] * 60 + values[SECOND];
+    *seconds = days * SECONDS_PER_DAY + values[HOUR] * 3600 + values[MINUTE] * 60 + values[SECOND];
     return true;
 }
 
@@ -132,11 +132,11 @@ static void format_digits(char *out, size_t at, size_t length, int64_t value)
 
 void clock_format_date(int64_t seconds, char out[CLOCK_DATE_SIZE])
 {
-    const int64_t of_day = seconds % SECONDS_A_DAY;
+    const int64_t of_day = seconds % SECONDS_PER_DAY;
     int year;
     int month;
     int day;
-    date_of(seconds / SECONDS_A_DAY, &year, &month, &day);
+    date_of(seconds / SECONDS_PER_DAY, &year, &month, &day);
     const int64_t values[FIELDS] = {year, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60};
     memcpy(out, shape, sizeof shape);
     for (size_t i = 0; i < FIELDS; i++)

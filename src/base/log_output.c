@@ -119,7 +119,7 @@ static size_t write_descriptor(struct log_output *output, const char *lines, siz
 
 /* --- Syslog --- */
 
-/* 1: sent, 0: no room now, -1: the connection is of no use. */
+/* Returns 1: sent, 0: the daemon takes nothing now, -1: the connection is broken. */
 static int send_message(const struct log_output *output, const char *line, size_t length)
 {
     /* On a stream a NUL ends a message. */

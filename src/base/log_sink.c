@@ -215,7 +215,7 @@ static long take_dropped_locked(struct log_sink *sink)
     return dropped;
 }
 
-static void put_locked(struct log_sink *sink, const char *line, size_t length, bool urgent)
+static void queue_line_locked(struct log_sink *sink, const char *line, size_t length, bool urgent)
 {
     if (!reserve_locked(sink, length)) {
         sink->dropped++;
@@ -236,7 +236,7 @@ static void put_locked(struct log_sink *sink, const char *line, size_t length, b
 long log_sink_put(struct log_sink *sink, const char *line, size_t length, bool urgent)
 {
     pthread_mutex_lock(&sink->mutex);
-    put_locked(sink, line, length, urgent);
+    queue_line_locked(sink, line, length, urgent);
     const long dropped = take_dropped_locked(sink);
     pthread_mutex_unlock(&sink->mutex);
     return dropped;

@@ -15,9 +15,11 @@ static const char *const parameters[PARAMETER_COUNT] = {
 };
 
 static const enum oauth_error body_errors[] = {
-    [HTTP_BODY_WHOLE] = OAUTH_NO_ERROR,           [HTTP_BODY_TOO_LARGE] = OAUTH_BODY_TOO_LARGE,
-    [HTTP_BODY_CUT_SHORT] = OAUTH_BODY_CUT_SHORT, [HTTP_BODY_BAD_LENGTH] = OAUTH_BODY_BAD_LENGTH,
-    [HTTP_BODY_LOST] = OAUTH_SERVER_ERROR,
+    [HTTP_BODY_WHOLE] = OAUTH_NO_ERROR,
+    [HTTP_BODY_TOO_LARGE] = OAUTH_BODY_TOO_LARGE,
+    [HTTP_BODY_CUT_SHORT] = OAUTH_BODY_CUT_SHORT,
+    [HTTP_BODY_BAD_LENGTH] = OAUTH_BODY_BAD_LENGTH,
+    [HTTP_BODY_OUT_OF_MEMORY] = OAUTH_SERVER_ERROR,
 };
 
 static bool has_parameter_in_url(const struct http_request *request)

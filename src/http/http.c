@@ -95,5 +95,6 @@ struct text http_response_render(const struct http_response *response, struct bu
     buffer_add(out, text_of("\r\n"));
     if (!response->is_to_head)
         buffer_add(out, json);
-    return out->lost ? out_of_memory_answer(response->is_to_head) : (struct text){out->data, out->length};
+    return out->out_of_memory ? out_of_memory_answer(response->is_to_head)
+                              : (struct text){out->data, out->length};
 }

@@ -9,12 +9,12 @@
 
 enum http_body_state {
     HTTP_BODY_WHOLE,
-    HTTP_BODY_TOO_LARGE,  /* longer than max_body */
-    HTTP_BODY_CUT_SHORT,  /* shorter than CONTENT_LENGTH */
-    HTTP_BODY_BAD_LENGTH, /* CONTENT_LENGTH is not a number */
-    HTTP_BODY_LOST,       /* memory for it ran out */
-    HTTP_HEAD_TOO_LARGE,  /* the headers were too large, and the request was dropped */
-    HTTP_HEAD_HOLDS_NUL,  /* a header held a NUL, and the request was dropped */
+    HTTP_BODY_TOO_LARGE,     /* longer than max_body */
+    HTTP_BODY_CUT_SHORT,     /* shorter than CONTENT_LENGTH */
+    HTTP_BODY_BAD_LENGTH,    /* CONTENT_LENGTH is not a number */
+    HTTP_BODY_OUT_OF_MEMORY, /* memory for it ran out */
+    HTTP_HEAD_TOO_LARGE,     /* the headers were too large, and the request was dropped */
+    HTTP_HEAD_HOLDS_NUL,     /* a header held a NUL, and the request was dropped */
 };
 
 /* An absent text has data NULL. Empty meta-variables count as absent (RFC 3875 §4.1). */

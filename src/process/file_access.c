@@ -41,7 +41,7 @@ static void create_log_file(const char *path, const struct identity *owner)
     const char *name = slash != NULL ? slash + 1 : path;
     struct buffer hidden = {0};
     buffer_print(&hidden, "%.*s.%s.XXXXXX", (int)(name - path), path, name);
-    const int log = hidden.lost ? -1 : mkostemp(hidden.data, O_CLOEXEC);
+    const int log = hidden.out_of_memory ? -1 : mkostemp(hidden.data, O_CLOEXEC);
     if (log >= 0) {
         if (fchmod(log, log_mode()) != 0 || fchown(log, owner->user, owner->group) != 0 ||
             renameat2(AT_FDCWD, hidden.data, AT_FDCWD, path, RENAME_NOREPLACE) != 0)

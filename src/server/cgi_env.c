@@ -77,7 +77,7 @@ static void read_body(const struct gateway *gateway, size_t expected, size_t max
     request->body_size = wanted + 1; /* malloc(0) may return NULL */
     http->body = malloc(request->body_size);
     if (http->body == NULL) {
-        http->body_state = HTTP_BODY_LOST;
+        http->body_state = HTTP_BODY_OUT_OF_MEMORY;
         return;
     }
     http->body_length = read_fully(gateway, http->body, wanted);

@@ -129,7 +129,7 @@ static enum connection_fault take(struct connection *connection, struct text inp
             buffer_add(&connection->output, (struct text){message.reply, message.reply_length});
         if (event == RECORD_ABORT)
             abort_request(connection, message.request);
-        if (event == RECORD_OUT_OF_MEMORY || connection->output.lost ||
+        if (event == RECORD_OUT_OF_MEMORY || connection->output.out_of_memory ||
             (event == RECORD_REQUEST && !start_all(connection, turn)))
             return CONNECTION_OUT_OF_MEMORY;
     }

@@ -118,7 +118,7 @@ struct fastcgi *fastcgi_start(const struct record_request *record, struct servic
     fastcgi->resume = resume;
     fastcgi->context = context;
     record_write(record, &wire);
-    const bool is_decoded = !wire.lost && decode(fastcgi, (struct text){wire.data, wire.length});
+    const bool is_decoded = !wire.out_of_memory && decode(fastcgi, (struct text){wire.data, wire.length});
     if (is_decoded)
         read_request(fastcgi, record);
     buffer_free(&wire);
@@ -161,7 +161,7 @@ bool fastcgi_answer(struct fastcgi *fastcgi, struct buffer *out)
     libfcgi_io_use(NULL);
     fastcgi->io.output = NULL;
     buffer_free(&text);
-    return !out->lost;
+    return !out->out_of_memory;
 }
 
 /* free() knows what came from the heap while that is in use. */

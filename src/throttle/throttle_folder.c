@@ -24,7 +24,7 @@ static char *path_in(const char *folder, const char *name)
 {
     struct buffer path = {0};
     buffer_print(&path, "%s/%s", folder, name);
-    if (!path.lost)
+    if (!path.out_of_memory)
         return path.data;
     buffer_free(&path);
     return NULL;
@@ -89,7 +89,7 @@ static bool print_note(struct buffer *note)
         return false;
     buffer_print(note, "%.*s%s", (int)boot.size, boot.data, locking);
     file_content_free(&boot);
-    return !note->lost;
+    return !note->out_of_memory;
 }
 
 static bool same_boot(const char *path)

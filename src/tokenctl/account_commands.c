@@ -68,7 +68,7 @@ static void put_scopes(struct buffer *out, const char *value)
 /* What is wrong with "name=value"; NULL: nothing. A blank would begin another attribute. */
 static const char *attribute_fault(const struct buffer *attribute)
 {
-    if (attribute->lost)
+    if (attribute->out_of_memory)
         return strerror(ENOMEM);
     return strchr(attribute->data, ' ') != NULL ? "there is a blank in it"
                                                 : account_attributes_fault(text_of(attribute->data));
@@ -87,7 +87,7 @@ static int put_attribute(struct buffer *out, const struct attribute_option *form
     const char *fault = attribute_fault(&attribute);
     if (fault == NULL)
         buffer_print(out, "%s%s", out->length > 0 ? " " : "", attribute.data);
-    else if (attribute.lost)
+    else if (attribute.out_of_memory)
         status = complain(EXIT_FAILURE, "%s", fault);
     else
         status =
@@ -105,7 +105,7 @@ static int gather_attributes(const struct invocation *invocation, struct buffer 
         if (value != NULL && status == EXIT_SUCCESS)
             status = put_attribute(out, &attribute_options[i], value);
     }
-    return out->lost ? complain(EXIT_FAILURE, "%s", strerror(ENOMEM)) : status;
+    return out->out_of_memory ? complain(EXIT_FAILURE, "%s", strerror(ENOMEM)) : status;
 }
 
 static int check_client_id(const struct invocation *invocation)

@@ -83,7 +83,8 @@ static enum result make_config(const char *path, const char *issuer, struct diag
     struct buffer out = {0};
     write_config(&out, issuer);
     errno = ENOMEM;
-    const enum result result = out.lost ? fail(path) : make_file(path, out.data, CONFIG_MODE, diagnostics);
+    const enum result result =
+        out.out_of_memory ? fail(path) : make_file(path, out.data, CONFIG_MODE, diagnostics);
     buffer_free(&out);
     return result;
 }

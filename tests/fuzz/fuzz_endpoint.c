@@ -28,7 +28,7 @@ static enum http_body_state take_state(struct text *rest)
 {
     const struct text digit = take(rest, '\n');
     long state = HTTP_BODY_WHOLE;
-    text_parse_number(digit, HTTP_BODY_WHOLE, HTTP_BODY_LOST, &state);
+    text_parse_number(digit, HTTP_BODY_WHOLE, HTTP_BODY_OUT_OF_MEMORY, &state);
     return (enum http_body_state)state;
 }
 
@@ -44,7 +44,7 @@ static struct http_request read_request(struct text input)
     request.authorization = take(&input, '\n');
     request.source = take(&input, '\n');
     request.body_state = take_state(&input);
-    if (request.body_state != HTTP_BODY_LOST) {
+    if (request.body_state != HTTP_BODY_OUT_OF_MEMORY) {
         request.body = fuzz_copy(input);
         request.body_length = input.length;
     }
@@ -59,7 +59,7 @@ static void require_order(const struct http_request *request, const struct answe
     REQUIRE((answer->status == 404) == !found);
     REQUIRE((answer->status == 405) == (found && !allowed));
     REQUIRE(answer->status != 413 || request->body_state == HTTP_BODY_TOO_LARGE);
-    REQUIRE(answer->status != 500 || request->body_state == HTTP_BODY_LOST);
+    REQUIRE(answer->status != 500 || request->body_state == HTTP_BODY_OUT_OF_MEMORY);
     REQUIRE(answer->status != 200 || request->body_state == HTTP_BODY_WHOLE);
     REQUIRE(answer->status != 401 || request->body_state == HTTP_BODY_WHOLE);
     REQUIRE(answer->status != 429 && answer->status != 503);

@@ -14,7 +14,7 @@ static void test_grows(void **state)
         buffer_print(&buffer, "%03d", i);
         buffer_add(&buffer, text_of("x"));
     }
-    assert_false(buffer.lost);
+    assert_false(buffer.out_of_memory);
     assert_int_equal(buffer.length, 4000);
     assert_int_equal(strlen(buffer.data), 4000);
     assert_memory_equal(&buffer.data[2068], "517x518x", 8);
@@ -22,7 +22,7 @@ static void test_grows(void **state)
     assert_null(buffer.data);
 }
 
-/* What was lost stays lost, whatever comes behind it. */
+/* After a failed allocation nothing is added any more. */
 static void test_without_memory(void **state)
 {
     (void)state;
@@ -37,7 +37,7 @@ static void test_without_memory(void **state)
         failed = allocations_left < 0;
         allocations_left = -1;
         buffer_add(&buffer, text_of("end"));
-        assert_true(buffer.lost == failed);
+        assert_true(buffer.out_of_memory == failed);
         assert_true(failed || buffer.length == 4003);
         buffer_free(&buffer);
     }

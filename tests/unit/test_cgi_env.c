@@ -225,7 +225,7 @@ static void test_without_memory(void **state)
     allocations_left = 0;
     gateway_read(&gateway, MAX_BODY, &request);
     allocations_left = -1;
-    assert_int_equal(request.http.body_state, HTTP_BODY_LOST);
+    assert_int_equal(request.http.body_state, HTTP_BODY_OUT_OF_MEMORY);
     assert_int_equal(peer.left, 0);
     gateway_request_clear(&request);
 }

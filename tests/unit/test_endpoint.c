@@ -178,7 +178,7 @@ static void test_words(void **state)
         {{.method = "GET"},
          HEAD("405 Method Not Allowed", "73") "Allow: POST\r\n\r\n" ERROR("invalid_request",
                                                                           "The method must be POST")},
-        {{.body_state = HTTP_BODY_LOST},
+        {{.body_state = HTTP_BODY_OUT_OF_MEMORY},
          HEAD("500 Internal Server Error", "75") "\r\n" ERROR("server_error",
                                                               "An unexpected error occurred")},
     };
@@ -424,7 +424,7 @@ static void test_log(void **state)
         {{.body = GOOD, .source = "::ffff:198.51.100.7"}, " source=198.51.100.7 line="},
         {{.body = GOOD, .source = "[2001:DB8::7]:4711"}, " source=2001:db8::7 line="},
         {{.body = GOOD, .source = "unix:"}, " source=\"unix:\" line="},
-        {{.body_state = HTTP_BODY_LOST}, "error outcome=failed reason=fault "},
+        {{.body_state = HTTP_BODY_OUT_OF_MEMORY}, "error outcome=failed reason=fault "},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         char answer[4096];

@@ -52,7 +52,7 @@ int OS_Write(int descriptor, char *data, size_t size)
     in_use = NULL; /* the output outlives the heap, so it must not be allocated from it */
     buffer_add(io->output, (struct text){data, size});
     in_use = io;
-    if (!io->output->lost)
+    if (!io->output->out_of_memory)
         return (int)size;
     errno = ENOMEM;
     return -1;
