@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-/* RFC 4648 §10, and bytes that need the two last digits. */
+/* The vectors of RFC 4648 §10, and bytes that need the last two characters of the alphabet. */
 static void test_encode(void **state)
 {
     (void)state;
@@ -46,7 +46,7 @@ static void check_decoder(decoder *decode, const struct decode_row *rows, size_t
 {
     for (size_t i = 0; i < count; i++) {
         const struct text text = rows[i].text;
-        /* Exactly the room that the header asks for, so that a sanitizer sees one byte more. */
+        /* Exactly the size that the header requires, so that a sanitizer sees one byte more. */
         unsigned char *out = malloc(text.length / 4 * 3 + 3);
         size_t size = 0;
         const bool good = decode(text.data, text.length, out, &size);

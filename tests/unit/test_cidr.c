@@ -49,7 +49,7 @@ static void test_address(void **state)
     assert_false(address_parse("192.0.2.1\0junk", 14, &address));
 }
 
-/* REMOTE_ADDR, as one web server or another writes it. */
+/* The forms of REMOTE_ADDR that web servers write. */
 static void test_remote(void **state)
 {
     (void)state;
@@ -70,7 +70,7 @@ static void test_remote(void **state)
         {"[fe80::1%eth0]:443", "fe80::1"},
         {"192.0.2.1:5678", "192.0.2.1"},
         {"fe80::77%", NULL},
-        {"fe80::77%\n", "fe80::77"}, /* nothing of the zone is kept */
+        {"fe80::77%\n", "fe80::77"}, /* the zone is ignored */
         {"%lo", NULL},
         {"192.0.2.1%lo", NULL},
         {"192.0.2.1:", NULL},
@@ -119,7 +119,7 @@ static void test_network(void **state)
         {"::/0", true, 0},
         {"128.0.0.0/1", true, 97},
         {"fe80::/64", true, 64},
-        {"fe80::1%eth0", false, 0}, /* a zone that nothing would look at */
+        {"fe80::1%eth0", false, 0}, /* a zone that nothing would compare */
         {"192.0.2.1:80", false, 0},
         {"192.0.2.1/24", false, 0},
         {"192.0.2.0/33", false, 0},

@@ -63,7 +63,7 @@ static void test_parse(void **state)
     assert_false(clock_parse_date("2027-01-3\0", 10, &seconds));
 }
 
-/* Every day of the four centuries after which the calendar repeats, against the C library. */
+/* Compares every day of four centuries, after which the calendar repeats, with the C library. */
 static void test_calendar(void **state)
 {
     (void)state;
@@ -94,7 +94,7 @@ static void test_now(void **state)
     assert_true(clock_monotonic_ms() - earlier >= 1.9);
 }
 
-/* With the carry into seconds, whatever the clock shows now. */
+/* Also tests the carry into seconds, whatever the time is now. */
 static void test_monotonic_in(void **state)
 {
     (void)state;
@@ -105,7 +105,7 @@ static void test_monotonic_in(void **state)
         const struct timespec then = clock_monotonic_in(ms);
         const double later = clock_monotonic_ms();
         const double shown = (double)then.tv_sec * 1e3 + (double)then.tv_nsec / 1e6;
-        const double lacks = 0.001; /* what a double loses */
+        const double lacks = 0.001; /* the precision of a double */
         check_row(shown >= earlier + (double)ms - lacks && shown <= later + (double)ms + lacks, "shown", i,
                   "");
         check_row(then.tv_nsec >= 0 && then.tv_nsec < 1000000000, "nanoseconds", i, "");
@@ -113,7 +113,7 @@ static void test_monotonic_in(void **state)
     }
 }
 
-/* It stands still while the thread sleeps, and goes on while it does not. */
+/* The clock stands still while the thread sleeps, and runs while it computes. */
 static void test_thread(void **state)
 {
     (void)state;

@@ -106,7 +106,7 @@ static void test_every_key(void **state)
     config_release(held);
 }
 
-/* The limits of CONTRACT's table, from both sides. */
+/* Tests both sides of each limit in the contract's table. */
 static void test_ranges(void **state)
 {
     (void)state;
@@ -172,7 +172,7 @@ static const struct {
     {ISSUER "threads = x\nthreads = 5\n",
      PROBLEM(2, "threads must be a whole number from 1 to 4096")
          PROBLEM(3, "threads is given a second time, after line 2: take one of them out")},
-    {ISSUER "threads = 1\nverify_concurrency = 256\n", ""}, /* who waits for these holds no thread */
+    {ISSUER "threads = 1\nverify_concurrency = 256\n", ""}, /* clients that wait for these hold no thread */
     {ISSUER "verify_queue = 65536\n", ""},
     {ISSUER "threads = 0x10\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
     {ISSUER "threads = 5 s\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
@@ -222,7 +222,7 @@ static void test_one_problem(void **state)
     }
 }
 
-/* Everything that is wrong is told at once. */
+/* All errors of the file are reported at once. */
 static void test_all_problems(void **state)
 {
     (void)state;
@@ -238,7 +238,7 @@ static void test_all_problems(void **state)
     }
 }
 
-/* Lines of inih's whole room, and one byte more. */
+/* Lines that just fit into inih's buffer, and lines one byte longer. */
 static void test_long_lines(void **state)
 {
     (void)state;
@@ -326,7 +326,7 @@ static void test_mode(void **state)
     assert_non_null(strstr(collected.text, "run: chmod o-w 'open.conf'"));
 }
 
-/* Memory runs out at each allocation in turn: an error each time, nothing lost, nothing crashed. */
+/* Each allocation fails in turn: an error each time, no leak, no crash. */
 static void test_no_memory(void **state)
 {
     (void)state;

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* In a process of its own, which cannot take it back. */
+/* Runs in a child process, because the change is permanent. */
 static void test_forbid(void **state)
 {
     (void)state;

@@ -44,7 +44,7 @@ static void test_read_large(void **state)
     free(data);
 }
 
-/* A regular file that does not tell its size, as one that grows while it is read. */
+/* A regular file whose size is reported as 0, as of one that grows while it is read. */
 static void test_read_without_size(void **state)
 {
     (void)state;
@@ -58,7 +58,7 @@ static void test_read_without_size(void **state)
     assert_int_equal(errno, EFBIG);
 }
 
-/* One that has less than it tells, as one that is cut short while it is read. */
+/* A file that is shorter than its reported size, as one that is truncated while it is read. */
 static void test_read_less_than_told(void **state)
 {
     (void)state;
@@ -141,20 +141,22 @@ static void test_stamp(void **state)
     assert_true(file_stamp("one", &after));
     assert_true(file_stamp_equal(&before, &after));
 
-    /* The link is switched to a file of the same size. */
+    /* The link now leads to another file of the same size. */
     assert_int_equal(unlink("link"), 0);
     assert_int_equal(symlink("two", "link"), 0);
     assert_true(file_stamp("link", &after));
     assert_false(file_stamp_equal(&before, &after));
 
-    /* Other content of the same size, and the time of the change put back: the status change tells. */
+    /* Other content of the same size, with the time of modification restored: only the time of the status
+     * change differs. */
     assert_true(file_stamp("one", &before));
     do {
         write_text("one", "eno");
         const struct timespec times[2] = {before.modified, before.modified};
         assert_int_equal(utimensat(AT_FDCWD, "one", times, 0), 0);
         assert_true(file_stamp("one", &after));
-    } while (before.changed.tv_nsec == after.changed.tv_nsec); /* the file system's clock ticks coarsely */
+    } while (before.changed.tv_nsec ==
+             after.changed.tv_nsec); /* the file system's clock has a coarse resolution */
     assert_false(file_stamp_equal(&before, &after));
 
     static const struct file_stamp zero;
@@ -217,7 +219,7 @@ static void test_mode(void **state)
     }
 }
 
-/* 65534 is neither root nor, wherever the tests run, the user of them. */
+/* The user 65534 is neither root nor, wherever the tests run, the user that runs them. */
 static void test_trusted(void **state)
 {
     (void)state;
@@ -231,7 +233,7 @@ static void test_trusted(void **state)
     const struct {
         mode_t mode;
         uid_t owner;
-        uid_t user;          /* of the report */
+        uid_t user;          /* of the diagnostics */
         const char *problem; /* NULL: trusted */
     } rows[] = {
         {0640, own, 0, NULL},

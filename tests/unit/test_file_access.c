@@ -4,9 +4,9 @@
 
 #include <glob.h>
 
-/* What access() refuses, as root, who may run this, is refused nothing. */
+/* The replaced access() refuses this path: root, who may run the test, is never refused. */
 static struct {
-    const char *path; /* and all below it; NULL: nothing */
+    const char *path; /* with everything below it; NULL: nothing */
     int mode;
     int error;
 } refused;
@@ -27,7 +27,7 @@ gid_t getegid(void)
     return 980;
 }
 
-/* What fchown() is to return, whom it was given, and whether the log had its name by then. */
+/* The result of the replaced fchown(), its arguments, and whether the log had its name by then. */
 static int change_of_owner;
 static struct identity new_owner;
 static bool was_named = true;
@@ -82,7 +82,7 @@ static const struct {
     {"etc", R_OK | W_OK | X_OK, EACCES, "web",
      BEHIND_CLOSED("etc/token.conf") BEHIND_CLOSED("etc/accounts") BEHIND_CLOSED("etc/keys.jwks")
          BEHIND_CLOSED("etc/state")},
-    /* Where it is loaded it is told better. */
+    /* The code that loads it reports it better. */
     {"etc/accounts", R_OK, ENOENT, "web", ""},
     {"etc/accounts", R_OK, EIO, "web", ""},
 };
@@ -143,7 +143,7 @@ static void test_log_is_made(void **state)
     assert_int_equal(status.st_mode & 07777, 0600);
     assert_int_equal(status.st_size, 0);
 
-    /* What is there stays as it is. */
+    /* An existing file is unchanged. */
     write_text("token.log", "a line\n");
     file_access_create_log(&config, &owner);
     char text[16];

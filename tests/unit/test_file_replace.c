@@ -9,16 +9,16 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
-static int error_of_folder; /* of fsync() on one; 0: none */
-static char steps[128];     /* which of fsync() and renameat() were called, in order */
-static struct stat synced;  /* the file at its last fsync() */
+static int error_of_folder; /* errno of fsync() on a folder; 0: none */
+static char steps[128];     /* the calls of fsync() and renameat(), in order */
+static struct stat synced;  /* the status of the file at its last fsync() */
 
 static void note_step(const char *step)
 {
     strncat(steps, step, sizeof steps - strlen(steps) - 1);
 }
 
-/* In the place of the library's own. */
+/* Replaces the C library's function. */
 int fsync(int descriptor)
 {
     struct stat status;
@@ -32,9 +32,9 @@ int fsync(int descriptor)
     return -1;
 }
 
-static bool close_fails; /* of a regular file, as NFS says there that the disk is full */
+static bool close_fails; /* close() of a regular file fails, as on NFS when the disk is full */
 
-/* Likewise. */
+/* Replaces the C library's function. */
 int close(int descriptor)
 {
     struct stat status;
@@ -47,16 +47,16 @@ int close(int descriptor)
     return -1;
 }
 
-/* Likewise. */
+/* Replaces the C library's function. */
 int renameat(int old_folder, const char *old_path, int new_folder, const char *new_path)
 {
     note_step("rename;");
     return (int)syscall(SYS_renameat2, old_folder, old_path, new_folder, new_path, 0);
 }
 
-static int error_of_acl; /* of fgetxattr(); 0: none */
+static int error_of_acl; /* errno of fgetxattr(); 0: none */
 
-/* Likewise. */
+/* Replaces the C library's function. */
 ssize_t fgetxattr(int descriptor, const char *name, void *value, size_t size)
 {
     if (error_of_acl == 0)
@@ -119,7 +119,7 @@ static void test_owner(void **state)
     assert_int_equal(status.st_mode & 07777, 0640);
 }
 
-/* A folder that its users may write, with a file of another owner: replacing it would lose the owner. */
+/* Users may write in the folder, and the file has another owner. Replacing the file would lose the owner. */
 static void test_owner_not_kept(void **state)
 {
     (void)state;
@@ -179,7 +179,7 @@ static void test_acl(void **state)
     assert_int_equal(mode_of("named"), 0640);
 }
 
-/* A file that has none, in a folder which has one for all that is new. */
+/* The file has no ACL; its folder has a default ACL for new files. */
 static void test_acl_of_folder(void **state)
 {
     (void)state;
@@ -251,14 +251,14 @@ static void test_left_over(void **state)
     check_content("kept", "new");
     assert_false(exists(".kept.new"));
 
-    /* Somebody else's link is replaced, not followed. */
+    /* A link by the name of the new file is removed, not followed. */
     write_text("victim", "untouched");
     assert_int_equal(symlink("victim", ".kept.new"), 0);
     assert_true(file_replace("kept", "newer", 5, 0600));
     check_content("victim", "untouched");
     check_content("kept", "newer");
 
-    /* A new version that somebody has at hand. */
+    /* An administrator's own NAME.new stays. */
     write_text("kept.new", "by hand");
     assert_true(file_replace("kept", "newest", 6, 0600));
     check_content("kept", "newest");
@@ -280,7 +280,7 @@ static void test_close_fails(void **state)
     assert_false(exists(".closed.new"));
 }
 
-/* The number that the next descriptor gets. */
+/* Returns the number of the next descriptor. */
 static int next_descriptor(void)
 {
     const int next = dup(STDERR_FILENO);
@@ -334,7 +334,7 @@ static void test_refused(void **state)
     assert_int_equal(errno, ENOENT);
 }
 
-/* A limit on the size of files stops the write half-way, as a full disk does. */
+/* A limit on the size of files stops the write half-way, as a full disk would. */
 static void test_no_room(void **state)
 {
     (void)state;
@@ -369,7 +369,7 @@ static void test_synced_before_renamed(void **state)
     assert_int_equal(synced.st_mode, status.st_mode);
 }
 
-/* When the folder cannot be synced, which some file systems have no way to, the new file is there already. */
+/* Some file systems cannot sync a folder. The new file is in force nevertheless. */
 static void test_folder_not_synced(void **state)
 {
     (void)state;
@@ -384,7 +384,7 @@ static void test_folder_not_synced(void **state)
     }
 }
 
-/* Replaces the file for ever, by two contents in turn. */
+/* Replaces the file for ever, with two contents in turn. */
 static void replace_for_ever(void)
 {
     static char a[4000];
@@ -398,7 +398,7 @@ static void replace_for_ever(void)
     }
 }
 
-/* A reader sees one content or the other, whole, also after the writer was killed. */
+/* A reader always sees one of the two contents, whole, also after the writer was killed. */
 static void test_killed(void **state)
 {
     (void)state;
@@ -428,7 +428,7 @@ static void test_killed(void **state)
     assert_false(exists(".busy.new"));
 }
 
-/* Adds one to the number in `path`, `times` times; the exit status of its process. */
+/* Adds one to the number in `path`, `times` times, in a child process. Returns its exit status. */
 static int count_up(const char *path, int times)
 {
     for (int i = 0; i < times; i++) {
@@ -446,7 +446,7 @@ static int count_up(const char *path, int times)
     return 0;
 }
 
-/* Writers that take the lock lose nothing, by whichever name they know the file. */
+/* No update of writers that take the lock is lost, whichever name of the file they use. */
 static void test_lock(void **state)
 {
     (void)state;
@@ -468,14 +468,14 @@ static void test_lock(void **state)
     }
     check_content("counter/number", "60");
 
-    /* Nothing is left behind but the file, and the lock's. */
+    /* Nothing is left but the file and the lock file. */
     assert_int_equal(mode_of("counter/.tokenctl.lock"), 0600);
     assert_int_equal(unlink("counter/.tokenctl.lock"), 0);
     assert_int_equal(unlink("counter/number"), 0);
     assert_int_equal(rmdir("counter"), 0);
 }
 
-/* Takes the lock and says so, and holds it until it is killed. */
+/* Takes the lock, reports that, and holds it until it is killed. */
 static void hold_lock(const char *path, int told)
 {
     struct collected problems;
@@ -486,7 +486,7 @@ static void hold_lock(const char *path, int told)
         pause();
 }
 
-/* Who waits for too long is told for whom; who is killed holds nothing. */
+/* A process that waits too long gets a warning that names the holder. A killed process holds no lock. */
 static void test_lock_held(void **state)
 {
     (void)state;
@@ -516,14 +516,14 @@ static void test_lock_held(void **state)
     close(told[1]);
 }
 
-/* In a process of its own, of a user who may enter the folder and read what is in it, and not write there. */
+/* Runs in a child process, as a user who may enter the folder and read in it, but not write. */
 static int lock_as_stranger(void)
 {
     struct collected problems;
     struct diagnostics *diagnostics = collect(&problems);
     if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
         return 100;
-    /* The lock cannot be opened, and so cannot be held: what there is to hold is in nobody's way. */
+    /* This user cannot open the lock file, so it cannot hold the lock and keep others waiting. */
     if (geteuid() != 0 && open("shared_lock/.tokenctl.lock", O_RDONLY) >= 0 &&
         access("shared_lock", W_OK) != 0)
         return 1;
@@ -542,7 +542,7 @@ static void test_lock_of_others(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         assert_int_equal(mkdir("shared_lock", 0700), 0);
         assert_int_equal(chmod("shared_lock", rows[i].folder), 0);
-        /* Made by root it is the folder's owner's. */
+        /* Created by root, the lock file belongs to the folder's owner. */
         if (geteuid() == 0)
             assert_int_equal(chown("shared_lock", 1, 1), 0);
         const int lock = file_lock("shared_lock/file", collect(&problems));

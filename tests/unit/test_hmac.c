@@ -38,7 +38,7 @@ static void test_vectors(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct hmac hmac;
         hmac_prepare(&hmac, rows[i].key.data, rows[i].key.length);
-        /* The second time shows that the first left the key as it was. */
+        /* The second round shows that the first one did not change the key. */
         for (int again = 0; again < 2; again++) {
             unsigned char digest[HMAC_SIZE];
             char hex[2 * HMAC_SIZE + 1];

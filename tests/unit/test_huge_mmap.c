@@ -1,4 +1,4 @@
-/* mmap() as libcrypt has it in token.fcgi and tokenctl. */
+/* The mmap() that libcrypt calls in token.fcgi and tokenctl. */
 #include "fixture.h"
 #include "smaps.h"
 
@@ -30,7 +30,7 @@ static void test_anonymous_memory(void **state)
     }
 }
 
-/* A file keeps its pages, and its offset. */
+/* A mapped file is not advised, and keeps its offset. */
 static void test_file(void **state)
 {
     (void)state;

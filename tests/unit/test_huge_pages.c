@@ -1,4 +1,4 @@
-/* Which memory is asked for in huge pages. */
+/* Which memory is advised to use huge pages. */
 #include "base/huge_pages.h"
 
 #include "fixture.h"
@@ -32,7 +32,7 @@ static void test_large(void **state)
     }
 }
 
-/* What cannot be marked is no error. */
+/* Memory that cannot be advised is no error. */
 static void test_no_memory_there(void **state)
 {
     (void)state;

@@ -5,7 +5,7 @@
 #include <grp.h>
 #include <pwd.h>
 
-/* What the system's look-ups answer: an entry, or none and this errno. */
+/* The result of the replaced look-ups: an entry, or none and this errno. */
 static int answer_errno;
 static bool is_found;
 
@@ -31,7 +31,7 @@ static void test_found(void **state)
     struct identity found = {0, 0};
     gid_t group = 0;
     is_found = true;
-    answer_errno = ENOENT; /* of one place that was looked into before the right one */
+    answer_errno = ENOENT; /* left over from a source that was searched before the right one */
     assert_true(identity_find_user("token", &found));
     assert_int_equal(found.user, 990);
     assert_int_equal(found.group, 980);

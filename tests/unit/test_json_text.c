@@ -12,7 +12,7 @@ static void test_read(void **state)
     (void)state;
     static const struct {
         struct text text;
-        size_t line; /* of the fault; 0: none */
+        size_t line; /* the line of the error; 0: none */
     } rows[] = {
         {BYTES("{}"), 0},
         {BYTES(" \n{\"a\":[1,{\"b\":null}]}\r\n\t "), 0},
@@ -31,7 +31,7 @@ static void test_read(void **state)
         {BYTES("{}\0"), 1},
         {BYTES("{}\0{}"), 1},
         {BYTES("{\"a\":\"\xff\"}"), 1},
-        /* Good and bad UTF-8 after each other, at a string's end, in a name, on a line of its own. */
+        /* Valid and invalid UTF-8 side by side: at the end of a string, in a name, on a line of its own. */
         {BYTES("{\"caf\xc3\xa9\":\"\xc3\xa9\"}"), 0},
         {BYTES("{\"a\":\"x\xc3\"}"), 1},
         {BYTES("{\"a\":\"\xe2\x82\xac\xf0\x9f\x94\x91\"}"), 0},
@@ -61,7 +61,7 @@ static void test_read(void **state)
     }
 }
 
-/* The characters arrive as they were sent, at the bounds of each length, whatever stands before them. */
+/* Characters at the bounds of each length are decoded correctly, whatever precedes them. */
 static void test_characters(void **state)
 {
     (void)state;
@@ -116,7 +116,7 @@ static void test_write(void **state)
     json_put_wiped(NULL);
 }
 
-/* Those that grow most when they are written. */
+/* The strings that grow most when they are serialized. */
 static struct json_object *many_of(struct json_object *value)
 {
     struct json_object *object = json_object_new_object();
@@ -202,7 +202,7 @@ static void test_plain(void **state)
     json_put_wiped(object);
 }
 
-/* Whichever allocation fails, the text is the whole or nothing. */
+/* Whichever allocation fails, the result is the whole text or none. */
 static void test_write_without_memory(void **state)
 {
     (void)state;
@@ -215,7 +215,7 @@ static void test_write_without_memory(void **state)
     }
 }
 
-/* A long string, so that json-c would have to make room for it while it reads. */
+/* A long string makes json-c enlarge its buffer while it parses. */
 static void test_read_without_memory(void **state)
 {
     (void)state;

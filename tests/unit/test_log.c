@@ -9,7 +9,8 @@
 #include "base/clock.h"
 #include "failing_malloc.h"
 
-/* Whether `line` starts with a time of now and " LEVEL "; the text behind it, or NULL. */
+/* Returns the text after the current time and " LEVEL " at the start of `line`; NULL if they are not
+ * there. */
 static const char *text_of_line(const char *line, const char *level)
 {
     int64_t seconds;
@@ -111,7 +112,8 @@ static void test_file(void **state)
     assert_int_equal(stat("log", &status), 0);
     assert_int_equal(status.st_mode & 07777, 0640);
 
-    /* Rotated: what holds the old log goes on with the old file, a new one has a new file; both append. */
+    /* After rotation, a holder of the old log continues to write to the old file, and a new log has a new
+     * file. Both append. */
     assert_int_equal(rename("log", "log.1"), 0);
     struct log *again = log_open("log", LOG_LEVEL_INFO);
     struct log *held = log_hold(log);
@@ -178,7 +180,7 @@ static void test_no_memory(void **state)
     assert_non_null(strstr(read_text("without-memory", text, sizeof text), " info a 1 2.500\n"));
 }
 
-/* A full disk and a reader that went away: the line is lost, errno is the caller's. */
+/* On a full disk, or when the reader is gone, the line is dropped, and errno is unchanged. */
 static void test_lost(void **state)
 {
     (void)state;
@@ -202,9 +204,9 @@ static void test_lost(void **state)
 
 struct slow_reader {
     FILE *lines;
-    long read; /* lines before the one that tells how many were lost */
-    long last; /* the number in the last of them */
-    long lost;
+    long read; /* the number of lines before the report */
+    long last; /* the number in the last of these lines */
+    long dropped;
     atomic_bool is_done;
 };
 
@@ -212,8 +214,8 @@ static void *read_until_lost(void *context)
 {
     struct slow_reader *reader = context;
     char line[256];
-    while (reader->lost == 0 && fgets(line, sizeof line, reader->lines) != NULL) {
-        if (sscanf(line, "%*s warn lost: %ld lines of the log\n", &reader->lost) == 1)
+    while (reader->dropped == 0 && fgets(line, sizeof line, reader->lines) != NULL) {
+        if (sscanf(line, "%*s warn lost: %ld lines of the log\n", &reader->dropped) == 1)
             break;
         if (sscanf(line, "%*s info unread %ld\n", &reader->last) == 1)
             reader->read++;
@@ -222,7 +224,7 @@ static void *read_until_lost(void *context)
     return NULL;
 }
 
-/* How many lines were lost is told when one could be written: that one, and then how many of those before. */
+/* The number of dropped lines is reported after the first line that could be written again. */
 static void test_lost_are_told(void **state)
 {
     (void)state;
@@ -244,8 +246,8 @@ static void test_lost_are_told(void **state)
     }
     pthread_join(thread, NULL);
     alarm(0);
-    assert_true(reader.lost > 0);
-    assert_int_equal(reader.read + reader.lost, reader.last + 1);
+    assert_true(reader.dropped > 0);
+    assert_int_equal(reader.read + reader.dropped, reader.last + 1);
     log_release(log);
     fclose(reader.lines);
 }
@@ -267,7 +269,7 @@ static void test_stderr_and_syslog(void **state)
     assert_true(still_open);
     assert_string_equal(text_of_line(read_text("captured", text, sizeof text), "info"), "one\n");
 
-    /* Whether somebody listens there is not for this test: it must not fail, print or crash. */
+    /* A daemon may or may not listen there. The log must not fail, print or crash. */
     log = log_open("syslog", LOG_LEVEL_INFO);
     assert_non_null(log);
     log_write(log, LOG_LEVEL_DEBUG, "not wanted");

@@ -15,11 +15,12 @@
 
 enum { LINES = 500, LINE_LENGTH = 24, PATIENCE = 60 };
 
-/* A pipe that hands out each write by itself. It has room for a few only, so a thread puts the lines. */
+/* A pipe in packet mode, so that each read returns one write. It holds only a few writes, so another
+ * thread adds the lines. */
 struct packets {
     int reader;
     struct log_sink *sink;
-    int first; /* number of the lines to put */
+    int first; /* the number of the first line */
     pthread_t thread;
 };
 
@@ -40,8 +41,8 @@ static long put_line(struct log_sink *sink, int number, bool urgent)
     return log_sink_put(sink, line, LINE_LENGTH, urgent);
 }
 
-/* Reads one write, waiting for it, and checks that the lines in it follow `*next`. False: no writer is left.
- */
+/* Waits for one write and reads it. Checks that its lines continue at `*next`. Returns false if there is
+ * no writer any more. */
 static bool read_packet(const struct packets *packets, int *next)
 {
     char data[LOG_SINK_SIZE];
@@ -83,7 +84,7 @@ static void start_lines(struct packets *packets, int first)
     assert_int_equal(pthread_create(&packets->thread, NULL, put_lines, packets), 0);
 }
 
-/* Fewer writes than lines, and none waits for another line to come. */
+/* There are fewer writes than lines, and no line waits until another line is added. */
 static void test_many(void **state)
 {
     (void)state;
@@ -102,7 +103,7 @@ static void test_many(void **state)
     close(packets.reader);
 }
 
-/* Whoever puts an urgent line finds it written. */
+/* An urgent line has been written when the call returns. */
 static void test_urgent(void **state)
 {
     (void)state;
@@ -141,8 +142,8 @@ static void test_end(void **state)
     close(packets.reader);
 }
 
-/* A file's writes are larger, and still no line is lost, torn or out of order where there are more than go
- * into one. */
+/* Writes to a file are larger. No line is dropped, torn or out of order when there are more than fit into
+ * one write. */
 static void test_file(void **state)
 {
     (void)state;
@@ -173,7 +174,7 @@ static void limit_files_to(rlim_t size)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* What is full cuts a line, once; the next one that can be written is a line of its own. */
+/* A full disk cuts one line. The next line that can be written starts on a new line. */
 static void test_cut(void **state)
 {
     (void)state;
@@ -202,7 +203,7 @@ static void test_cut(void **state)
 
 enum { TOO_MANY = 4 * LOG_SINK_CAPACITY / LINE_LENGTH };
 
-/* The limit is that of a process that hangs. */
+/* Only a process that hangs reaches the time limit. */
 static void put_unread(struct log_sink *sink, int count)
 {
     alarm(PATIENCE);
@@ -211,7 +212,7 @@ static void put_unread(struct log_sink *sink, int count)
     alarm(0);
 }
 
-/* Waits until a line can be written again. Returns the number of lines that the sink says were lost. */
+/* Waits until a line can be written again. Returns the number of lines that the sink reports as dropped. */
 static long wait_for_lost(struct log_sink *sink, int *extra)
 {
     long lost = 0;
@@ -240,7 +241,7 @@ static void *read_all(void *context)
     return NULL;
 }
 
-/* What is lost and what arrives is all that was put, and each line is one or the other. */
+/* Every line either arrives or is counted as dropped. */
 static void check_unread(int reader, struct log_sink *sink)
 {
     struct decoding decoding = {.descriptor = reader};
@@ -264,7 +265,7 @@ static void test_unread_pipe(void **state)
     check_unread(ends[0], log_sink_new(log_output_descriptor(ends[1])));
 }
 
-/* As standard error, which other programs share: nothing is made non-blocking for them. */
+/* Standard error is shared with other programs, so it is not made non-blocking. */
 static void test_unread_blocking_pipe(void **state)
 {
     (void)state;
@@ -284,7 +285,8 @@ static void test_unread_socket(void **state)
     check_unread(ends[0], log_sink_new(log_output_descriptor(ends[1])));
 }
 
-/* So small a buffer takes a part of a write, and the rest of the line follows when there is room. */
+/* A small buffer takes only a part of a write. The rest of the line follows when the buffer has space
+ * again. */
 static void test_unread_small_socket(void **state)
 {
     (void)state;
@@ -295,8 +297,8 @@ static void test_unread_small_socket(void **state)
     check_unread(ends[0], log_sink_new(log_output_descriptor(ends[1])));
 }
 
-/* Nobody ever reads: the sink ends all the same, also where a write blocks because another process has filled
- * the pipe. */
+/* log_sink_free() returns even if nobody reads, also when a write blocks because another process has
+ * filled the pipe. */
 static void test_end_unread(void **state)
 {
     (void)state;
@@ -319,7 +321,7 @@ static void *write_blocking(void *context)
     return NULL;
 }
 
-/* The other process takes each room as soon as there is one. */
+/* Another process fills the pipe again whenever there is space. */
 static void test_contended_pipe(void **state)
 {
     (void)state;
@@ -368,7 +370,7 @@ static void check_message(int daemon, int number)
     assert_memory_equal(data, expected, LINE_LENGTH - 1);
 }
 
-/* What comes before the daemon waits for it, what comes while it is away waits for the next one. */
+/* Lines from before the daemon starts, and lines while it restarts, wait for it. */
 static void test_syslog(void **state)
 {
     (void)state;
@@ -386,7 +388,7 @@ static void test_syslog(void **state)
     log_sink_free(sink);
 }
 
-/* A daemon that has hung is replaced by another at the same path. */
+/* A daemon that hangs is replaced by another one at the same path. */
 static void test_syslog_replaced(void **state)
 {
     (void)state;
@@ -422,7 +424,7 @@ static void test_syslog_connect_fails(void **state)
     assert_int_equal(after, next);
 }
 
-/* Each datagram is a line without its newline. */
+/* Each datagram is one line without its newline. */
 static void *read_messages(void *context)
 {
     struct decoding *decoding = context;
@@ -465,7 +467,7 @@ static void test_end_without_syslog(void **state)
     }
 }
 
-/* Some daemons listen on a stream; there a message ends in a NUL. */
+/* Some daemons listen on a stream socket, where a NUL ends each message. */
 static void test_syslog_stream(void **state)
 {
     (void)state;

@@ -15,11 +15,11 @@ static struct system {
     uid_t user[3]; /* real, effective, saved */
     gid_t group[3];
     gid_t more;         /* the one supplementary group; 0: none */
-    const char *groups; /* of whom initgroups() was asked */
+    const char *groups; /* the argument of initgroups() */
     enum call failing;
-    enum call lying;       /* says that it did, and did not */
-    bool returns_to_root;  /* whoever may become root */
-    bool keeps_saved_user; /* setresuid() forgets the saved one */
+    enum call lying;       /* this call reports success and does nothing */
+    bool returns_to_root;  /* the process can become root again */
+    bool keeps_saved_user; /* setresuid() does not change the saved user */
     bool is_undumpable;
     int changes;
 } machine;

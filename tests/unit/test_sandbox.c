@@ -19,7 +19,7 @@
 
 #include "failing_malloc.h"
 
-/* Each action is tried in a process of its own, in the sandbox. It returns 0 or an errno. */
+/* Each action runs in a child process inside the sandbox. It returns 0 or an errno. */
 typedef int action(void);
 
 enum { NOT_ENTERED = 200, TIME_LIMIT = 60 };
@@ -31,7 +31,7 @@ static int error_of(long result)
     return result < 0 ? errno : 0;
 }
 
-/* What became of it, as waitpid() tells. */
+/* Returns the child's status, as waitpid() gives it. */
 static int try_in_sandbox(action *act)
 {
     const pid_t child = fork();
@@ -48,7 +48,8 @@ static int try_in_sandbox(action *act)
     return status;
 }
 
-/* A build with a sanitizer has none; valgrind writes and executes memory itself, and so cannot be in one. */
+/* A build with a sanitizer has no sandbox. valgrind writes and executes memory itself, so it cannot run
+ * inside. */
 static void skip_without_sandbox(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -277,7 +278,7 @@ static int keep_state(void)
     return msync(map, 8192, MS_SYNC) == 0 && fdatasync(data) == 0 ? 0 : errno;
 }
 
-/* As base/file_replace.c does it, and the end of a socket. */
+/* The calls of base/file_replace.c, and the removal of a socket. */
 static int replace_file(void)
 {
     const int file = open("one", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -371,7 +372,7 @@ static int crash(void)
     abort();
 }
 
-/* An assertion that fails ends it as everywhere. */
+/* A failed assertion ends the process as it does outside. */
 static void test_abort(void **state)
 {
     (void)state;
@@ -412,7 +413,7 @@ static void test_no_memory(void **state)
     assert_int_equal(prctl(PR_GET_SECCOMP, 0, 0, 0, 0), 0);
 }
 
-/* A C library that calls what the sandbox does not know is played by a filter that refuses more. */
+/* A filter that refuses more stands for a C library that makes calls unknown to the sandbox. */
 static int enter_with_strange_library(void)
 {
     struct collected collected;

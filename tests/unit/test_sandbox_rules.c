@@ -1,5 +1,5 @@
-/* What the filter makes of system calls on processors that this machine is not: the program for each is made
- * here, and run on calls as the kernel would. */
+/* How the filter treats system calls on other architectures than this machine's. The program for each is
+ * built here, and run on calls as the kernel would. */
 #include "process/sandbox_rules.h"
 
 #include "fixture.h"
@@ -46,7 +46,7 @@ static int make_programs(void **state)
     return enter_folder(state);
 }
 
-/* A filter for a processor of the other byte order is in that order. */
+/* A filter for an architecture of the other byte order is in that order. */
 static uint16_t code_of(const struct sock_filter *instruction, bool swapped)
 {
     return swapped ? __builtin_bswap16(instruction->code) : instruction->code;
@@ -57,7 +57,7 @@ static uint32_t value_of(const struct sock_filter *instruction, bool swapped)
     return swapped ? __builtin_bswap32(instruction->k) : instruction->k;
 }
 
-/* The 32 bits at `offset` of struct seccomp_data, as a processor of that byte order has them. */
+/* Returns the 32 bits at `offset` of struct seccomp_data, in the architecture's byte order. */
 static uint32_t load(const struct seccomp_data *data, uint32_t offset, bool big_endian)
 {
     if (offset == offsetof(struct seccomp_data, nr))
@@ -120,10 +120,10 @@ static bool allows(size_t processor, const char *call, const uint64_t arguments[
     return action == SECCOMP_RET_ALLOW;
 }
 
-/* Which processors a row is for. */
+/* The architectures that a row applies to. */
 enum { X86_64 = 1, I386 = 2, ARMHF = 4, ARM64 = 8, RISCV64 = 16, PPC64EL = 32, S390X = 64 };
 enum { EACH = 127, BITS_32 = I386 | ARMHF, NEW = ARM64 | RISCV64 };
-/* Where libseccomp does not tell two ways to call sockets apart: there the rows of socketcall say it. */
+/* Where libseccomp cannot distinguish the two ways to call sockets, the rows of socketcall apply. */
 enum { DIRECT = EACH & ~(I386 | PPC64EL | S390X) };
 #define THREAD                                                                                               \
     (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS)
@@ -142,7 +142,7 @@ static const struct {
     bool allowed;
     uint64_t arguments[ARGUMENTS];
 } rows[] = {
-    /* What the C library calls on each. */
+    /* The calls that the C library makes on each. */
     {"mmap", EACH & ~(BITS_32 | S390X), true, {0, 4096, READ_WRITE}},
     {"mmap", EACH & ~(BITS_32 | S390X), false, {0, 4096, PROT_READ | PROT_EXEC}},
     {"mmap", S390X, true, {0}},
@@ -226,7 +226,7 @@ static const struct {
     {"socketcall", I386 | PPC64EL | S390X, true, {SOCKETCALL_ACCEPT4}},
     {"socketcall", I386 | PPC64EL | S390X, false, {SOCKETCALL_BIND}},
     {"socketcall", I386 | PPC64EL | S390X, false, {SOCKETCALL_LISTEN}},
-    /* What nobody needs. */
+    /* Calls that no part of the program needs. */
     {"execve", EACH, false, {0}},
     {"execveat", EACH, false, {0}},
     {"ptrace", EACH, false, {0}},
@@ -259,7 +259,7 @@ static void test_rows(void **state)
     }
 }
 
-/* A call of another processor's table is not looked up in this one's. */
+/* A call of another architecture is not matched by this one's numbers. */
 static void test_other_processor(void **state)
 {
     (void)state;

@@ -38,7 +38,7 @@ static void test_equal(void **state)
 static void test_random(void **state)
 {
     (void)state;
-    /* Over getentropy's limit of one call, and not a multiple of it. */
+    /* More than getentropy's limit per call, and not a multiple of it. */
     enum { SIZE = 1000, CHUNK = 100 };
     static const unsigned char zeros[CHUNK];
     static unsigned char a[SIZE + 1];

@@ -139,7 +139,7 @@ static void test_utf8(void **state)
         {BYTES("\xf0\x9f\x98("), false, "no fourth byte"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
-        /* On the heap, so that a sanitizer sees a read behind the end. */
+        /* On the heap, so that a sanitizer detects a read past the end. */
         char *copy = malloc(rows[i].text.length + (rows[i].text.length == 0));
         memcpy(copy, rows[i].text.data, rows[i].text.length);
         const bool good = text_is_utf8((struct text){copy, rows[i].text.length});
@@ -196,9 +196,9 @@ static void test_percent_decode(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         char buffer[64];
         size_t length = 0;
-        memset(buffer, '1', sizeof buffer); /* a digit behind the end, for those that look there */
+        memset(buffer, '1', sizeof buffer); /* a digit past the end, for an implementation that reads on */
         memcpy(buffer, rows[i].text.data, rows[i].text.length);
-        /* In place, as the forms do it. */
+        /* In place, as form_parse() does it. */
         const bool good =
             text_percent_decode((struct text){buffer, rows[i].text.length}, rows[i].plus, buffer, &length);
         check_row(good == (rows[i].expected != NULL), "accepted", i, rows[i].text.data);
@@ -247,7 +247,7 @@ static void test_number(void **state)
     assert_int_equal(number, 5);
 }
 
-/* Every byte at every place of a text of every length up to two words. */
+/* Every byte at every position in a text of every length up to two words. */
 static void test_printable_ascii(void **state)
 {
     (void)state;
