@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* What each byte of those that are locked stands for. LMDB locks none in this file. */
+/* The meaning of each locked byte. LMDB itself locks none in this file. */
 enum { SNAPSHOTS = 2, WRITER = SNAPSHOTS, BYTES };
 static const off_t first_byte = (off_t)1 << 30;
 

@@ -2,7 +2,7 @@
 
 enum { MS_PER_SECOND = 1000 };
 
-/* About 20 MB on disk, at the most. */
+/* At most about 20 MB on disk. */
 static const struct throttle_quota default_quota = {.in_all = 65536, .netblock = 4096, .of_source = 256};
 
 struct throttle_limits throttle_limits_of(const struct config *config)
@@ -15,9 +15,9 @@ struct throttle_limits throttle_limits_of(const struct config *config)
     };
 }
 
-/* --- Looking --- */
+/* --- Checks --- */
 
-/* Attempts in flight end soon. */
+/* Attempts in flight end soon: retry after a second. */
 static void refuse_in_flight(struct throttle_attempt *attempt, enum throttle_verdict refusal)
 {
     attempt->is_too_many_in_flight = true;
@@ -50,7 +50,7 @@ enum throttle_verdict throttle_check_in_flight(struct throttle_attempt *attempt,
     return throttle_end(attempt, THROTTLE_NOT_VERIFIED, now_ms);
 }
 
-/* --- Beginning --- */
+/* --- Admission --- */
 
 static void begin_method_fallback(struct throttle_txn *transaction, void *context)
 {
@@ -60,7 +60,8 @@ static void begin_method_fallback(struct throttle_txn *transaction, void *contex
     throttle_counts_save(&operation->counts, transaction);
 }
 
-/* What the process has under way counts like failures. The same credential is admitted beside itself. */
+/* Attempts in flight count like failures. An attempt with the same pair and secret as one of them is admitted
+ * without being added. */
 static enum throttle_verdict add_in_flight(const struct throttle_operation *operation)
 {
     struct throttle_attempt *attempt = operation->attempt;
@@ -76,8 +77,8 @@ static enum throttle_verdict add_in_flight(const struct throttle_operation *oper
     return attempt->refusal;
 }
 
-/* A refusal stays: were a later line of the client_id admitted, the attempt would end in the refusal of the
- * first one, and its mismatch would count for less than it tells. */
+/* A refusal is final. If a later line of the same client_id were admitted, the attempt would still end with
+ * the refusal of the first line, and its mismatch would count for less than it reveals. */
 enum throttle_verdict throttle_begin(struct throttle_attempt *attempt, int64_t now_ms)
 {
     struct throttle_operation operation = {.attempt = attempt, .now_ms = now_ms};

@@ -48,17 +48,15 @@ struct throttle_attempt {
     struct throttle_limits limits;
     struct throttle_key pair; /* of level THROTTLE_PAIR */
     enum throttle_auth_method auth_method;
-    struct throttle_secret
-        secret; /* must be set before any call but throttle_check(); not needed for a match from the cache */
+    struct throttle_secret secret; /* not needed by throttle_check(), nor for a match from the cache */
 
     long wait;                  /* seconds to wait after a refusal */
     long failures_of_pair;      /* whole failures, as throttle_check() read them */
     bool is_begun;              /* throttle_begin() has admitted it */
     bool is_method_fallback;    /* repeats a counted failure with the other auth_method */
     bool is_too_many_in_flight; /* refused because of attempts in flight, not because of failures */
-    struct throttle_in_flight_attempt
-        run; /* its verification in flight; until throttle_end() the attempt must not move */
-    enum throttle_verdict refusal; /* verdict of throttle_begin(), if it refused */
+    struct throttle_in_flight_attempt run; /* the attempt must not move until throttle_end() */
+    enum throttle_verdict refusal;         /* verdict of throttle_begin(), if it refused */
 };
 
 /* The result of an attempt. THROTTLE_NOT_VERIFIED: throttle_begin() refused it, or the verification was not
@@ -80,8 +78,8 @@ enum throttle_verdict throttle_check_in_flight(struct throttle_attempt *attempt,
 
 /* Admits a verification. Call it before a verification starts or waits for one in flight; it is not needed
  * for a credential that the cache proves. An attempt with the same pair and secret as one in flight is
- * admitted, and counts if it fails. Repeated calls return the same result. Every call must be followed by
- * throttle_end(). */
+ * admitted, and counts if it fails. Repeated calls return the same result. After it, the caller must call
+ * throttle_end(), also if it refused. */
 enum throttle_verdict throttle_begin(struct throttle_attempt *attempt, int64_t now_ms);
 
 /* Ends the attempt and counts it. Call it exactly once, also for a match from the cache, but not after a

@@ -13,39 +13,38 @@
 #include "throttle/snapshot_lock.h"
 #include "throttle/throttle_folder.h"
 
-/* Several times what the counts take at most: see throttle_room.h. */
+/* Several times the size of the most counts that the quotas allow: see throttle_quota.h. */
 #define MAP_SIZE ((size_t)64 * 1024 * 1024)
 
-/* Handles that are kept between two uses. */
+/* The most handles that are kept open for reuse. */
 enum { MAX_IDLE_HANDLES = 64 };
 
-/* The mark, which stands beside the counts as soon as there is one: see transaction.h. */
+/* The cursor, which is stored beside the counts once there are any: see throttle_txn.h. */
 enum { ENTRIES_WHEN_EMPTY = 1 };
 
 /* What a thread needs for a transaction. */
 struct handle {
     int locks;    /* descriptor of snapshot_lock.h */
-    MDB_txn *txn; /* a reader, reset between two uses; NULL: not made yet */
+    MDB_txn *txn; /* a read transaction, reset between uses; NULL: not created yet */
 };
 
 struct throttle_db {
     MDB_env *env;
     MDB_dbi table;
     char *path;
-    struct stat status; /* of the file that is open, as it was then */
-    _Atomic size_t
-        empty_at; /* one more than the number of a transaction that left no count; 0: none is known */
-    pthread_mutex_t mutex; /* guards the rest */
+    struct stat status;      /* of the open file, when it was opened */
+    _Atomic size_t empty_at; /* ID of a transaction that left no counts, plus one; 0: none is known */
+    pthread_mutex_t mutex;   /* guards the members below */
     pthread_cond_t handle_released;
-    size_t in_use; /* handles that threads have */
+    size_t in_use; /* handles in use by threads */
     size_t count;
     struct handle idle[MAX_IDLE_HANDLES];
 };
 
 /* --- Handles --- */
 
-/* Where no file can be opened any more, waits for a handle that another thread gives back: a process that is
- * out of descriptors must go on counting. */
+/* If the process is out of descriptors, waits for another thread to release a handle: failures must be
+ * counted even then. */
 static int acquire_handle(struct throttle_db *db, struct handle *handle)
 {
     int error = 0;
@@ -94,8 +93,8 @@ static size_t last_snapshot(struct throttle_db *db)
     return info.me_last_txnid;
 }
 
-/* The snapshot is known only when the transaction has begun, and is locked before: where another one was
- * written in between, the lock is of the wrong one, and the next try takes that one. */
+/* The ID of the snapshot is known only after the transaction has begun, but the lock must be taken before. If
+ * another snapshot was written in between, the wrong one is locked: unlock it and retry. */
 static int begin_reading(struct throttle_db *db, struct handle *handle)
 {
     for (;;) {
@@ -121,7 +120,7 @@ static void end_reading(struct handle *handle)
     snapshot_unlock(handle->locks);
 }
 
-/* As the only writer, and with all locks held until the commit is complete. */
+/* The caller holds snapshot_lock_write(), and all locks until the commit is complete. */
 static int write_snapshot(struct throttle_db *db, const struct handle *handle, throttle_db_work *work,
                           void *context)
 {
@@ -140,9 +139,9 @@ static int write_snapshot(struct throttle_db *db, const struct handle *handle, t
 
 /* --- Opening --- */
 
-/* Notes which file it is. One that ends before its last page would be read behind its end, which is SIGBUS.
- * Its size is asked for last: another process that makes it longer does so before it says which page is the
- * last. */
+/* Stores the identity of the file. If the file ended before its last page, reading beyond its end would raise
+ * SIGBUS. The size is read last: a process that extends the file does so before it publishes the number of
+ * the last page. */
 static int check_file(struct throttle_db *db)
 {
     MDB_envinfo info;
@@ -200,10 +199,10 @@ static void throttle_db_error(struct diagnostics *diagnostics, const char *path,
     } remedies[] = {
         {EACCES, ": it must belong to the user that token.fcgi runs as; run: chown"},
         {EPERM, ": it must belong to the user that token.fcgi runs as; run: chown"},
-        {MDB_CORRUPTED, "; remove it, and the counts begin anew"},
-        {MDB_PAGE_NOTFOUND, "; remove it, and the counts begin anew"},
-        {MDB_INVALID, "; remove it, and the counts begin anew"},
-        {MDB_VERSION_MISMATCH, "; remove it, and the counts begin anew"},
+        {MDB_CORRUPTED, "; remove it to start with new counts"},
+        {MDB_PAGE_NOTFOUND, "; remove it to start with new counts"},
+        {MDB_INVALID, "; remove it to start with new counts"},
+        {MDB_VERSION_MISMATCH, "; remove it to start with new counts"},
     };
     const char *remedy = "";
     for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
@@ -214,7 +213,7 @@ static void throttle_db_error(struct diagnostics *diagnostics, const char *path,
                     mdb_strerror(error), remedy);
 }
 
-/* Takes `path` over. */
+/* Takes ownership of `path`. */
 static struct throttle_db *open_path(char *path, struct diagnostics *diagnostics)
 {
     struct throttle_db *db = calloc(1, sizeof *db);
@@ -237,7 +236,7 @@ static struct throttle_db *open_path(char *path, struct diagnostics *diagnostics
 
 struct throttle_db *throttle_db_open(const char *folder, struct diagnostics *diagnostics)
 {
-    /* One process at a time: a file is there whole, or not at all. */
+    /* One process at a time, so that no process sees a file that is half created. */
     const int guard = throttle_folder_lock(folder, diagnostics);
     if (guard < 0)
         return NULL;
@@ -286,7 +285,7 @@ bool throttle_db_is_in_place(struct throttle_db *db)
 
 /* --- Reading and writing --- */
 
-/* Numbers of transactions only grow: as long as there is no further one, there is nothing. */
+/* Transaction IDs only grow: as long as the ID is the same, there are still no counts. */
 static void note_if_empty(struct throttle_db *db, MDB_txn *txn)
 {
     MDB_stat stat;

@@ -1,9 +1,10 @@
 #include "throttle/throttle_operation.h"
 
-/* What an answer costs. */
+/* What an answer adds to the counts. */
 enum charge { CHARGE_NOTHING, CHARGE_TENTH, CHARGE_PAIR, CHARGE_PAIR_AND_SOURCE };
 
-/* One that is not under way itself takes no place from those that are. */
+/* Refuses an attempt that is not in flight itself if failures and attempts in flight reach a limit: an
+ * attempt answered from the cache must not use up the budget of attempts in flight. */
 static void judge_with_in_flight(struct throttle_operation *operation)
 {
     struct throttle_attempt *attempt = operation->attempt;
@@ -17,7 +18,7 @@ static void judge_with_in_flight(struct throttle_operation *operation)
         throttle_operation_set_verdict(operation, THROTTLE_SOURCE_REFUSED, 1);
 }
 
-/* What tells nothing new costs nothing. */
+/* An answer that reveals nothing new costs nothing. */
 static enum charge charge_tenth(const struct throttle_operation *operation)
 {
     return throttle_operation_is_known_secret(operation) ? CHARGE_NOTHING : CHARGE_TENTH;
@@ -60,8 +61,8 @@ static bool is_cached_match(const struct throttle_operation *operation)
     return operation->outcome == THROTTLE_MATCH && !operation->attempt->is_begun;
 }
 
-/* A remembered match is served whatever the source has failed. One that had to be verified is refused like a
- * mismatch, and charged like it: whether it was right must not tell. */
+/* A match from the cache is answered whatever the failures of its source. A match that was verified is
+ * refused and charged like a mismatch: the answer must not reveal that the secret is right. */
 static enum charge charge_of(struct throttle_operation *operation)
 {
     if (operation->verdict == THROTTLE_PAIR_REFUSED)
@@ -85,7 +86,7 @@ static void apply_charge(enum charge charge, struct throttle_operation *operatio
     if (of_pair == NULL)
         return;
     throttle_record_add(&of_pair->record, amount, limits->failures, window);
-    /* Only a whole failure has another half. */
+    /* Only a whole failure can have a method fallback. */
     of_pair->record.auth_method =
         charge == CHARGE_PAIR_AND_SOURCE ? operation->attempt->auth_method : THROTTLE_AUTH_NONE;
     of_pair->record.failed = operation->attempt->secret;
@@ -99,7 +100,7 @@ static void settle_attempt(struct throttle_txn *transaction, void *context)
     throttle_counts_save(&operation->counts, transaction);
 }
 
-/* Whether something is to be counted or cleared, as far as reading tells. */
+/* Returns whether the outcome has to be written, as far as the read transaction shows. */
 static bool is_to_be_settled(const struct throttle_operation *operation, enum throttle_verdict verdict)
 {
     const struct throttle_attempt *attempt = operation->attempt;
@@ -120,8 +121,8 @@ static bool is_to_be_settled(const struct throttle_operation *operation, enum th
                : attempt->refusal == THROTTLE_SOURCE_REFUSED;
 }
 
-/* Others may have reached the limit in the meantime. Both outcomes are refused alike then, and in the same
- * time: it must not tell which it was. */
+/* Other processes may have reached the limit in the meantime. A match and a mismatch are refused alike then,
+ * and take the same time: neither may reveal which it was. */
 static enum throttle_verdict end_attempt(struct throttle_operation *operation)
 {
     struct throttle_attempt *attempt = operation->attempt;
@@ -133,7 +134,7 @@ static enum throttle_verdict end_attempt(struct throttle_operation *operation)
                                                                                            : verdict;
     if (throttle_store_update(attempt->store, attempt->log, settle_attempt, operation))
         return throttle_operation_apply(operation, true);
-    /* That a success could not be noted is no reason to refuse it. */
+    /* A match is not refused because it could not be written. */
     return operation->outcome == THROTTLE_MATCH && verdict == THROTTLE_ADMITTED ? THROTTLE_ADMITTED
                                                                                 : THROTTLE_NO_MEMORY;
 }

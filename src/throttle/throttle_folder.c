@@ -11,15 +11,15 @@
 #include "base/buffer.h"
 #include "base/file.h"
 
-/* What tells one boot of the machine from another, in 36 characters. */
+/* Identifies the boot of the machine, in 36 characters. */
 static const char boot_id[] = "/proc/sys/kernel/random/boot_id";
 enum { BOOT_ID_LIMIT = 4096 };
 
-/* Stands behind the boot's id in the note. Versions that lock the files in another way must not use them at
- * once: each removes what the other made, and begins with files of its own. */
+/* Follows the boot ID in the note. Versions that lock the files differently must not use them at the same
+ * time: each version removes the files of the other and creates its own. */
 static const char locking[] = "locks 2\n";
 
-/* The caller frees; NULL: no memory. */
+/* The caller frees the path. NULL if memory runs out. */
 static char *path_in(const char *folder, const char *name)
 {
     struct buffer path = {0};
@@ -79,9 +79,10 @@ int throttle_folder_lock(const char *folder, struct diagnostics *diagnostics)
     return -1;
 }
 
-/* --- The boot that the files are of --- */
+/* --- The boot of the files --- */
 
-/* Appends what the note of this boot says. False: the machine does not tell, or there is no memory. */
+/* Appends the contents of this boot's note. Returns false if the boot ID is not available or memory runs out.
+ */
 static bool print_note(struct buffer *note)
 {
     struct file_content boot;
@@ -97,13 +98,13 @@ static bool same_boot(const char *path)
     struct file_content written;
     struct buffer now = {0};
     const bool has_boot_id = print_note(&now);
-    const bool noted = file_read(path, BOOT_ID_LIMIT, &written);
-    const bool is_there = noted || errno != ENOENT;
-    /* Where the machine does not tell, all boots are one. What cannot be read is not for this process to
+    const bool was_read = file_read(path, BOOT_ID_LIMIT, &written);
+    const bool exists = was_read || errno != ENOENT;
+    /* Without a boot ID, all boots are treated as one. A file that this process cannot read is not its to
      * remove. */
     const bool same =
-        !has_boot_id || (is_there && !noted) ||
-        (noted && written.size == now.length && memcmp(written.data, now.data, now.length) == 0);
+        !has_boot_id || (exists && !was_read) ||
+        (was_read && written.size == now.length && memcmp(written.data, now.data, now.length) == 0);
     file_content_free(&written);
     buffer_free(&now);
     return same;
@@ -117,8 +118,8 @@ bool throttle_folder_is_of_this_boot(const char *folder)
     return same;
 }
 
-/* Makes the file where it is missing. Made by root, it belongs to whom the folder belongs to, who is to work
- * with it. */
+/* Creates the file if it is missing. If root creates it, it gets the owner of the folder, who has to use it.
+ */
 static bool make_file(const char *path, const struct stat *folder)
 {
     const int descriptor =
@@ -141,7 +142,7 @@ static bool remove_file(const char *path)
     return unlink(path) == 0 || errno == ENOENT;
 }
 
-/* The note comes last: a process that is killed in between has done nothing. */
+/* The note is written last: if the process is killed before, the next one starts over. */
 static bool replace_files(const char *note, const char *data, const char *lock_of_old_version,
                           const struct stat *folder)
 {
@@ -149,12 +150,12 @@ static bool replace_files(const char *note, const char *data, const char *lock_o
     if (!remove_file(note) || !remove_file(data) || !remove_file(lock_of_old_version))
         return false;
     const bool has_boot_id = print_note(&text);
-    const bool noted = !has_boot_id || (make_file(note, folder) &&
-                                        file_replace(note, text.data, text.length, THROTTLE_FILE_MODE));
+    const bool is_written = !has_boot_id || (make_file(note, folder) &&
+                                             file_replace(note, text.data, text.length, THROTTLE_FILE_MODE));
     const int error = errno;
     buffer_free(&text);
     errno = error;
-    return noted;
+    return is_written;
 }
 
 static bool prepare_files(const char *folder, const char *note, const char *data, const char *lock)

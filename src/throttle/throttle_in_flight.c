@@ -10,7 +10,7 @@ static bool is_same_secret(const struct throttle_secret *one, const struct throt
     return one->digests[0] == other->digests[0] && one->digests[1] == other->digests[1];
 }
 
-/* FNV-1a of the source, so that a request does not pass all that wait for others. */
+/* FNV-1a of the source, so that a lookup does not walk the attempts of all other sources. */
 static size_t bucket_of(const struct throttle_key *pair)
 {
     uint32_t hash = 2166136261U;
@@ -19,7 +19,7 @@ static size_t bucket_of(const struct throttle_key *pair)
     return (hash >> 16) % THROTTLE_IN_FLIGHT_BUCKETS;
 }
 
-/* Under the mutex. There are no more of them than verifications that run or wait. */
+/* There are at most as many as verifications that run or wait. */
 static struct throttle_in_flight_count count_locked(const struct throttle_in_flight *in_flight,
                                                     const struct throttle_key *pair,
                                                     const struct throttle_secret *secret)
@@ -54,7 +54,6 @@ long throttle_in_flight_of_pair(struct throttle_in_flight *in_flight, const stru
     return in_flight->count > 0 ? throttle_in_flight_count(in_flight, pair, &none).of_pair : 0;
 }
 
-/* Under the mutex. */
 static void link_attempt_locked(struct throttle_in_flight *in_flight, struct throttle_in_flight_attempt *run)
 {
     struct throttle_in_flight_attempt **bucket = &in_flight->buckets[bucket_of(run->pair)];

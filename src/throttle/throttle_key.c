@@ -5,13 +5,13 @@
 
 enum { LEVEL_AT = THROTTLE_HEAD_SIZE - 1, CUT_SIZE = THROTTLE_CLIENT_ID_SIZE - THROTTLE_DIGEST_SIZE };
 
-/* A multicast address, which nobody comes from. */
+/* A multicast address, which is never a source. */
 static const struct address unknown = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
-/* The prefixes of what counts as one source, and of the network around it, by the kind of address: the first
- * row that contains the address. No prefix is shorter than its row's kind, so that a masked address stays in
- * its row. A host has an IPv6 /64, but all hosts of a link share fe80::/64, and all of the IPv4 Internet
- * shares the /96 that translators put before it (RFC 6052 §2.1). */
+/* The prefix lengths of a source and of its netblock, by the kind of address: the first row that contains the
+ * address applies. No prefix is shorter than that of its row's kind, so a masked address stays in its row. A
+ * host has an IPv6 /64, but all hosts of a link share fe80::/64, and all of the IPv4 Internet shares the /96
+ * that translators put before it (RFC 6052 §2.1). */
 static const struct {
     struct network kind;
     unsigned source;
@@ -31,7 +31,7 @@ static struct network network_of(enum throttle_level level, const struct address
     return network_around(source, level == THROTTLE_NETBLOCK ? prefixes[row].netblock : prefixes[row].source);
 }
 
-/* The digest is no secret: it only keeps two long names apart. */
+/* The digest is not a secret: it only distinguishes long client_ids that start alike. */
 static void put_client_id(struct throttle_key *key, struct text client_id)
 {
     struct sha256_ctx sha256;

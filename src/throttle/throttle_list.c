@@ -87,7 +87,7 @@ struct clearing {
     enum throttle_list_result result;
 };
 
-/* Whether one of them is in the other. */
+/* Returns whether one network contains the other. */
 static bool overlap(const struct network *a, const struct network *b)
 {
     return a->prefix <= b->prefix ? network_contains(a, &b->address) : network_contains(b, &a->address);

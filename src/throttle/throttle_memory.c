@@ -6,23 +6,23 @@
 
 #include "base/secret.h"
 
-/* A key may stand in any of the few places of its set. */
+/* Set-associative: a key may be in any of the WAYS entries of its set. */
 enum { WAYS = 8, SETS = 1024 };
 
 struct entry {
-    struct throttle_key key; /* of size 0: empty */
+    struct throttle_key key; /* size 0: the entry is free */
     struct throttle_record record;
 };
 
 struct throttle_memory {
     pthread_mutex_t mutex;
-    uint64_t seed; /* nobody outside can choose where a key falls */
+    uint64_t seed; /* so that no client can choose the set of a key */
     struct entry sets[SETS][WAYS];
 };
 
 struct throttle_memory *throttle_memory_new(void)
 {
-    /* calloc(), so that pages which no key ever falls into cost nothing. */
+    /* calloc(), so that pages which are never used cost nothing. */
     struct throttle_memory *memory = calloc(1, sizeof *memory);
     if (memory == NULL || !secret_random(&memory->seed, sizeof memory->seed)) {
         free(memory);
@@ -47,7 +47,7 @@ void throttle_memory_unlock(struct throttle_memory *memory)
     pthread_mutex_unlock(&memory->mutex);
 }
 
-/* FNV-1a, from a seed. */
+/* FNV-1a, seeded. */
 static struct entry *set_of(struct throttle_memory *memory, const struct throttle_key *key)
 {
     static const uint64_t prime = 0x100000001b3;
@@ -73,7 +73,7 @@ struct throttle_record *throttle_memory_find(struct throttle_memory *memory, con
     return entry != NULL ? &entry->record : NULL;
 }
 
-/* The first empty place, or the one that says least: nothing, if it is over. */
+/* Returns a free entry, or the least one: a count that is over has no failures. */
 static struct entry *entry_to_replace(struct throttle_memory *memory, const struct throttle_key *key,
                                       const struct throttle_window *window)
 {

@@ -8,7 +8,6 @@ static void init_operation(struct throttle_operation *operation, struct throttle
     operation->is_method_fallback = operation->attempt->is_method_fallback;
 }
 
-/* Taken over when the transaction is. */
 enum throttle_verdict throttle_operation_apply(const struct throttle_operation *operation, bool done)
 {
     struct throttle_attempt *attempt = operation->attempt;
@@ -27,17 +26,17 @@ void throttle_operation_set_verdict(struct throttle_operation *operation, enum t
     operation->wait = wait;
 }
 
-/* --- Judging by what has failed --- */
+/* --- The verdict --- */
 
-/* Whole ones. */
+/* Whole failures. */
 static long failures_of(const struct throttle_record *record)
 {
     return (long)(throttle_record_tenths(record) / THROTTLE_TENTHS);
 }
 
-/* Sets the verdict. Where the network is full and the pair has no count, the network's count stands in for
- * it: it goes on beyond the limit of the source, by as many failures as a pair may have. An attempt in flight
- * has been counted when it started, before the tenths that came since. */
+/* Sets the verdict. If the netblock has no quota left for the pair, the netblock's count is used for both: it
+ * counts beyond the limit of the source, by as many failures as a pair may have. An attempt in flight was
+ * counted when it started, so tenths that were added since do not refuse it. */
 static void judge_counts(struct throttle_operation *operation, const struct throttle_window *window)
 {
     const struct throttle_limits *limits = &operation->attempt->limits;
@@ -55,14 +54,13 @@ static void judge_counts(struct throttle_operation *operation, const struct thro
                                        throttle_record_wait(source, window));
 }
 
-/* Of the client_ids that are counted together none speaks for the others. */
 bool throttle_operation_has_own_count(const struct throttle_operation *operation)
 {
     return operation->counts.of_pair != NULL &&
            throttle_key_level(&operation->counts.of_pair->key) != THROTTLE_OVERFLOW;
 }
 
-/* Whether each of its digests is one of the secret that was counted last for this very pair. */
+/* Each of its digests is one of the secret counted last for this pair. */
 bool throttle_operation_is_known_secret(const struct throttle_operation *operation)
 {
     const struct throttle_secret *secret = &operation->attempt->secret;
@@ -79,8 +77,8 @@ bool throttle_operation_is_known_secret(const struct throttle_operation *operati
     return true;
 }
 
-/* The same secret twice, in the two ways there are, is one failure: a client that tries both has learned
- * nothing by the second. The third time is another one. */
+/* The same secret sent twice, with both auth methods, is one failure: a client that tries both has learned
+ * nothing from the second. A third time is another failure. */
 static bool is_method_fallback(const struct throttle_operation *operation)
 {
     if (!throttle_operation_is_known_secret(operation))
@@ -109,7 +107,7 @@ static void read_operation(struct throttle_txn *transaction, void *context)
     operation->finds_method_fallback = is_method_fallback(operation);
 }
 
-/* Writes the age that the counts have now. */
+/* Writes the adjusted times of the counts. */
 static void write_adjusted_time(struct throttle_txn *transaction, void *context)
 {
     struct throttle_operation *operation = context;
@@ -119,8 +117,8 @@ static void write_adjusted_time(struct throttle_txn *transaction, void *context)
     throttle_counts_save(&operation->counts, transaction);
 }
 
-/* A refusal writes nothing else, so that one by a clock that was set back since would begin anew each time,
- * and never end. */
+/* If the clock was set back, store the adjusted time; otherwise each refusal would restart the window. A
+ * refusal writes nothing else. */
 static enum throttle_verdict store_adjusted_time(struct throttle_operation *operation,
                                                  enum throttle_verdict verdict)
 {
@@ -130,7 +128,7 @@ static enum throttle_verdict store_adjusted_time(struct throttle_operation *oper
     return verdict;
 }
 
-/* Only reads, but for let_end(), and where nothing has failed not even that. */
+/* Reads only, except for store_adjusted_time(). If nothing has failed at all, it does not even read. */
 enum throttle_verdict throttle_operation_check(struct throttle_operation *operation)
 {
     struct throttle_attempt *attempt = operation->attempt;
@@ -141,7 +139,7 @@ enum throttle_verdict throttle_operation_check(struct throttle_operation *operat
                                                                            read_operation, operation)));
 }
 
-/* Whoever is remembered as proven is served although his source is refused. */
+/* A credential that the cache proves is accepted although its source is refused. */
 enum throttle_verdict throttle_operation_check_pair(struct throttle_operation *operation)
 {
     const enum throttle_verdict verdict = throttle_operation_check(operation);
@@ -151,7 +149,7 @@ enum throttle_verdict throttle_operation_check_pair(struct throttle_operation *o
     return THROTTLE_ADMITTED;
 }
 
-/* --- To be written --- */
+/* --- Writing --- */
 
 void throttle_operation_load(struct throttle_operation *operation, struct throttle_txn *transaction)
 {

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* The counts that a guess may add, and those it looks at to find some that are over: usually, and to add one
- * where there is no room. */
+/* The most counts that an attempt may add, and how many the sweep visits with each attempt: usually, and for
+ * each count to evict. */
 enum { ADDED = 3, SWEPT = 4, SWEPT_WHEN_FULL = 16 };
 
 static void count_load(struct throttle_count *count, struct throttle_txn *transaction,
@@ -22,8 +22,8 @@ static void count_load_level(struct throttle_count *count, struct throttle_txn *
     count_load(count, transaction, &key);
 }
 
-/* Returns by how many members there are more now: 1, 0 or -1. In memory none are, as counts go from there
- * without a word, and it is bounded by itself. */
+/* Returns the change in the number of stored counts: 1, 0 or -1. In memory there are no members: the table
+ * has a fixed size and evicts counts without notice. */
 static int count_save(const struct throttle_count *count, struct throttle_txn *transaction)
 {
     const bool wanted = !throttle_record_is_empty(&count->record);
@@ -43,7 +43,7 @@ static void add_members(struct throttle_count *above, int more)
         above->record.members--;
 }
 
-/* From below to above, as each is a member of all above it. */
+/* From the pair up, as each count is a member of all counts above it. */
 void throttle_counts_save(struct throttle_counts *counts, struct throttle_txn *transaction)
 {
     const int of_source = count_save(&counts->pair, transaction);
@@ -53,11 +53,11 @@ void throttle_counts_save(struct throttle_counts *counts, struct throttle_txn *t
     count_save(&counts->netblock, transaction);
 }
 
-/* --- Room --- */
+/* --- Eviction --- */
 
 void throttle_quota_remove(struct throttle_txn *transaction, const struct throttle_key *key)
 {
-    struct throttle_counts counts = {.of_pair = NULL}; /* what is not loaded is nothing, and stays nothing */
+    struct throttle_counts counts = {.of_pair = NULL}; /* counts that are not loaded are empty and stay so */
     const enum throttle_level level = throttle_key_level(key);
     struct throttle_count *count = &counts.netblock;
     if (level > THROTTLE_NETBLOCK) {
@@ -73,9 +73,9 @@ void throttle_quota_remove(struct throttle_txn *transaction, const struct thrott
     throttle_counts_save(&counts, transaction);
 }
 
-/* What a walk has found. */
+/* The result of a sweep. */
 struct sweep {
-    struct throttle_key least; /* what says least of all that may go */
+    struct throttle_key least; /* the least of the counts that may go */
     struct throttle_record least_record;
     bool is_found;
     bool has_removed;
@@ -86,7 +86,8 @@ static void sweep_visit(struct sweep *sweep, struct throttle_txn *transaction, c
 {
     const int64_t since_ms = record->since_ms;
     throttle_record_age(record, &transaction->window);
-    /* One of a clock that was set back since would not grow older. */
+    /* A time in the future, from a clock that was set back since, would not grow older: store the adjusted
+     * one. */
     if (throttle_record_has_failures(record) && record->since_ms != since_ms)
         throttle_txn_put(transaction, key, record);
     if (throttle_record_is_empty(record)) {
@@ -102,8 +103,8 @@ static void sweep_visit(struct sweep *sweep, struct throttle_txn *transaction, c
 
 static const struct throttle_key lowest_key = {.size = THROTTLE_HEAD_SIZE};
 
-/* Goes on where the last one has left off, around all counts, sees to it that they end, and removes what is
- * over. */
+/* Continues where the last sweep stopped, wrapping around at the end, stores adjusted times, and removes
+ * counts that are over. */
 static struct sweep sweep_counts(struct throttle_txn *transaction, int remaining)
 {
     struct sweep sweep = {.is_found = false};
@@ -125,7 +126,7 @@ static struct sweep sweep_counts(struct throttle_txn *transaction, int remaining
     return sweep;
 }
 
-/* For as many counts as one guess may add. Where nothing is over, what says least goes. */
+/* Makes sure that the counts of one attempt fit. If no count is over, the least one is evicted. */
 static void throttle_quota_evict(struct throttle_txn *transaction, const struct throttle_quota *quota)
 {
     if (throttle_txn_count(transaction) + ADDED <= quota->in_all) {

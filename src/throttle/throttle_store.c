@@ -11,7 +11,7 @@
 #include "base/refcount.h"
 #include "throttle/throttle_db.h"
 
-/* How often the folder is looked at, and tried again when it is lost; how often the same fault is told. */
+/* How often the folder is checked, or reopened while degraded; how often the same fault is logged. */
 #define PROBE_INTERVAL_MS 1000
 #define FAULT_LOG_INTERVAL_MS 60000
 
@@ -22,17 +22,17 @@ struct throttle_store {
     char *folder;
     struct throttle_memory *memory;
     struct throttle_in_flight in_flight;
-    atomic_bool is_degraded;     /* the memory is used */
-    atomic_bool is_reported;     /* that it was lost, and not yet that it is back */
-    _Atomic double probe_due_ms; /* on the clock that only goes forward */
-    pthread_rwlock_t lock;       /* guards `environment`: held for writing while another takes its place */
-    struct throttle_db *db;      /* NULL: there is none to be had */
-    pthread_mutex_t fault_mutex; /* guards all below */
-    char fault[FAULT_SIZE];      /* the last that was told */
+    atomic_bool is_degraded;     /* counting in memory */
+    atomic_bool is_reported;     /* a fault was logged, and the recovery was not yet */
+    _Atomic double probe_due_ms; /* on the monotonic clock */
+    pthread_rwlock_t lock;       /* guards `db`: held for writing while it is replaced */
+    struct throttle_db *db;      /* NULL: it could not be opened */
+    pthread_mutex_t fault_mutex; /* guards the members below */
+    char fault[FAULT_SIZE];      /* the last fault logged */
     double logged_ms;
 };
 
-/* --- Its life --- */
+/* --- Lifetime --- */
 
 static void free_store(struct throttle_store *store)
 {
@@ -93,7 +93,8 @@ struct throttle_in_flight *throttle_store_in_flight(struct throttle_store *store
     return &store->in_flight;
 }
 
-/* A folder that was removed and made again has the same name. */
+/* Compares the names, too: a folder that was removed and created again has the same name, but another inode.
+ */
 bool throttle_store_is_of(const struct throttle_store *store, const char *folder)
 {
     struct stat ours;
@@ -110,7 +111,7 @@ struct fault_sink {
     struct log *log;
 };
 
-/* The same fault once in a while. A `problem` function of struct diagnostics. */
+/* Logs a fault, but the same one only once per interval. An `on_message` function of struct diagnostics. */
 static void log_fault(void *context, enum severity severity, const char *message)
 {
     const struct fault_sink *sink = context;
@@ -142,7 +143,7 @@ static void throttle_store_degrade(struct throttle_store *store, struct log *log
     store->is_degraded = true;
 }
 
-/* Changes nothing, but is written. */
+/* Writes a page without changing anything. */
 static int write_probe(MDB_txn *txn, MDB_dbi table, void *context)
 {
     struct throttle_txn transaction = {.txn = txn, .table = table};
@@ -153,8 +154,9 @@ static int write_probe(MDB_txn *txn, MDB_dbi table, void *context)
     return transaction.error;
 }
 
-/* What was counted in memory stays there, for the next time. On a full disk the file opens and reads well: as
- * long as nothing can be written to it, it would only hide what is in memory. */
+/* The counts in memory are kept for the next fault. On a full disk the file can be opened and read, but not
+ * written: the store stays degraded until a write succeeds, as stale counts on disk would hide those in
+ * memory. */
 static void reopen_db(struct throttle_store *store, struct log *log)
 {
     struct fault_sink sink = {store, log};
@@ -169,14 +171,14 @@ static void reopen_db(struct throttle_store *store, struct log *log)
     pthread_rwlock_unlock(&store->lock);
 }
 
-/* Something was written. */
+/* Called after a successful write. */
 static void log_recovery(struct throttle_store *store, struct log *log)
 {
     if (store->is_reported && atomic_exchange(&store->is_reported, false))
         log_write(log, LOG_LEVEL_WARN, "%s: failures are counted on disk again", store->folder);
 }
 
-/* One thread now and then. */
+/* Checks the folder when the interval is over; one thread does it, the others continue. */
 static void throttle_store_probe(struct throttle_store *store, struct log *log)
 {
     const double now = clock_coarse_ms();

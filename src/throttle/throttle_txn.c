@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Behind all others. */
+/* Sorts after all other keys. */
 static const struct throttle_key cursor_key = {
     .bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
               THROTTLE_NO_COUNT},
@@ -14,7 +14,7 @@ static MDB_val value_of(const struct throttle_key *key)
     return (MDB_val){key->size, (void *)key->bytes};
 }
 
-/* The result of a look-up: false where nothing is found. */
+/* Keeps the first error. Returns whether the entry was found. */
 static bool check_result(struct throttle_txn *transaction, int error)
 {
     if (error != 0 && error != MDB_NOTFOUND && transaction->error == 0)
@@ -22,7 +22,7 @@ static bool check_result(struct throttle_txn *transaction, int error)
     return error == 0;
 }
 
-/* Another size was written by nobody. */
+/* No version writes another size. */
 static bool read_record(struct throttle_txn *transaction, const MDB_val *value,
                         struct throttle_record *record)
 {
@@ -105,7 +105,7 @@ bool throttle_txn_next(struct throttle_txn *transaction, struct throttle_key *ke
     return found;
 }
 
-/* LMDB compares bytes, and the shorter of two comes first. */
+/* LMDB compares bytes, and a prefix sorts before a longer key. */
 void throttle_key_advance(struct throttle_key *key)
 {
     if (key->size < sizeof key->bytes) {

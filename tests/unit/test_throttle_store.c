@@ -129,7 +129,7 @@ static void test_refused(void **state)
         {make_writable, "error: state: mode 0707 lets everybody write it; run: chmod o-w 'state'\n"},
         {make_rubbish,
          "error: state/throttle.mdb: the state cannot be opened: MDB_INVALID: File is not an LMDB "
-         "file; remove it, and the counts begin anew\n"},
+         "file; remove it to start with new counts\n"},
         {make_short, "error: state/throttle.mdb: the state cannot be opened: MDB_CORRUPTED"},
         {make_folder_for_file, "error: state/throttle.mdb: the state cannot be opened: Is a directory\n"},
     };
