@@ -66,8 +66,8 @@ static const struct outcome *outcome_of(enum oauth_error error)
     }
 }
 
-/* An address in one spelling, so that fail2ban and awk find it, and without a zone, which no firewall takes;
- * anything else in quotes. */
+/* An address is written in one canonical form, so that fail2ban and awk find it, and without a zone, which
+ * firewalls do not accept. Anything else is quoted. */
 static const char *source_text(char *out, size_t size, struct text source)
 {
     struct address address;
@@ -93,7 +93,7 @@ static char *put_number(char *to, uint64_t number)
     return to + text_format_number(number, to);
 }
 
-/* In thousandths. */
+/* With three decimals. */
 static char *put_ms(char *to, double ms)
 {
     const uint64_t us = (uint64_t)(ms * 1000);
@@ -105,8 +105,7 @@ static char *put_ms(char *to, double ms)
     return to;
 }
 
-/* The usual reason for such a request is that the web server mounts the program elsewhere than the issuer
- * says. */
+/* An unknown path usually means that the web server mounts the program at another path than the issuer's. */
 static char *put_paths(char *to, const char *served, const struct service *service, struct text path)
 {
     char quoted[PATH_SIZE];
@@ -116,8 +115,8 @@ static char *put_paths(char *to, const char *served, const struct service *servi
     return stpcpy(stpcpy(to, " served="), log_quote(quoted, sizeof quoted, expected, strlen(expected)));
 }
 
-/* Piece by piece, as a line is written with every request. Nothing in it is longer than its own bound, and
- * all of them together are below TEXT_SIZE. */
+/* Built by hand, as a line is written for every request. Each field has a bound, and their sum is below
+ * TEXT_SIZE. */
 void audit_record_log(const struct audit_record *record, const struct service *service,
                       const struct http_request *request)
 {

@@ -1,4 +1,4 @@
-/* What was decided on a request, for the one line that the log gets of it. Never a secret, never a token. */
+/* The result of a request, for its one line in the log. Never contains a secret or a token. */
 #ifndef ENDPOINT_AUDIT_RECORD_H
 #define ENDPOINT_AUDIT_RECORD_H
 
@@ -6,39 +6,37 @@
 #include "oauth/oauth_error.h"
 #include "service/service.h"
 
-/* A client_id is logged to this many bytes. */
+/* The most bytes of a client_id that are logged. */
 #define AUDIT_RECORD_CLIENT_ID_SIZE 128
 
 struct audit_record {
     double started_ms;
     enum oauth_error error;
-    const char *reason; /* in the log's words; NULL: granted, or as the error has it */
-    char client_id[AUDIT_RECORD_CLIENT_ID_SIZE]; /* copied: the request's own is wiped before the log is
-                                                    written */
-    size_t client_id_length;                     /* as given; may be more than was copied */
-    size_t line;                                 /* of the accounts file; 0: none */
-    const char *method;                          /* of the hash, or NULL */
+    const char *reason;                          /* for the log; NULL: granted, or the reason of the error */
+    char client_id[AUDIT_RECORD_CLIENT_ID_SIZE]; /* a copy: the request is wiped before the line is written */
+    size_t client_id_length;                     /* of the whole client_id; may be more than was copied */
+    size_t line;                                 /* in the accounts file; 0: none */
+    const char *method;                          /* hashing method, or NULL */
     const char
-        *served; /* of a request for another path: the token endpoint's, below the issuer's path; or NULL */
+        *served; /* for an unknown path: the token endpoint's path, relative to the issuer's; or NULL */
 };
 
 void audit_record_start(struct audit_record *record);
 
-/* Decides on an error: fills the answer too. */
+/* Records an error, and fills the response. */
 void audit_record_refuse(struct audit_record *record, const struct service *service, enum oauth_error error,
                          struct http_response *response);
 
-/* Nobody waits for the answer any more, and nothing was decided. */
+/* Records that the client has gone before there was a result. */
 void audit_record_cancel(struct audit_record *record);
 
 void audit_record_set_client_id(struct audit_record *record, struct text client_id);
 
-/* outcome=issued|refused|throttled|rejected|deferred|failed|cancelled reason=… client_id="…" source=… line=…
- * method=… ms=…; issued and rejected (a request that is not well made) at level info, refused (credentials),
- * throttled and deferred at warn, failed at error, cancelled (the client was gone before anything was
- * decided) at info. With an unknown path also path="…" served="…": the path that came, and the token
- * endpoint's.
- */
+/* Writes the line: outcome=issued|refused|throttled|rejected|deferred|failed|cancelled reason=… client_id="…"
+ * source=… line=… method=… ms=…. The level is info for issued, rejected (the request is malformed) and
+ * cancelled (the client has gone before there was a result), warn for refused (bad credentials), throttled
+ * and deferred, and error for failed. For an unknown path it also has path="…" served="…": the path of the
+ * request, and that of the token endpoint. */
 void audit_record_log(const struct audit_record *record, const struct service *service,
                       const struct http_request *request);
 

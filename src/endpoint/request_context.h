@@ -1,15 +1,15 @@
-/* A request on its way to its answer, with all that it takes along while it waits. */
+/* A request in progress, with everything that it keeps while it waits. */
 #ifndef ENDPOINT_REQUEST_CONTEXT_H
 #define ENDPOINT_REQUEST_CONTEXT_H
 
 #include "endpoint/audit_record.h"
 #include "oauth/client_auth.h"
 
-/* What the token endpoint keeps. */
+/* State of the token endpoint. */
 struct token_request {
     int64_t now;
-    struct text scope;    /* that is asked for; absent: none is */
-    bool has_credentials; /* in the body: a client_id, a client_secret or both */
+    struct text scope;    /* as requested; absent: not requested */
+    bool has_credentials; /* the body has a client_id, a client_secret or both */
     struct client_credentials credentials;
     struct client_auth_context authentication;
 };
@@ -19,7 +19,7 @@ struct request_context {
     struct http_request *request;
     struct http_response response;
     struct audit_record record;
-    const struct endpoint *endpoint; /* NULL: none was found yet */
+    const struct endpoint *endpoint; /* NULL: not found */
     struct token_request token;
 };
 

@@ -27,7 +27,7 @@ static const char *const known_names[] = {
 };
 enum { KNOWN_COUNT = sizeof known_names / sizeof *known_names };
 
-/* Which of the known names are there, and how many others. */
+/* The known names present, and the number of other ones. */
 struct names {
     bool has[KNOWN_COUNT];
     size_t others;

@@ -7,7 +7,7 @@
 #include "oauth/oauth_error.h"
 
 static const struct endpoint {
-    const char *path; /* behind the issuer's */
+    const char *path; /* relative to the issuer's path */
     const char *method;
     struct verification *(*answer)(struct request_context *context);
     struct verification *(*resume)(struct request_context *context);
@@ -23,7 +23,7 @@ static const struct endpoint *find_endpoint(const struct service *service, struc
     if (path.length < mount_length || memcmp(path.data, mount, mount_length) != 0)
         return NULL;
     struct text rest = {path.data + mount_length, path.length - mount_length};
-    /* One slash at the end names the same endpoint; more of them do not. */
+    /* One trailing slash is ignored; several are not. */
     if (rest.length > 1 && rest.data[rest.length - 1] == '/')
         rest.length--;
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
@@ -33,7 +33,7 @@ static const struct endpoint *find_endpoint(const struct service *service, struc
     return NULL;
 }
 
-/* What is wrong with a request of which nothing is known: its head was dropped. */
+/* The error of a request whose head was discarded. */
 static enum oauth_error head_error(const struct http_request *request)
 {
     if (request->body_state == HTTP_HEAD_TOO_LARGE)
@@ -41,7 +41,7 @@ static enum oauth_error head_error(const struct http_request *request)
     return request->body_state == HTTP_HEAD_HOLDS_NUL ? OAUTH_HEAD_HOLDS_NUL : OAUTH_NO_ERROR;
 }
 
-/* Of an exchange that waits for nothing more. */
+/* Logs the request if it waits for nothing more. */
 static struct verification *log_when_done(struct request_context *context, struct verification *awaited)
 {
     if (awaited == NULL)

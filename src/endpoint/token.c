@@ -27,8 +27,8 @@ static bool has_parameter_in_url(const struct http_request *request)
     return form_query_has(request->query, parameters, PARAMETER_COUNT);
 }
 
-/* Content type, body, decoding, duplicates, parameters in the URL, grant_type. A request that has put them
- * all in the URL has no body, and no Content-Type to complain of. */
+/* Checks the content type, body, encoding, duplicates, parameters in the URL, and grant_type, in this order.
+ * A request with all parameters in the URL has no body, so it is not refused for its missing Content-Type. */
 static enum oauth_error read_form(struct http_request *request, struct text values[PARAMETER_COUNT])
 {
     if (request->content_type.length == 0 && has_parameter_in_url(request))
@@ -55,7 +55,7 @@ static enum oauth_error read_form(struct http_request *request, struct text valu
     return text_is(values[GRANT_TYPE], "client_credentials") ? OAUTH_NO_ERROR : OAUTH_GRANT_TYPE_OTHER;
 }
 
-/* The successful answer (RFC 6749 §5.1). NULL: no memory. */
+/* Returns the body of a successful response (RFC 6749 §5.1). NULL if memory runs out. */
 static struct json_object *token_body(const struct grant *grant)
 {
     struct json_object *body = json_object_new_object();
@@ -82,7 +82,7 @@ static enum oauth_error issue_token(struct request_context *context, const struc
     return context->response.body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
 }
 
-/* In the header and in the body. */
+/* Sets Retry-After and the body's retry_after. */
 static void set_retry_after(long seconds, struct http_response *response)
 {
     response->retry_after = seconds;
@@ -99,7 +99,7 @@ static bool wants_challenge(const struct request_context *context)
     return context->request->authorization.data != NULL || !context->token.has_credentials;
 }
 
-/* What the answer says beyond its error. */
+/* Adds what some errors have in addition to the table's row. */
 static void add_error_details(enum oauth_error error, long retry_after, struct request_context *context)
 {
     const struct service *service = context->service;

@@ -5,11 +5,12 @@
 #include "endpoint/request_context.h"
 
 /* Answers a POST to …/token: 200 with an access token (RFC 6749 §5.1), or the first error in the order of the
- * contract (§5.2). NULL, or what is to be verified before it can go on. */
+ * contract (§5.2). Returns NULL, or the verification that it waits for; token_resume() is called after its
+ * verdict. */
 struct verification *token_answer(struct request_context *context);
 struct verification *token_resume(struct request_context *context);
 
-/* Gives up one that waits for a verification; see route_cancel(). */
+/* Cancels a request that waits for a verification; see route_cancel(). */
 bool token_cancel(struct request_context *context);
 
 #endif

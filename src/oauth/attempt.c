@@ -16,7 +16,7 @@ void attempt_start(struct attempt *attempt, const struct service *service,
     };
 }
 
-/* Digests under a key that is not kept beside the counts: wrong secrets are often nearly right. */
+/* The key of the digests is not stored beside the counts, as wrong secrets are often nearly right. */
 static void compute_digests(struct attempt *attempt)
 {
     const struct client_credentials *credentials = attempt->credentials;
@@ -82,8 +82,7 @@ enum oauth_error attempt_refusal(const struct attempt *attempt)
     return error_of(attempt->verdict, OAUTH_SERVER_ERROR);
 }
 
-/* Whatever is neither proven nor refused was not verified: OAUTH_THROTTLED, OAUTH_BUSY, OAUTH_SERVER_ERROR.
- */
+/* Any other error means that nothing was verified: OAUTH_THROTTLED, OAUTH_BUSY, OAUTH_SERVER_ERROR. */
 static enum throttle_outcome outcome_of(enum oauth_error error)
 {
     switch (error) {

@@ -1,5 +1,5 @@
-/* One attempt to authenticate as the throttle sees it, be its credentials read in one way or in two, and its
- * client_id have one line or many. */
+/* One attempt to authenticate as the throttle counts it: it covers both decodings of the credentials, and all
+ * lines of the client_id. */
 #ifndef OAUTH_ATTEMPT_H
 #define OAUTH_ATTEMPT_H
 
@@ -11,39 +11,40 @@
 struct attempt {
     const struct service *service;
     const struct client_credentials *credentials;
-    bool has_secret; /* its digests are made */
+    bool has_secret; /* throttle.secret is set */
     enum throttle_verdict verdict;
     struct throttle_attempt throttle;
 };
 
-/* Service and credentials, of which there is a reading, live as long as the guess does; `source` NULL: it is
- * not known. It is counted for the client_id of the first reading, whichever of two exist. */
+/* Initialises the attempt. `service` and `credentials`, which has at least one decoding, must outlive it.
+ * `source` NULL: unknown. The attempt counts for the client_id of the first decoding. */
 void attempt_start(struct attempt *attempt, const struct service *service,
                    const struct client_credentials *credentials, const struct address *source);
 
-/* Whether it may go on: OAUTH_NO_ERROR, OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
+/* Checks whether the pair is over its limit. Returns OAUTH_NO_ERROR, OAUTH_THROTTLED or OAUTH_SERVER_ERROR.
+ */
 enum oauth_error attempt_check(struct attempt *attempt);
 
-/* What is asked before something is hashed, or waits for a hash that somebody else began. */
+/* Returns the check that the verifier makes before it hashes, or waits for a hash in flight. */
 struct admission_check attempt_admission_check(struct attempt *attempt);
 
-/* Whether the gate has let something through. */
+/* Returns whether the admission check has admitted a verification. */
 bool attempt_is_begun(const struct attempt *attempt);
 
-/* What the gate's refusal means: OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
+/* Returns the error for a refusal of the admission check: OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
 enum oauth_error attempt_refusal(const struct attempt *attempt);
 
-/* Counts what came of it, whatever `error` is: also an answer without a verdict tells that the credential is
- * not remembered as proven. Returns `error`, or what takes its place. */
+/* Counts the attempt, whatever `error` is: an answer without a verdict also reveals that the cache does not
+ * prove the credential. Returns `error`, or the error that replaces it. */
 enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error);
 
-/* In place of attempt_end(), where nobody waits for the answer any more and nothing was told. It counts as a
- * failure where a hash was computed for it, whatever came of that: or who hangs up in time would have the
- * work for nothing. Otherwise it counts as a full queue does: who hears nothing at once knows as well that
- * the credential is not remembered as proven. */
+/* Ends the attempt of a client that has gone before it got an answer; replaces attempt_end(). It counts as a
+ * failure if a hash was computed, whatever the result: otherwise a client that hangs up in time would get
+ * work done for free. If not, it counts like a full queue: a client that gets no immediate answer also learns
+ * that the cache does not prove the credential. */
 void attempt_withdraw(struct attempt *attempt, bool was_hashed);
 
-/* Of OAUTH_THROTTLED, for the log. */
+/* Returns the reason of OAUTH_THROTTLED, for the log. */
 const char *attempt_reason(const struct attempt *attempt);
 
 #endif

@@ -1,6 +1,6 @@
 #include "oauth/client_auth.h"
 
-/* What speaks against a line before its secret is looked at, in the log's words; NULL: nothing. */
+/* Returns the reason to refuse a line whatever its secret, for the log. NULL: none. */
 static const char *refusal_of(const struct client_auth_context *authentication,
                               const struct account_entry *entry)
 {
@@ -20,8 +20,8 @@ static const struct credentials *current_decoding(const struct client_auth_conte
     return &authentication->credentials->decodings[authentication->decoding];
 }
 
-/* The line to take where a client_id has none, or none with a hash: one of the file's, always the same one
- * for that client_id. False: the file has none. */
+/* Selects the line whose hash is computed if the client_id has no line, or none with a hash. It is always the
+ * same one for a client_id. Returns false if the file has none. */
 static bool decoy_of(struct client_auth_context *authentication, struct account_entry *decoy,
                      enum oauth_error *error)
 {
@@ -35,7 +35,8 @@ static bool decoy_of(struct client_auth_context *authentication, struct account_
     return found == ACCOUNT_FOUND;
 }
 
-/* What was pending is asked for again when there is a verdict: all that led to it is as it was. */
+/* The verdict of a pending verification is read when the same code runs again: all that led to it is
+ * unchanged. */
 static enum password_result verify(struct client_auth_context *authentication,
                                    const struct account_entry *entry)
 {
@@ -70,9 +71,9 @@ static void set_error(const struct client_auth_context *authentication, enum pas
         *error = attempt_refusal(&authentication->attempt);
 }
 
-/* Computes the hash of the line, or a decoy's where it has none that can be computed; only a match on the
- * line's own counts. Whatever is refused, for its secret or before, has a decoy looked for: the look alone
- * takes a time that would tell. */
+/* Computes the hash of the line, or a decoy's if the line has none that can be computed. Only a match of the
+ * line's own hash counts. Every refusal looks up a decoy: the time of the lookup alone would reveal that
+ * there was none. */
 static bool secret_matches(struct client_auth_context *authentication, const struct account_entry *entry,
                            bool is_refused, enum oauth_error *error)
 {
@@ -90,14 +91,13 @@ static bool secret_matches(struct client_auth_context *authentication, const str
     return match;
 }
 
-/* What the throttle refuses may still be followed by a line whose secret is proven already. */
+/* After a refusal of the throttle, a later line may still match from the cache. */
 static bool may_continue(enum oauth_error error)
 {
     return error == OAUTH_BAD_CREDENTIALS || error == OAUTH_THROTTLED;
 }
 
-/* An unknown client_id goes the way of a known one, with the decoy's line for its own, and is refused
- * whatever comes of it. */
+/* An unknown client_id is processed like a known one, with a decoy as its line, and always refused. */
 static void try_decoy(struct client_auth_context *authentication)
 {
     struct account_entry decoy;
@@ -124,7 +124,7 @@ static void try_line(struct client_auth_context *authentication, const struct ac
     }
 }
 
-/* A line that is pending is found again. */
+/* Continues at the line whose verification was pending. */
 static void try_lines(struct client_auth_context *authentication)
 {
     struct client_auth_result *tried = &authentication->tried;
@@ -144,7 +144,7 @@ static void try_lines(struct client_auth_context *authentication)
         try_decoy(authentication);
 }
 
-/* A reading that names no account does not hide one that does. */
+/* A decoding that names no account does not hide the result of one that does. */
 static bool is_more_specific(const struct client_auth_result *later, const struct client_auth_result *earlier)
 {
     return later->error != OAUTH_BAD_CREDENTIALS || later->entry.line > 0 || earlier->entry.line == 0;
@@ -175,7 +175,7 @@ static void try_decodings(struct client_auth_context *authentication)
     }
 }
 
-/* What the throttle has refused says for how long. */
+/* Adds the reason and the wait of a refusal by the throttle. */
 static struct client_auth_result add_throttle_details(const struct attempt *attempt,
                                                       struct client_auth_result auth)
 {
@@ -206,7 +206,7 @@ struct client_auth_result client_auth_start(struct client_auth_context *authenti
                                         : add_throttle_details(&authentication->attempt, auth);
 }
 
-/* Counted from before the first hash to the last. */
+/* The attempt counts from before its first hash until after its last one. */
 struct client_auth_result client_auth_resume(struct client_auth_context *authentication)
 {
     try_decodings(authentication);

@@ -21,8 +21,7 @@ static void keep_decodings(struct client_credentials *credentials,
     credentials->count = kept;
 }
 
-/* A client_id beside Basic says nothing new, or contradicts it: only the decodings that agree with it are
- * left. */
+/* A client_id in the body must agree with that of Basic: only the decodings with the same one are kept. */
 static enum oauth_error use_basic(struct credentials body, struct client_credentials *credentials)
 {
     const struct basic_auth *basic = &credentials->basic;
@@ -35,8 +34,8 @@ static enum oauth_error use_basic(struct credentials body, struct client_credent
     return credentials->count > 0 ? OAUTH_NO_ERROR : OAUTH_CLIENT_ID_DIFFERS;
 }
 
-/* Form-decoding may make a control character of what a raw client meant as '%' and two digits, so a reading
- * without one is enough. */
+/* Form-decoding may turn a '%' and two digits that a client sent raw into a control character, so one
+ * decoding without control characters is enough. */
 static enum oauth_error choose_decodings(struct client_credentials *credentials)
 {
     keep_decodings(credentials, has_no_control);

@@ -1,4 +1,4 @@
-/* How a request gives its client credentials (RFC 6749 §2.3.1): by HTTP Basic or in the body, never both. */
+/* The client credentials of a request (RFC 6749 §2.3.1): with HTTP Basic or in the body, never both. */
 #ifndef OAUTH_CREDENTIALS_H
 #define OAUTH_CREDENTIALS_H
 
@@ -7,14 +7,15 @@
 #include "oauth/oauth_error.h"
 
 struct client_credentials {
-    struct text client_id;           /* as given, in the first of its decodings, be there a secret or not */
-    struct credentials decodings[2]; /* to be tried in this order, as one attempt; each has both parts */
-    size_t count;                    /* 0: there is nothing to try */
-    struct basic_auth basic;         /* what they point into; or into the request's body */
+    struct text client_id;           /* as sent, in its first decoding, with or without a secret */
+    struct credentials decodings[2]; /* to try in this order, as one attempt; each has both parts */
+    size_t count;                    /* 0: nothing to try */
+    struct basic_auth basic;         /* the decodings point into it, or into the request's body */
 };
 
-/* Gathers what there is, from the header and from the body's parameters (absent: not given). OAUTH_NO_ERROR,
- * or the first check that refuses, in the order of the contract. Clear it, whatever the result. */
+/* Collects the credentials from the Authorization header and from the body's parameters (absent: not sent).
+ * Returns OAUTH_NO_ERROR, or the error of the first check that fails, in the order of the contract. The
+ * caller calls client_credentials_clear(), whatever the result. */
 enum oauth_error client_credentials_gather(const struct http_request *request, struct credentials body,
                                            struct client_credentials *credentials);
 void client_credentials_clear(struct client_credentials *credentials);

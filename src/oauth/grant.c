@@ -20,7 +20,7 @@ enum oauth_error grant_access(const struct service *service, const struct accoun
         .issued = now,
         .lifetime = grant->lifetime,
     };
-    grant->token = jwt_issue(service->signer, &claims);
+    grant->token = jwt_issue(service->issuer, &claims);
     if (grant->token != NULL)
         return OAUTH_NO_ERROR;
     grant_clear(grant);

@@ -1,4 +1,4 @@
-/* What an account that has authenticated is granted: its scope, the lifetime, the access token. */
+/* What an authenticated account is granted: scope, lifetime and access token. */
 #ifndef OAUTH_GRANT_H
 #define OAUTH_GRANT_H
 
@@ -13,9 +13,9 @@ struct grant {
     int64_t lifetime; /* seconds; 0: never expires */
 };
 
-/* Issues a token at the time `now` (seconds) with the scope `requested` (absent: all that the account has).
- * On OAUTH_NO_ERROR the caller frees with grant_clear(); else OAUTH_SCOPE_MALFORMED, OAUTH_SCOPE_NOT_GRANTED
- * or OAUTH_SERVER_ERROR (no memory), and `grant` is empty. */
+/* Issues a token at Unix time `now` with the scope `requested` (absent: all scopes of the account). On
+ * OAUTH_NO_ERROR the caller frees the grant with grant_clear(). Other results are OAUTH_SCOPE_MALFORMED,
+ * OAUTH_SCOPE_NOT_GRANTED and OAUTH_SERVER_ERROR (out of memory); `grant` is empty then. */
 enum oauth_error grant_access(const struct service *service, const struct account *account,
                               struct text requested, int64_t now, struct grant *grant);
 

@@ -1,4 +1,4 @@
-/* Every error answer of the program, in one table: status, code and words (CONTRACT: POST …/token). */
+/* All error responses of the program in one table: status, code and description (CONTRACT: POST …/token). */
 #ifndef OAUTH_OAUTH_ERROR_H
 #define OAUTH_OAUTH_ERROR_H
 
@@ -7,8 +7,8 @@
 #include "http/http.h"
 
 enum oauth_error {
-    OAUTH_NO_ERROR, /* this and the next have no row */
-    OAUTH_PENDING,  /* it is not known yet */
+    OAUTH_NO_ERROR, /* this one and OAUTH_PENDING have no row */
+    OAUTH_PENDING,  /* the result is not known yet */
     OAUTH_HEAD_TOO_LARGE,
     OAUTH_HEAD_HOLDS_NUL,
     OAUTH_NOT_FOUND,
@@ -18,7 +18,7 @@ enum oauth_error {
     OAUTH_BODY_CUT_SHORT,
     OAUTH_BODY_BAD_LENGTH,
     OAUTH_MALFORMED_ENCODING,
-    OAUTH_DUPLICATE_GRANT_TYPE, /* the four in the order of enum token_parameter */
+    OAUTH_DUPLICATE_GRANT_TYPE, /* these four in the order of enum token_parameter */
     OAUTH_DUPLICATE_CLIENT_ID,
     OAUTH_DUPLICATE_CLIENT_SECRET,
     OAUTH_DUPLICATE_SCOPE,
@@ -43,12 +43,12 @@ struct oauth_error_row {
     const char *code;
     const char *strict_code; /* with strict_rfc6749 = yes: RFC 6749 §5.2 */
     const char *description;
-    const char *reason; /* the log's word for it */
+    const char *reason; /* reason= in the log */
 };
 
 const struct oauth_error_row *oauth_error_row(enum oauth_error error);
 
-/* Fills status and body. Where the memory is out, the body stays NULL, which is the 500. */
+/* Sets the status and the body of the response. If memory runs out, the body is NULL, which sends a 500. */
 void oauth_error_respond(enum oauth_error error, bool strict, struct http_response *response);
 
 #endif

@@ -14,15 +14,15 @@ static enum oauth_error check_requested(struct text requested, const struct scop
             return OAUTH_SCOPE_MALFORMED;
     }
     for (struct text rest = requested; rest.data != NULL;) {
-        /* A comma separates in the accounts file, so that no scope of an account has one in it. */
+        /* The accounts file separates scopes with commas, so no scope of an account contains one. */
         if (!scope_set_holds(allowed, text_split(&rest, ' ')))
             return OAUTH_SCOPE_NOT_GRANTED;
     }
     return OAUTH_NO_ERROR;
 }
 
-/* `list`, whose scopes are all in the set, without its repeats and separated by spaces, into `out` of
- * list.length + 1 bytes. */
+/* Writes `list`, whose scopes are all in the set, to `out` without duplicates and separated by spaces. `out`
+ * has list.length + 1 bytes. */
 static void join(struct text list, char separator, struct scope_set *set, char *out)
 {
     size_t length = 0;

@@ -8,30 +8,31 @@
 #include "base/clock.h"
 #include "process/privilege.h"
 
-/* Together well under the second that the contract gives: 250 to see it, 500 to wait for stillness. */
+/* Together well below the second that the contract allows: 250 ms to notice a change, 500 ms until the file
+ * is stable. */
 #define WATCH_IDLE_MS 250
 #define WATCH_CHANGING_MS 50
 #define STILL_MS 100
 #define PATIENCE_MS 500
-/* A file may have been good and descriptors or memory out: a lock that was not seen then must not stay
- * unseen. */
+/* A load may fail although the file is good, if descriptors or memory run out. Retry, so that for example a
+ * new lock of an account is not missed. */
 #define RETRY_MS 10000
 
 struct watched_file {
-    struct file_stamp loaded; /* what was last loaded, or tried in vain */
+    struct file_stamp loaded; /* last loaded, or tried without success */
     struct file_stamp seen;
     bool changing;
     double first_seen_ms;
     double last_change_ms;
-    /* When it is loaded again without a change: what was tried in vain, or a table of accounts whose last
-     * line may have been half written. 0: never. */
+    /* When to reload without a change: after a failed load, or because the last line of the accounts may have
+     * been half written. 0: never. */
     double retry_ms;
 };
 
 struct reload {
     pthread_mutex_t mutex; /* guards `current` */
     struct service *current;
-    struct service *previous; /* let go of a while after `current` took its place */
+    struct service *previous; /* released some time after `current` replaced it */
     struct watched_file accounts;
     struct watched_file keys;
 };
@@ -45,8 +46,8 @@ static struct verifier_limits limits_of(const struct config *config)
     };
 }
 
-/* When the last line of the accounts, if it may have been half written, is in force; 0: there is none such.
- */
+/* Returns when the last line of the accounts takes effect if it may have been half written; 0 if it is
+ * complete. */
 static double settling_ms(const struct account_table *accounts)
 {
     return account_table_is_unfinished(accounts) ? clock_monotonic_ms() + FILE_SETTLED_SECONDS * 1000.0 : 0;
@@ -95,8 +96,8 @@ struct service *reload_current(struct reload *reload)
     return service;
 }
 
-/* To free a million accounts takes long. No request is to do that as the last that held them, so they are
- * held here until those that were in hand are over. */
+/* Freeing a million accounts takes long. No request should do so as their last holder, so they are kept until
+ * the requests in flight are over. */
 static void release_previous(struct reload *reload)
 {
     service_release(reload->previous);
@@ -118,7 +119,8 @@ static void log_loaded(const struct service *service, const char *what)
               account_table_count(service->accounts), service->keys->count);
 }
 
-/* The current snapshot with its own hold on everything, for one part to be replaced. NULL: out of memory. */
+/* Returns a copy of the snapshot, with its own references, in which one part can be replaced. NULL if memory
+ * runs out. */
 static struct service *copy_of(struct service *service)
 {
     struct service *copy = calloc(1, sizeof *copy);
@@ -135,7 +137,7 @@ static struct service *copy_of(struct service *service)
     return copy;
 }
 
-/* The log is opened again whatever becomes of the rest: its file may have been moved away. */
+/* The log is reopened whatever happens to the rest: its file may have been renamed. */
 static void reopen_log(struct reload *reload)
 {
     const struct service *current = reload->current;
@@ -177,12 +179,12 @@ void reload_all(struct reload *reload)
     publish_service(reload, next);
 }
 
-/* Whether the file at `path` is to be loaded now. */
+/* Returns whether the file at `path` has to be loaded now. */
 static bool is_due(struct watched_file *file, const char *path)
 {
     const double now = clock_monotonic_ms();
     struct file_stamp stamp;
-    file_stamp(path, &stamp); /* a file that is gone has the empty stamp: a change as well */
+    file_stamp(path, &stamp); /* a missing file has the empty stamp, which is a change, too */
     if (!file->changing) {
         if (file_stamp_equal(&stamp, &file->loaded))
             return file->retry_ms > 0 && now >= file->retry_ms;
@@ -228,8 +230,8 @@ static bool replace_keys(struct service *service, const struct file_stamp *settl
     return true;
 }
 
-/* `settled`: the stamp that the file has had since it was last loaded, ten seconds ago; NULL: it has changed.
- */
+/* `settled` is the stamp of the file if it has not changed since it was loaded ten seconds ago; NULL: it has
+ * changed. */
 typedef bool replace_function(struct service *service, const struct file_stamp *settled,
                               struct diagnostics *diagnostics);
 

@@ -1,5 +1,4 @@
-/* Where the current snapshot stands, and what puts a newer one there: SIGHUP, and a change of the files on
- * disk. */
+/* Holds the current snapshot, and replaces it on SIGHUP or when the files on disk change. */
 #ifndef SERVICE_RELOAD_H
 #define SERVICE_RELOAD_H
 
@@ -7,21 +6,21 @@
 
 struct reload;
 
-/* Takes over the caller's hold of `first`, and gives it a verifier, which later snapshots share. NULL: out of
- * memory, and the hold stays the caller's. */
+/* Takes the caller's reference to `first`, and gives it a verifier, which later snapshots share. Returns NULL
+ * if memory runs out; the caller keeps the reference then. */
 struct reload *reload_new(struct service *first);
 void reload_free(struct reload *reload);
 
-/* The current snapshot, never NULL: service_release() it. Any thread may call it at any time. */
+/* Returns the current snapshot, never NULL. The caller releases it with service_release(). Thread-safe. */
 struct service *reload_current(struct reload *reload);
 
-/* Opens the log again, and loads everything anew from the configuration file. What is wrong is logged, and
- * the old stays. One thread calls this and the next. */
+/* Reopens the log, and reloads everything from the configuration file. Errors are logged, and the old
+ * snapshot stays in force. Only one thread may call this and reload_if_changed(). */
 void reload_all(struct reload *reload);
 
-/* Looks at the accounts and key files, and takes a change over once the file has been still for a tenth of a
- * second, or half a second after the change was seen: so that a file is not read while it is written. One
- * that cannot be used is tried again every ten seconds. Call it again after the milliseconds it returns. */
+/* Checks the accounts and key files. Loads a changed file once it has not changed for 100 ms, or 500 ms after
+ * the change was seen, so that a file is not read while it is written. A file that cannot be used is retried
+ * every ten seconds. Returns the milliseconds after which to call it again. */
 int reload_if_changed(struct reload *reload);
 
 #endif

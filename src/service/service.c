@@ -13,15 +13,15 @@
 
 bool service_prepare_issuer(struct service *service, struct diagnostics *diagnostics)
 {
-    jwt_issuer_free(service->signer);
+    jwt_issuer_free(service->issuer);
     const struct config *config = service->config;
-    service->signer = jwt_issuer_new(service->keys, config->token_typ, config->issuer, config->audience);
-    if (service->signer == NULL)
+    service->issuer = jwt_issuer_new(service->keys, config->token_typ, config->issuer, config->audience);
+    if (service->issuer == NULL)
         diagnostics_add(diagnostics, SEVERITY_ERROR, config->keys, 0, "%s", strerror(ENOMEM));
-    return service->signer != NULL;
+    return service->issuer != NULL;
 }
 
-/* Takes over both holds, whatever the result. NULL: no memory; reported. */
+/* Takes both references, whatever the result. Returns NULL if memory runs out, after adding an error. */
 static struct service *service_new(struct config *config, struct log *log, const struct service *previous,
                                    struct diagnostics *diagnostics)
 {
@@ -49,8 +49,8 @@ struct password_policy service_password_policy(const struct service *service)
     return password_policy_of(service->config, service->units);
 }
 
-/* Loads the keys behind the accounts, even where those failed: the operator sees everything that is wrong at
- * once. NULL: there was an error, and the service has been released. */
+/* Loads the keys after the accounts, even if those failed: the operator sees all errors at once. Returns NULL
+ * on error, after releasing the service. */
 static struct service *load_keys(struct service *service, struct diagnostics *diagnostics)
 {
     service->keys = keyset_load(service->config->keys, diagnostics);
@@ -108,7 +108,7 @@ static void add_log_error(const struct config *config, const char *destination,
                     destination, strerror(errno));
 }
 
-/* NULL: reported. */
+/* Returns NULL after adding an error. */
 static struct log *open_log(const struct config *config, const char *destination,
                             struct diagnostics *diagnostics)
 {
@@ -118,7 +118,7 @@ static struct log *open_log(const struct config *config, const char *destination
     return log;
 }
 
-/* The program works without it, and its lines reach a daemon that starts later. */
+/* A warning only: the program works without a syslog daemon, and its lines reach one that starts later. */
 static void warn_if_not_received(const struct config *config, struct diagnostics *diagnostics)
 {
     if (!log_is_received(config->log))
@@ -200,8 +200,9 @@ struct service *service_load_quietly(const char *config_file, struct diagnostics
     return load_with_log(config_file, "stderr", NULL, diagnostics);
 }
 
-/* What is wrong is told with the rights that the program will have; the configuration is loaded again then.
- * `*makes_log`: a start would make the log file first, with the rights that are gone now. */
+/* Becomes the user of the configuration, so that all checks run with the rights that the program will have;
+ * the configuration is loaded again afterwards. Sets `*makes_log` if a start would first create the log file,
+ * with root's rights. */
 static bool become_user(const char *config_file, bool *makes_log, struct diagnostics *diagnostics)
 {
     diagnostics->errors_only = true;
@@ -237,7 +238,7 @@ bool service_check(const char *config_file)
     return diagnostics.errors == 0;
 }
 
-/* By the name that the configuration gives, so that nothing has to be looked up. */
+/* Uses the name of the configuration, so that none has to be looked up. */
 static const char *user_name(const struct config *config, char out[24])
 {
     struct identity identity;
@@ -274,7 +275,7 @@ void service_release(struct service *service)
     account_scan_close(service->scan);
     password_units_release(service->units);
     keyset_release(service->keys);
-    jwt_issuer_free(service->signer);
+    jwt_issuer_free(service->issuer);
     log_release(service->log);
     throttle_store_release(service->state);
     verifier_release(service->verifier);

@@ -1,5 +1,5 @@
-/* What a request is answered with: configuration, accounts, keys and log, as one immutable snapshot. A
- * request holds the one it started with; a reload puts another in its place. */
+/* Configuration, accounts, keys and log as one immutable snapshot. A request keeps the snapshot that it
+ * started with; a reload replaces the current one. */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
 
@@ -14,65 +14,65 @@
 struct service {
     refcount holders;
     struct config *config;
-    struct account_table *accounts; /* NULL where there is `scan` */
-    struct account_scan *scan;      /* of a service for one request */
-    struct password_units *units;   /* what hashes cost here */
+    struct account_table *accounts; /* NULL if `scan` is set */
+    struct account_scan *scan;      /* for service_for_one_request() */
+    struct password_units *units;   /* cost of hashes, as measured on this machine */
     struct keyset *keys;
-    struct jwt_issuer *signer; /* of access tokens, by the keys and the configuration */
+    struct jwt_issuer *issuer; /* issues access tokens; depends on keys and config */
     struct log *log;
     struct throttle_store *state; /* NULL: failures are not counted */
-    struct verifier *verifier;    /* NULL: whoever asks hashes, as a plain CGI process does */
+    struct verifier *verifier;    /* NULL: the calling thread hashes, as in a plain CGI process */
 };
 
-/* Loads everything that `config_file` names but the state, and opens the log; every problem goes to `report`.
- * NULL: there was an error. */
+/* Loads everything that `config_file` names except the throttle store, and opens the log. All messages go to
+ * `diagnostics`. Returns NULL on error. */
 struct service *service_load(const char *config_file, struct diagnostics *diagnostics);
 
-/* The same for a process that has loaded one before: what was measured then is taken over. */
+/* Like service_load(), but reuses the measurements of `previous`. */
 struct service *service_load_again(const struct service *previous, struct diagnostics *diagnostics);
 
-/* What the accounts' hashes are judged by. It lives as long as the service. */
+/* Returns the policy for the accounts' hashes. It is valid as long as the service. */
 struct password_policy service_password_policy(const struct service *service);
 
-/* Opens the state that the configuration names, or shares that of `previous` (NULL: none) if it is the same.
- * False: there was an error. */
+/* Opens the throttle store of the configuration, or shares that of `previous` (NULL: none) if it is the same.
+ * Returns false on error. */
 bool service_open_throttle_store(struct service *service, const struct service *previous,
                                  struct diagnostics *diagnostics);
 
-/* Both for a program that starts: problems go to standard error and, once it is open, to the log, as
- * spawn-fcgi throws standard error away. Code that a later reload may need is loaded, too: the process may be
- * confined then. */
+/* Calls service_load() and service_open_throttle_store() for a program that starts. Messages go to standard
+ * error and, once it is open, to the log, as spawn-fcgi discards standard error. Code that a later reload may
+ * need is loaded now, as the process may be sandboxed then. */
 struct service *service_start(const char *config_file);
 
-/* Makes the signer anew, after the keys have changed. False: no memory; reported. */
+/* Replaces the issuer of tokens after the keys have changed. Returns false if memory runs out, after adding
+ * an error. */
 bool service_prepare_issuer(struct service *service, struct diagnostics *diagnostics);
 
-/* The same with standard error in the place of the log. */
+/* Like service_load(), with standard error as the log. */
 struct service *service_load_quietly(const char *config_file, struct diagnostics *diagnostics);
 
-/* What `token.fcgi -t` and `tokenctl check` do: becomes the configuration's user, if root called it, loads
- * all of it, looks whether the log could be opened, which it does not do, as a file of the wrong owner would
- * stay behind, and likewise at the state, measures the accounts' hashes (which a start does not), prints
- * every problem to standard error and, where there is no error, a summary to standard output. False: the
- * program would not start. */
+/* Implements `token.fcgi -t` and `tokenctl check`. If root calls it, it becomes the configuration's user. It
+ * loads everything, checks whether the log and the throttle store could be opened (without opening them, as
+ * that would leave files of the wrong owner), and measures the accounts' hashes, which a start does not do.
+ * It prints all messages to standard error and, if there is no error, a summary to standard output. Returns
+ * false if the program would not start. */
 bool service_check(const char *config_file);
 
-/* Puts a service for one request, with nothing loaded that it may not need, together from a configuration and
- * a log, whose holds it takes over, whatever the result. NULL: there was an error. */
+/* Makes a service for one request from a configuration and a log. It loads nothing that the request may not
+ * need. Takes both references, whatever the result. Returns NULL on error. */
 struct service *service_for_one_request(struct config *config, struct log *log,
                                         struct diagnostics *diagnostics);
 
-/* The lines of one client_id, in the order of the file: start with `*cursor` 0. The texts of an entry live
- * until the next call. */
+/* Iterates over the lines of a client_id in the order of the file; start with `*cursor` 0. The texts of an
+ * entry are valid until the next call. */
 enum account_found service_find_account(const struct service *service, struct text client_id, size_t *cursor,
                                         struct account_entry *entry);
 
-/* A usable line that has a hash, always the same for the same choice and file. */
+/* Finds a usable line that has a hash, always the same one for the same `choice` and file. */
 enum account_found service_decoy_account(const struct service *service, uint64_t choice,
                                          struct account_entry *entry);
 
-/* Logs that the program serves from now on: version, configuration, whom it runs as, how many accounts, how
- * many of them are unusable, how many keys. */
+/* Logs the start: version, configuration, user, and the numbers of accounts, unusable ones and keys. */
 void service_log_started(const struct service *service);
 
 struct service *service_hold(struct service *service);
