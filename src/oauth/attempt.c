@@ -69,7 +69,7 @@ static bool admit_attempt(void *context)
 
 struct admission_check attempt_admission_check(struct attempt *attempt)
 {
-    return (struct admission_check){.admits = admit_attempt, .context = attempt};
+    return (struct admission_check){.admit = admit_attempt, .context = attempt};
 }
 
 bool attempt_is_begun(const struct attempt *attempt)

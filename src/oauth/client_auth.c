@@ -55,7 +55,7 @@ static enum password_result verify(struct client_auth_context *authentication,
     verification->is_decoy = !text_equal(entry->account.client_id, decoding->client_id);
     verification->bypasses_queue_limit = attempt_is_begun(&authentication->attempt);
     const enum password_result result =
-        verifier_ask(authentication->service->verifier, &admission, verification);
+        verifier_lookup(authentication->service->verifier, &admission, verification);
     authentication->is_pending = result == PASSWORD_PENDING;
     return result;
 }

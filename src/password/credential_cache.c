@@ -3,7 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* A key may stand in any of the few places of its set; so many sets share a lock. */
+/* The cache is set-associative: a key may be in any of the WAYS entries of its set. A set shares its lock
+ * with every LOCKS-th one. */
 enum { WAYS = 8, SETS = CREDENTIAL_CACHE_ENTRIES / WAYS, LOCKS = 64 };
 
 struct entry {
@@ -18,28 +19,28 @@ struct credential_cache {
 
 struct credential_cache *credential_cache_new(void)
 {
-    /* calloc(), so that pages which no key ever falls into cost nothing. */
-    struct credential_cache *memory = calloc(1, sizeof *memory);
-    for (size_t i = 0; memory != NULL && i < LOCKS; i++)
-        memory->locks[i] = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    return memory;
+    /* calloc() maps zero pages, so that a page costs memory only when the first key falls into it. */
+    struct credential_cache *cache = calloc(1, sizeof *cache);
+    for (size_t i = 0; cache != NULL && i < LOCKS; i++)
+        cache->locks[i] = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    return cache;
 }
 
-void credential_cache_free(struct credential_cache *memory)
+void credential_cache_free(struct credential_cache *cache)
 {
-    free(memory);
+    free(cache);
 }
 
-static struct entry *lock_set(struct credential_cache *memory, struct cache_key key)
+static struct entry *lock_set(struct credential_cache *cache, struct cache_key key)
 {
     const size_t set = (size_t)(key.words[0] % SETS);
-    pthread_mutex_lock(&memory->locks[set % LOCKS]);
-    return memory->sets[set];
+    pthread_mutex_lock(&cache->locks[set % LOCKS]);
+    return cache->sets[set];
 }
 
-static void unlock_set(struct credential_cache *memory, struct cache_key key)
+static void unlock_set(struct credential_cache *cache, struct cache_key key)
 {
-    pthread_mutex_unlock(&memory->locks[key.words[0] % SETS % LOCKS]);
+    pthread_mutex_unlock(&cache->locks[key.words[0] % SETS % LOCKS]);
 }
 
 static bool is_key(const struct entry *entry, struct cache_key key)
@@ -47,40 +48,40 @@ static bool is_key(const struct entry *entry, struct cache_key key)
     return entry->key.words[0] == key.words[0] && entry->key.words[1] == key.words[1];
 }
 
-bool credential_cache_get(struct credential_cache *memory, struct cache_key key, uint32_t now)
+bool credential_cache_get(struct credential_cache *cache, struct cache_key key, uint32_t now)
 {
     bool found = false;
-    const struct entry *set = lock_set(memory, key);
+    const struct entry *set = lock_set(cache, key);
     for (size_t i = 0; i < WAYS && !found; i++)
         found = is_key(&set[i], key) && set[i].until > now;
-    unlock_set(memory, key);
+    unlock_set(cache, key);
     return found;
 }
 
-void credential_cache_put(struct credential_cache *memory, struct cache_key key, uint32_t until)
+void credential_cache_put(struct credential_cache *cache, struct cache_key key, uint32_t until)
 {
-    struct entry *set = lock_set(memory, key);
-    struct entry *place = &set[0];
+    struct entry *set = lock_set(cache, key);
+    struct entry *entry = &set[0];
     for (size_t i = 0; i < WAYS; i++) {
         if (is_key(&set[i], key)) {
-            place = &set[i];
+            entry = &set[i];
             break;
         }
-        if (set[i].until < place->until)
-            place = &set[i];
+        if (set[i].until < entry->until)
+            entry = &set[i];
     }
-    *place = (struct entry){key, until};
-    unlock_set(memory, key);
+    *entry = (struct entry){key, until};
+    unlock_set(cache, key);
 }
 
-void credential_cache_shorten(struct credential_cache *memory, uint32_t until)
+void credential_cache_shorten(struct credential_cache *cache, uint32_t until)
 {
     for (size_t set = 0; set < SETS; set++) {
-        pthread_mutex_lock(&memory->locks[set % LOCKS]);
+        pthread_mutex_lock(&cache->locks[set % LOCKS]);
         for (size_t i = 0; i < WAYS; i++) {
-            if (memory->sets[set][i].until > until)
-                memory->sets[set][i].until = until;
+            if (cache->sets[set][i].until > until)
+                cache->sets[set][i].until = until;
         }
-        pthread_mutex_unlock(&memory->locks[set % LOCKS]);
+        pthread_mutex_unlock(&cache->locks[set % LOCKS]);
     }
 }

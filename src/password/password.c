@@ -8,7 +8,7 @@
 #include "base/secret.h"
 #include "password/password_cost.h"
 
-/* What crypt_rn() works in: 32 KiB, too much for a thread's stack, and full of the secret afterwards. */
+/* crypt_rn() needs 32 KiB, too much for the stack of a thread, and leaves traces of the secret in them. */
 struct password_workspace {
     struct crypt_data data;
     char phrase[CRYPT_MAX_PASSPHRASE_SIZE];
@@ -25,16 +25,16 @@ void password_workspace_free(struct password_workspace *workspace)
     secret_free(workspace, sizeof *workspace);
 }
 
-static void put_text(char *to, size_t size, struct text text)
+static void copy_text(char *to, size_t size, struct text text)
 {
     const size_t length = text.length < size ? text.length : size - 1;
     memcpy(to, text.data, length);
     to[length] = '\0';
 }
 
-/* libxcrypt sets EINVAL, too, where it cannot map the memory that yescrypt and scrypt work in. With
- * parameters that it computes it was the memory. */
-static enum password_result failure(int error, const struct password_method *method, struct text hash)
+/* libxcrypt sets EINVAL also if it cannot map the memory that yescrypt and scrypt need. If the parameters are
+ * ones that it computes, the cause was the memory. */
+static enum password_result crypt_failure(int error, const struct password_method *method, struct text hash)
 {
     struct password_cost cost;
     if (error == ENOMEM)
@@ -47,14 +47,14 @@ static enum password_result verify_in(struct password_workspace *workspace,
                                       const struct password_method *method, struct text hash,
                                       struct text secret)
 {
-    put_text(workspace->phrase, sizeof workspace->phrase, secret);
-    put_text(workspace->setting, sizeof workspace->setting, hash);
+    copy_text(workspace->phrase, sizeof workspace->phrase, secret);
+    copy_text(workspace->setting, sizeof workspace->setting, hash);
     errno = 0;
     const char *computed =
         crypt_rn(workspace->phrase, workspace->setting, &workspace->data, sizeof workspace->data);
     enum password_result result = PASSWORD_MISMATCH;
     if (computed == NULL)
-        result = failure(errno, method, hash);
+        result = crypt_failure(errno, method, hash);
     else if (strlen(computed) == hash.length && secret_equal(computed, hash.data, hash.length) &&
              secret.length <= method->longest)
         result = PASSWORD_MATCH;
@@ -66,18 +66,19 @@ enum password_result password_verify(struct password_workspace *workspace,
                                      const struct password_method *method, struct text hash,
                                      struct text secret)
 {
-    struct password_workspace *made = NULL;
+    struct password_workspace *own = NULL;
     if (hash.length >= CRYPT_OUTPUT_SIZE)
         return PASSWORD_UNUSABLE;
     if (workspace == NULL)
-        workspace = made = password_workspace_new();
+        workspace = own = password_workspace_new();
     const enum password_result result =
         workspace != NULL ? verify_in(workspace, method, hash, secret) : PASSWORD_NO_MEMORY;
-    free(made);
+    free(own);
     return result;
 }
 
-/* A secret of 256 random bits cannot be guessed, so its hash need not be slow; what a person chose can. */
+/* A secret of 256 random bits cannot be guessed, so its hash need not be slow. A secret that a person chose
+ * can be guessed. */
 char *password_setting(bool random)
 {
     return random ? crypt_gensalt_ra("$6$", 1000, NULL, 0) : crypt_gensalt_ra("$y$", 0, NULL, 0);
@@ -103,11 +104,11 @@ char *password_hash(struct text secret, bool random)
     struct password_workspace *workspace = password_workspace_new();
     char *hash = NULL;
     if (setting != NULL && workspace != NULL) {
-        put_text(workspace->phrase, sizeof workspace->phrase, secret);
+        copy_text(workspace->phrase, sizeof workspace->phrase, secret);
         const char *computed = crypt_rn(workspace->phrase, setting, &workspace->data, sizeof workspace->data);
         hash = computed != NULL ? strdup(computed) : NULL;
     }
-    /* Nothing is wrong with the secret or the setting: see failure(). */
+    /* The secret and the setting are valid, so EINVAL means out of memory: see crypt_failure(). */
     const int error = errno == EINVAL ? ENOMEM : errno;
     password_workspace_free(workspace);
     free(setting);

@@ -9,12 +9,12 @@
 enum { BLOCK = 128, SMALLEST_LOG2 = 2, LARGEST_LOG2 = 31, LARGEST_BCRYPT_COST = 31 };
 /* The product of r and p must be less. */
 #define LARGEST_PRODUCT ((uint64_t)1 << 30)
-/* Characters; of scrypt with the digest: libxcrypt must have space for the whole hash, '$', a digest and NUL.
- */
+/* In characters. For scrypt the digest counts, too: libxcrypt needs space for the whole hash, '$', a digest
+ * and NUL. */
 enum { LONGEST_YESCRYPT_SALT = 86, LONGEST_SCRYPT_REST = CRYPT_OUTPUT_SIZE - (3 + 11) - (1 + 43 + 1) };
 
-/* A digit of crypt(5)'s base64, six bits; -1: none. */
-static int take_digit(struct text *from)
+/* Consumes a digit of the base64 of crypt(5), which has six bits. -1: `from` does not start with one. */
+static int consume_digit(struct text *from)
 {
     static const char digits[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const char *digit = from->length > 0 ? memchr(digits, from->data[0], sizeof digits - 1) : NULL;
@@ -25,12 +25,12 @@ static int take_digit(struct text *from)
     return (int)(digit - digits);
 }
 
-/* A number of that many digits, the lowest first. */
-static bool take_digits(struct text *from, unsigned count, uint64_t *number)
+/* Consumes a number of `count` digits, the lowest first. */
+static bool consume_digits(struct text *from, unsigned count, uint64_t *number)
 {
     *number = 0;
     for (unsigned i = 0; i < count; i++) {
-        const int digit = take_digit(from);
+        const int digit = consume_digit(from);
         if (digit < 0)
             return false;
         *number |= (uint64_t)digit << (6 * i);
@@ -38,12 +38,13 @@ static bool take_digits(struct text *from, unsigned count, uint64_t *number)
     return true;
 }
 
-/* A number of yescrypt, of at least `low`: the first digit tells how many follow, the highest first, and a
- * number of more digits counts on from the largest of fewer. */
-static bool take_number(struct text *from, uint64_t low, uint64_t *number)
+/* Consumes a number in yescrypt's encoding, at least `low`. The first digit says how many digits follow; the
+ * highest is first. The numbers with n digits start after the largest number with n - 1 digits. */
+static bool consume_number(struct text *from, uint64_t low, uint64_t *number)
 {
-    static const int first_of[] = {0, 48, 56, 60, 62, 63, 64}; /* by digits that follow */
-    const int first = take_digit(from);
+    static const int first_of[] = {0,  48, 56, 60,
+                                   62, 63, 64}; /* indexed by the number of digits that follow */
+    const int first = consume_digit(from);
     if (first < 0)
         return false;
     *number = low;
@@ -52,7 +53,7 @@ static bool take_number(struct text *from, uint64_t low, uint64_t *number)
         *number += (uint64_t)(first_of[follow + 1] - first_of[follow]) << (6 * follow);
     *number += (uint64_t)(first - first_of[follow]) << (6 * follow);
     while (follow-- > 0) {
-        const int digit = take_digit(from);
+        const int digit = consume_digit(from);
         if (digit < 0)
             return false;
         *number += (uint64_t)digit << (6 * follow);
@@ -60,7 +61,7 @@ static bool take_number(struct text *from, uint64_t low, uint64_t *number)
     return true;
 }
 
-/* False: libxcrypt refuses them. */
+/* False: libxcrypt refuses these parameters. */
 static bool set_blocks(struct password_cost *cost, uint64_t log2, uint64_t size, uint64_t parallelism)
 {
     if (log2 < SMALLEST_LOG2 || log2 > LARGEST_LOG2 || size < 1 || parallelism < 1 ||
@@ -72,7 +73,7 @@ static bool set_blocks(struct password_cost *cost, uint64_t log2, uint64_t size,
     return cost->memory < (double)(SIZE_MAX / 2);
 }
 
-/* The salt of yescrypt is base64 of whole bytes, 64 at most. */
+/* The salt of yescrypt is base64 of at most 64 whole bytes. */
 static bool is_yescrypt_salt(struct text salt)
 {
     uint64_t last = 0;
@@ -80,26 +81,26 @@ static bool is_yescrypt_salt(struct text salt)
     if (salt.length > LONGEST_YESCRYPT_SALT || left == 1)
         return false;
     while (salt.length > 0) {
-        const int digit = take_digit(&salt);
+        const int digit = consume_digit(&salt);
         if (digit < 0)
             return false;
         last = (uint64_t)digit;
     }
-    /* The highest bits of the last group are of no byte. */
+    /* The highest bits of the last group belong to no byte and must be zero. */
     return left == 0 || last >> (left == 2 ? 2 : 4) == 0;
 }
 
 static bool is_base64(struct text text)
 {
     while (text.length > 0) {
-        if (take_digit(&text) < 0)
+        if (consume_digit(&text) < 0)
             return false;
     }
     return true;
 }
 
-/* "j9T$": flavour, logarithm of N, r; then, where there are any, which of p, t … follow, and these. What
- * libxcrypt does not compute is refused: growing (g) and a ROM, for example. */
+/* "j9T$": flavour, logarithm of N, r; then, optionally, a bit set of the further parameters (p, t …) and the
+ * parameters. Refuses those that libxcrypt does not compute: growing (g) and a ROM, for example. */
 static bool read_yescrypt(struct text *rest, struct password_cost *cost)
 {
     enum { HAS_PARALLELISM = 1, HAS_TIME = 2, HAS_GROWTH = 4, HAS_ROM = 8 };
@@ -111,11 +112,12 @@ static bool read_yescrypt(struct text *rest, struct password_cost *cost)
     uint64_t has = 0;
     uint64_t parallelism = 1;
     uint64_t time = 0;
-    if (!take_number(&from, 0, &flavour) || !take_number(&from, 1, &log2) || !take_number(&from, 1, &size))
+    if (!consume_number(&from, 0, &flavour) || !consume_number(&from, 1, &log2) ||
+        !consume_number(&from, 1, &size))
         return false;
-    if ((from.length > 0 && !take_number(&from, 1, &has)) ||
-        (has & HAS_PARALLELISM && !take_number(&from, 2, &parallelism)) ||
-        (has & HAS_TIME && !take_number(&from, 1, &time)))
+    if ((from.length > 0 && !consume_number(&from, 1, &has)) ||
+        (has & HAS_PARALLELISM && !consume_number(&from, 2, &parallelism)) ||
+        (has & HAS_TIME && !consume_number(&from, 1, &time)))
         return false;
     if (from.length > 0 || has & (HAS_GROWTH | HAS_ROM) || !set_blocks(cost, log2, size, parallelism))
         return false;
@@ -128,21 +130,21 @@ static bool read_yescrypt(struct text *rest, struct password_cost *cost)
     return is_known && (salt.data == NULL || is_yescrypt_salt(text_split(&salt, '$')));
 }
 
-/* "CU..../....": logarithm of N, r, p; the salt follows at once. */
+/* "CU..../....": logarithm of N, r, p. The salt follows without a separator. */
 static bool read_scrypt(struct text *rest, struct password_cost *cost)
 {
     uint64_t log2;
     uint64_t size;
     uint64_t parallelism;
-    if (!take_digits(rest, 1, &log2) || !take_digits(rest, 5, &size) || !take_digits(rest, 5, &parallelism) ||
-        !set_blocks(cost, log2, size, parallelism))
+    if (!consume_digits(rest, 1, &log2) || !consume_digits(rest, 5, &size) ||
+        !consume_digits(rest, 5, &parallelism) || !set_blocks(cost, log2, size, parallelism))
         return false;
     cost->work *= (double)parallelism;
     struct text salt = *rest;
     return rest->length <= LONGEST_SCRYPT_REST && is_base64(text_split(&salt, '$'));
 }
 
-/* Decimal digits up to a '$'. */
+/* Consumes a decimal number and the '$' after it. */
 static bool read_rounds(struct text *rest, long low, long high, double *work)
 {
     long rounds = 0;
@@ -162,7 +164,7 @@ static bool read_bcrypt(struct text *rest, struct password_cost *cost)
     return true;
 }
 
-static bool skip(struct text *rest, const char *word)
+static bool consume_word(struct text *rest, const char *word)
 {
     const size_t length = strlen(word);
     if (rest->length < length || memcmp(rest->data, word, length) != 0)
@@ -174,7 +176,7 @@ static bool skip(struct text *rest, const char *word)
 
 static bool read_sha2(struct text *rest, struct password_cost *cost)
 {
-    if (skip(rest, "rounds="))
+    if (consume_word(rest, "rounds="))
         return read_rounds(rest, 1000, 999999999, &cost->work);
     cost->work = 5000;
     return true;
@@ -183,17 +185,19 @@ static bool read_sha2(struct text *rest, struct password_cost *cost)
 static bool read_sha1(struct text *rest, struct password_cost *cost)
 {
     const bool read = read_rounds(rest, 0, LONG_MAX, &cost->work);
-    cost->work += 1; /* there is one before the rounds */
+    cost->work += 1; /* the method computes one HMAC before the rounds */
     return read;
 }
 
-/* 32 bits, of which a 32-bit processor's `long` has only 31: more would take weeks there. */
+/* The format has 32 bits. On a 32-bit processor `long` has only 31 bits; more rounds would take weeks there.
+ */
 #define MOST_ROUNDS (LONG_MAX < UINT32_MAX ? LONG_MAX : (long)UINT32_MAX)
 
 static bool read_sunmd5(struct text *rest, struct password_cost *cost)
 {
     cost->work = 0;
-    if (skip(rest, ",rounds=") ? !read_rounds(rest, 1, MOST_ROUNDS, &cost->work) : !skip(rest, "$"))
+    if (consume_word(rest, ",rounds=") ? !read_rounds(rest, 1, MOST_ROUNDS, &cost->work)
+                                       : !consume_word(rest, "$"))
         return false;
     cost->work += 4096;
     return true;
@@ -202,13 +206,13 @@ static bool read_sunmd5(struct text *rest, struct password_cost *cost)
 static bool read_bsdi(struct text *rest, struct password_cost *cost)
 {
     uint64_t rounds;
-    if (!take_digits(rest, 4, &rounds))
+    if (!consume_digits(rest, 4, &rounds))
         return false;
     cost->work = rounds > 0 ? (double)rounds : 1;
     return true;
 }
 
-/* A method of one cost. */
+/* For methods with a single cost. */
 static bool read_nothing(struct text *rest, struct password_cost *cost)
 {
     (void)rest;
@@ -216,7 +220,7 @@ static bool read_nothing(struct text *rest, struct password_cost *cost)
     return true;
 }
 
-/* Advice: yescrypt's and scrypt's own defaults, OWASP's least for bcrypt, the default of the SHA-2 ones. */
+/* The advised costs: the defaults of yescrypt, scrypt and the SHA-2 methods, OWASP's minimum for bcrypt. */
 const struct password_scale password_scales[PASSWORD_SCALES] = {
     {"yescrypt", "$y$", {4, 5, 6}, 150, 4096 * 32, "cost 5", read_yescrypt},
     {"gost-yescrypt", "$gy$", {4, 5, 6}, 150, 4096 * 32, "cost 5", read_yescrypt},

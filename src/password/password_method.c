@@ -9,7 +9,7 @@
 /* The form of a hash: prefix, fields between '$', and the digest at its end in crypt's base64. */
 struct form {
     struct password_method method;
-    size_t digest;     /* characters behind the last '$', or behind the prefix where there are no fields */
+    size_t digest;     /* characters after the last '$', or after the prefix if there are no fields */
     size_t fields_min; /* fields between prefix and digest, each ended by '$' */
     size_t fields_max;
 };
@@ -24,8 +24,8 @@ static const struct form forms[] = {
     {{"descrypt", "", true, LONGEST}, 13, 0, 0},
 };
 
-/* What is found in files and is no hash of crypt(3), or none that is safe: told apart for the sake of the
- * remedy. */
+/* Hashes that occur in files, but that crypt(3) does not compute or that are unsafe. Each has a message of
+ * its own because the remedy depends on the kind. */
 static const struct {
     const char *prefix;
     const char *why;
@@ -49,7 +49,7 @@ static const char malformed[] = "the hash is cut short or malformed; write it an
 static const char plain[] = "this is no hash of a known method (plain text?); hash it with tokenctl passwd";
 static const char empty[] = "there is no hash; set a secret with tokenctl passwd";
 
-/* Most differ in the second character: quicker than strlen() and memcmp(). */
+/* Faster here than strlen() and memcmp(): most prefixes differ in the second character. */
 static bool has_prefix(struct text text, const char *prefix)
 {
     size_t i = 0;
@@ -58,7 +58,7 @@ static bool has_prefix(struct text text, const char *prefix)
     return prefix[i] == '\0';
 }
 
-/* ./0123456789A-Za-z, a bit each. */
+/* `allowed` has one bit per character: ./0123456789A-Za-z. */
 static bool is_digest(struct text text)
 {
     static const uint64_t allowed[4] = {0x03ffc00000000000, 0x07fffffe07fffffe};
@@ -70,7 +70,7 @@ static bool is_digest(struct text text)
     return good == 1;
 }
 
-/* A field is printable, and not a separator of the accounts file. */
+/* A field consists of printable characters, except those that crypt(5) forbids. */
 static bool is_field(struct text text)
 {
     for (size_t i = 0; i < text.length; i++) {
@@ -118,7 +118,7 @@ const struct password_method *password_method_of(struct text hash, bool allow_le
 const struct password_method *password_method_of_parsed(struct text hash)
 {
     size_t i = 0;
-    while (!has_prefix(hash, forms[i].method.prefix)) /* the last one's is empty */
+    while (!has_prefix(hash, forms[i].method.prefix)) /* the last prefix is empty and always matches */
         i++;
     return &forms[i].method;
 }

@@ -5,7 +5,7 @@
 
 #include "password/password_speed.h"
 
-/* How much slower or faster than usual a machine may be before a hash is judged wrongly without measuring. */
+/* Without measuring, the result is right on machines up to this factor slower or faster than usual. */
 static const double span = 32;
 
 static const char too_slow[] = "the hash would take longer on this machine than verify_cost_limit allows; "
@@ -47,7 +47,8 @@ static bool fits_memory(const struct password_cost *cost)
     return pages <= 0 || cost->memory <= pages * (double)sysconf(_SC_PAGESIZE) / 4;
 }
 
-/* What a unit of the method takes. Where it cannot be measured, as without memory, what is usual. */
+/* Returns the time for one unit of work. If it cannot be measured, for lack of memory for example, returns
+ * the usual time. */
 static double unit_ms(struct password_units *units, const struct password_scale *scale)
 {
     double *ms = &units->ms[scale - password_scales];

@@ -8,11 +8,11 @@
 
 enum { REPETITIONS = 5, LEAST_REPETITIONS = 2, ENOUGH_MS = 60, LONGEST_MS = 200, MOST_MS = 2000 };
 
-/* As long as one that --generate makes: the time of some methods goes by it. */
+/* As long as a secret of --generate: the time of some methods depends on the length. */
 static const char secret[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/* The least of several, as whatever else the machine does only adds to it, and the first one may have memory
- * that no program has had before. */
+/* Takes the least of several runs: other load on the machine only adds time, and the first run may have to
+ * fault in fresh memory. */
 enum password_result password_measure(const struct password_method *method, struct text setting, double *ms)
 {
     double spent = 0;
@@ -46,9 +46,9 @@ enum password_result password_measure_unit(const struct password_scale *scale, d
     return result;
 }
 
-/* Reckons, by the cheapest usual cost of the method. */
-static enum password_result reckon(struct password_speeds *speeds, const struct password_scale *scale,
-                                   const struct password_cost *cost, double *ms)
+/* Estimates the time from the cheapest usual cost of the method. */
+static enum password_result estimate(struct password_speeds *speeds, const struct password_scale *scale,
+                                     const struct password_cost *cost, double *ms)
 {
     double *unit_ms = &speeds->unit_ms[scale - password_scales];
     const enum password_result result =
@@ -57,7 +57,7 @@ static enum password_result reckon(struct password_speeds *speeds, const struct 
     return result;
 }
 
-static const struct password_speed *find(const struct password_speeds *speeds, struct text setting)
+static const struct password_speed *find_measured(const struct password_speeds *speeds, struct text setting)
 {
     for (size_t i = 0; i < speeds->count; i++) {
         if (text_equal(speeds->known[i].setting, setting))
@@ -69,12 +69,12 @@ static const struct password_speed *find(const struct password_speeds *speeds, s
 enum password_result password_speed(struct password_speeds *speeds, const struct password_method *method,
                                     struct text hash, const struct password_cost *cost, double *ms)
 {
-    const struct password_speed *known = find(speeds, cost->setting);
+    const struct password_speed *known = find_measured(speeds, cost->setting);
     if (known != NULL) {
         *ms = known->ms;
         return known->result;
     }
-    const enum password_result result = reckon(speeds, password_scale_of(method), cost, ms);
+    const enum password_result result = estimate(speeds, password_scale_of(method), cost, ms);
     if (result != PASSWORD_MISMATCH || *ms > LONGEST_MS || speeds->spent_ms > MOST_MS ||
         speeds->count == PASSWORD_SPEEDS)
         return result;

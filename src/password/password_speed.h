@@ -1,4 +1,4 @@
-/* How long a hash takes on this machine. */
+/* Measures how long a hash takes on this machine. */
 #ifndef PASSWORD_PASSWORD_SPEED_H
 #define PASSWORD_PASSWORD_SPEED_H
 
@@ -6,29 +6,31 @@
 
 enum { PASSWORD_SPEEDS = 64 };
 
-/* Hashes with a setting, or again with a hash: a few times where it is quick. `*ms`: the least CPU time of
- * this thread. PASSWORD_MISMATCH: measured; PASSWORD_UNUSABLE or PASSWORD_NO_MEMORY: it cannot be. */
+/* Hashes a fixed secret with `setting`, which may be a hash, too; several times if that is fast. Sets `*ms`
+ * to the least CPU time of this thread. PASSWORD_MISMATCH: measured; PASSWORD_UNUSABLE or PASSWORD_NO_MEMORY:
+ * it cannot be measured. */
 enum password_result password_measure(const struct password_method *method, struct text setting, double *ms);
 
-/* The same of the cheapest usual cost of a method, for work of 1. */
+/* Measures the cheapest usual cost of a method and sets `*unit_ms` to the time for work of 1. Returns as
+ * password_measure(). */
 enum password_result password_measure_unit(const struct password_scale *scale, double *unit_ms);
 
-/* What was measured already. Begins as {0}. */
+/* The times measured so far. Initialise it with {0}. */
 struct password_speeds {
     struct password_speed {
-        struct text setting; /* of the hash that was measured, which must live as long */
+        struct text setting; /* points into the hash that was measured, which must live as long */
         enum password_result result;
         double ms;
     } known[PASSWORD_SPEEDS];
     size_t count;
-    double
-        unit_ms[PASSWORD_SCALES]; /* a method's time for work of 1, by its cheapest usual cost; 0: not yet */
+    double unit_ms[PASSWORD_SCALES]; /* time for work of 1, measured at the cheapest usual cost; 0: not yet */
     double spent_ms;
 };
 
-/* The same of a hash that somebody else chose the cost of. Each setting is measured once; and what would take
- * longer than a fifth of a second is not run but reckoned from a cheaper one of its method, and so is
- * whatever comes when two seconds were spent or PASSWORD_SPEEDS were measured. */
+/* Sets `*ms` to the time of a hash whose cost is not under our control, in bounded time. Measures each
+ * setting once. Does not compute, but estimates from the cheapest usual cost of the method: a hash that would
+ * take longer than 200 ms, and every hash once two seconds are spent or PASSWORD_SPEEDS settings are
+ * measured. Returns as password_measure(). */
 enum password_result password_speed(struct password_speeds *speeds, const struct password_method *method,
                                     struct text hash, const struct password_cost *cost, double *ms);
 

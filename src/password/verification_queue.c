@@ -7,7 +7,7 @@ void verification_queue_init(struct verification_queue *queue)
     queue->last = &queue->first;
 }
 
-/* --- By key --- */
+/* --- The hash table --- */
 
 static struct verification **bucket_of(struct verification_queue *queue, struct cache_key key)
 {
@@ -29,7 +29,7 @@ static void leave_bucket(struct verification_queue *queue, const struct verifica
     *link = leader->next_in_bucket;
 }
 
-struct verification *verification_queue_find(struct verification_queue *queue, struct cache_key key)
+struct verification *verification_queue_find_in_flight(struct verification_queue *queue, struct cache_key key)
 {
     struct verification *found = *bucket_of(queue, key);
     while (found != NULL && memcmp(&found->key, &key, sizeof key) != 0)
@@ -37,9 +37,9 @@ struct verification *verification_queue_find(struct verification_queue *queue, s
     return found;
 }
 
-/* --- In turn --- */
+/* --- The queue --- */
 
-/* Has `link`, the head of the queue or the next_in_queue of one in it, point to `next`. */
+/* Lets `link`, which is the head of the queue or a next_in_queue, point to `next`. */
 static void set_next_in_queue(struct verification_queue *queue, struct verification **link,
                               struct verification *next)
 {
@@ -53,7 +53,7 @@ static void set_next_in_queue(struct verification_queue *queue, struct verificat
 void verification_queue_add(struct verification_queue *queue, struct verification *verification)
 {
     verification->state = VERIFICATION_QUEUED;
-    verification->same = NULL;
+    verification->next_waiter = NULL;
     enter_bucket(queue, verification);
     set_next_in_queue(queue, queue->last, verification);
     set_next_in_queue(queue, &verification->next_in_queue, NULL);
@@ -74,24 +74,24 @@ void verification_queue_finish(struct verification_queue *queue, struct verifica
 {
     leave_bucket(queue, leader);
     queue->pending--;
-    for (struct verification *waiting = leader; waiting != NULL; waiting = waiting->same)
-        waiting->state = VERIFICATION_IDLE;
+    for (struct verification *waiter = leader; waiter != NULL; waiter = waiter->next_waiter)
+        waiter->state = VERIFICATION_IDLE;
 }
 
-/* --- For the same hash --- */
+/* --- The waiters --- */
 
-static void set_next_of_same(struct verification **link, struct verification *next)
+static void set_next_waiter(struct verification **link, struct verification *next)
 {
     *link = next;
     if (next != NULL)
         next->link = link;
 }
 
-void verification_queue_join(struct verification *leader, struct verification *verification)
+void verification_queue_coalesce(struct verification *leader, struct verification *verification)
 {
     verification->state = VERIFICATION_COALESCED;
-    set_next_of_same(&verification->same, leader->same);
-    set_next_of_same(&leader->same, verification);
+    set_next_waiter(&verification->next_waiter, leader->next_waiter);
+    set_next_waiter(&leader->next_waiter, verification);
 }
 
 static void replace_leader(struct verification_queue *queue, const struct verification *leader,
@@ -104,10 +104,10 @@ static void replace_leader(struct verification_queue *queue, const struct verifi
     set_next_in_queue(queue, &next->next_in_queue, leader->next_in_queue);
 }
 
-static void withdraw_leader(struct verification_queue *queue, const struct verification *leader)
+static void cancel_leader(struct verification_queue *queue, const struct verification *leader)
 {
-    if (leader->same != NULL) {
-        replace_leader(queue, leader, leader->same);
+    if (leader->next_waiter != NULL) {
+        replace_leader(queue, leader, leader->next_waiter);
         return;
     }
     leave_bucket(queue, leader);
@@ -116,12 +116,12 @@ static void withdraw_leader(struct verification_queue *queue, const struct verif
     queue->queued--;
 }
 
-bool verification_queue_withdraw(struct verification_queue *queue, struct verification *verification)
+bool verification_queue_cancel(struct verification_queue *queue, struct verification *verification)
 {
     if (verification->state == VERIFICATION_QUEUED)
-        withdraw_leader(queue, verification);
+        cancel_leader(queue, verification);
     else if (verification->state == VERIFICATION_COALESCED)
-        set_next_of_same(verification->link, verification->same);
+        set_next_waiter(verification->link, verification->next_waiter);
     else
         return false;
     verification->state = VERIFICATION_IDLE;

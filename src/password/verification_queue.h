@@ -1,6 +1,6 @@
-/* The verifications that wait for a hash or have theirs computed. Those with the same key wait for one hash:
- * the first of them is the leader, which is the only one in the queue. Nothing here locks: the verifier does.
- */
+/* The verifications in flight: those that wait for a hash or whose hash is being computed. Those with the
+ * same key share one hash (single flight). The first of them is the leader; the others are its waiters. Only
+ * leaders are in the queue. The functions do not lock: the verifier calls them with its mutex held. */
 #ifndef PASSWORD_VERIFICATION_QUEUE_H
 #define PASSWORD_VERIFICATION_QUEUE_H
 
@@ -9,33 +9,34 @@
 enum { VERIFICATION_BUCKETS = 256 };
 
 struct verification_queue {
-    struct verification *buckets[VERIFICATION_BUCKETS]; /* all leaders, by key */
-    struct verification *first;                         /* of the leaders that no thread has taken */
+    struct verification *buckets[VERIFICATION_BUCKETS]; /* hash table of all leaders, by key */
+    struct verification *first; /* of the queue: the leaders that no thread has taken */
     struct verification **last;
-    long pending; /* leaders: how many there are */
-    long queued;  /* how many of them no thread has taken */
+    long pending; /* number of leaders */
+    long queued;  /* number of leaders that no thread has taken */
 };
 
-/* All zero before. */
+/* `queue` must be all zero. */
 void verification_queue_init(struct verification_queue *queue);
 
-/* The leader with that key. NULL: there is none. */
-struct verification *verification_queue_find(struct verification_queue *queue, struct cache_key key);
+/* Returns the leader with that key, NULL if there is none. */
+struct verification *verification_queue_find_in_flight(struct verification_queue *queue,
+                                                       struct cache_key key);
 
-/* Has `verification` wait for the hash of `leader`, which has the same key. */
-void verification_queue_join(struct verification *leader, struct verification *verification);
+/* Makes `verification` a waiter of `leader`, which has the same key. */
+void verification_queue_coalesce(struct verification *leader, struct verification *verification);
 
-/* Appends a leader; there is none with its key. */
+/* Appends a leader. No other leader may have its key. */
 void verification_queue_add(struct verification_queue *queue, struct verification *verification);
 
-/* Takes the first leader to have its hash computed. There is one. */
+/* Removes the first leader from the queue, for its hash to be computed. The queue must not be empty. */
 struct verification *verification_queue_take(struct verification_queue *queue);
 
-/* The hash of a leader that was taken has been computed. From now on nobody joins it, and none of those that
- * waited for it can be withdrawn. */
+/* Removes a leader whose hash has been computed. From now on it gets no more waiters, and neither it nor its
+ * waiters can be cancelled. */
 void verification_queue_finish(struct verification_queue *queue, struct verification *leader);
 
 /* As verifier_cancel(). */
-bool verification_queue_withdraw(struct verification_queue *queue, struct verification *verification);
+bool verification_queue_cancel(struct verification_queue *queue, struct verification *verification);
 
 #endif

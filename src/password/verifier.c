@@ -13,29 +13,29 @@
 #include "base/secret.h"
 #include "password/verification_queue.h"
 
-/* The stack is also that of what goes on with a verdict, to the end of a request. */
+/* `resume` runs on this stack, too, up to the end of a request. */
 enum { STACK_SIZE = 512 * 1024, LONGEST_RETRY = 60 };
 
-/* No shorter than the hashes of all methods with the salts that are usual. */
+/* At least as long as the hash of any method with a salt of usual length. */
 enum { USUAL_HASH = 128 };
 
-/* What requests that are served at once lose to hashing, and hashing to them: see make bench, "flood". */
+/* Balances the requests that need no hash against hashing: see make bench, "flood". */
 enum { VERIFIER_NICE = 2 };
 
 struct verifier {
     refcount holders;
-    struct hmac hmac; /* under a key of this process, which is nowhere else */
+    struct hmac hmac; /* its key is random and never leaves this process */
     struct credential_cache *proven;
     struct credential_cache *refused;
-    pthread_mutex_t mutex; /* guards all below */
+    pthread_mutex_t mutex; /* guards the members below */
     pthread_cond_t work;
     struct verifier_limits limits;
     struct verification_queue queue;
     long threads;
-    long idle; /* some of them may have been told of one and not yet have woken */
+    long idle; /* includes threads that were signalled and have not woken yet */
     bool ending;
     pthread_cond_t ended;
-    double average_ms; /* of a verification, lately */
+    double average_ms; /* moving average of the time for one hash */
 };
 
 static uint32_t seconds(void)
@@ -49,8 +49,9 @@ static struct text bytes_of(const size_t *length)
 }
 
 /* The key contains the lengths, so that no two credentials have the same key. It contains the hash of an
- * account, so that a changed hash is verified, but not that of a decoy: a decoy's refusal holds whichever
- * line the decoy is. Zeros stand for what is missing, so that both take the same time. */
+ * account, so that a cached result does not outlive a change of the hash. It does not contain the hash of a
+ * decoy: the refusal holds whichever line serves as the decoy. Zeros replace the missing bytes, so that both
+ * kinds take the same time. */
 static struct cache_key derive_key(const struct verifier *verifier, const struct verification *verification,
                                    bool is_decoy)
 {
@@ -70,9 +71,9 @@ static struct cache_key derive_key(const struct verifier *verifier, const struct
     return key;
 }
 
-/* --- What is remembered --- */
+/* --- The cache --- */
 
-static bool recall(struct verifier *verifier, struct cache_key key, enum password_result *result)
+static bool cache_get(struct verifier *verifier, struct cache_key key, enum password_result *result)
 {
     const uint32_t now = seconds();
     *result = PASSWORD_MATCH;
@@ -82,9 +83,9 @@ static bool recall(struct verifier *verifier, struct cache_key key, enum passwor
     return credential_cache_get(verifier->refused, key, now);
 }
 
-/* A refusal is remembered under both kinds of key. So the refusals of an account outlive its removal: if they
- * were verified again, the time would tell that the account is gone. */
-static void remember(struct verifier *verifier, const struct verification *verification, long ttl)
+/* Caches a refusal under both kinds of key, so that the refusals of an account outlive its removal: if the
+ * secret were verified again, the response time would reveal that the account is gone. */
+static void cache_put(struct verifier *verifier, const struct verification *verification, long ttl)
 {
     const uint32_t until = seconds() + (uint32_t)ttl;
     const enum password_result result = verification->result;
@@ -97,8 +98,9 @@ static void remember(struct verifier *verifier, const struct verification *verif
                              until);
 }
 
-/* Whoever asks what is remembered does not ask for how long, which would take the mutex. */
-static void forget_after(struct verifier *verifier, long ttl)
+/* Shortens the entries, because cache_get() cannot compare with the new TTL: it would have to take the mutex.
+ */
+static void cache_shorten(struct verifier *verifier, long ttl)
 {
     const uint32_t until = seconds() + (uint32_t)ttl;
     credential_cache_shorten(verifier->proven, until);
@@ -107,48 +109,50 @@ static void forget_after(struct verifier *verifier, long ttl)
 
 /* --- The threads that hash --- */
 
-static enum password_result compute(struct password_workspace *workspace,
-                                    const struct verification *verification)
+static enum password_result verification_compute(struct password_workspace *workspace,
+                                                 const struct verification *verification)
 {
     return password_verify(workspace, verification->method, verification->hash, verification->secret);
 }
 
-/* Returns how long it took. */
-static double run(struct verification *verification, struct password_workspace **workspace)
+/* Returns the time that it took, in ms. */
+static double verification_run(struct verification *verification, struct password_workspace **workspace)
 {
     const double began_ms = clock_monotonic_ms();
     if (*workspace == NULL)
         *workspace = password_workspace_new();
-    verification->result = *workspace != NULL ? compute(*workspace, verification) : PASSWORD_NO_MEMORY;
+    verification->result =
+        *workspace != NULL ? verification_compute(*workspace, verification) : PASSWORD_NO_MEMORY;
     return clock_monotonic_ms() - began_ms;
 }
 
-/* Under the mutex. */
-static void finish(struct verifier *verifier, struct verification *verification, double took_ms)
+static void verifier_finish_locked(struct verifier *verifier, struct verification *verification,
+                                   double took_ms)
 {
     static const double weight = 0.1;
     verifier->average_ms += (took_ms - verifier->average_ms) * weight;
-    /* Remembered before it is taken away, so that whoever comes finds the one or the other. */
-    remember(verifier, verification, verifier->limits.cache_ttl);
+    /* Cache the result before unlinking the entry, so that a concurrent request always finds one of the two.
+     */
+    cache_put(verifier, verification, verifier->limits.cache_ttl);
     verification_queue_finish(&verifier->queue, verification);
 }
 
-/* Each of them may be gone when it has gone on. */
-static void go_on_with(struct verification *verification)
+/* `resume` may free the verification, so the next one is read before. */
+static void resume_all(struct verification *verification)
 {
     const enum password_result result = verification->result;
     while (verification != NULL) {
-        struct verification *next = verification->same;
+        struct verification *next = verification->next_waiter;
         verification->result = result;
         verification->resume(verification->context);
         verification = next;
     }
 }
 
-static void *verify_in_turn(void *context)
+static void *verifier_thread(void *context)
 {
     struct verifier *verifier = context;
-    struct password_workspace *workspace = NULL; /* kept from one to the next */
+    struct password_workspace *workspace = NULL; /* reused for all hashes of this thread */
     setpriority(PRIO_PROCESS, (id_t)gettid(), VERIFIER_NICE);
     pthread_mutex_lock(&verifier->mutex);
     while (!verifier->ending && verifier->threads <= verifier->limits.concurrency) {
@@ -160,11 +164,11 @@ static void *verify_in_turn(void *context)
         }
         struct verification *verification = verification_queue_take(&verifier->queue);
         pthread_mutex_unlock(&verifier->mutex);
-        const double took_ms = run(verification, &workspace);
+        const double took_ms = verification_run(verification, &workspace);
         pthread_mutex_lock(&verifier->mutex);
-        finish(verifier, verification, took_ms);
+        verifier_finish_locked(verifier, verification, took_ms);
         pthread_mutex_unlock(&verifier->mutex);
-        go_on_with(verification);
+        resume_all(verification);
         pthread_mutex_lock(&verifier->mutex);
     }
     password_workspace_free(workspace);
@@ -174,8 +178,9 @@ static void *verify_in_turn(void *context)
     return NULL;
 }
 
-/* Under the mutex, for one more. False: there is no thread at all, nor can there be. */
-static bool see_to_threads(struct verifier *verifier)
+/* Starts a thread for one more verification, if one is needed and allowed. False: there is no thread, and
+ * none can be started. */
+static bool ensure_thread_locked(struct verifier *verifier)
 {
     pthread_attr_t attributes;
     pthread_t thread;
@@ -185,7 +190,7 @@ static bool see_to_threads(struct verifier *verifier)
         return verifier->threads > 0;
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attributes, verify_in_turn, verifier) == 0)
+    if (pthread_create(&thread, &attributes, verifier_thread, verifier) == 0)
         verifier->threads++;
     pthread_attr_destroy(&attributes);
     return verifier->threads > 0;
@@ -193,77 +198,78 @@ static bool see_to_threads(struct verifier *verifier)
 
 /* --- The callers --- */
 
-/* Under the mutex, as is the next one. */
-static bool has_room_for(const struct verifier *verifier, const struct verification *verification)
+static bool has_capacity_locked(const struct verifier *verifier, const struct verification *verification)
 {
     const struct verifier_limits *limits = &verifier->limits;
     return verification->bypasses_queue_limit ||
            verifier->queue.pending < limits->concurrency + limits->queue;
 }
 
-/* False: the verdict is there. */
-static bool begin(struct verifier *verifier, struct verification *verification)
+/* As verifier_submit(). */
+static bool submit_locked(struct verifier *verifier, struct verification *verification)
 {
-    struct verification *same = verification_queue_find(&verifier->queue, verification->key);
-    if (same != NULL) {
-        verification_queue_join(same, verification);
+    struct verification *in_flight = verification_queue_find_in_flight(&verifier->queue, verification->key);
+    if (in_flight != NULL) {
+        verification_queue_coalesce(in_flight, verification);
         return true;
     }
-    if (verifier->limits.cache_ttl > 0 && recall(verifier, verification->key, &verification->result))
+    if (verifier->limits.cache_ttl > 0 && cache_get(verifier, verification->key, &verification->result))
         return false;
     verification->result = PASSWORD_BUSY;
-    if (!has_room_for(verifier, verification))
+    if (!has_capacity_locked(verifier, verification))
         return false;
     verification->result = PASSWORD_NO_MEMORY;
-    if (!see_to_threads(verifier))
+    if (!ensure_thread_locked(verifier))
         return false;
     verification_queue_add(&verifier->queue, verification);
     pthread_cond_signal(&verifier->work);
     return true;
 }
 
-static bool is_admitted(const struct admission_check *gate)
+static bool is_admitted(const struct admission_check *check)
 {
-    return gate == NULL || gate->admits(gate->context);
+    return check == NULL || check->admit(check->context);
 }
 
-/* The gate is asked also of what would only wait for the verification of somebody else: otherwise a caller
- * who is refused would learn from it what he may not try himself. It is not asked where there is no room. */
-enum password_result verifier_ask(struct verifier *verifier, const struct admission_check *gate,
-                                  struct verification *verification)
+/* The check also applies to a verification that would only become a waiter: otherwise a client that the
+ * throttle refuses would learn the result of an attempt that it may not make itself. If the queue is full, no
+ * attempt is made, so the check, which counts it, is not called. */
+enum password_result verifier_lookup(struct verifier *verifier, const struct admission_check *check,
+                                     struct verification *verification)
 {
     enum password_result result;
     if (verifier == NULL)
-        return is_admitted(gate) ? compute(NULL, verification) : PASSWORD_REFUSED;
+        return is_admitted(check) ? verification_compute(NULL, verification) : PASSWORD_REFUSED;
     verification->key = derive_key(verifier, verification, verification->is_decoy);
-    if (recall(verifier, verification->key, &result))
+    if (cache_get(verifier, verification->key, &result))
         return result;
     pthread_mutex_lock(&verifier->mutex);
-    const bool has_room = verification_queue_find(&verifier->queue, verification->key) != NULL ||
-                          has_room_for(verifier, verification);
+    const bool has_capacity =
+        verification_queue_find_in_flight(&verifier->queue, verification->key) != NULL ||
+        has_capacity_locked(verifier, verification);
     pthread_mutex_unlock(&verifier->mutex);
-    if (!has_room)
+    if (!has_capacity)
         return PASSWORD_BUSY;
-    return is_admitted(gate) ? PASSWORD_PENDING : PASSWORD_REFUSED;
+    return is_admitted(check) ? PASSWORD_PENDING : PASSWORD_REFUSED;
 }
 
-bool verifier_begin(struct verifier *verifier, struct verification *verification,
-                    void (*resume)(void *context), void *context)
+bool verifier_submit(struct verifier *verifier, struct verification *verification,
+                     void (*resume)(void *context), void *context)
 {
     verification->resume = resume;
     verification->context = context;
     pthread_mutex_lock(&verifier->mutex);
-    const bool is_begun = begin(verifier, verification);
+    const bool is_submitted = submit_locked(verifier, verification);
     pthread_mutex_unlock(&verifier->mutex);
-    return is_begun;
+    return is_submitted;
 }
 
 bool verifier_cancel(struct verifier *verifier, struct verification *verification)
 {
     pthread_mutex_lock(&verifier->mutex);
-    const bool is_withdrawn = verification_queue_withdraw(&verifier->queue, verification);
+    const bool is_cancelled = verification_queue_cancel(&verifier->queue, verification);
     pthread_mutex_unlock(&verifier->mutex);
-    return is_withdrawn;
+    return is_cancelled;
 }
 
 long verifier_retry_after(struct verifier *verifier)
@@ -276,7 +282,7 @@ long verifier_retry_after(struct verifier *verifier)
     return whole < LONGEST_RETRY ? whole : LONGEST_RETRY;
 }
 
-/* --- Its life --- */
+/* --- Creation and release --- */
 
 static bool make_hmac(struct verifier *verifier)
 {
@@ -339,7 +345,7 @@ void verifier_set_limits(struct verifier *verifier, const struct verifier_limits
 {
     pthread_mutex_lock(&verifier->mutex);
     if (limits->cache_ttl < verifier->limits.cache_ttl)
-        forget_after(verifier, limits->cache_ttl);
+        cache_shorten(verifier, limits->cache_ttl);
     verifier->limits = *limits;
     pthread_cond_broadcast(&verifier->work);
     pthread_mutex_unlock(&verifier->mutex);

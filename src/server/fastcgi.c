@@ -77,7 +77,7 @@ static void advance(struct fastcgi *fastcgi, struct verification *awaited)
 {
     while (awaited != NULL) {
         fastcgi->is_pending = true;
-        if (verifier_begin(fastcgi->service->verifier, awaited, fastcgi->resume, fastcgi->context))
+        if (verifier_submit(fastcgi->service->verifier, awaited, fastcgi->resume, fastcgi->context))
             return;
         awaited = route_resume(&fastcgi->exchange);
     }

@@ -101,7 +101,7 @@ static void hold_guess(const struct service *service, struct held_guess *held, c
             .error,
         OAUTH_PENDING);
     assert_true(
-        verifier_begin(service->verifier, &held->authentication.verification, post_verdict, &held->gone_on));
+        verifier_submit(service->verifier, &held->authentication.verification, post_verdict, &held->gone_on));
 }
 
 static enum oauth_error end_held(struct held_guess *held)
@@ -188,7 +188,7 @@ static void test_guesses_beside_client(void **state)
     assert_true(other.attempt.throttle.run.is_in_flight);
     sem_t gone_on;
     sem_init(&gone_on, 0, 0);
-    assert_true(verifier_begin(service->verifier, &other.verification, post_verdict, &gone_on));
+    assert_true(verifier_submit(service->verifier, &other.verification, post_verdict, &gone_on));
     assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
     wait_for(&gone_on);
     assert_int_equal(client_auth_resume(&other).error, OAUTH_BAD_CREDENTIALS);
@@ -218,7 +218,7 @@ static void test_guesses_given_up(void **state)
         if (client_auth_start(&attempt, service, &credentials, text_of(ATTACKER), 1000000000).error !=
             OAUTH_PENDING)
             continue;
-        assert_true(verifier_begin(service->verifier, &attempt.verification, post_verdict, &gone_on));
+        assert_true(verifier_submit(service->verifier, &attempt.verification, post_verdict, &gone_on));
         assert_true(client_auth_cancel(&attempt));
         given_up++;
     }

@@ -298,8 +298,8 @@ static void take_room(const struct service *service, struct verification *other,
         .secret = text_of("other's"),
     };
     sem_init(gone_on, 0, 0);
-    assert_int_equal(verifier_ask(service->verifier, NULL, other), PASSWORD_PENDING);
-    assert_true(verifier_begin(service->verifier, other, post_verdict, gone_on));
+    assert_int_equal(verifier_lookup(service->verifier, NULL, other), PASSWORD_PENDING);
+    assert_true(verifier_submit(service->verifier, other, post_verdict, gone_on));
     verifier_set_limits(service->verifier, &no_queue);
 }
 
@@ -322,7 +322,7 @@ static struct client_auth_result authenticate_without_room(const struct service 
     if (auth.error == OAUTH_PENDING) {
         sem_init(&gone_on[1], 0, 0);
         assert_true(
-            verifier_begin(service->verifier, &authentication.verification, post_verdict, &gone_on[1]));
+            verifier_submit(service->verifier, &authentication.verification, post_verdict, &gone_on[1]));
         sem_post(&other_may_end);
         wait_for(&gone_on[1]);
         auth = end(&authentication, client_auth_resume(&authentication));

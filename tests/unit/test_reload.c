@@ -328,12 +328,12 @@ static void test_reload_changes_limits(void **state)
     write_text("accounts", ONE);
     struct reload *slot = new_slot("accounts");
     struct service *service = reload_current(slot);
-    assert_int_equal(verifier_ask(service->verifier, NULL, &verification), PASSWORD_PENDING);
+    assert_int_equal(verifier_lookup(service->verifier, NULL, &verification), PASSWORD_PENDING);
     await_verdict(service->verifier, &verification);
-    assert_int_equal(verifier_ask(service->verifier, NULL, &verification), PASSWORD_MATCH);
+    assert_int_equal(verifier_lookup(service->verifier, NULL, &verification), PASSWORD_MATCH);
     append_text("token.conf", "verify_cache_ttl = 0\n");
     reload_all(slot);
-    assert_int_equal(verifier_ask(service->verifier, NULL, &verification), PASSWORD_PENDING);
+    assert_int_equal(verifier_lookup(service->verifier, NULL, &verification), PASSWORD_PENDING);
     service_release(service);
     reload_free(slot);
 }

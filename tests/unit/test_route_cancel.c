@@ -88,7 +88,7 @@ static void start(struct visit *visit, const struct service *service, const char
 static void submit(struct visit *visit)
 {
     assert_non_null(visit->awaited);
-    assert_true(verifier_begin(visit->service->verifier, visit->awaited, post_verdict, &visit->called));
+    assert_true(verifier_submit(visit->service->verifier, visit->awaited, post_verdict, &visit->called));
 }
 
 static void resume(struct visit *visit)

@@ -74,7 +74,7 @@ static struct verification verification_of(const char *id, const char *hash, con
 static enum password_result verdict_on(struct verification *verification, struct verifier *verifier,
                                        const struct admission_check *gate)
 {
-    const enum password_result result = verifier_ask(verifier, gate, verification);
+    const enum password_result result = verifier_lookup(verifier, gate, verification);
     if (result != PASSWORD_PENDING)
         return result;
     await_verdict(verifier, verification);
@@ -183,7 +183,7 @@ static void test_forgets(void **state)
 /* --- The gate --- */
 
 struct keeper {
-    bool admits;
+    bool admit;
     atomic_int asked;
 };
 
@@ -191,7 +191,7 @@ static bool keep_gate(void *context)
 {
     struct keeper *keeper = context;
     keeper->asked++;
-    return keeper->admits;
+    return keeper->admit;
 }
 
 /* Asked before anything is hashed, and not where the verdict is known. */
@@ -199,7 +199,7 @@ static void test_gate(void **state)
 {
     (void)state;
     static const struct {
-        bool admits;
+        bool admit;
         const char *secret;
         enum password_result result;
         int asked;
@@ -212,8 +212,8 @@ static void test_gate(void **state)
     for (int with = 0; with < 2; with++) {
         struct verifier *verifier = with != 0 ? verifier_new(&wide) : NULL;
         for (size_t i = 0; i < ROWS(rows); i++) {
-            struct keeper keeper = {.admits = rows[i].admits};
-            const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
+            struct keeper keeper = {.admit = rows[i].admit};
+            const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
             check_row(ask_at(&gate, verifier, "a", quick_hash, rows[i].secret) == rows[i].result, "result", i,
                       rows[i].secret);
             check_row(keeper.asked == (with != 0 ? rows[i].asked : rows[i].asked_without), "asked", i,
@@ -222,8 +222,8 @@ static void test_gate(void **state)
         if (with == 0)
             continue;
         /* The proven pass a gate that is closed. */
-        struct keeper keeper = {.admits = false};
-        const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
+        struct keeper keeper = {.admit = false};
+        const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
         assert_int_equal(ask_at(&gate, verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
         verifier_release(verifier);
     }
@@ -254,7 +254,7 @@ static void resume(void *context)
     caller->thread = gettid();
     caller->result = caller->verification.result;
     if (caller->second != NULL)
-        verifier_begin(caller->verifier, &caller->second->verification, resume, caller->second);
+        verifier_submit(caller->verifier, &caller->second->verification, resume, caller->second);
     sem_post(caller->gone_on);
 }
 
@@ -268,7 +268,7 @@ static void ask_callers(struct callers *callers, const struct verifier_limits *l
         *caller = (struct caller){.gone_on = &callers->gone_on, .verifier = callers->verifier};
         snprintf(caller->secret, sizeof caller->secret, format, i);
         caller->verification = verification_of("a", slow_hash, caller->secret);
-        caller->result = verifier_ask(callers->verifier, gate, &caller->verification);
+        caller->result = verifier_lookup(callers->verifier, gate, &caller->verification);
     }
 }
 
@@ -276,7 +276,7 @@ static void ask_callers(struct callers *callers, const struct verifier_limits *l
 static bool begin(struct callers *callers, size_t i)
 {
     struct caller *caller = &callers->caller[i];
-    if (verifier_begin(callers->verifier, &caller->verification, resume, caller))
+    if (verifier_submit(callers->verifier, &caller->verification, resume, caller))
         return false;
     caller->result = caller->verification.result;
     return true;
@@ -312,8 +312,8 @@ static void test_single_flight(void **state)
     (void)state;
     struct callers callers;
     for (size_t at_once = 0; at_once < 2; at_once++) {
-        struct keeper keeper = {.admits = true};
-        const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
+        struct keeper keeper = {.admit = true};
+        const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
         const int before = hashing.count;
         hold_hashes();
         ask_callers(&callers, &wide, at_once == 0 ? 1 : MOST_CALLERS, "secret", &gate);
@@ -322,7 +322,7 @@ static void test_single_flight(void **state)
             if (at_once == 0 && i > 0) {
                 *caller = (struct caller){.gone_on = &callers.gone_on};
                 caller->verification = verification_of("a", slow_hash, "secret");
-                caller->result = verifier_ask(callers.verifier, &gate, &caller->verification);
+                caller->result = verifier_lookup(callers.verifier, &gate, &caller->verification);
             }
             check_row(caller->result == PASSWORD_PENDING, "asked", at_once, "");
             check_row(!begin(&callers, i), "begun", at_once, "");
@@ -343,13 +343,13 @@ static void test_refused_does_not_join(void **state)
 {
     (void)state;
     struct callers callers;
-    struct keeper keeper = {.admits = false};
-    const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
+    struct keeper keeper = {.admit = false};
+    const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
     hold_hashes();
     ask_callers(&callers, &wide, 1, "secret", NULL);
     assert_false(begin(&callers, 0));
     struct verification other = verification_of("a", slow_hash, "secret");
-    assert_int_equal(verifier_ask(callers.verifier, &gate, &other), PASSWORD_REFUSED);
+    assert_int_equal(verifier_lookup(callers.verifier, &gate, &other), PASSWORD_REFUSED);
     assert_int_equal(keeper.asked, 1);
     release_hashes(1);
     await_callers(&callers, 1);
@@ -371,8 +371,8 @@ static void test_full_queue(void **state)
     };
     struct callers callers;
     for (size_t row = 0; row < ROWS(rows); row++) {
-        struct keeper keeper = {.admits = true};
-        const struct admission_check gate = {.admits = keep_gate, .context = &keeper};
+        struct keeper keeper = {.admit = true};
+        const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
         hold_hashes();
         ask_callers(&callers, &rows[row].limits, MOST_CALLERS, "guess %zu", NULL);
         for (size_t i = 0; i < MOST_CALLERS; i++) {
@@ -381,11 +381,11 @@ static void test_full_queue(void **state)
         }
         /* Those that find no place are not guesses. */
         struct verification late = verification_of("a", slow_hash, "late");
-        check_row(verifier_ask(callers.verifier, &gate, &late) == PASSWORD_BUSY, "late", row, "");
+        check_row(verifier_lookup(callers.verifier, &gate, &late) == PASSWORD_BUSY, "late", row, "");
         check_row(keeper.asked == 0, "the gate was asked", row, "");
         struct caller *begun = &callers.caller[MOST_CALLERS - 1];
         begun->verification.bypasses_queue_limit = true;
-        check_row(verifier_ask(callers.verifier, &gate, &begun->verification) == PASSWORD_PENDING,
+        check_row(verifier_lookup(callers.verifier, &gate, &begun->verification) == PASSWORD_PENDING,
                   "of a begun guess", row, "");
         check_row(!begin(&callers, MOST_CALLERS - 1), "of a begun guess", row, "");
         const long retry = verifier_retry_after(callers.verifier);

@@ -52,7 +52,7 @@ static enum password_result ask(struct verifier *verifier, const char *id, const
         .hash = text_of(hash),
         .secret = text_of(secret),
     };
-    const enum password_result result = verifier_ask(verifier, NULL, &verification);
+    const enum password_result result = verifier_lookup(verifier, NULL, &verification);
     if (result != PASSWORD_PENDING)
         return result;
     await_verdict(verifier, &verification);

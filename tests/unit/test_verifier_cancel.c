@@ -64,8 +64,8 @@ static bool submit(struct verifier *verifier, struct waiter *waiter, const char 
         .hash = text_of(hash),
         .secret = text_of(secret),
     };
-    return verifier_ask(verifier, NULL, &waiter->verification) == PASSWORD_PENDING &&
-           verifier_begin(verifier, &waiter->verification, call_back, waiter);
+    return verifier_lookup(verifier, NULL, &waiter->verification) == PASSWORD_PENDING &&
+           verifier_submit(verifier, &waiter->verification, call_back, waiter);
 }
 
 /* One thread, which is kept busy with the first of them, and the others wait. */
@@ -209,21 +209,21 @@ static void test_counts(void **state)
     struct verification two = {.key = {{2, 2}}};
     verification_queue_init(&queue);
     verification_queue_add(&queue, &one);
-    verification_queue_join(&one, &same);
+    verification_queue_coalesce(&one, &same);
     verification_queue_add(&queue, &two);
     check_counts(&queue, 2, 2, 0);
-    assert_true(verification_queue_withdraw(&queue, &one));
+    assert_true(verification_queue_cancel(&queue, &one));
     check_counts(&queue, 2, 2, 1);
-    assert_true(verification_queue_withdraw(&queue, &same));
+    assert_true(verification_queue_cancel(&queue, &same));
     check_counts(&queue, 1, 1, 2);
     assert_ptr_equal(verification_queue_take(&queue), &two);
     check_counts(&queue, 1, 0, 3);
-    assert_false(verification_queue_withdraw(&queue, &two));
+    assert_false(verification_queue_cancel(&queue, &two));
     verification_queue_finish(&queue, &two);
     check_counts(&queue, 0, 0, 4);
     verification_queue_add(&queue, &one);
-    assert_true(verification_queue_withdraw(&queue, &one));
-    assert_false(verification_queue_withdraw(&queue, &one));
+    assert_true(verification_queue_cancel(&queue, &one));
+    assert_false(verification_queue_cancel(&queue, &one));
     check_counts(&queue, 0, 0, 5);
     assert_null(queue.first);
 }

@@ -23,7 +23,7 @@ __attribute__((unused)) static void await_verdict(struct verifier *verifier,
 {
     sem_t come;
     sem_init(&come, 0, 0);
-    if (verifier_begin(verifier, verification, post_verdict, &come))
+    if (verifier_submit(verifier, verification, post_verdict, &come))
         wait_for(&come);
     sem_destroy(&come);
 }
