@@ -1,4 +1,4 @@
-/* Client authentication with accounts whose hashes take no time. Each call of crypt_rn() is noted, and passed
+/* Client authentication with accounts whose hashes take no time. Calls of crypt_rn() are recorded and passed
  * on. */
 #ifndef TESTS_UNIT_CLIENT_AUTH_FIXTURE_H
 #define TESTS_UNIT_CLIENT_AUTH_FIXTURE_H
@@ -56,7 +56,7 @@ static struct service *load_service_with(const char *accounts, const char *confi
     return service;
 }
 
-/* To its end, whatever it waits for. */
+/* Runs an authentication to its end, through all pending verifications. */
 static struct client_auth_result end(struct client_auth_context *authentication,
                                      struct client_auth_result auth)
 {

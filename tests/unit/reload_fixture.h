@@ -1,4 +1,4 @@
-/* A slot that serves what token.conf names in the test's folder. */
+/* A reload handle for the token.conf in the test's folder. */
 #ifndef SLOT_FIXTURE_H
 #define SLOT_FIXTURE_H
 

@@ -1,10 +1,10 @@
-/* What guesses at a secret tell, and that all of it is counted: CONTRACT "Every answer that tells whether a
- * secret is right counts". */
+/* Tests what attempts reveal about a secret, and that all of it is counted: CONTRACT "Every answer that tells
+ * whether a secret is right counts". */
 #include "client_auth_fixture.h"
 
 static sem_t other_may_end;
 
-/* With a state of its own that knows of nothing. */
+/* With an empty throttle store of its own. */
 static struct service *load_counting_service(const char *config, const struct verifier_limits *limits)
 {
     struct collected problems;
@@ -25,8 +25,8 @@ static struct client_auth_result guess_at(const struct service *service, const c
     return authenticate_at(service, &credentials, source);
 }
 
-/* The answers that differ from the one that the right secret would have had at that moment: each guess at
- * "good" is asked with a secret that nobody has, then looked at as if it were the right one. */
+/* Counts the answers that differ from those of the right secret at the same moment: each attempt as "good"
+ * uses a secret that no account has, then is compared with the right one. */
 static int answers_that_tell(const struct service *service, const char *source, long longest_wait)
 {
     enum { MANY = 500 };
@@ -49,14 +49,14 @@ static const char counting[] = "throttle_failures = 3\nthrottle_source_failures 
 #define ATTACKER "192.0.2.66"
 #define CLIENT "198.51.100.7"
 
-/* A client elsewhere notices nothing, and the attacker gets no token for the right secret. */
+/* A client from another address is not affected, and the attacker gets no token for the right secret. */
 static void check_after_guesses(const struct service *service)
 {
     assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     assert_int_equal(guess_at(service, "good", "secret", ATTACKER).error, OAUTH_THROTTLED);
 }
 
-static void test_guesses_of_refused_source(void **state)
+static void test_refused_source_learns_nothing(void **state)
 {
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
@@ -67,7 +67,7 @@ static void test_guesses_of_refused_source(void **state)
         snprintf(client_id, sizeof client_id, "invented%d", i);
         assert_int_equal(guess_at(service, client_id, "secret", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
     }
-    /* What is proven is served, until as much was guessed as may be. */
+    /* A proven credential is accepted until the limit is reached. */
     assert_int_equal(guess_at(service, "good", "secret", ATTACKER).error, OAUTH_NO_ERROR);
     assert_int_equal(guess_at(service, "other", "secret", ATTACKER).error, OAUTH_THROTTLED);
     assert_int_equal(answers_that_tell(service, ATTACKER, 1), LIMIT);
@@ -75,7 +75,7 @@ static void test_guesses_of_refused_source(void **state)
     service_release(service);
 }
 
-/* Verifications with these secrets are held, the only thread with the first of them. */
+/* Holds the verifications of these secrets; the first one holds the only thread. */
 struct held_guess {
     struct client_auth_context authentication;
     struct client_credentials credentials;
@@ -111,9 +111,9 @@ static enum oauth_error end_held(struct held_guess *held)
     return end(&held->authentication, client_auth_resume(&held->authentication)).error;
 }
 
-/* As many as may fail are in flight: nothing further is looked at, the right secret included, so that nothing
- * is learnt; and it counts. Those in flight are answered. */
-static void test_guesses_beside_pending(void **state)
+/* As many attempts are in flight as may fail: no further secret is checked, not even the right one, so that
+ * nothing is revealed; and it counts. Those in flight are answered. */
+static void test_attempts_beside_pending_ones_learn_nothing(void **state)
 {
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
@@ -136,8 +136,8 @@ static void test_guesses_beside_pending(void **state)
     service_release(service);
 }
 
-/* A client that is told to come again does so with its one secret as often as it likes. */
-static void test_guesses_at_full_queue(void **state)
+/* A client that gets 503 may retry with its one secret as often as it likes. */
+static void test_attempts_at_full_queue_are_counted(void **state)
 {
     (void)state;
     static const struct verifier_limits narrow = {.concurrency = 1, .queue = 0, .cache_ttl = 3600};
@@ -153,15 +153,15 @@ static void test_guesses_at_full_queue(void **state)
     check_after_guesses(service);
     assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
     assert_int_equal(guess_at(service, "other", "secret", "198.51.100.8").error, OAUTH_NO_ERROR);
-    /* Its tenths went with the success. */
+    /* Its success has cleared the tenths. */
     check_after_guesses(service);
     meanwhile = NULL;
     service_release(service);
 }
 
-/* A right credential is being verified for its client: whoever is refused himself gets nothing of that, and
- * whoever is not is counted. */
-static void test_guesses_beside_client(void **state)
+/* A right credential is being verified for its client: an attempt from a refused source gains nothing from
+ * it, and others are counted. */
+static void test_attempts_beside_the_client_learn_nothing(void **state)
 {
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 0};
@@ -182,7 +182,7 @@ static void test_guesses_beside_client(void **state)
         assert_int_equal(client_auth_start(&other, service, &same, text_of(ATTACKER), 1000000000).error,
                          OAUTH_THROTTLED);
     assert_string_equal(guess_at(service, "good", "another", ATTACKER).reason, "pair_throttled");
-    /* From a third address it is an attempt of its own. */
+    /* An attempt from a third address is separate. */
     assert_int_equal(client_auth_start(&other, service, &same, text_of("203.0.113.1"), 1000000000).error,
                      OAUTH_PENDING);
     assert_true(other.attempt.throttle.run.is_in_flight);
@@ -196,8 +196,8 @@ static void test_guesses_beside_client(void **state)
     service_release(service);
 }
 
-/* Whoever does not wait for the answer knows that the secret is not the proven one, too. */
-static void test_guesses_given_up(void **state)
+/* A client that does not wait for the answer also learns that the secret is not the proven one. */
+static void test_cancelled_attempts_are_counted(void **state)
 {
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
@@ -229,9 +229,9 @@ static void test_guesses_given_up(void **state)
     service_release(service);
 }
 
-/* A secret that Basic has two decodings of is known again by either of them: a client that goes on to the
- * body with one of them has not tried another secret. */
-static void test_other_half_of_two_readings(void **state)
+/* A secret that Basic decodes in two ways is recognised by either decoding: a client that then sends one of
+ * them in the body has not tried another secret. */
+static void test_method_fallback_with_two_decodings(void **state)
 {
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100};
@@ -254,9 +254,12 @@ static void test_other_half_of_two_readings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_guesses_of_refused_source), cmocka_unit_test(test_guesses_beside_pending),
-        cmocka_unit_test(test_guesses_at_full_queue),     cmocka_unit_test(test_guesses_beside_client),
-        cmocka_unit_test(test_guesses_given_up),          cmocka_unit_test(test_other_half_of_two_readings),
+        cmocka_unit_test(test_refused_source_learns_nothing),
+        cmocka_unit_test(test_attempts_beside_pending_ones_learn_nothing),
+        cmocka_unit_test(test_attempts_at_full_queue_are_counted),
+        cmocka_unit_test(test_attempts_beside_the_client_learn_nothing),
+        cmocka_unit_test(test_cancelled_attempts_are_counted),
+        cmocka_unit_test(test_method_fallback_with_two_decodings),
     };
     return cmocka_run_group_tests_name("guesses", tests, make_files, leave_folder);
 }

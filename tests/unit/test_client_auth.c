@@ -1,11 +1,11 @@
-/* What the verification of credentials costs: CONTRACT "Nothing in the answer tells …, not its timing
- * either". Each call of crypt_rn() is noted, and passed on. */
+/* Tests the cost of verification: CONTRACT "Nothing in the answer tells …, not its timing either". Calls of
+ * crypt_rn() are recorded and passed on. */
 #include "client_auth_fixture.h"
 
-/* Of the right form, but libxcrypt computes none at such a cost. */
+/* Well-formed, but libxcrypt does not compute a hash of this cost. */
 #define NOT_COMPUTED "$2b$32$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
 
-/* Of another cost than the others. */
+/* With another cost than the others. */
 #define DEAR "$5$rounds=2000$TndJGIaZytTBQZ0f$GaHwybIoCnR6RrwFA1j9BM.XfBs3WmgFlChB6Fs5LrC"
 
 static struct service *load_service(const char *accounts)
@@ -24,8 +24,8 @@ static struct client_auth_result authenticate(const struct service *service, con
     return authenticate_at(service, &credentials, "198.51.100.7");
 }
 
-/* Whether the caller's thread hashes or one of a verifier, which has everything gone on with. */
-static void test_cost(void **state)
+/* Whether the calling thread hashes, or one of a verifier. */
+static void test_all_refusals_cost_the_same(void **state)
 {
     (void)state;
     static const struct verifier_limits forgetful = {.concurrency = 1, .queue = 1, .cache_ttl = 0};
@@ -80,9 +80,9 @@ static void test_cost(void **state)
     service_release(service);
 }
 
-/* Two requests with one credential, the second after the accounts have changed: what the first leaves in the
- * verifier's memory is nothing to an account that was not there. */
-static void test_decoy_is_no_proof(void **state)
+/* Two requests with one credential, the second after the accounts have changed: what the cache has from the
+ * first does not prove it for an account that did not exist. */
+static void test_decoy_proves_nothing(void **state)
 {
     (void)state;
     static const char *const accounts[] = {"good:" SECRET "\n", "good:" SECRET "\nnew:" SECRET "\n"};
@@ -134,8 +134,8 @@ static const char *name_of(size_t i)
     return name;
 }
 
-/* An unknown client_id costs what it did, whatever is changed, and both costs of the file occur. */
-static void test_cost_of_unknown_stays(void **state)
+/* The cost of an unknown client_id stays the same whatever changes, and both costs of the file occur. */
+static void test_cost_of_unknown_client_is_stable(void **state)
 {
     (void)state;
     bool expected[NAMES];
@@ -163,9 +163,8 @@ static void count(const char *secret)
     of_any_cost++;
 }
 
-/* A refusal stays remembered, that of an unknown client_id as that of an account, and when the account goes.
- */
-static void test_refusals_stay(void **state)
+/* A refusal stays cached, for an unknown client_id as for an account, and after the account is removed. */
+static void test_refusals_stay_cached(void **state)
 {
     (void)state;
     static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 3600};
@@ -186,8 +185,8 @@ static void test_refusals_stay(void **state)
     verifier_release(verifier);
 }
 
-/* A hash that cannot be computed has a decoy's computed, which may be the same: nothing comes of either. */
-static void test_not_computed(void **state)
+/* If a hash cannot be computed, a decoy's is, which may be the same one: neither can match. */
+static void test_unusable_hash_costs_a_decoy(void **state)
 {
     (void)state;
     static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 0};
@@ -215,8 +214,8 @@ static void test_not_computed(void **state)
     service_release(service);
 }
 
-/* Where no line has a hash there is nothing to compute, and nothing to tell apart. */
-static void test_no_hash_at_all(void **state)
+/* If no line has a hash, none is computed, and all cases are alike. */
+static void test_no_hash_costs_nothing(void **state)
 {
     (void)state;
     static const char *const names[] = {"nohash", "plain", "nobody"};
@@ -229,8 +228,8 @@ static void test_no_hash_at_all(void **state)
     service_release(service);
 }
 
-/* Both decodings of Basic are tried, and the one that names an account is told of. */
-static void test_two_readings(void **state)
+/* Both decodings of Basic are tried, and the one that names an account is reported. */
+static void test_both_decodings_are_tried(void **state)
 {
     (void)state;
     static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 0};
@@ -255,8 +254,8 @@ static void test_two_readings(void **state)
     service_release(service);
 }
 
-/* A verdict is remembered of whoever there is, and of whoever there is not. */
-static void test_remembered(void **state)
+/* Verdicts are cached for existing and for unknown client_ids. */
+static void test_verdicts_are_cached(void **state)
 {
     (void)state;
     static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 3600};
@@ -275,7 +274,7 @@ static void test_remembered(void **state)
     service_release(service);
 }
 
-/* --- No room --- */
+/* --- Full queue --- */
 
 static sem_t other_may_end;
 
@@ -285,8 +284,7 @@ static void hold_other(const char *secret)
         sem_wait(&other_may_end);
 }
 
-/* Somebody else, who comes when the first secret of a guess has been hashed, and takes all the room there is.
- */
+/* Another client submits when the first secret of an attempt has been hashed, and fills the queue. */
 static void take_room(const struct service *service, struct verification *other, sem_t *gone_on)
 {
     static const struct verifier_limits no_queue = {.concurrency = 1, .queue = 0};
@@ -303,7 +301,7 @@ static void take_room(const struct service *service, struct verification *other,
     verifier_set_limits(service->verifier, &no_queue);
 }
 
-/* The second secret comes while the other one's is held. */
+/* The second secret is submitted while the other one's hash is held. */
 static struct client_auth_result authenticate_without_room(const struct service *service,
                                                            const struct client_credentials *credentials,
                                                            const char *source)
@@ -333,9 +331,9 @@ static struct client_auth_result authenticate_without_room(const struct service 
     return auth;
 }
 
-/* A guess of which one secret was found wrong would be counted nowhere if the next one found the queue full.
+/* An attempt with one secret found wrong would not be counted if its next one were refused by the full queue.
  */
-static void test_begun_finds_room(void **state)
+static void test_second_decoding_bypasses_queue_limit(void **state)
 {
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100};
@@ -367,15 +365,15 @@ static void test_begun_finds_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cost),
-        cmocka_unit_test(test_decoy_is_no_proof),
-        cmocka_unit_test(test_cost_of_unknown_stays),
-        cmocka_unit_test(test_refusals_stay),
-        cmocka_unit_test(test_not_computed),
-        cmocka_unit_test(test_no_hash_at_all),
-        cmocka_unit_test(test_two_readings),
-        cmocka_unit_test(test_remembered),
-        cmocka_unit_test(test_begun_finds_room),
+        cmocka_unit_test(test_all_refusals_cost_the_same),
+        cmocka_unit_test(test_decoy_proves_nothing),
+        cmocka_unit_test(test_cost_of_unknown_client_is_stable),
+        cmocka_unit_test(test_refusals_stay_cached),
+        cmocka_unit_test(test_unusable_hash_costs_a_decoy),
+        cmocka_unit_test(test_no_hash_costs_nothing),
+        cmocka_unit_test(test_both_decodings_are_tried),
+        cmocka_unit_test(test_verdicts_are_cached),
+        cmocka_unit_test(test_second_decoding_bypasses_queue_limit),
     };
     return cmocka_run_group_tests_name("client_auth", tests, make_files, leave_folder);
 }

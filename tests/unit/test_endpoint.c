@@ -331,7 +331,7 @@ static const struct row refused[] = {
     {{.body = GRANT "&client_id=locked&client_secret=secret&scope=x"}, "401 unauthorized_client"},
 };
 
-static void test_granted(void **state)
+static void test_scope_is_granted(void **state)
 {
     (void)state;
     check_rows("", granted, ROWS(granted));
@@ -344,7 +344,7 @@ static void test_refused(void **state)
 }
 
 /* Each of these has everything wrong that comes behind what it is refused for. */
-static void test_order(void **state)
+static void test_checks_are_in_order(void **state)
 {
     (void)state;
 #define DUPLICATE "grant_type=x&grant_type=y&client_id=%00"
@@ -382,7 +382,7 @@ static void test_strict(void **state)
     check_rows("strict_rfc6749 = yes\n", rows, ROWS(rows));
 }
 
-static void test_never_expires(void **state)
+static void test_token_may_never_expire(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -491,7 +491,7 @@ static void test_throttled_on_a_link(void **state)
 }
 
 /* The names that there are not are counted like those that there are. */
-static void test_throttled_alike(void **state)
+static void test_throttled_match_and_mismatch_look_alike(void **state)
 {
     (void)state;
     static const char *const names[] = {"demo",      "nobody", "locked", "expired",
@@ -634,7 +634,7 @@ static void test_debug(void **state)
 }
 
 /* All known names and a path of nothing but quotes have room in one line. */
-static void test_long_lines(void **state)
+static void test_long_values_are_truncated(void **state)
 {
     (void)state;
     char path[1500];
@@ -735,19 +735,19 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),
-        cmocka_unit_test(test_granted),
+        cmocka_unit_test(test_scope_is_granted),
         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_checks_are_in_order),
         cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_never_expires),
+        cmocka_unit_test(test_token_may_never_expire),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_other_path),
         cmocka_unit_test(test_debug),
-        cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_long_values_are_truncated),
         cmocka_unit_test(test_started),
         cmocka_unit_test(test_throttled),
         cmocka_unit_test(test_throttled_on_a_link),
-        cmocka_unit_test(test_throttled_alike),
+        cmocka_unit_test(test_throttled_match_and_mismatch_look_alike),
         cmocka_unit_test(test_throttled_words),
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_accounts_not_read),

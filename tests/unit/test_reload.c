@@ -78,7 +78,7 @@ static bool log_says(const char *words)
     return strstr(log, words) != NULL;
 }
 
-static void test_in_place_and_renamed(void **state)
+static void test_rewritten_and_renamed_files_are_loaded(void **state)
 {
     (void)state;
     write_text("accounts", ONE);
@@ -95,7 +95,7 @@ static void test_in_place_and_renamed(void **state)
 }
 
 /* As Kubernetes does it: accounts -> data/accounts, data -> one, and data is switched to two. */
-static void test_link(void **state)
+static void test_changed_link_is_loaded(void **state)
 {
     (void)state;
     assert_int_equal(mkdir("version1", 0700) + mkdir("version2", 0700), 0);
@@ -121,7 +121,7 @@ static void append_text(const char *path, const char *text)
 }
 
 /* What is being written is not read before it is whole. */
-static void test_while_written(void **state)
+static void test_file_is_not_loaded_while_written(void **state)
 {
     (void)state;
     write_text("accounts", ONE);
@@ -137,7 +137,7 @@ static void test_while_written(void **state)
 }
 
 /* One that is written on and on is read all the same. */
-static void test_never_still(void **state)
+static void test_file_that_keeps_changing_is_loaded(void **state)
 {
     (void)state;
     write_text("accounts", ONE);
@@ -173,7 +173,7 @@ static const struct account_table *slot_accounts(struct reload *slot)
 
 /* The writer pauses in the middle of the last line. It is in force with its newline, or when the file has
  * been as it is for ten seconds. */
-static void test_half_written(void **state)
+static void test_half_written_line_is_loaded_later(void **state)
 {
     (void)state;
     static const char half[] = "half written: it is not in force";
@@ -215,7 +215,7 @@ static void test_half_written(void **state)
     reload_free(slot);
 }
 
-static void test_keys(void **state)
+static void test_changed_keys_are_loaded(void **state)
 {
     (void)state;
     char before[JWK_THUMBPRINT_SIZE];
@@ -232,7 +232,7 @@ static void test_keys(void **state)
     reload_free(slot);
 }
 
-static void test_unusable(void **state)
+static void test_unusable_file_changes_nothing(void **state)
 {
     (void)state;
     static const char stays[] = "has changed but cannot be used; what was loaded before stays in force";
@@ -256,7 +256,7 @@ static void test_unusable(void **state)
 }
 
 /* The file is as it was when reading it failed: only another try can find that it is good. */
-static void test_no_descriptor_left(void **state)
+static void test_load_is_retried_without_descriptors(void **state)
 {
     (void)state;
     struct rlimit limit;
@@ -278,7 +278,7 @@ static void test_no_descriptor_left(void **state)
     reload_free(slot);
 }
 
-static void test_reload(void **state)
+static void test_reload_loads_everything(void **state)
 {
     (void)state;
     write_text("accounts", ONE);
@@ -294,7 +294,7 @@ static void test_reload(void **state)
 static const char hash[] = "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642";
 
 /* A file that changes is judged by the limits of the configuration, too. */
-static void test_dear_hash(void **state)
+static void test_expensive_hash_is_reported(void **state)
 {
     (void)state;
     static const char dear[] =
@@ -361,17 +361,17 @@ static void test_reload_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_place_and_renamed),
-        cmocka_unit_test(test_link),
-        cmocka_unit_test(test_while_written),
-        cmocka_unit_test(test_never_still),
-        cmocka_unit_test(test_half_written),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_unusable),
-        cmocka_unit_test(test_no_descriptor_left),
-        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_rewritten_and_renamed_files_are_loaded),
+        cmocka_unit_test(test_changed_link_is_loaded),
+        cmocka_unit_test(test_file_is_not_loaded_while_written),
+        cmocka_unit_test(test_file_that_keeps_changing_is_loaded),
+        cmocka_unit_test(test_half_written_line_is_loaded_later),
+        cmocka_unit_test(test_changed_keys_are_loaded),
+        cmocka_unit_test(test_unusable_file_changes_nothing),
+        cmocka_unit_test(test_load_is_retried_without_descriptors),
+        cmocka_unit_test(test_reload_loads_everything),
         cmocka_unit_test(test_reload_changes_limits),
-        cmocka_unit_test(test_dear_hash),
+        cmocka_unit_test(test_expensive_hash_is_reported),
         cmocka_unit_test(test_reload_fails),
     };
     return cmocka_run_group_tests_name("service_slot", tests, make_files, leave_folder);

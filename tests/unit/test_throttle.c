@@ -1,4 +1,4 @@
-/* What is refused, for how long, and what clears it. */
+/* Tests which attempts are refused, for how long, and what clears the counts. */
 #include "throttle_fixture.h"
 
 #include <signal.h>
@@ -18,21 +18,21 @@ static long wait_of(const struct throttle_fixture *fixture, const char *source, 
     return attempt.wait;
 }
 
-static void test_pair(void **state)
+static void test_pair_is_refused_at_its_limit(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
     assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 3);
     assert_int_equal(fail_once(&fixture, A, "a", NOW), THROTTLE_PAIR_REFUSED);
-    /* Nobody else is. */
+    /* Other pairs are not refused. */
     assert_int_equal(failures_admitted(&fixture, B, "a", 1, NOW), 1);
     assert_int_equal(failures_admitted(&fixture, A, "b", 1, NOW), 1);
     assert_int_equal(failures_admitted(&fixture, NULL, "a", 1, NOW), 1);
     close_throttle_fixture(&fixture);
 }
 
-/* From the failure that reached the limit on, and the refusals in between do not prolong it. */
-static void test_window(void **state)
+/* The refusal lasts from the failure that reached the limit; refused attempts do not prolong it. */
+static void test_refusal_lasts_one_window(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -43,24 +43,25 @@ static void test_window(void **state)
     assert_int_equal(wait_of(&fixture, A, "a", NOW + 60001), 30);
     assert_int_equal(wait_of(&fixture, A, "a", NOW + 89999), 1);
     assert_int_equal(failures_admitted(&fixture, A, "a", 9, NOW + 90000), 3);
-    /* Failures that are too far apart never come together. */
+    /* Failures that are more than a window apart do not add up. */
     assert_int_equal(failures_admitted(&fixture, A, "b", 2, NOW), 2);
     assert_int_equal(failures_admitted(&fixture, A, "b", 2, NOW + 60000), 2);
     assert_int_equal(failures_admitted(&fixture, A, "b", 2, NOW + 120000), 2);
     close_throttle_fixture(&fixture);
 }
 
-static void test_clock_jumps(void **state)
+static void test_refusal_ends_after_clock_is_set_back(void **state)
 {
     (void)state;
     static const int64_t year = INT64_C(31536000000);
     struct throttle_fixture fixture = open_throttle_fixture();
     assert_int_equal(failures_admitted(&fixture, A, "a", 3, NOW + year), 3);
-    /* Set back by a year: refused for a window from now on, whoever looks and however often. */
+    /* If the clock is set back by a year, the refusal lasts one window from now, however often it is checked.
+     */
     for (int64_t passed = 0; passed < 60000; passed += 20000)
         assert_int_equal(wait_of(&fixture, A, "a", NOW + passed), 60 - passed / 1000);
     assert_int_equal(wait_of(&fixture, A, "a", NOW + 60000), 0);
-    /* Forward and back: what was counted meanwhile is over at last. */
+    /* The clock goes forward and back: what was counted in between ends, too. */
     assert_int_equal(failures_admitted(&fixture, A, "a", 2, NOW + year), 2);
     assert_int_equal(failures_admitted(&fixture, A, "a", 1, NOW + 70000), 1);
     assert_int_equal(failures_admitted(&fixture, A, "a", 1, NOW + 70001), 0);
@@ -68,8 +69,8 @@ static void test_clock_jumps(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* Likewise a source, or a network that is counted as a whole. */
-static void test_clock_jumps_of_source(void **state)
+/* The same for a source, or a netblock that is counted as a whole. */
+static void test_source_refusal_ends_after_clock_is_set_back(void **state)
 {
     (void)state;
     static const int64_t year = INT64_C(31536000000);
@@ -91,7 +92,7 @@ static void test_clock_jumps_of_source(void **state)
     }
 }
 
-static void test_source(void **state)
+static void test_source_is_refused_at_its_limit(void **state)
 {
     (void)state;
     static const struct {
@@ -114,17 +115,17 @@ static void test_source(void **state)
         check_row(run_attempt(&attempt, THROTTLE_MATCH, NOW) == THROTTLE_SOURCE_REFUSED, "same", i, "");
         check_row(attempt.wait == 60, "wait", i, "");
         check_row(fail_once(&fixture, rows[i].other, "c0", NOW) == THROTTLE_ADMITTED, "other", i, "");
-        /* A proven one is neither refused by the look, nor does it begin. */
+        /* A cached match is neither refused by the check nor submitted. */
         attempt = attempt_of(&fixture, rows[i].same, "new", 1);
         check_row(throttle_check(&attempt, NOW) == THROTTLE_ADMITTED, "look", i, "");
         check_row(throttle_end(&attempt, THROTTLE_MATCH, NOW) == THROTTLE_ADMITTED, "proven", i, "");
-        /* One that is remembered as wrong is refused. */
+        /* A cached mismatch is refused. */
         check_row(throttle_end(&attempt, THROTTLE_MISMATCH, NOW) == THROTTLE_SOURCE_REFUSED, "wrong", i, "");
         close_throttle_fixture(&fixture);
     }
 }
 
-static void test_success(void **state)
+static void test_success_clears_the_pair(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -132,20 +133,20 @@ static void test_success(void **state)
         assert_int_equal(failures_admitted(&fixture, A, "a", 2, NOW), 2);
         struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
         assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-        /* And by one that was proven before. */
+        /* A match from the cache clears it, too. */
         assert_int_equal(failures_admitted(&fixture, A, "a", 1, NOW), 1);
         attempt = attempt_of(&fixture, A, "a", 1);
         assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_ADMITTED);
         assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     }
-    /* The source's stay: 9 of 10. */
+    /* The failures of the source stay: 9 of 10. */
     assert_int_equal(failures_admitted(&fixture, A, "b", 3, NOW), 1);
     assert_int_equal(fail_once(&fixture, A, "c", NOW), THROTTLE_SOURCE_REFUSED);
     close_throttle_fixture(&fixture);
 }
 
-/* Ends attempts with secrets from `first` on without a verification, until one is refused: how many were not.
- */
+/* Ends attempts with secrets from `first` on without a verification until one is refused. Returns how many
+ * were not. */
 static int busy_answers(const struct throttle_fixture *fixture, const char *source, const char *client_id,
                         uint64_t first)
 {
@@ -158,8 +159,9 @@ static int busy_answers(const struct throttle_fixture *fixture, const char *sour
     return 1000;
 }
 
-/* A full queue tells that the credential is not remembered: a tenth of a failure, of the pair alone. */
-static void test_not_verified(void **state)
+/* A full queue reveals that the cache does not prove the credential: a tenth of a failure, of the pair only.
+ */
+static void test_unverified_attempt_counts_a_tenth(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -172,7 +174,7 @@ static void test_not_verified(void **state)
         assert_int_equal(run_attempt(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
     assert_int_equal(wait_of(&fixture, A, "b", NOW), 60);
-    /* Beside failures: 2.9, and one more that was admitted as there was room for a tenth. */
+    /* Added to failures: 2.9, and one more, which was admitted as a tenth was left. */
     assert_int_equal(failures_admitted(&fixture, A, "c", 1, NOW), 1);
     for (int i = 0; i < 19; i++) {
         struct throttle_attempt attempt = attempt_of(&fixture, A, "c", (uint64_t)i + 1);
@@ -186,9 +188,9 @@ static void test_not_verified(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* A client that asks again and again with its one secret, from many processes, learns nothing new and is not
- * refused. What it has counted goes when it succeeds. */
-static void test_not_verified_again(void **state)
+/* A client that retries with its one secret from many processes learns nothing new, and is not refused. Its
+ * counts are cleared when it succeeds. */
+static void test_same_unverified_secret_counts_once(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -200,14 +202,14 @@ static void test_not_verified_again(void **state)
     assert_int_equal(run_attempt(&right, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(busy_answers(&fixture, A, "a", 1), 30);
 
-    /* Two secrets in turns are two guesses each time. */
+    /* Two alternating secrets count each time. */
     for (int i = 0; i < 30; i++) {
         struct throttle_attempt attempt = attempt_of(&fixture, A, "b", (uint64_t)i % 2 + 1);
         assert_int_equal(run_attempt(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     }
     assert_int_equal(wait_of(&fixture, A, "b", NOW), 60);
 
-    /* A tenth is no failure that the same secret in the other way would belong to. */
+    /* A tenth has no method fallback. */
     for (int i = 0; i < 3; i++) {
         struct throttle_attempt busy = attempt_of(&fixture, A, "c", (uint64_t)i + 1);
         struct throttle_attempt wrong = attempt_of(&fixture, A, "c", (uint64_t)i + 1);
@@ -219,7 +221,7 @@ static void test_not_verified_again(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* Fills the limit of A's source on names that are used nowhere else. */
+/* Uses up the limit of A's source with client_ids that are used nowhere else. */
 static void fill_source(const struct throttle_fixture *fixture)
 {
     for (int i = 0; i < 10; i++) {
@@ -229,13 +231,13 @@ static void fill_source(const struct throttle_fixture *fixture)
     }
 }
 
-/* What a source that is refused tries is counted for the client_id: an answer other than a token tells that
- * the secret is not the proven one. In each way there is to be refused, and in all of them together. */
-static void test_refused_source(void **state)
+/* Attempts of a refused source count for the client_id: any answer but a token reveals that the secret is not
+ * the proven one. Each kind of refusal counts, and all of them together. */
+static void test_refused_source_counts_for_the_pair(void **state)
 {
     (void)state;
     static const char *const ways[] = {"b", "r", "f",
-                                       "brf"}; /* begins; remembered as wrong; finds a full queue */
+                                       "brf"}; /* begins; cached mismatch; finds a full queue */
     for (size_t i = 0; i < ROWS(ways); i++) {
         struct throttle_fixture fixture = open_throttle_fixture();
         fill_source(&fixture);
@@ -250,10 +252,10 @@ static void test_refused_source(void **state)
                       "end", i, ways[i]);
             check_row(attempt.wait == 60, "wait", i, ways[i]);
         }
-        /* Be it remembered as right. */
+        /* Also with a cached match. */
         check_row(wait_of(&fixture, A, "a", NOW) == 60, "pair", i, ways[i]);
         check_row(wait_of(&fixture, B, "a", NOW) == 0, "elsewhere", i, ways[i]);
-        /* Another one that is proven is still served. */
+        /* A proven credential of another client is still accepted. */
         struct throttle_attempt proven = attempt_of(&fixture, A, "b", 1);
         check_row(throttle_check(&proven, NOW) == THROTTLE_ADMITTED, "look of another", i, ways[i]);
         check_row(throttle_end(&proven, THROTTLE_MATCH, NOW) == THROTTLE_ADMITTED, "another", i, ways[i]);
@@ -261,8 +263,9 @@ static void test_refused_source(void **state)
     }
 }
 
-/* Some that began before the source was refused end after that: refused alike, and counted. */
-static void test_source_refused_meanwhile(void **state)
+/* Attempts that began before the source reached its limit and end after that are refused alike, and counted.
+ */
+static void test_attempts_are_refused_when_source_reaches_limit(void **state)
 {
     (void)state;
     for (int right = 0; right < 2; right++) {
@@ -272,7 +275,7 @@ static void test_source_refused_meanwhile(void **state)
             guesses[i] = attempt_of(&fixture, A, "a", i + 1);
             assert_int_equal(throttle_begin(&guesses[i], NOW), THROTTLE_ADMITTED);
         }
-        fixture.limits.source_failures = 13; /* those in flight have their places */
+        fixture.limits.source_failures = 13; /* those in flight stay in flight */
         fill_source(&fixture);
         for (size_t i = 0; i < 3; i++) {
             guesses[i].limits.source_failures = 10;
@@ -284,9 +287,9 @@ static void test_source_refused_meanwhile(void **state)
     }
 }
 
-/* Of many at once, all of which were admitted by the look, the remembered right one is refused as soon as the
- * wrong ones are. */
-static void test_remembered_meanwhile(void **state)
+/* Many attempts are checked at once and admitted: the cached match is refused as soon as the mismatches are.
+ */
+static void test_cached_match_is_refused_when_pair_reaches_limit(void **state)
 {
     (void)state;
     enum { MANY = 8 };
@@ -299,16 +302,16 @@ static void test_remembered_meanwhile(void **state)
     for (size_t i = 0; i < MANY; i++) {
         const enum throttle_outcome outcome = i % 2 == 1 ? THROTTLE_MATCH : THROTTLE_MISMATCH;
         if (outcome == THROTTLE_MATCH && i < 5)
-            continue; /* it would clear what has failed */
+            continue; /* it would clear the failures */
         assert_int_equal(throttle_end(&guesses[i], outcome, NOW),
                          i < 5 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
     close_throttle_fixture(&fixture);
 }
 
-/* A pair without a count of its own, as its source has no room for one: refused with the others before
- * anything remembered is looked at. Likewise a source in a network that has no room for it. */
-static void test_without_count(void **state)
+/* A pair without a count of its own, as the quota of its source is used up, is refused with the others before
+ * the cache is consulted. The same for a source in a netblock without quota. */
+static void test_pair_without_count_shares_the_refusal(void **state)
 {
     (void)state;
     for (int in_network = 0; in_network < 2; in_network++) {
@@ -334,8 +337,8 @@ static void test_without_count(void **state)
     }
 }
 
-/* Nor is one secret for many client_ids that are counted together one and the same guess. */
-static void test_one_secret_for_many(void **state)
+/* The same secret for many client_ids that share a count is not the same attempt. */
+static void test_same_secret_for_many_clients_counts_each_time(void **state)
 {
     (void)state;
     static const enum throttle_auth_method ways[] = {THROTTLE_CLIENT_SECRET_BASIC,
@@ -360,8 +363,8 @@ static void test_one_secret_for_many(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* What is under way counts, and is told to come again in a second: it may be the right one. */
-static void test_under_way(void **state)
+/* Attempts in flight count, and a refusal for them has a wait of one second: one of them may be right. */
+static void test_attempts_in_flight_count(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -372,22 +375,22 @@ static void test_under_way(void **state)
         assert_int_equal(throttle_begin(&guesses[i], NOW), i < 3 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
     assert_int_equal(guesses[3].wait, 1);
-    /* One remembered as wrong passes no limit either. */
+    /* A cached mismatch does not pass a limit either. */
     assert_int_equal(throttle_end(&guesses[3], THROTTLE_MISMATCH, NOW), THROTTLE_PAIR_REFUSED);
-    /* Begun is begun. */
+    /* An admission is final. */
     assert_int_equal(throttle_begin(&guesses[0], NOW), THROTTLE_ADMITTED);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(throttle_end(&guesses[i], THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
 
-    /* Beside what has failed; and what was not verified leaves its place. */
+    /* Added to failures; an attempt that was not verified leaves the quota. */
     assert_int_equal(failures_admitted(&fixture, A, "b", 1, NOW), 1);
     for (size_t i = 0; i < 3; i++) {
         guesses[i] = attempt_of(&fixture, A, "b", i + 1);
         assert_int_equal(throttle_begin(&guesses[i], NOW), i < 2 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
     assert_int_equal(throttle_end(&guesses[0], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
-    /* A refusal stays; the next attempt finds the place. */
+    /* A refusal is final; the next attempt is admitted. */
     assert_int_equal(throttle_begin(&guesses[2], NOW), THROTTLE_PAIR_REFUSED);
     assert_int_equal(throttle_end(&guesses[2], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_PAIR_REFUSED);
     assert_int_equal(guesses[2].wait, 1);
@@ -398,9 +401,10 @@ static void test_under_way(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* That too many are in flight is a tenth of a failure of the pair, be they its own or its source's, and be
- * the secret remembered as wrong or not known at all. The limit of the source is not touched. */
-static void test_too_many_in_flight(void **state)
+/* A refusal because of attempts in flight is a tenth of a failure of the pair, whether the pair's or the
+ * source's quota is used up, and whether the secret is a cached mismatch or unknown. The source's count
+ * stays. */
+static void test_refusal_for_attempts_in_flight_counts_a_tenth(void **state)
 {
     (void)state;
     for (int of_source = 0; of_source < 2; of_source++) {
@@ -434,8 +438,8 @@ static void test_too_many_in_flight(void **state)
     }
 }
 
-/* Likewise of the source. */
-static void test_source_under_way(void **state)
+/* The same for the source. */
+static void test_attempts_in_flight_count_for_the_source(void **state)
 {
     (void)state;
     enum { LIMIT = 10 };
@@ -456,7 +460,7 @@ static void test_source_under_way(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* A client whose secret is right costs the store nothing, whoever else has failed. */
+/* A client with the right secret causes no writes, whatever the failures of others. */
 static void test_success_writes_nothing(void **state)
 {
     (void)state;
@@ -480,8 +484,8 @@ static void test_success_writes_nothing(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* Many processes verify the right credential of one client when they have all just started. */
-static void test_same_under_way(void **state)
+/* Many processes verify the right credential of one client just after their start. */
+static void test_same_secret_in_flight_is_admitted(void **state)
 {
     (void)state;
     enum { MANY = 30 };
@@ -503,8 +507,9 @@ static void test_same_under_way(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* Basic, and then the body, with the same wrong secret: one failure. By the same way it is another. */
-static void test_both_ways(void **state)
+/* The same wrong secret with Basic and then in the body is one failure. With the same method again it is
+ * another. */
+static void test_method_fallback_is_one_failure(void **state)
 {
     (void)state;
     static const struct {
@@ -540,7 +545,7 @@ static void test_both_ways(void **state)
     }
 }
 
-static void test_restart(void **state)
+static void test_counts_survive_a_restart(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -583,9 +588,9 @@ static void fail_in_child(const char *client_id, int failures)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == failures);
 }
 
-/* What began before others have reached the limit and ends after it is refused, and does not tell whether it
- * was right. */
-static void test_limit_reached_meanwhile(void **state)
+/* An attempt that ends after others have reached the limit is refused, and does not reveal whether it was
+ * right. */
+static void test_match_is_refused_when_others_reach_limit(void **state)
 {
     (void)state;
     static const struct {
@@ -614,8 +619,8 @@ static void test_limit_reached_meanwhile(void **state)
     }
 }
 
-/* What a process had under way when it was killed speaks against nobody. */
-static void test_killed_under_way(void **state)
+/* Attempts in flight of a killed process do not count. */
+static void test_attempts_of_killed_process_do_not_count(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -638,8 +643,8 @@ static void test_killed_under_way(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* However they interleave, just as many failures as the limit says are admitted. */
-static void test_processes(void **state)
+/* Exactly as many failures are admitted as the limit allows, however the processes interleave. */
+static void test_processes_share_the_limit(void **state)
 {
     (void)state;
     enum { PROCESSES = 4, ATTEMPTS = 100, LIMIT = 150 };
@@ -661,8 +666,8 @@ static void test_processes(void **state)
     assert_int_equal(admitted, LIMIT);
 }
 
-/* Killed in the middle of its writing, again and again: the others go on, and nothing is broken. */
-static void test_killed(void **state)
+/* Writers are killed again and again: the others continue, and nothing is corrupted. */
+static void test_killed_writer_breaks_nothing(void **state)
 {
     (void)state;
     enum { ROUNDS = 30 };
@@ -686,9 +691,9 @@ static void test_killed(void **state)
     assert_string_equal(read_text("log", log, sizeof log), "");
 }
 
-/* --- Without memory: no verdict, and nothing is counted that was not --- */
+/* --- Out of memory: no verdict, and the counts stay right --- */
 
-static void test_without_memory(void **state)
+static void test_no_memory_means_no_verdict(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -703,7 +708,7 @@ static void test_without_memory(void **state)
         allocations_left = -1;
         check_row(verdict == THROTTLE_ADMITTED || (failed && verdict == THROTTLE_NO_MEMORY), "verdict",
                   (size_t)allowed, "");
-        /* A guess that could not be ended lapses. */
+        /* An attempt that could not be ended is dropped. */
         const int64_t later = NOW + 60000;
         assert_int_equal(failures_admitted(&fixture, A, "a", 5, later), 3);
         close_throttle_fixture(&fixture);
@@ -713,31 +718,31 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pair),
-        cmocka_unit_test(test_window),
-        cmocka_unit_test(test_clock_jumps),
-        cmocka_unit_test(test_clock_jumps_of_source),
-        cmocka_unit_test(test_source),
-        cmocka_unit_test(test_success),
-        cmocka_unit_test(test_not_verified),
-        cmocka_unit_test(test_not_verified_again),
-        cmocka_unit_test(test_refused_source),
-        cmocka_unit_test(test_source_refused_meanwhile),
-        cmocka_unit_test(test_remembered_meanwhile),
-        cmocka_unit_test(test_without_count),
-        cmocka_unit_test(test_one_secret_for_many),
-        cmocka_unit_test(test_too_many_in_flight),
-        cmocka_unit_test(test_under_way),
-        cmocka_unit_test(test_source_under_way),
+        cmocka_unit_test(test_pair_is_refused_at_its_limit),
+        cmocka_unit_test(test_refusal_lasts_one_window),
+        cmocka_unit_test(test_refusal_ends_after_clock_is_set_back),
+        cmocka_unit_test(test_source_refusal_ends_after_clock_is_set_back),
+        cmocka_unit_test(test_source_is_refused_at_its_limit),
+        cmocka_unit_test(test_success_clears_the_pair),
+        cmocka_unit_test(test_unverified_attempt_counts_a_tenth),
+        cmocka_unit_test(test_same_unverified_secret_counts_once),
+        cmocka_unit_test(test_refused_source_counts_for_the_pair),
+        cmocka_unit_test(test_attempts_are_refused_when_source_reaches_limit),
+        cmocka_unit_test(test_cached_match_is_refused_when_pair_reaches_limit),
+        cmocka_unit_test(test_pair_without_count_shares_the_refusal),
+        cmocka_unit_test(test_same_secret_for_many_clients_counts_each_time),
+        cmocka_unit_test(test_refusal_for_attempts_in_flight_counts_a_tenth),
+        cmocka_unit_test(test_attempts_in_flight_count),
+        cmocka_unit_test(test_attempts_in_flight_count_for_the_source),
         cmocka_unit_test(test_success_writes_nothing),
-        cmocka_unit_test(test_same_under_way),
-        cmocka_unit_test(test_both_ways),
-        cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_limit_reached_meanwhile),
-        cmocka_unit_test(test_killed_under_way),
-        cmocka_unit_test(test_processes),
-        cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_same_secret_in_flight_is_admitted),
+        cmocka_unit_test(test_method_fallback_is_one_failure),
+        cmocka_unit_test(test_counts_survive_a_restart),
+        cmocka_unit_test(test_match_is_refused_when_others_reach_limit),
+        cmocka_unit_test(test_attempts_of_killed_process_do_not_count),
+        cmocka_unit_test(test_processes_share_the_limit),
+        cmocka_unit_test(test_killed_writer_breaks_nothing),
+        cmocka_unit_test(test_no_memory_means_no_verdict),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

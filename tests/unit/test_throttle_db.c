@@ -50,7 +50,7 @@ struct writers {
     struct writing second;
 };
 
-/* LMDB has two snapshots. The first writer replaces the one that nobody reads, the second has to wait. */
+/* LMDB has two snapshots. The first writer replaces the one without readers; the second has to wait. */
 static int write_meanwhile(MDB_txn *txn, MDB_dbi table, void *context)
 {
     struct writers *writers = context;

@@ -24,8 +24,8 @@ static void check_count(struct throttle_in_flight *running, const char *source, 
     assert_int_equal(found.of_source, of_source);
 }
 
-/* By whom they are counted, and that each may go in any order. */
-static void test_counts(void **state)
+/* Attempts are counted by pair and source, and may be removed in any order. */
+static void test_counts_by_pair_and_source(void **state)
 {
     (void)state;
     static const struct {
@@ -60,8 +60,8 @@ static void test_counts(void **state)
     }
 }
 
-/* One is added where there is room of both kinds, and not beside its like. */
-static void test_room(void **state)
+/* An attempt is added if both quotas allow it and the same one is not in flight. */
+static void test_quotas_are_kept(void **state)
 {
     (void)state;
     static const struct {
@@ -96,7 +96,7 @@ static void test_room(void **state)
     }
 }
 
-/* One of several threads that come and go at once, each with a client_id of its own. */
+/* A thread that adds and removes attempts of its own client_id, while others do the same. */
 struct comer {
     pthread_t thread;
     struct throttle_in_flight *running;
@@ -116,7 +116,7 @@ static void *come_and_go(void *context)
     return NULL;
 }
 
-static void test_threads(void **state)
+static void test_threads_add_and_remove(void **state)
 {
     (void)state;
     static const char *const client_ids[] = {"a", "b", "c", "d"};
@@ -137,9 +137,9 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_room),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_counts_by_pair_and_source),
+        cmocka_unit_test(test_quotas_are_kept),
+        cmocka_unit_test(test_threads_add_and_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

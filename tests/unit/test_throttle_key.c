@@ -10,7 +10,7 @@ static const struct address *address_of(const char *text, struct address *addres
     return address;
 }
 
-static void test_networks(void **state)
+static void test_sources_have_their_networks(void **state)
 {
     (void)state;
     static const struct {
@@ -50,8 +50,8 @@ static void test_networks(void **state)
     assert_true(throttle_key_is_unknown(&key));
 }
 
-/* Different names have different keys, however long they are and whatever they begin with. */
-static void test_client_ids(void **state)
+/* Different client_ids have different keys, however long they are and whatever their prefix. */
+static void test_client_ids_have_different_keys(void **state)
 {
     (void)state;
     char names[4][400];
@@ -71,7 +71,7 @@ static void test_client_ids(void **state)
     }
     names[3][398] = 'y';
     keys[4] = throttle_key_of(THROTTLE_PAIR, source, (struct text){names[3], 399});
-    /* The name that a cut one would be, were it one. */
+    /* A client_id that equals the truncated form of another. */
     keys[5] = throttle_key_of(THROTTLE_PAIR, source,
                               (struct text){(const char *)keys[3].bytes + THROTTLE_HEAD_SIZE, 128});
     for (size_t i = 0; i < ROWS(keys); i++) {
@@ -81,7 +81,7 @@ static void test_client_ids(void **state)
     }
 }
 
-static void test_read(void **state)
+static void test_only_keys_are_read(void **state)
 {
     (void)state;
     struct throttle_key key = throttle_key_of(THROTTLE_PAIR, NULL, text_of("a"));
@@ -100,9 +100,9 @@ static void test_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_client_ids),
-        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_sources_have_their_networks),
+        cmocka_unit_test(test_client_ids_have_different_keys),
+        cmocka_unit_test(test_only_keys_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

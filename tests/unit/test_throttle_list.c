@@ -12,13 +12,13 @@ static struct throttle_fixture fill_desk(void)
     assert_int_equal(failures_admitted(&fixture, "192.0.2.2", "a", 1, NOW), 1);
     assert_int_equal(failures_admitted(&fixture, "2001:db8:1:2::3", "a", 1, NOW), 1);
     assert_int_equal(failures_admitted(&fixture, NULL, "192.0.2.1", 1, NOW), 1);
-    /* Right, which is no failure. */
+    /* A match, which is no failure. */
     struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.9", "c", 1);
     assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     return fixture;
 }
 
-/* "SOURCE CLIENT_ID FAILURES,", with a '!' behind what is refused. */
+/* "SOURCE CLIENT_ID FAILURES,", with a '!' after it if refused. */
 static const char *list_of(const struct throttle_fixture *fixture, int64_t now)
 {
     static char text[4096];
@@ -52,13 +52,13 @@ static const char *list_of(const struct throttle_fixture *fixture, int64_t now)
 #define UNKNOWN "ffff:ffff:ffff:ffff::/64  1,"
 #define UNKNOWN_PAIR "ffff:ffff:ffff:ffff::/64 192.0.2.1 1,"
 
-static void test_list(void **state)
+static void test_counts_are_listed(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = fill_desk();
     assert_string_equal(list_of(&fixture, NOW), FIRST SECOND THIRD UNKNOWN UNKNOWN_PAIR);
     assert_string_equal(list_of(&fixture, NOW + 60000), "");
-    /* Tenths alone are listed, and beside failures. */
+    /* Tenths are listed, alone and added to failures. */
     for (int i = 0; i < 2; i++) {
         struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.2", i == 0 ? "a" : "t", 5);
         assert_int_equal(run_attempt(&attempt, THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
@@ -71,7 +71,7 @@ static void test_list(void **state)
     close_throttle_fixture(&fixture);
 }
 
-static void test_clear(void **state)
+static void test_counts_are_cleared(void **state)
 {
     (void)state;
     static const struct {
@@ -107,7 +107,7 @@ static void test_clear(void **state)
     }
 }
 
-static void test_long_name(void **state)
+static void test_long_client_id_is_truncated(void **state)
 {
     (void)state;
     char names[2][301] = {{0}};
@@ -128,8 +128,8 @@ static void test_long_name(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* Many names, and no memory at some moment: no list, and no part of one. */
-static void test_without_memory(void **state)
+/* Many client_ids, and memory runs out at some point: no list at all rather than a part. */
+static void test_no_memory_means_no_list(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -159,10 +159,10 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_clear),
-        cmocka_unit_test(test_long_name),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_counts_are_listed),
+        cmocka_unit_test(test_counts_are_cleared),
+        cmocka_unit_test(test_long_client_id_is_truncated),
+        cmocka_unit_test(test_no_memory_means_no_list),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -1,13 +1,13 @@
-/* The bounds of the store, and what gives way. */
+/* Tests the quotas of the store, and what is evicted. */
 #include "throttle_fixture.h"
 
 #define A "192.0.2.1"
 
-/* --- Looking at what there is --- */
+/* --- Reading the store --- */
 
 struct census {
     size_t counts;
-    size_t netblock; /* what the count of A's network says of its members */
+    size_t netblock; /* the number of members in the count of A's netblock */
     size_t of_source;
 };
 
@@ -36,7 +36,7 @@ static struct census census_of(const struct throttle_fixture *fixture)
     return census;
 }
 
-/* Failures of one source on so many names, each its own. */
+/* Failures of one source with this many client_ids. */
 static int fail_on_names(const struct throttle_fixture *fixture, const char *source, int names, int64_t now)
 {
     int admitted = 0;
@@ -50,8 +50,9 @@ static int fail_on_names(const struct throttle_fixture *fixture, const char *sou
 
 /* --- */
 
-/* The names that have no count of their own share one: with others refused, and never with more guesses. */
-static void test_of_source(void **state)
+/* Client_ids without a count of their own share one: they are refused together, and get no additional
+ * attempts. */
+static void test_overflow_of_source_is_shared(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -60,15 +61,15 @@ static void test_of_source(void **state)
     assert_int_equal(fail_on_names(&fixture, A, 500, NOW), 20 + 3);
     assert_int_equal(census_of(&fixture).of_source, 21);
     assert_int_equal(census_of(&fixture).counts, 23);
-    /* Who has a count keeps it. */
+    /* A pair that has a count keeps it. */
     assert_int_equal(failures_admitted(&fixture, A, "name0", 5, NOW), 2);
-    /* A success among the others clears nothing. */
+    /* A success of one of them clears nothing. */
     struct throttle_attempt attempt = attempt_of(&fixture, A, "other", 1);
     assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
     close_throttle_fixture(&fixture);
 }
 
-static void test_others_stay(void **state)
+static void test_success_keeps_the_overflow(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -84,8 +85,8 @@ static void test_others_stay(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* A network that fills its share is counted as a whole; another one does not notice. */
-static void test_nearby(void **state)
+/* A netblock that uses up its quota is counted as a whole; others are not affected. */
+static void test_full_netblock_counts_as_a_whole(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -96,18 +97,18 @@ static void test_nearby(void **state)
         snprintf(source, sizeof source, "2001:db8:1:%x::1", i);
         admitted += fail_once(&fixture, source, "a", NOW) == THROTTLE_ADMITTED ? 1 : 0;
     }
-    /* 20 sources and their pairs, and then as many as one source may. */
+    /* 20 sources and their pairs, then as many as one source may have. */
     assert_int_equal(admitted, 20 + 10);
     assert_int_equal(census_of(&fixture).counts, 41);
     assert_int_equal(failures_admitted(&fixture, "2001:db8:1:0::1", "a", 5, NOW), 2);
     assert_int_equal(failures_admitted(&fixture, "2001:db8:2:0::1", "a", 5, NOW), 3);
-    /* It passes. */
+    /* The refusal ends. */
     assert_int_equal(failures_admitted(&fixture, "2001:db8:1:ff::1", "a", 1, NOW + 60000), 1);
     close_throttle_fixture(&fixture);
 }
 
-/* All full: what says least goes, and what says much stays. */
-static void test_in_all(void **state)
+/* All quotas are used up: the least counts are evicted, the greatest stay. */
+static void test_least_count_is_evicted(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -133,8 +134,8 @@ static void fail_from_many(const struct throttle_fixture *fixture, int sources, 
     }
 }
 
-/* What is over goes by and by, though nobody comes back to it. */
-static void test_swept(void **state)
+/* Counts that are over are removed over time, though their clients never return. */
+static void test_old_counts_are_swept(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -146,8 +147,8 @@ static void test_swept(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* Set back by a year, the clock has them end a window later. */
-static void test_swept_after_clock_jump(void **state)
+/* After the clock was set back by a year, they end one window later. */
+static void test_sweep_adjusts_times(void **state)
 {
     (void)state;
     static const int64_t year = INT64_C(31536000000);
@@ -161,8 +162,8 @@ static void test_swept_after_clock_jump(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* The numbers of members are right after whatever came. */
-static void test_members(void **state)
+/* The numbers of members are right after any sequence. */
+static void test_members_are_counted(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -177,7 +178,7 @@ static void test_members(void **state)
         assert_int_equal(census_of(&fixture).netblock, 50 - i);
         assert_int_equal(census_of(&fixture).of_source, 49 - i);
     }
-    /* The source has its failures still. */
+    /* The failures of the source are still there. */
     assert_int_equal(census_of(&fixture).counts, 2);
     close_throttle_fixture(&fixture);
 }
@@ -197,8 +198,8 @@ static void put_without_members(struct throttle_txn *transaction, void *context)
     throttle_txn_put(transaction, &netblock, &failed);
 }
 
-/* Below zero, the number of members would be the greatest there is, and the network would have no room. */
-static void test_members_below_zero(void **state)
+/* Below zero, the number would wrap to the greatest one, and the netblock would have no quota left. */
+static void test_members_never_wrap(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -212,7 +213,7 @@ static void test_members_below_zero(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* A file of the program before it counted tenths: `way` had eight bytes. */
+/* A file of a version that did not count tenths: `way` had eight bytes. */
 static void put_old_record(struct throttle_txn *transaction, void *context)
 {
     static const struct {
@@ -232,7 +233,7 @@ static void put_old_record(struct throttle_txn *transaction, void *context)
     throttle_txn_put(transaction, &pair, &record);
 }
 
-static void test_old_record(void **state)
+static void test_old_record_is_read(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -244,15 +245,15 @@ static void test_old_record(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_of_source),
-        cmocka_unit_test(test_others_stay),
-        cmocka_unit_test(test_nearby),
-        cmocka_unit_test(test_in_all),
-        cmocka_unit_test(test_swept),
-        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_members_below_zero),
-        cmocka_unit_test(test_old_record),
-        cmocka_unit_test(test_swept_after_clock_jump),
+        cmocka_unit_test(test_overflow_of_source_is_shared),
+        cmocka_unit_test(test_success_keeps_the_overflow),
+        cmocka_unit_test(test_full_netblock_counts_as_a_whole),
+        cmocka_unit_test(test_least_count_is_evicted),
+        cmocka_unit_test(test_old_counts_are_swept),
+        cmocka_unit_test(test_members_are_counted),
+        cmocka_unit_test(test_members_never_wrap),
+        cmocka_unit_test(test_old_record_is_read),
+        cmocka_unit_test(test_sweep_adjusts_times),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

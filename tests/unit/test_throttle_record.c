@@ -1,13 +1,13 @@
-/* One count, and the time from which it counts. */
+/* Tests one count, and the time from which it counts. */
 #include "throttle/throttle_record.h"
 
 #include "fixture.h"
 
 enum { LIMIT = 3, LENGTH = 1000 };
 
-/* Counted from the first failure until the limit is reached, and from then on for a whole window: what fails
- * in the meantime does not make that longer. */
-static void test_since(void **state)
+/* The time is that of the first failure until the limit is reached, and then that of the failure that reached
+ * it: later failures do not prolong the window. */
+static void test_window_starts_at_first_failure_or_limit(void **state)
 {
     (void)state;
     static const struct {
@@ -34,8 +34,8 @@ static void test_since(void **state)
     assert_true(throttle_record_is_empty(&record));
 }
 
-/* Ten tenths are a failure, whatever they are mixed with. */
-static void test_tenths(void **state)
+/* Ten tenths are a failure, in any mix. */
+static void test_ten_tenths_are_a_failure(void **state)
 {
     (void)state;
     const struct throttle_window window = {.now_ms = 100, .length_ms = LENGTH};
@@ -54,8 +54,8 @@ static void test_tenths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_since),
-        cmocka_unit_test(test_tenths),
+        cmocka_unit_test(test_window_starts_at_first_failure_or_limit),
+        cmocka_unit_test(test_ten_tenths_are_a_failure),
     };
     return cmocka_run_group_tests_name("throttle_record", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* The folder: what it must be, what is made in it, and what happens when it is lost. */
+/* Tests the folder: its requirements, its files, and the degraded mode. */
 #include "throttle_fixture.h"
 
 #include <signal.h>
@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "failing_malloc.h"
 
-/* By so much the folder is looked at sooner. */
+/* How much earlier the folder is checked than in reality. */
 static time_t seconds_ahead;
 
 /* In the place of the library's own. */
@@ -23,7 +23,7 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     return result;
 }
 
-/* Once somebody knows how long this file is it becomes longer. */
+/* The file is extended after its size was read. */
 static ino_t growing;
 static void (*grow)(void);
 
@@ -92,7 +92,7 @@ static void fail_from_many(const struct throttle_fixture *fixture)
     }
 }
 
-/* Enough of it that its end is missed. */
+/* Removes so much that its end is missed. */
 static void make_short(void)
 {
     assert_int_equal(mkdir("state", 0700), 0);
@@ -115,7 +115,7 @@ static void make_nothing(void)
 {
 }
 
-static void test_refused(void **state)
+static void test_unusable_folder_is_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -148,7 +148,7 @@ static void test_refused(void **state)
     }
 }
 
-/* As somebody who is not root. */
+/* Run by a user who is not root. */
 static int open_as_nobody(void)
 {
     struct collected problems;
@@ -160,7 +160,7 @@ static int open_as_nobody(void)
                                                                                                         : 3;
 }
 
-static void test_no_right(void **state)
+static void test_folder_of_other_user_is_refused(void **state)
 {
     (void)state;
     struct collected problems;
@@ -185,7 +185,7 @@ static void test_no_right(void **state)
     }
 }
 
-/* To the process that has the same state open. */
+/* For the process that has the same store open. */
 static int other_process;
 
 static bool wait_for_word(int from)
@@ -194,7 +194,7 @@ static bool wait_for_word(int from)
     return read(from, &word, 1) == 1;
 }
 
-/* As often as it is told. */
+/* As often as it is reported. */
 static int fail_when_told(int parent)
 {
     struct throttle_fixture fixture = reopen_throttle_fixture();
@@ -210,8 +210,8 @@ static void let_other_process_fail(void)
     assert_true(wait_for_word(other_process));
 }
 
-/* A file that becomes longer while it is opened is not short. */
-static void test_growing(void **state)
+/* A file that is extended while it is opened is not reported as short. */
+static void test_growing_file_is_not_short(void **state)
 {
     (void)state;
     int ends[2];
@@ -247,7 +247,7 @@ static mode_t mode_of(const char *path)
     return stat(path, &status) == 0 ? status.st_mode & 07777 : 0;
 }
 
-static void test_made(void **state)
+static void test_files_are_created(void **state)
 {
     (void)state;
     struct collected problems;
@@ -255,7 +255,7 @@ static void test_made(void **state)
     assert_int_equal(mkdir("state", 0700), 0);
     const uid_t owner = geteuid() == 0 ? 65534 : geteuid();
     assert_int_equal(chown("state", owner, (gid_t)-1), 0);
-    /* The check makes nothing. */
+    /* The check creates nothing. */
     assert_true(throttle_store_check("state", collect(&problems)));
     assert_int_equal(rmdir("state/throttle.mdb"), -1);
     assert_int_equal(errno, ENOENT);
@@ -270,8 +270,8 @@ static void test_made(void **state)
     assert_true(opens("state", &problems));
 }
 
-/* Whatever a power cut has made of it. */
-static void test_another_boot(void **state)
+/* Whatever is left after a power cut. */
+static void test_files_of_another_boot_are_replaced(void **state)
 {
     (void)state;
     struct collected problems;
@@ -289,7 +289,7 @@ static void test_another_boot(void **state)
     close_throttle_fixture(&fixture);
 }
 
-static void test_is_of(void **state)
+static void test_store_knows_its_folder(void **state)
 {
     (void)state;
     struct collected problems;
@@ -307,7 +307,7 @@ static void test_is_of(void **state)
     throttle_store_release(NULL);
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -327,7 +327,7 @@ static void test_without_memory(void **state)
     }
 }
 
-/* --- Lost while running --- */
+/* --- Degraded while running --- */
 
 static bool log_has(const char *part)
 {
@@ -335,7 +335,7 @@ static bool log_has(const char *part)
     return strstr(read_text("log", text, sizeof text), part) != NULL;
 }
 
-/* The folder is looked at once a second. */
+/* The folder is checked once per second. */
 static void fail_until_log_has(const struct throttle_fixture *fixture, const char *part)
 {
     const double end = clock_monotonic_ms() + 30000;
@@ -348,7 +348,7 @@ static void fail_until_log_has(const struct throttle_fixture *fixture, const cha
     }
 }
 
-static void test_removed(void **state)
+static void test_removed_folder_degrades_the_store(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -368,9 +368,9 @@ static void test_removed(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* A file that can be no longer than it is. SIGXFSZ is ignored, so that it is an error. Whenever the file is
- * tried again, it opens, and does not have what was counted in memory. */
-static void test_no_room(void **state)
+/* The file cannot be extended. SIGXFSZ is ignored, so that writing fails with an error. The file can be
+ * opened each time it is retried, but lacks the counts in memory. */
+static void test_full_disk_degrades_the_store(void **state)
 {
     (void)state;
     struct rlimit before;
@@ -391,7 +391,7 @@ static void test_no_room(void **state)
         assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
     }
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    /* Told once, and nothing else. */
+    /* Logged once, and nothing else. */
     char text[8192];
     read_text("log", text, sizeof text);
     assert_non_null(strstr(text, "error state: the state is lost: File too large; failures are counted in "
@@ -403,8 +403,8 @@ static void test_no_room(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* However many of a source's clients have failed in the course of time, the next has a count of its own. */
-static void test_memory_of_source(void **state)
+/* In memory there is no quota per source: the next client of a source always gets a count of its own. */
+static void test_memory_has_no_source_quota(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
@@ -424,8 +424,8 @@ static void test_memory_of_source(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* In memory there is room for a fixed number, and what says much stays. */
-static void test_memory_is_bounded(void **state)
+/* Memory has a fixed size, and the greatest counts stay. */
+static void test_memory_keeps_the_greatest_counts(void **state)
 {
     (void)state;
     struct throttle_memory *memory = throttle_memory_new();
@@ -456,17 +456,17 @@ static void test_memory_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_refused, anew),
-        cmocka_unit_test_setup(test_growing, anew),
-        cmocka_unit_test_setup(test_no_right, anew),
-        cmocka_unit_test_setup(test_made, anew),
-        cmocka_unit_test_setup(test_another_boot, anew),
-        cmocka_unit_test_setup(test_is_of, anew),
-        cmocka_unit_test_setup(test_without_memory, anew),
-        cmocka_unit_test_setup(test_removed, anew),
-        cmocka_unit_test_setup(test_no_room, anew),
-        cmocka_unit_test_setup(test_memory_of_source, anew),
-        cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test_setup(test_unusable_folder_is_refused, anew),
+        cmocka_unit_test_setup(test_growing_file_is_not_short, anew),
+        cmocka_unit_test_setup(test_folder_of_other_user_is_refused, anew),
+        cmocka_unit_test_setup(test_files_are_created, anew),
+        cmocka_unit_test_setup(test_files_of_another_boot_are_replaced, anew),
+        cmocka_unit_test_setup(test_store_knows_its_folder, anew),
+        cmocka_unit_test_setup(test_no_memory_is_an_error, anew),
+        cmocka_unit_test_setup(test_removed_folder_degrades_the_store, anew),
+        cmocka_unit_test_setup(test_full_disk_degrades_the_store, anew),
+        cmocka_unit_test_setup(test_memory_has_no_source_quota, anew),
+        cmocka_unit_test(test_memory_keeps_the_greatest_counts),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

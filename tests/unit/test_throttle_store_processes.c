@@ -1,5 +1,5 @@
-/* Processes that share the folder, each in a PID namespace of its own as in a container, so that all have the
- * same pid and the same numbers of threads; they are killed at any moment. */
+/* Processes that share the folder, each in its own PID namespace as in a container, so that all have the same
+ * pid and thread numbers. They are killed at random moments. */
 #include "throttle/throttle_store.h"
 
 #include "fixture.h"
@@ -16,7 +16,7 @@
 
 enum { WRITERS = 2, READERS = 2, PROCESSES = WRITERS + READERS, THREADS = 2, KILLS = 150 };
 
-/* What the processes say, in memory that they share. */
+/* Results of the processes, in shared memory. */
 struct tally {
     atomic_uint committed[PROCESSES];
     atomic_uint looked[PROCESSES];
@@ -32,7 +32,8 @@ struct worker {
     size_t number;
 };
 
-/* Two records that each transaction changes alike, far from each other, and some between them. */
+/* Two records that each transaction changes in the same way, far from each other, with others between them.
+ */
 static struct throttle_key key_of(unsigned number)
 {
     char name[16];
@@ -54,7 +55,7 @@ static void add_one(struct throttle_txn *transaction, void *context)
     }
 }
 
-/* The count that all have; -1: they differ. */
+/* Returns the count that all records have; -1: they differ. */
 static void look(struct throttle_txn *transaction, void *context)
 {
     long *count = context;
@@ -109,9 +110,8 @@ static _Noreturn void run_process(size_t number)
     _exit(0);
 }
 
-/* Every process has pid 1 in a namespace of its own; where this user may make none, they have pids of their
- * own. The process between it and the test, which unshare() needs, ends at once, and the test is left as the
- * parent. */
+/* Every process has pid 1 in its own namespace; if this user may not create any, the pids differ. The process
+ * between it and the test, which unshare() needs, exits at once, so that the test becomes the parent. */
 static pid_t start_process(size_t number)
 {
     int ends[2];
@@ -142,7 +142,7 @@ static void end_process(size_t number)
     assert_int_equal(waitpid(process, NULL, 0), process);
 }
 
-/* Also where the test has failed in the middle. */
+/* Also if the test fails. */
 static int end_all(void **state)
 {
     (void)state;
@@ -161,7 +161,7 @@ static unsigned all_committed(void)
     return sum;
 }
 
-/* Until each of the others has done some more: whoever waits for the one that was killed never does. */
+/* Waits until each of the others has done some more: a process that waited for the killed one never would. */
 static void wait_for_progress(size_t killed)
 {
     for (size_t i = 0; i < PROCESSES; i++) {
@@ -174,7 +174,7 @@ static void wait_for_progress(size_t killed)
     }
 }
 
-static void test_killed(void **state)
+static void test_killed_processes_block_nobody(void **state)
 {
     (void)state;
     struct diagnostics diagnostics = {.on_message = fault};
@@ -198,8 +198,7 @@ static void test_killed(void **state)
     wait_for_progress(PROCESSES);
     end_all(NULL);
 
-    /* What was committed is there; of each process that was killed each thread may have committed one more.
-     */
+    /* Committed counts are there; each thread of a killed process may have committed one more. */
     long count = 0;
     struct throttle_store *opened = throttle_store_open("state", &diagnostics);
     assert_non_null(opened);
@@ -213,6 +212,7 @@ static void test_killed(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_killed, end_all)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_killed_processes_block_nobody, end_all)};
     return cmocka_run_group_tests_name("state of many processes", tests, enter_folder, leave_folder);
 }

@@ -1,4 +1,4 @@
-/* A state in a new folder, and guesses at it. */
+/* A throttle store in a new folder, and attempts to authenticate. */
 #ifndef THROTTLE_FIXTURE_H
 #define THROTTLE_FIXTURE_H
 
@@ -50,7 +50,7 @@ __attribute__((unused)) static struct throttle_fixture open_throttle_fixture(voi
     return reopen_throttle_fixture();
 }
 
-/* `source` NULL: not known. */
+/* `source` NULL: unknown. */
 static inline struct throttle_attempt attempt_of(const struct throttle_fixture *fixture, const char *source,
                                                  const char *client_id, uint64_t secret)
 {
@@ -67,7 +67,7 @@ static inline struct throttle_attempt attempt_of(const struct throttle_fixture *
     };
 }
 
-/* Look, begin, end: the verdict that ended it, and the wait in `guess`. */
+/* Runs a whole attempt. Returns the final verdict; the wait is in `attempt`. */
 static inline enum throttle_verdict run_attempt(struct throttle_attempt *attempt,
                                                 enum throttle_outcome outcome, int64_t now)
 {
@@ -87,7 +87,7 @@ __attribute__((unused)) static enum throttle_verdict fail_once(const struct thro
     return run_attempt(&attempt, THROTTLE_MISMATCH, now);
 }
 
-/* How many of `attempts` were admitted. */
+/* Returns how many of `attempts` were admitted. */
 __attribute__((unused)) static int failures_admitted(const struct throttle_fixture *fixture,
                                                      const char *source, const char *client_id, int attempts,
                                                      int64_t now)
