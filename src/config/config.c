@@ -34,7 +34,7 @@ static void add_unknown_error(const struct config_origin *origin, const char *na
                         "unknown key '%s': is '%s' meant?", name, nearest->name);
     else
         diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line,
-                        "unknown key '%s': token.conf(5) has those that are known", name);
+                        "unknown key '%s': see token.conf(5) for the known keys", name);
 }
 
 /* inih's handler. Always returns 1, because errors are counted in the diagnostics. */
@@ -51,12 +51,12 @@ static int handle_value(void *user, const char *section, const char *name, const
     size_t *given_at = &parsing->given_at[key - config_keys];
     if (*given_at > 0) {
         diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line,
-                        "%s is given a second time, after line %zu: take one of them out", name, *given_at);
+                        "%s is already set in line %zu: remove one of them", name, *given_at);
         return 1;
     }
     *given_at = origin->line;
     if (value[0] == '\0')
-        config_key_error(origin, key, "has no value: write one, or take the line out");
+        config_key_error(origin, key, "has no value: add one, or remove the line");
     else
         key->set(origin, key, value);
     return 1;
@@ -111,7 +111,7 @@ static void apply_computed_defaults(struct parsing *parsing)
     const struct config_key *audience = config_key_find("audience");
     if (parsing->given_at[issuer - config_keys] == 0)
         config_key_error(origin, issuer,
-                         "is missing: add a line as 'issuer = https://api.example.com/apiops/auth'");
+                         "is missing: add a line such as 'issuer = https://api.example.com/apiops/auth'");
     else if (config->audience == NULL && config->issuer != NULL)
         audience->set(origin, audience, config->issuer);
     if (parsing->given_at[config_key_find("verify_concurrency") - config_keys] == 0)

@@ -76,12 +76,12 @@ static const struct {
     bool (*applies)(struct text line, size_t size);
     const char *complaint;
 } rules[] = {
-    {has_control, "a control character in the line: take it out"},
+    {has_control, "control character in the line: remove it"},
     {is_not_utf8, "the line is not UTF-8: save the file as UTF-8"},
-    {is_section, "sections are not known here: take the line out"},
-    {is_semicolon_comment, "a comment starts with '#': write that in place of the ';'"},
+    {is_section, "sections are not supported: remove the line"},
+    {is_semicolon_comment, "a comment starts with '#': replace the ';'"},
     {has_no_key, "the line is not 'key = value': see token.conf(5)"},
-    {has_inline_comment, "a comment behind a value: give it a line of its own that starts with '#'"},
+    {has_inline_comment, "comment after a value: put it on a line of its own that starts with '#'"},
     {is_too_long, "the line is longer than 198 bytes: shorten it"},
 };
 

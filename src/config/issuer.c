@@ -10,11 +10,12 @@ static const char *const complaints[] = {
     [ISSUER_GOOD] = "is good",
     [ISSUER_CHARACTERS] = "has a character that a URL cannot have, or a query or fragment: leave it out, or "
                           "write it as %XX",
-    [ISSUER_SCHEME] = "must be a whole URL that starts with https:// or http://, as "
+    [ISSUER_SCHEME] = "must be an absolute URL that starts with https:// or http://, such as "
                       "https://api.example.com/apiops/auth",
-    [ISSUER_HOST] = "has no good host name: write one behind the //, as https://api.example.com/apiops/auth, "
-                    "without user or password",
-    [ISSUER_PORT] = "has a port that is not a number from 1 to 65535: mend it or leave it out",
+    [ISSUER_HOST] =
+        "has no valid host name: write one after the //, as in https://api.example.com/apiops/auth, "
+        "without user or password",
+    [ISSUER_PORT] = "has a port that is not a number from 1 to 65535: correct it or leave it out",
     [ISSUER_PATH] =
         "has a path that cannot be mounted: no '//', no '.' or '..' between slashes, every % before "
         "two hexadecimal digits, no control character",

@@ -77,11 +77,11 @@ bool privilege_become(const struct config *config, struct diagnostics *diagnosti
     if (geteuid() != 0 || (config->user == NULL && config->group == NULL))
         return true;
     if (!find_target_identity(config, &target))
-        return privilege_fail(config, "the user or the group is there no more", "", diagnostics);
+        return privilege_fail(config, "the user or group no longer exists", "", diagnostics);
     if (!change_identity(config, &target))
-        return privilege_fail(config, "cannot become it: ", strerror(errno), diagnostics);
+        return privilege_fail(config, "cannot switch to it: ", strerror(errno), diagnostics);
     if (!cannot_go_back(&target))
-        return privilege_fail(config, "became it, but could go back to root; so it does not start", "",
+        return privilege_fail(config, "switched to it, but could go back to root; refusing to start", "",
                               diagnostics);
     if (!dump_forbid())
         return privilege_fail(config, "core dumps cannot be forbidden: ", strerror(errno), diagnostics);
@@ -115,19 +115,15 @@ void privilege_warn(const struct config *config, struct diagnostics *diagnostics
     if (!find_target_identity(config, &target))
         return;
     if (target.user != geteuid())
-        diagnostics_add(
-            diagnostics, SEVERITY_WARNING, config->file, 0,
-            "user = %s is without effect: only root can become another; start it anew, as root or "
-            "as %s",
-            config->user, config->user);
-    else if (target.user == 0)
-        diagnostics_add(
-            diagnostics, SEVERITY_WARNING, config->file, 0,
-            "started as root it stays root, as whoever breaks into it would be: add a line as 'user = "
-            "token', or have it started as another user");
-    if (config->group != NULL && !is_member(target.group))
         diagnostics_add(diagnostics, SEVERITY_WARNING, config->file, 0,
-                        "group = %s is without effect: only root can join one; start it anew, as root or in "
-                        "that group",
-                        config->group);
+                        "user = %s has no effect: only root can switch users; restart it as root or as %s",
+                        config->user, config->user);
+    else if (target.user == 0)
+        diagnostics_add(diagnostics, SEVERITY_WARNING, config->file, 0,
+                        "running as root; set 'user = token' in token.conf, or start it as another user");
+    if (config->group != NULL && !is_member(target.group))
+        diagnostics_add(
+            diagnostics, SEVERITY_WARNING, config->file, 0,
+            "group = %s has no effect: only root can join a group; restart it as root or in that group",
+            config->group);
 }

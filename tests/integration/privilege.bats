@@ -90,7 +90,7 @@ is_in_log() {
     is CapPrm 0000000000000000
     [[ $(stat -c '%U %G %a' "$SOCKET") == 'www-data www-data 660' ]]
     [[ $(stat -c '%U %G %a' "$DIR/log/token.log") == 'www-data www-data 640' ]]
-    ! is_in_log 'stays root' || fail 'it says that it stays root'
+    ! is_in_log 'running as root' || fail 'it warns that it is running as root'
 }
 
 @test "user and group: the group is that of the socket, too" {
@@ -111,7 +111,7 @@ is_in_log() {
     is Uid '0 0 0 0'
     is Groups "$(getent group daemon | cut -d : -f 3)"
     [[ $(stat -c '%U %G %a' "$SOCKET") == 'root daemon 660' ]]
-    is_in_log 'warn .*stays root'
+    is_in_log 'warn .*running as root'
 }
 
 @test "reloading works when root is gone: SIGHUP, accounts, keys, and the log opened again" {
@@ -183,9 +183,9 @@ is_in_log() {
     only_as_root
     unconfigure user
     start_listening
-    is_in_log 'warn .*token.conf: started as root it stays root'
+    is_in_log 'warn .*token.conf: running as root'
     run "$DIR/token.fcgi" -t
-    [[ $status -eq 0 && $output == *"warning: $CONF: started as root it stays root"* ]] || fail "$output"
+    [[ $status -eq 0 && $output == *"warning: $CONF: running as root"* ]] || fail "$output"
 }
 
 @test "a user that cannot be taken on is a warning, one's own is none" {
@@ -193,14 +193,14 @@ is_in_log() {
     own "$DIR"
     configure user daemon
     start_listening setpriv --reuid www-data --regid www-data --init-groups
-    is_in_log 'warn .*token.conf: user = daemon is without effect'
+    is_in_log 'warn .*token.conf: user = daemon has no effect'
     configure user www-data
     configure group www-data
     kill -HUP "$(pid_of token.fcgi)"
     wait_until 'the reload' is_in_log reloaded
     run setpriv --reuid www-data --regid www-data --init-groups "$DIR/token.fcgi" -t
     [[ $status -eq 0 && $output != *"warning: $CONF"* ]] || fail "$output"
-    [[ $(grep -c 'without effect' "$DIR/log/token.log") -eq 1 ]]
+    [[ $(grep -c 'has no effect' "$DIR/log/token.log") -eq 1 ]]
 }
 
 @test "a user or group that there is not is an error, with its line" {

@@ -166,12 +166,11 @@ static const struct {
      "name another\n"},
     {ISSUER "isuer = x\n", PROBLEM(2, "unknown key 'isuer': is 'issuer' meant?")},
     {ISSUER "Threads = 5\n", PROBLEM(2, "unknown key 'Threads': is 'threads' meant?")},
-    {ISSUER "lifetime = 5\n", PROBLEM(2, "unknown key 'lifetime': token.conf(5) has those that are known")},
+    {ISSUER "lifetime = 5\n", PROBLEM(2, "unknown key 'lifetime': see token.conf(5) for the known keys")},
     {ISSUER "threads = 5\n\nthreads = 5\n",
-     PROBLEM(4, "threads is given a second time, after line 2: take one of them out")},
-    {ISSUER "threads = x\nthreads = 5\n",
-     PROBLEM(2, "threads must be a whole number from 1 to 4096")
-         PROBLEM(3, "threads is given a second time, after line 2: take one of them out")},
+     PROBLEM(4, "threads is already set in line 2: remove one of them")},
+    {ISSUER "threads = x\nthreads = 5\n", PROBLEM(2, "threads must be a whole number from 1 to 4096") PROBLEM(
+                                              3, "threads is already set in line 2: remove one of them")},
     {ISSUER "threads = 1\nverify_concurrency = 256\n", ""}, /* clients that wait for these hold no thread */
     {ISSUER "verify_queue = 65536\n", ""},
     {ISSUER "threads = 0x10\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
@@ -180,25 +179,25 @@ static const struct {
     {ISSUER "sandbox = Yes\n", PROBLEM(2, "sandbox must be yes or no")},
     {ISSUER "log_level = trace\n", PROBLEM(2, "log_level must be error, warn, info or debug")},
     {ISSUER "token_typ = a\"b\n", PROBLEM(2, "token_typ is not a media type's name: write at+jwt or JWT")},
-    {ISSUER "user =\n", PROBLEM(2, "user has no value: write one, or take the line out")},
-    {ISSUER "user = \t \n", PROBLEM(2, "user has no value: write one, or take the line out")},
-    {ISSUER "[server]\n", PROBLEM(2, "sections are not known here: take the line out")},
-    {ISSUER "; old\n", PROBLEM(2, "a comment starts with '#': write that in place of the ';'")},
+    {ISSUER "user =\n", PROBLEM(2, "user has no value: add one, or remove the line")},
+    {ISSUER "user = \t \n", PROBLEM(2, "user has no value: add one, or remove the line")},
+    {ISSUER "[server]\n", PROBLEM(2, "sections are not supported: remove the line")},
+    {ISSUER "; old\n", PROBLEM(2, "a comment starts with '#': replace the ';'")},
     {ISSUER "threads\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
     {ISSUER "threads: 5\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
     {ISSUER "log: a=b\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
     {ISSUER "= 5\n", PROBLEM(2, "the line is not 'key = value': see token.conf(5)")},
     {ISSUER "threads = 5 # few\n",
-     PROBLEM(2, "a comment behind a value: give it a line of its own that starts with '#'")},
+     PROBLEM(2, "comment after a value: put it on a line of its own that starts with '#'")},
     {ISSUER "log = /a\t;b\n",
-     PROBLEM(2, "a comment behind a value: give it a line of its own that starts with '#'")},
-    {ISSUER "log = a\x01\n", PROBLEM(2, "a control character in the line: take it out")},
-    {ISSUER "log = a\rthreads = 5\n", PROBLEM(2, "a control character in the line: take it out")},
+     PROBLEM(2, "comment after a value: put it on a line of its own that starts with '#'")},
+    {ISSUER "log = a\x01\n", PROBLEM(2, "control character in the line: remove it")},
+    {ISSUER "log = a\rthreads = 5\n", PROBLEM(2, "control character in the line: remove it")},
     {ISSUER "log = caf\xe9\n", PROBLEM(2, "the line is not UTF-8: save the file as UTF-8")},
-    {"", "error: token.conf: issuer is missing: add a line as "
+    {"", "error: token.conf: issuer is missing: add a line such as "
          "'issuer = https://api.example.com/apiops/auth'\n"},
     {"issuer = api.example.com\n",
-     PROBLEM(1, "issuer must be a whole URL that starts with https:// or http://, as "
+     PROBLEM(1, "issuer must be an absolute URL that starts with https:// or http://, such as "
                 "https://api.example.com/apiops/auth")},
     {"# comment = 5\n\n  # ; [x] \x01\n" ISSUER, ""},
     {"\xef\xbb\xbf" ISSUER, ""},
@@ -270,7 +269,7 @@ static void test_nul(void **state)
     struct collected collected;
     write_bytes("token.conf", text, sizeof text - 1, 0600);
     assert_null(config_load("token.conf", collect(&collected)));
-    assert_string_equal(collected.text, PROBLEM(2, "a control character in the line: take it out"));
+    assert_string_equal(collected.text, PROBLEM(2, "control character in the line: remove it"));
 }
 
 static void test_relative_paths(void **state)

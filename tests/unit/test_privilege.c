@@ -190,9 +190,9 @@ static void test_every_failure(void **state)
         struct system system;
         const char *why;
     } rows[] = {
-        {{.failing = INITGROUPS}, "cannot become it: Operation not permitted"},
-        {{.failing = SETRESGID}, "cannot become it: Operation not permitted"},
-        {{.failing = SETRESUID}, "cannot become it: Operation not permitted"},
+        {{.failing = INITGROUPS}, "cannot switch to it: Operation not permitted"},
+        {{.failing = SETRESGID}, "cannot switch to it: Operation not permitted"},
+        {{.failing = SETRESUID}, "cannot switch to it: Operation not permitted"},
         {{.lying = SETRESGID}, "could go back to root"},
         {{.lying = SETRESUID}, "could go back to root"},
         {{.failing = GETRESUID}, "could go back to root"},
@@ -215,7 +215,7 @@ static void test_every_failure(void **state)
     machine = (struct system){.failing = SETGROUPS};
     assert_false(privilege_become(&group, collect(&collected)));
     assert_string_equal(collected.text,
-                        "error: token.conf: group web: cannot become it: Operation not permitted\n");
+                        "error: token.conf: group web: cannot switch to it: Operation not permitted\n");
 }
 
 static void test_names_that_are_gone(void **state)
@@ -227,7 +227,7 @@ static void test_names_that_are_gone(void **state)
     machine = (struct system){.lying = NONE};
     assert_false(privilege_become(&user, collect(&collected)));
     assert_string_equal(collected.text,
-                        "error: token.conf: user nobody-knows: the user or the group is there no more\n");
+                        "error: token.conf: user nobody-knows: the user or group no longer exists\n");
     assert_false(privilege_become(&group, collect(&collected)));
     assert_int_equal(collected.diagnostics.errors, 1);
     assert_int_equal(machine.changes, 0);
@@ -272,9 +272,9 @@ static void test_owner(void **state)
     }
 }
 
-#define AS_ROOT "stays root"
-#define AS_USER "user = token is without effect"
-#define IN_GROUP "group = web is without effect"
+#define AS_ROOT "running as root"
+#define AS_USER "user = token has no effect"
+#define IN_GROUP "group = web has no effect"
 
 static void test_warn(void **state)
 {
