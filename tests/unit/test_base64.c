@@ -5,7 +5,7 @@
 #include "base/text.h"
 
 /* The vectors of RFC 4648 §10, and bytes that need the last two characters of the alphabet. */
-static void test_encode(void **state)
+static void test_encoding_matches_rfc4648(void **state)
 {
     (void)state;
     static const struct {
@@ -57,7 +57,7 @@ static void check_decoder(decoder *decode, const struct decode_row *rows, size_t
     }
 }
 
-static void test_decode_url(void **state)
+static void test_base64url_is_decoded_strictly(void **state)
 {
     (void)state;
     static const struct decode_row rows[] = {
@@ -75,7 +75,7 @@ static void test_decode_url(void **state)
     check_decoder(base64url_decode, rows, ROWS(rows));
 }
 
-static void test_decode(void **state)
+static void test_base64_is_decoded_with_optional_padding(void **state)
 {
     (void)state;
     static const struct decode_row rows[] = {
@@ -103,7 +103,7 @@ static void test_decode(void **state)
     check_decoder(base64_decode, rows, ROWS(rows));
 }
 
-static void test_there_and_back(void **state)
+static void test_decoding_reverts_encoding(void **state)
 {
     (void)state;
     unsigned char data[256];
@@ -123,10 +123,10 @@ static void test_there_and_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_decode_url),
-        cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_encoding_matches_rfc4648),
+        cmocka_unit_test(test_base64url_is_decoded_strictly),
+        cmocka_unit_test(test_base64_is_decoded_with_optional_padding),
+        cmocka_unit_test(test_decoding_reverts_encoding),
     };
     return cmocka_run_group_tests_name("base64", tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 
 #include "failing_malloc.h"
 
-static void test_grows(void **state)
+static void test_buffer_grows_and_keeps_its_text(void **state)
 {
     (void)state;
     struct buffer buffer = {0};
@@ -23,7 +23,7 @@ static void test_grows(void **state)
 }
 
 /* After a failed allocation nothing is added any more. */
-static void test_without_memory(void **state)
+static void test_failed_allocation_is_remembered(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -45,6 +45,7 @@ static void test_without_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_grows), cmocka_unit_test(test_without_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_buffer_grows_and_keeps_its_text),
+                                       cmocka_unit_test(test_failed_allocation_is_remembered)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

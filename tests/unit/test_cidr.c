@@ -9,7 +9,7 @@ static const char *in_hex(const struct address *address, char out[33])
     return out;
 }
 
-static void test_address(void **state)
+static void test_addresses_are_parsed(void **state)
 {
     (void)state;
     static const struct {
@@ -50,7 +50,7 @@ static void test_address(void **state)
 }
 
 /* The forms of REMOTE_ADDR that web servers write. */
-static void test_remote(void **state)
+static void test_every_form_of_remote_addr_is_parsed(void **state)
 {
     (void)state;
     static const struct {
@@ -101,7 +101,7 @@ static void test_remote(void **state)
     }
 }
 
-static void test_network(void **state)
+static void test_networks_are_parsed_strictly(void **state)
 {
     (void)state;
     static const struct {
@@ -144,7 +144,7 @@ static void test_network(void **state)
     }
 }
 
-static void test_contains(void **state)
+static void test_network_contains_its_addresses(void **state)
 {
     (void)state;
     static const struct {
@@ -186,7 +186,7 @@ static void test_contains(void **state)
     }
 }
 
-static void test_around(void **state)
+static void test_network_around_an_address(void **state)
 {
     (void)state;
     static const struct {
@@ -221,8 +221,11 @@ static void test_around(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_address),  cmocka_unit_test(test_remote), cmocka_unit_test(test_network),
-        cmocka_unit_test(test_contains), cmocka_unit_test(test_around),
+        cmocka_unit_test(test_addresses_are_parsed),
+        cmocka_unit_test(test_every_form_of_remote_addr_is_parsed),
+        cmocka_unit_test(test_networks_are_parsed_strictly),
+        cmocka_unit_test(test_network_contains_its_addresses),
+        cmocka_unit_test(test_network_around_an_address),
     };
     return cmocka_run_group_tests_name("cidr", tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-static void test_parse(void **state)
+static void test_dates_are_parsed_strictly(void **state)
 {
     (void)state;
     static const struct {
@@ -64,7 +64,7 @@ static void test_parse(void **state)
 }
 
 /* Compares every day of four centuries, after which the calendar repeats, with the C library. */
-static void test_calendar(void **state)
+static void test_calendar_equals_that_of_the_c_library(void **state)
 {
     (void)state;
     for (int64_t day = 0; day < 146097 + 366; day++) {
@@ -82,7 +82,7 @@ static void test_calendar(void **state)
     }
 }
 
-static void test_now(void **state)
+static void test_now_is_the_current_time(void **state)
 {
     (void)state;
     const int64_t before = (int64_t)time(NULL) - 1; /* time() may lag behind by a tick */
@@ -95,7 +95,7 @@ static void test_now(void **state)
 }
 
 /* Also tests the carry into seconds, whatever the time is now. */
-static void test_monotonic_in(void **state)
+static void test_deadline_lies_in_the_future(void **state)
 {
     (void)state;
     static const long rows[] = {0, 1, 12, 100, 999, 1000, 2345};
@@ -114,7 +114,7 @@ static void test_monotonic_in(void **state)
 }
 
 /* The clock stands still while the thread sleeps, and runs while it computes. */
-static void test_thread(void **state)
+static void test_thread_clock_counts_cpu_time_only(void **state)
 {
     (void)state;
     const double earlier = clock_monotonic_ms();
@@ -131,8 +131,11 @@ static void test_thread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),        cmocka_unit_test(test_calendar), cmocka_unit_test(test_now),
-        cmocka_unit_test(test_monotonic_in), cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_dates_are_parsed_strictly),
+        cmocka_unit_test(test_calendar_equals_that_of_the_c_library),
+        cmocka_unit_test(test_now_is_the_current_time),
+        cmocka_unit_test(test_deadline_lies_in_the_future),
+        cmocka_unit_test(test_thread_clock_counts_cpu_time_only),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@ static struct config *load_text(const char *text, struct collected *collected)
     return config_load("token.conf", collect(collected));
 }
 
-static void test_defaults(void **state)
+static void test_defaults_are_those_of_the_contract(void **state)
 {
     (void)state;
     struct collected collected;
@@ -56,7 +56,7 @@ static void test_defaults(void **state)
     config_release(NULL);
 }
 
-static void test_every_key(void **state)
+static void test_every_key_is_read(void **state)
 {
     (void)state;
     struct collected collected;
@@ -107,7 +107,7 @@ static void test_every_key(void **state)
 }
 
 /* Tests both sides of each limit in the contract's table. */
-static void test_ranges(void **state)
+static void test_values_out_of_range_are_errors(void **state)
 {
     (void)state;
     static const struct {
@@ -208,7 +208,7 @@ static const struct {
     {ISSUER "log = a;b=c:d#e\n", ""},
 };
 
-static void test_one_problem(void **state)
+static void test_each_error_names_line_and_remedy(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(one_problem); i++) {
@@ -222,7 +222,7 @@ static void test_one_problem(void **state)
 }
 
 /* All errors of the file are reported at once. */
-static void test_all_problems(void **state)
+static void test_all_errors_are_reported(void **state)
 {
     (void)state;
     struct collected collected;
@@ -238,7 +238,7 @@ static void test_all_problems(void **state)
 }
 
 /* Lines that just fit into inih's buffer, and lines one byte longer. */
-static void test_long_lines(void **state)
+static void test_too_long_line_is_an_error(void **state)
 {
     (void)state;
     for (size_t length = 197; length <= 202; length++) {
@@ -262,7 +262,7 @@ static void test_long_lines(void **state)
     assert_non_null(config_line_complaint((struct text)BYTES("a = b"), 6));
 }
 
-static void test_nul(void **state)
+static void test_nul_is_an_error(void **state)
 {
     (void)state;
     static const char text[] = ISSUER "log = a\0b\n";
@@ -272,7 +272,7 @@ static void test_nul(void **state)
     assert_string_equal(collected.text, PROBLEM(2, "control character in the line: remove it"));
 }
 
-static void test_relative_paths(void **state)
+static void test_paths_are_relative_to_the_file(void **state)
 {
     (void)state;
     struct collected collected;
@@ -293,7 +293,7 @@ static void test_relative_paths(void **state)
     config_release(config);
 }
 
-static void test_unreadable(void **state)
+static void test_unreadable_file_is_an_error(void **state)
 {
     (void)state;
     static char large[1024 * 1024 + 1];
@@ -316,7 +316,7 @@ static void test_unreadable(void **state)
     }
 }
 
-static void test_mode(void **state)
+static void test_unsafe_mode_is_an_error(void **state)
 {
     (void)state;
     struct collected collected;
@@ -326,7 +326,7 @@ static void test_mode(void **state)
 }
 
 /* Each allocation fails in turn: an error each time, no leak, no crash. */
-static void test_no_memory(void **state)
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -349,7 +349,7 @@ static void test_no_memory(void **state)
     config_release(config);
 }
 
-static void test_path(void **state)
+static void test_path_of_the_configuration(void **state)
 {
     (void)state;
     unsetenv("TOKEN_CONF");
@@ -365,12 +365,18 @@ static void test_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_ranges),       cmocka_unit_test(test_one_problem),
-        cmocka_unit_test(test_all_problems), cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_nul),          cmocka_unit_test(test_relative_paths),
-        cmocka_unit_test(test_unreadable),   cmocka_unit_test(test_mode),
-        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_path),
+        cmocka_unit_test(test_defaults_are_those_of_the_contract),
+        cmocka_unit_test(test_every_key_is_read),
+        cmocka_unit_test(test_values_out_of_range_are_errors),
+        cmocka_unit_test(test_each_error_names_line_and_remedy),
+        cmocka_unit_test(test_all_errors_are_reported),
+        cmocka_unit_test(test_too_long_line_is_an_error),
+        cmocka_unit_test(test_nul_is_an_error),
+        cmocka_unit_test(test_paths_are_relative_to_the_file),
+        cmocka_unit_test(test_unreadable_file_is_an_error),
+        cmocka_unit_test(test_unsafe_mode_is_an_error),
+        cmocka_unit_test(test_no_memory_is_an_error),
+        cmocka_unit_test(test_path_of_the_configuration),
     };
     return cmocka_run_group_tests_name("config", tests, enter_folder, leave_folder);
 }

@@ -2,7 +2,7 @@
 
 #include "fixture.h"
 
-static void test_messages(void **state)
+static void test_message_names_file_and_line(void **state)
 {
     (void)state;
     struct collected collected;
@@ -19,7 +19,7 @@ static void test_messages(void **state)
     assert_int_equal(diagnostics->warnings, 2);
 }
 
-static void test_cut(void **state)
+static void test_long_message_is_cut(void **state)
 {
     (void)state;
     char longer[3000];
@@ -37,7 +37,7 @@ static void test_cut(void **state)
     assert_int_equal(strlen(collected.text), strlen("error: ") + 1023 + 1);
 }
 
-static void test_stream(void **state)
+static void test_stream_gets_the_severity(void **state)
 {
     (void)state;
     char *written = NULL;
@@ -54,9 +54,9 @@ static void test_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_message_names_file_and_line),
+        cmocka_unit_test(test_long_message_is_cut),
+        cmocka_unit_test(test_stream_gets_the_severity),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

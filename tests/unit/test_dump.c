@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 /* Runs in a child process, because the change is permanent. */
-static void test_forbid(void **state)
+static void test_dumps_are_forbidden(void **state)
 {
     (void)state;
     const pid_t child = fork();
@@ -24,6 +24,6 @@ static void test_forbid(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_forbid)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_dumps_are_forbidden)};
     return cmocka_run_group_tests_name("dump", tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 #include "base/secret.h"
 #include "failing_malloc.h"
 
-static void test_read(void **state)
+static void test_file_is_read_whole(void **state)
 {
     (void)state;
     struct file_content content;
@@ -28,7 +28,7 @@ static void test_read(void **state)
     file_content_free(&content);
 }
 
-static void test_read_large(void **state)
+static void test_large_file_is_read_whole(void **state)
 {
     (void)state;
     enum { SIZE = 300001 };
@@ -45,7 +45,7 @@ static void test_read_large(void **state)
 }
 
 /* A regular file whose size is reported as 0, as of one that grows while it is read. */
-static void test_read_without_size(void **state)
+static void test_file_of_unknown_size_is_read(void **state)
 {
     (void)state;
     struct file_content content;
@@ -59,7 +59,7 @@ static void test_read_without_size(void **state)
 }
 
 /* A file that is shorter than its reported size, as one that is truncated while it is read. */
-static void test_read_less_than_told(void **state)
+static void test_truncated_file_is_read(void **state)
 {
     (void)state;
     static const char path[] = "/sys/devices/system/cpu/online";
@@ -72,7 +72,7 @@ static void test_read_less_than_told(void **state)
     file_content_free(&content);
 }
 
-static void test_read_refused(void **state)
+static void test_unsuitable_files_are_refused(void **state)
 {
     (void)state;
     write_text("five", "12345");
@@ -99,7 +99,7 @@ static void test_read_refused(void **state)
     }
 }
 
-static void test_remedy(void **state)
+static void test_remedy_fits_the_error(void **state)
 {
     (void)state;
     assert_string_equal(file_read_reason(EINVAL), "it is not a regular file");
@@ -110,7 +110,7 @@ static void test_remedy(void **state)
     assert_non_null(strstr(file_read_remedy(ENOMEM, "make one"), "limits"));
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -129,7 +129,7 @@ static void test_no_memory(void **state)
     assert_false(replaced);
 }
 
-static void test_stamp(void **state)
+static void test_every_change_alters_the_stamp(void **state)
 {
     (void)state;
     struct file_stamp before;
@@ -165,7 +165,7 @@ static void test_stamp(void **state)
     assert_true(file_stamp_equal(&after, &zero));
 }
 
-static void test_resolve(void **state)
+static void test_paths_are_relative_to_the_file(void **state)
 {
     (void)state;
     static const struct {
@@ -189,7 +189,7 @@ static void test_resolve(void **state)
     }
 }
 
-static void test_mode(void **state)
+static void test_unsafe_modes_are_errors(void **state)
 {
     (void)state;
     static const struct {
@@ -220,7 +220,7 @@ static void test_mode(void **state)
 }
 
 /* The user 65534 is neither root nor, wherever the tests run, the user that runs them. */
-static void test_trusted(void **state)
+static void test_foreign_owner_is_an_error(void **state)
 {
     (void)state;
     enum { OTHER = 65534 };
@@ -259,7 +259,7 @@ static void test_trusted(void **state)
     }
 }
 
-static void test_folder_mode(void **state)
+static void test_writable_folder_is_a_warning(void **state)
 {
     (void)state;
     static const struct {
@@ -288,18 +288,18 @@ static void test_folder_mode(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_read_large),
-        cmocka_unit_test(test_read_without_size),
-        cmocka_unit_test(test_read_less_than_told),
-        cmocka_unit_test(test_read_refused),
-        cmocka_unit_test(test_remedy),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_stamp),
-        cmocka_unit_test(test_resolve),
-        cmocka_unit_test(test_mode),
-        cmocka_unit_test(test_trusted),
-        cmocka_unit_test(test_folder_mode),
+        cmocka_unit_test(test_file_is_read_whole),
+        cmocka_unit_test(test_large_file_is_read_whole),
+        cmocka_unit_test(test_file_of_unknown_size_is_read),
+        cmocka_unit_test(test_truncated_file_is_read),
+        cmocka_unit_test(test_unsuitable_files_are_refused),
+        cmocka_unit_test(test_remedy_fits_the_error),
+        cmocka_unit_test(test_no_memory_is_an_error),
+        cmocka_unit_test(test_every_change_alters_the_stamp),
+        cmocka_unit_test(test_paths_are_relative_to_the_file),
+        cmocka_unit_test(test_unsafe_modes_are_errors),
+        cmocka_unit_test(test_foreign_owner_is_an_error),
+        cmocka_unit_test(test_writable_folder_is_a_warning),
     };
     return cmocka_run_group_tests_name("file", tests, enter_folder, leave_folder);
 }

@@ -87,7 +87,7 @@ static const struct {
     {"etc/accounts", R_OK, EIO, "web", ""},
 };
 
-static void test_check(void **state)
+static void test_denied_files_are_reported(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(denials); i++) {
@@ -102,7 +102,7 @@ static void test_check(void **state)
     }
 }
 
-static void test_log_that_is_none(void **state)
+static void test_log_that_is_no_file_is_not_created(void **state)
 {
     (void)state;
     struct collected collected;
@@ -129,7 +129,7 @@ static size_t files_named(const char *pattern)
     return count;
 }
 
-static void test_log_is_made(void **state)
+static void test_missing_log_is_created(void **state)
 {
     (void)state;
     struct stat status;
@@ -165,7 +165,7 @@ static void test_log_is_made(void **state)
     assert_int_equal(unlink("token.log"), 0);
 }
 
-static void test_log_is_given(void **state)
+static void test_log_gets_its_owner_before_its_name(void **state)
 {
     (void)state;
     const struct config config = config_with(NULL, "token.log");
@@ -176,7 +176,7 @@ static void test_log_is_given(void **state)
     assert_int_equal(unlink("token.log"), 0);
 }
 
-static void test_log_that_cannot_be_given(void **state)
+static void test_log_without_its_owner_is_not_created(void **state)
 {
     (void)state;
     const struct config config = config_with(NULL, "token.log");
@@ -190,11 +190,11 @@ static void test_log_that_cannot_be_given(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_log_that_is_none),
-        cmocka_unit_test(test_log_is_made),
-        cmocka_unit_test(test_log_is_given),
-        cmocka_unit_test(test_log_that_cannot_be_given),
+        cmocka_unit_test(test_denied_files_are_reported),
+        cmocka_unit_test(test_log_that_is_no_file_is_not_created),
+        cmocka_unit_test(test_missing_log_is_created),
+        cmocka_unit_test(test_log_gets_its_owner_before_its_name),
+        cmocka_unit_test(test_log_without_its_owner_is_not_created),
     };
     return cmocka_run_group_tests_name("own_files", tests, enter_folder, leave_folder);
 }

@@ -84,7 +84,7 @@ static mode_t mode_of(const char *path)
     return status.st_mode & 07777;
 }
 
-static void test_new_and_old(void **state)
+static void test_file_is_created_and_replaced(void **state)
 {
     (void)state;
     const mode_t mask = umask(077);
@@ -103,7 +103,7 @@ static void test_new_and_old(void **state)
     assert_false(exists(".made.new"));
 }
 
-static void test_owner(void **state)
+static void test_owner_and_mode_are_kept(void **state)
 {
     (void)state;
     if (geteuid() != 0)
@@ -120,7 +120,7 @@ static void test_owner(void **state)
 }
 
 /* Users may write in the folder, and the file has another owner. Replacing the file would lose the owner. */
-static void test_owner_not_kept(void **state)
+static void test_owner_that_cannot_be_kept_is_an_error(void **state)
 {
     (void)state;
     if (geteuid() != 0)
@@ -165,7 +165,7 @@ static void skip_without_acls(const char *path, const char *name)
     skip();
 }
 
-static void test_acl(void **state)
+static void test_acl_is_kept(void **state)
 {
     (void)state;
     unsigned char kept[64];
@@ -180,7 +180,7 @@ static void test_acl(void **state)
 }
 
 /* The file has no ACL; its folder has a default ACL for new files. */
-static void test_acl_of_folder(void **state)
+static void test_default_acl_of_folder_is_removed(void **state)
 {
     (void)state;
     unsigned char kept[64];
@@ -194,7 +194,7 @@ static void test_acl_of_folder(void **state)
     assert_int_equal(mode_of("naming/file"), 0640);
 }
 
-static void test_acl_not_read(void **state)
+static void test_unreadable_acl_is_an_error(void **state)
 {
     (void)state;
     static const struct {
@@ -213,7 +213,7 @@ static void test_acl_not_read(void **state)
     }
 }
 
-static void test_links(void **state)
+static void test_links_are_followed(void **state)
 {
     (void)state;
     assert_int_equal(mkdir("real", 0700), 0);
@@ -242,7 +242,7 @@ static void test_links(void **state)
     assert_int_equal(errno, ELOOP);
 }
 
-static void test_left_over(void **state)
+static void test_leftover_file_is_replaced(void **state)
 {
     (void)state;
     write_text("kept", "old");
@@ -265,7 +265,7 @@ static void test_left_over(void **state)
     check_content("kept.new", "by hand");
 }
 
-static void test_close_fails(void **state)
+static void test_failing_close_is_an_error(void **state)
 {
     (void)state;
     write_text("closed", "old");
@@ -288,7 +288,7 @@ static int next_descriptor(void)
     return next;
 }
 
-static void test_descriptors_are_closed(void **state)
+static void test_all_descriptors_are_closed(void **state)
 {
     (void)state;
     const int next = next_descriptor();
@@ -307,7 +307,7 @@ static void test_descriptors_are_closed(void **state)
     assert_int_equal(next_descriptor(), next);
 }
 
-static void test_refused(void **state)
+static void test_refused_write_keeps_the_old_file(void **state)
 {
     (void)state;
     static char long_name[NAME_MAX - 1];
@@ -335,7 +335,7 @@ static void test_refused(void **state)
 }
 
 /* A limit on the size of files stops the write half-way, as a full disk would. */
-static void test_no_room(void **state)
+static void test_full_disk_keeps_the_old_file(void **state)
 {
     (void)state;
     static char large[20000];
@@ -356,7 +356,7 @@ static void test_no_room(void **state)
 }
 
 /* A file that was renamed before it was on disk may be empty after a power failure. */
-static void test_synced_before_renamed(void **state)
+static void test_file_is_synced_before_rename(void **state)
 {
     (void)state;
     struct stat status;
@@ -370,7 +370,7 @@ static void test_synced_before_renamed(void **state)
 }
 
 /* Some file systems cannot sync a folder. The new file is in force nevertheless. */
-static void test_folder_not_synced(void **state)
+static void test_unsynced_folder_is_no_error(void **state)
 {
     (void)state;
     static const int errors[] = {EIO, EINVAL};
@@ -399,7 +399,7 @@ static void replace_for_ever(void)
 }
 
 /* A reader always sees one of the two contents, whole, also after the writer was killed. */
-static void test_killed(void **state)
+static void test_killed_writer_leaves_a_whole_file(void **state)
 {
     (void)state;
     char text[8000];
@@ -447,7 +447,7 @@ static int count_up(const char *path, int times)
 }
 
 /* No update of writers that take the lock is lost, whichever name of the file they use. */
-static void test_lock(void **state)
+static void test_lock_serialises_writers(void **state)
 {
     (void)state;
     enum { TIMES = 20 };
@@ -487,7 +487,7 @@ static void hold_lock(const char *path, int told)
 }
 
 /* A process that waits too long gets a warning that names the holder. A killed process holds no lock. */
-static void test_lock_held(void **state)
+static void test_waiting_for_a_lock_warns_and_ends(void **state)
 {
     (void)state;
     int told[2];
@@ -530,7 +530,7 @@ static int lock_as_stranger(void)
     return file_lock("shared_lock/file", diagnostics) >= 0 ? 0 : 2;
 }
 
-static void test_lock_of_others(void **state)
+static void test_lock_needs_the_right_to_write(void **state)
 {
     (void)state;
     static const struct {
@@ -568,24 +568,24 @@ static void test_lock_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_and_old),
-        cmocka_unit_test(test_owner),
-        cmocka_unit_test(test_owner_not_kept),
-        cmocka_unit_test(test_links),
-        cmocka_unit_test(test_acl),
-        cmocka_unit_test(test_acl_of_folder),
-        cmocka_unit_test(test_acl_not_read),
-        cmocka_unit_test(test_left_over),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_room),
-        cmocka_unit_test(test_synced_before_renamed),
-        cmocka_unit_test(test_folder_not_synced),
-        cmocka_unit_test(test_close_fails),
-        cmocka_unit_test(test_descriptors_are_closed),
-        cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_lock_held),
-        cmocka_unit_test(test_lock_of_others),
+        cmocka_unit_test(test_file_is_created_and_replaced),
+        cmocka_unit_test(test_owner_and_mode_are_kept),
+        cmocka_unit_test(test_owner_that_cannot_be_kept_is_an_error),
+        cmocka_unit_test(test_links_are_followed),
+        cmocka_unit_test(test_acl_is_kept),
+        cmocka_unit_test(test_default_acl_of_folder_is_removed),
+        cmocka_unit_test(test_unreadable_acl_is_an_error),
+        cmocka_unit_test(test_leftover_file_is_replaced),
+        cmocka_unit_test(test_refused_write_keeps_the_old_file),
+        cmocka_unit_test(test_full_disk_keeps_the_old_file),
+        cmocka_unit_test(test_file_is_synced_before_rename),
+        cmocka_unit_test(test_unsynced_folder_is_no_error),
+        cmocka_unit_test(test_failing_close_is_an_error),
+        cmocka_unit_test(test_all_descriptors_are_closed),
+        cmocka_unit_test(test_killed_writer_leaves_a_whole_file),
+        cmocka_unit_test(test_lock_serialises_writers),
+        cmocka_unit_test(test_waiting_for_a_lock_warns_and_ends),
+        cmocka_unit_test(test_lock_needs_the_right_to_write),
     };
     return cmocka_run_group_tests_name("file_replace", tests, enter_folder, leave_folder);
 }

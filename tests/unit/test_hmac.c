@@ -14,7 +14,7 @@ static void to_hex(const unsigned char digest[HMAC_SIZE], char out[2 * HMAC_SIZE
 #define AA_131 AA_13 AA_13 AA_13 AA_13 AA_13 AA_13 AA_13 AA_13 AA_13 AA_13 "\xaa"
 
 /* RFC 4231 §4.2, §4.3, §4.7 */
-static void test_vectors(void **state)
+static void test_hmac_matches_rfc4231(void **state)
 {
     (void)state;
     static const struct {
@@ -63,7 +63,7 @@ static void *compute_many(void *context)
     return same ? context : NULL;
 }
 
-static void test_threads(void **state)
+static void test_threads_share_a_key(void **state)
 {
     (void)state;
     struct hmac hmac;
@@ -81,8 +81,8 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_hmac_matches_rfc4231),
+        cmocka_unit_test(test_threads_share_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

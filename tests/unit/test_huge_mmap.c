@@ -10,7 +10,7 @@ extern void *library_mmap(void *address, size_t length, int protection, int flag
 
 enum { LARGE = 16 * 1024 * 1024, SMALL = 4 * 1024 * 1024 };
 
-static void test_anonymous_memory(void **state)
+static void test_large_anonymous_memory_is_advised(void **state)
 {
     (void)state;
     static const struct {
@@ -31,7 +31,7 @@ static void test_anonymous_memory(void **state)
 }
 
 /* A mapped file is not advised, and keeps its offset. */
-static void test_file(void **state)
+static void test_mapped_file_is_unchanged(void **state)
 {
     (void)state;
     const int descriptor = open("large", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -46,7 +46,7 @@ static void test_file(void **state)
     close(descriptor);
 }
 
-static void test_failure(void **state)
+static void test_failure_is_returned(void **state)
 {
     (void)state;
     errno = 0;
@@ -60,9 +60,9 @@ static void test_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_anonymous_memory),
-        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_large_anonymous_memory_is_advised),
+        cmocka_unit_test(test_mapped_file_is_unchanged),
+        cmocka_unit_test(test_failure_is_returned),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -8,7 +8,7 @@
 
 enum { LARGE = 32 * 1024 * 1024, SMALL = 4 * 1024 * 1024 };
 
-static void test_large(void **state)
+static void test_only_large_memory_is_advised(void **state)
 {
     (void)state;
     static const struct {
@@ -33,7 +33,7 @@ static void test_large(void **state)
 }
 
 /* Memory that cannot be advised is no error. */
-static void test_no_memory_there(void **state)
+static void test_failure_keeps_errno(void **state)
 {
     (void)state;
     char *memory = mmap(NULL, LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -47,8 +47,8 @@ static void test_no_memory_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large),
-        cmocka_unit_test(test_no_memory_there),
+        cmocka_unit_test(test_only_large_memory_is_advised),
+        cmocka_unit_test(test_failure_keeps_errno),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,7 @@ struct group *getgrnam(const char *name)
     return is_found ? &entry : NULL;
 }
 
-static void test_found(void **state)
+static void test_existing_name_is_found(void **state)
 {
     (void)state;
     struct identity found = {0, 0};
@@ -39,7 +39,7 @@ static void test_found(void **state)
     assert_int_equal(group, 33);
 }
 
-static void test_not_found(void **state)
+static void test_missing_name_is_no_failure(void **state)
 {
     (void)state;
     static const struct {
@@ -64,8 +64,8 @@ static void test_not_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found),
-        cmocka_unit_test(test_not_found),
+        cmocka_unit_test(test_existing_name_is_found),
+        cmocka_unit_test(test_missing_name_is_no_failure),
     };
     return cmocka_run_group_tests_name("identity", tests, NULL, NULL);
 }

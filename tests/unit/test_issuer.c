@@ -56,7 +56,7 @@ static const struct {
     {"https://example.com/./a", ISSUER_PATH, NULL},
 };
 
-static void test_issuer(void **state)
+static void test_issuer_and_mount_path(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -72,6 +72,6 @@ static void test_issuer(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_issuer)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_issuer_and_mount_path)};
     return cmocka_run_group_tests_name("issuer", tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
 
-static void test_read(void **state)
+static void test_only_strict_json_is_read(void **state)
 {
     (void)state;
     static const struct {
@@ -62,7 +62,7 @@ static void test_read(void **state)
 }
 
 /* Characters at the bounds of each length are decoded correctly, whatever precedes them. */
-static void test_characters(void **state)
+static void test_characters_are_decoded(void **state)
 {
     (void)state;
     static const struct {
@@ -100,7 +100,7 @@ static struct json_object *sample(void)
     return object;
 }
 
-static void test_write(void **state)
+static void test_object_is_written_whole(void **state)
 {
     (void)state;
     struct json_object *object = sample();
@@ -189,7 +189,7 @@ static void write_without_memory(struct json_object *(*make)(void), int flags)
     json_object_put(whole);
 }
 
-static void test_plain(void **state)
+static void test_plain_string_is_not_escaped(void **state)
 {
     (void)state;
     struct json_object *object = json_object_new_object();
@@ -203,7 +203,7 @@ static void test_plain(void **state)
 }
 
 /* Whichever allocation fails, the result is the whole text or none. */
-static void test_write_without_memory(void **state)
+static void test_write_without_memory_is_absent(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -216,7 +216,7 @@ static void test_write_without_memory(void **state)
 }
 
 /* A long string makes json-c enlarge its buffer while it parses. */
-static void test_read_without_memory(void **state)
+static void test_read_without_memory_fails(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -241,12 +241,12 @@ static void test_read_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_characters),
-        cmocka_unit_test(test_write),
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_write_without_memory),
-        cmocka_unit_test(test_read_without_memory),
+        cmocka_unit_test(test_only_strict_json_is_read),
+        cmocka_unit_test(test_characters_are_decoded),
+        cmocka_unit_test(test_object_is_written_whole),
+        cmocka_unit_test(test_plain_string_is_not_escaped),
+        cmocka_unit_test(test_write_without_memory_is_absent),
+        cmocka_unit_test(test_read_without_memory_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static const char *text_of_line(const char *line, const char *level)
     return line + 25 + length + 1;
 }
 
-static void test_lines(void **state)
+static void test_line_has_time_and_level(void **state)
 {
     (void)state;
     static const struct {
@@ -56,7 +56,7 @@ static void test_lines(void **state)
     assert_false(log_level_parse("", &level));
 }
 
-static void test_levels(void **state)
+static void test_lower_levels_are_left_out(void **state)
 {
     (void)state;
     char text[1024];
@@ -75,7 +75,7 @@ static void test_levels(void **state)
     }
 }
 
-static void test_one_line_an_event(void **state)
+static void test_event_is_one_line(void **state)
 {
     (void)state;
     static char longer[5000];
@@ -100,7 +100,7 @@ static void test_one_line_an_event(void **state)
     assert_null(strtok(NULL, "\n"));
 }
 
-static void test_file(void **state)
+static void test_file_is_appended_to(void **state)
 {
     (void)state;
     char text[1024];
@@ -132,7 +132,7 @@ static void test_file(void **state)
     log_release(NULL);
 }
 
-static void test_cannot_open(void **state)
+static void test_open_fails_with_errno(void **state)
 {
     (void)state;
     assert_int_equal(mkfifo("no-reader", 0600), 0);
@@ -150,7 +150,7 @@ static void test_cannot_open(void **state)
     }
 }
 
-static void test_can_be_opened(void **state)
+static void test_check_creates_no_file(void **state)
 {
     (void)state;
     assert_true(log_can_be_opened("stderr"));
@@ -163,7 +163,7 @@ static void test_can_be_opened(void **state)
     assert_string_equal(read_text("there", text, sizeof text), "line\n");
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -181,7 +181,7 @@ static void test_no_memory(void **state)
 }
 
 /* On a full disk, or when the reader is gone, the line is dropped, and errno is unchanged. */
-static void test_lost(void **state)
+static void test_line_that_cannot_be_written_is_dropped(void **state)
 {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
@@ -225,7 +225,7 @@ static void *read_until_lost(void *context)
 }
 
 /* The number of dropped lines is reported after the first line that could be written again. */
-static void test_lost_are_told(void **state)
+static void test_number_of_dropped_lines_is_reported(void **state)
 {
     (void)state;
     assert_int_equal(mkfifo("slow-reader", 0600), 0);
@@ -252,7 +252,7 @@ static void test_lost_are_told(void **state)
     fclose(reader.lines);
 }
 
-static void test_stderr_and_syslog(void **state)
+static void test_stderr_and_syslog_are_accepted(void **state)
 {
     (void)state;
     char text[1024];
@@ -287,7 +287,7 @@ static void *write_lines(void *log)
     return NULL;
 }
 
-static void test_threads(void **state)
+static void test_threads_write_whole_lines(void **state)
 {
     (void)state;
     static char text[THREADS * LINES * 200];
@@ -308,7 +308,7 @@ static void test_threads(void **state)
     assert_int_equal(lines, THREADS * LINES);
 }
 
-static void test_quote(void **state)
+static void test_quoted_text_cannot_forge_a_field(void **state)
 {
     (void)state;
     static const struct {
@@ -340,18 +340,18 @@ static void test_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_one_line_an_event),
-        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_cannot_open),
-        cmocka_unit_test(test_can_be_opened),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_lost_are_told),
-        cmocka_unit_test(test_stderr_and_syslog),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_line_has_time_and_level),
+        cmocka_unit_test(test_lower_levels_are_left_out),
+        cmocka_unit_test(test_event_is_one_line),
+        cmocka_unit_test(test_file_is_appended_to),
+        cmocka_unit_test(test_open_fails_with_errno),
+        cmocka_unit_test(test_check_creates_no_file),
+        cmocka_unit_test(test_no_memory_is_an_error),
+        cmocka_unit_test(test_line_that_cannot_be_written_is_dropped),
+        cmocka_unit_test(test_number_of_dropped_lines_is_reported),
+        cmocka_unit_test(test_stderr_and_syslog_are_accepted),
+        cmocka_unit_test(test_threads_write_whole_lines),
+        cmocka_unit_test(test_quoted_text_cannot_forge_a_field),
     };
     return cmocka_run_group_tests_name("log", tests, enter_folder, leave_folder);
 }

@@ -55,7 +55,7 @@ static bool read_packet(const struct packets *packets, int *next)
     return got > 0;
 }
 
-static void test_few(void **state)
+static void test_few_lines_are_written_at_once(void **state)
 {
     (void)state;
     const struct packets packets = open_packets();
@@ -85,7 +85,7 @@ static void start_lines(struct packets *packets, int first)
 }
 
 /* There are fewer writes than lines, and no line waits until another line is added. */
-static void test_many(void **state)
+static void test_many_lines_share_writes(void **state)
 {
     (void)state;
     struct packets packets = open_packets();
@@ -104,7 +104,7 @@ static void test_many(void **state)
 }
 
 /* An urgent line has been written when the call returns. */
-static void test_urgent(void **state)
+static void test_urgent_line_is_written_on_return(void **state)
 {
     (void)state;
     struct packets packets = open_packets();
@@ -129,7 +129,7 @@ static void *free_sink(void *context)
     return NULL;
 }
 
-static void test_end(void **state)
+static void test_free_writes_the_rest(void **state)
 {
     (void)state;
     struct packets packets = open_packets();
@@ -144,7 +144,7 @@ static void test_end(void **state)
 
 /* Writes to a file are larger. No line is dropped, torn or out of order when there are more than fit into
  * one write. */
-static void test_file(void **state)
+static void test_file_gets_every_line_in_order(void **state)
 {
     (void)state;
     enum { MANY = 4 * LOG_SINK_CAPACITY / LINE_LENGTH };
@@ -175,7 +175,7 @@ static void limit_files_to(rlim_t size)
 }
 
 /* A full disk cuts one line. The next line that can be written starts on a new line. */
-static void test_cut(void **state)
+static void test_line_after_a_cut_one_is_whole(void **state)
 {
     (void)state;
     FILE *file = tmpfile();
@@ -256,7 +256,7 @@ static void check_unread(int reader, struct log_sink *sink)
     close(reader);
 }
 
-static void test_unread_pipe(void **state)
+static void test_unread_pipe_drops_and_counts(void **state)
 {
     (void)state;
     int ends[2];
@@ -266,7 +266,7 @@ static void test_unread_pipe(void **state)
 }
 
 /* Standard error is shared with other programs, so it is not made non-blocking. */
-static void test_unread_blocking_pipe(void **state)
+static void test_unread_blocking_pipe_drops_and_counts(void **state)
 {
     (void)state;
     int ends[2];
@@ -277,7 +277,7 @@ static void test_unread_blocking_pipe(void **state)
     check_unread(ends[0], sink);
 }
 
-static void test_unread_socket(void **state)
+static void test_unread_socket_drops_and_counts(void **state)
 {
     (void)state;
     int ends[2];
@@ -287,7 +287,7 @@ static void test_unread_socket(void **state)
 
 /* A small buffer takes only a part of a write. The rest of the line follows when the buffer has space
  * again. */
-static void test_unread_small_socket(void **state)
+static void test_partly_written_line_is_completed(void **state)
 {
     (void)state;
     int ends[2];
@@ -299,7 +299,7 @@ static void test_unread_small_socket(void **state)
 
 /* log_sink_free() returns even if nobody reads, also when a write blocks because another process has
  * filled the pipe. */
-static void test_end_unread(void **state)
+static void test_free_ends_without_a_reader(void **state)
 {
     (void)state;
     int ends[2];
@@ -322,7 +322,7 @@ static void *write_blocking(void *context)
 }
 
 /* Another process fills the pipe again whenever there is space. */
-static void test_contended_pipe(void **state)
+static void test_contended_pipe_blocks_no_thread(void **state)
 {
     (void)state;
     int ends[2];
@@ -371,7 +371,7 @@ static void check_message(int daemon, int number)
 }
 
 /* Lines from before the daemon starts, and lines while it restarts, wait for it. */
-static void test_syslog(void **state)
+static void test_lines_wait_for_syslog(void **state)
 {
     (void)state;
     struct log_sink *sink = log_sink_new(log_output_syslog("log"));
@@ -389,7 +389,7 @@ static void test_syslog(void **state)
 }
 
 /* A daemon that hangs is replaced by another one at the same path. */
-static void test_syslog_replaced(void **state)
+static void test_hanging_syslog_is_replaced(void **state)
 {
     (void)state;
     struct log_sink *sink = log_sink_new(log_output_syslog("log"));
@@ -405,7 +405,7 @@ static void test_syslog_replaced(void **state)
     log_sink_free(sink);
 }
 
-static void test_syslog_connect_fails(void **state)
+static void test_failing_connect_leaks_no_descriptor(void **state)
 {
     (void)state;
     bool is_stream = false;
@@ -434,7 +434,7 @@ static void *read_messages(void *context)
     return NULL;
 }
 
-static void test_syslog_unread(void **state)
+static void test_unread_syslog_drops_and_counts(void **state)
 {
     (void)state;
     struct log_sink *sink = log_sink_new(log_output_syslog("log"));
@@ -451,7 +451,7 @@ static void test_syslog_unread(void **state)
     close(decoding.descriptor);
 }
 
-static void test_end_without_syslog(void **state)
+static void test_free_does_not_wait_for_absent_syslog(void **state)
 {
     (void)state;
     for (int hung = 0; hung < 2; hung++) {
@@ -468,7 +468,7 @@ static void test_end_without_syslog(void **state)
 }
 
 /* Some daemons listen on a stream socket, where a NUL ends each message. */
-static void test_syslog_stream(void **state)
+static void test_syslog_on_a_stream_socket(void **state)
 {
     (void)state;
     char data[2 * LINE_LENGTH];
@@ -491,7 +491,7 @@ static void test_syslog_stream(void **state)
     log_sink_free(sink);
 }
 
-static void test_syslog_head(void **state)
+static void test_syslog_header_is_that_of_rfc3164(void **state)
 {
     (void)state;
     char head[SYSLOG_HEAD_SIZE];
@@ -512,7 +512,7 @@ static void test_syslog_head(void **state)
     assert_string_equal(head, expected);
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -525,26 +525,26 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_urgent),
-        cmocka_unit_test(test_end),
-        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_unread_pipe),
-        cmocka_unit_test(test_unread_blocking_pipe),
-        cmocka_unit_test(test_unread_socket),
-        cmocka_unit_test(test_unread_small_socket),
-        cmocka_unit_test(test_end_unread),
-        cmocka_unit_test(test_contended_pipe),
-        cmocka_unit_test(test_syslog),
-        cmocka_unit_test(test_syslog_replaced),
-        cmocka_unit_test(test_syslog_connect_fails),
-        cmocka_unit_test(test_syslog_unread),
-        cmocka_unit_test(test_end_without_syslog),
-        cmocka_unit_test(test_syslog_stream),
-        cmocka_unit_test(test_syslog_head),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_few_lines_are_written_at_once),
+        cmocka_unit_test(test_many_lines_share_writes),
+        cmocka_unit_test(test_urgent_line_is_written_on_return),
+        cmocka_unit_test(test_free_writes_the_rest),
+        cmocka_unit_test(test_file_gets_every_line_in_order),
+        cmocka_unit_test(test_line_after_a_cut_one_is_whole),
+        cmocka_unit_test(test_unread_pipe_drops_and_counts),
+        cmocka_unit_test(test_unread_blocking_pipe_drops_and_counts),
+        cmocka_unit_test(test_unread_socket_drops_and_counts),
+        cmocka_unit_test(test_partly_written_line_is_completed),
+        cmocka_unit_test(test_free_ends_without_a_reader),
+        cmocka_unit_test(test_contended_pipe_blocks_no_thread),
+        cmocka_unit_test(test_lines_wait_for_syslog),
+        cmocka_unit_test(test_hanging_syslog_is_replaced),
+        cmocka_unit_test(test_failing_connect_leaks_no_descriptor),
+        cmocka_unit_test(test_unread_syslog_drops_and_counts),
+        cmocka_unit_test(test_free_does_not_wait_for_absent_syslog),
+        cmocka_unit_test(test_syslog_on_a_stream_socket),
+        cmocka_unit_test(test_syslog_header_is_that_of_rfc3164),
+        cmocka_unit_test(test_no_memory_is_an_error),
     };
     return cmocka_run_group_tests_name("log_sink", tests, enter_folder, leave_folder);
 }

@@ -152,7 +152,7 @@ static struct config config_of(char *user, char *group)
                            .group = group};
 }
 
-static void test_become(void **state)
+static void test_process_becomes_the_user(void **state)
 {
     (void)state;
     static const struct {
@@ -183,7 +183,7 @@ static void test_become(void **state)
     }
 }
 
-static void test_every_failure(void **state)
+static void test_every_failing_call_is_an_error(void **state)
 {
     (void)state;
     static const struct {
@@ -218,7 +218,7 @@ static void test_every_failure(void **state)
                         "error: token.conf: group web: cannot switch to it: Operation not permitted\n");
 }
 
-static void test_names_that_are_gone(void **state)
+static void test_removed_user_is_an_error(void **state)
 {
     (void)state;
     struct collected collected;
@@ -233,7 +233,7 @@ static void test_names_that_are_gone(void **state)
     assert_int_equal(machine.changes, 0);
 }
 
-static void test_not_root(void **state)
+static void test_without_root_nothing_changes(void **state)
 {
     (void)state;
     struct collected collected;
@@ -245,7 +245,7 @@ static void test_not_root(void **state)
     assert_string_equal(collected.text, "");
 }
 
-static void test_owner(void **state)
+static void test_owner_of_new_sockets(void **state)
 {
     (void)state;
     static const struct {
@@ -276,7 +276,7 @@ static void test_owner(void **state)
 #define AS_USER "user = token has no effect"
 #define IN_GROUP "group = web has no effect"
 
-static void test_warn(void **state)
+static void test_warnings_about_the_user(void **state)
 {
     (void)state;
     static const struct {
@@ -317,9 +317,12 @@ static void test_warn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_become),   cmocka_unit_test(test_every_failure),
-        cmocka_unit_test(test_not_root), cmocka_unit_test(test_names_that_are_gone),
-        cmocka_unit_test(test_owner),    cmocka_unit_test(test_warn),
+        cmocka_unit_test(test_process_becomes_the_user),
+        cmocka_unit_test(test_every_failing_call_is_an_error),
+        cmocka_unit_test(test_without_root_nothing_changes),
+        cmocka_unit_test(test_removed_user_is_an_error),
+        cmocka_unit_test(test_owner_of_new_sockets),
+        cmocka_unit_test(test_warnings_about_the_user),
     };
     return cmocka_run_group_tests_name("privilege", tests, enter_folder, leave_folder);
 }

@@ -231,7 +231,7 @@ static const struct {
     {"io_uring_setup", ring},
 };
 
-static void test_refused(void **state)
+static void test_forbidden_actions_fail(void **state)
 {
     (void)state;
     skip_without_sandbox();
@@ -355,7 +355,7 @@ static const struct {
     {"wait", wait_a_moment},          {"look at limits", look_at_limits},
 };
 
-static void test_permitted(void **state)
+static void test_needed_actions_succeed(void **state)
 {
     (void)state;
     skip_without_sandbox();
@@ -373,7 +373,7 @@ static int crash(void)
 }
 
 /* A failed assertion ends the process as it does outside. */
-static void test_abort(void **state)
+static void test_failed_assertion_ends_the_process(void **state)
 {
     (void)state;
     skip_without_sandbox();
@@ -382,7 +382,7 @@ static void test_abort(void **state)
     assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
-static void test_off(void **state)
+static void test_sandbox_can_be_switched_off(void **state)
 {
     (void)state;
     struct collected collected;
@@ -405,7 +405,7 @@ static int enter_without_memory(void)
     return !entered && strcmp(collected.text, expected) == 0 ? 0 : 1;
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     skip_without_sandbox();
@@ -429,7 +429,7 @@ static int enter_with_strange_library(void)
     return !sandbox_enter(&on, diagnostics) && strcmp(collected.text, expected) == 0 ? 0 : 1;
 }
 
-static void test_strange_library(void **state)
+static void test_unfit_c_library_is_reported(void **state)
 {
     (void)state;
     int status = 0;
@@ -444,12 +444,12 @@ static void test_strange_library(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strange_library),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_permitted),
-        cmocka_unit_test(test_abort),
-        cmocka_unit_test(test_off),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_unfit_c_library_is_reported),
+        cmocka_unit_test(test_forbidden_actions_fail),
+        cmocka_unit_test(test_needed_actions_succeed),
+        cmocka_unit_test(test_failed_assertion_ends_the_process),
+        cmocka_unit_test(test_sandbox_can_be_switched_off),
+        cmocka_unit_test(test_no_memory_is_an_error),
     };
     return cmocka_run_group_tests_name("sandbox", tests, enter_folder, leave_folder);
 }

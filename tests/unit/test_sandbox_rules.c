@@ -247,7 +247,7 @@ static const struct {
     {"ipc", I386 | S390X | PPC64EL, false, {0}},
 };
 
-static void test_rows(void **state)
+static void test_rules_on_each_architecture(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -260,7 +260,7 @@ static void test_rows(void **state)
 }
 
 /* A call of another architecture is not matched by this one's numbers. */
-static void test_other_processor(void **state)
+static void test_call_of_another_architecture_is_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(processors); i++) {
@@ -272,6 +272,7 @@ static void test_other_processor(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_other_processor)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules_on_each_architecture),
+                                       cmocka_unit_test(test_call_of_another_architecture_is_refused)};
     return cmocka_run_group_tests_name("sandbox rules", tests, make_programs, leave_folder);
 }

@@ -2,7 +2,7 @@
 
 #include "fixture.h"
 
-static void test_wipe(void **state)
+static void test_wipe_overwrites(void **state)
 {
     (void)state;
     static const unsigned char zeros[8];
@@ -18,7 +18,7 @@ static void test_wipe(void **state)
     secret_free(malloc(1), 0);
 }
 
-static void test_equal(void **state)
+static void test_equal_compares_all_bytes(void **state)
 {
     (void)state;
     static const struct {
@@ -35,7 +35,7 @@ static void test_equal(void **state)
         check_row(secret_equal(rows[i].a, rows[i].b, rows[i].size) == rows[i].equal, "equal", i, rows[i].a);
 }
 
-static void test_random(void **state)
+static void test_random_fills_every_byte(void **state)
 {
     (void)state;
     /* More than getentropy's limit per call, and not a multiple of it. */
@@ -56,9 +56,9 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wipe),
-        cmocka_unit_test(test_equal),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_wipe_overwrites),
+        cmocka_unit_test(test_equal_compares_all_bytes),
+        cmocka_unit_test(test_random_fills_every_byte),
     };
     return cmocka_run_group_tests_name("secret", tests, NULL, NULL);
 }

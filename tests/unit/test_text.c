@@ -6,7 +6,7 @@
 
 static const struct text absent = {NULL, 0};
 
-static void test_equality(void **state)
+static void test_absent_and_empty_are_equal(void **state)
 {
     (void)state;
     static const struct {
@@ -29,7 +29,7 @@ static void test_equality(void **state)
     assert_int_equal(text_of("four").length, 4);
 }
 
-static void test_split(void **state)
+static void test_text_is_split_at_the_separator(void **state)
 {
     (void)state;
     static const struct {
@@ -51,7 +51,7 @@ static void test_split(void **state)
     }
 }
 
-static void test_copy(void **state)
+static void test_copy_is_nul_terminated(void **state)
 {
     (void)state;
     char *copy = text_copy((struct text){"abcdef", 3});
@@ -62,7 +62,7 @@ static void test_copy(void **state)
     free(copy);
 }
 
-static void test_control(void **state)
+static void test_control_characters_are_found(void **state)
 {
     (void)state;
     static const struct {
@@ -77,7 +77,7 @@ static void test_control(void **state)
         check_row(text_has_control(rows[i].text) == rows[i].control, "control", i, rows[i].text.data);
 }
 
-static void test_printable(void **state)
+static void test_acting_characters_are_replaced(void **state)
 {
     (void)state;
     static const struct {
@@ -108,7 +108,7 @@ static void test_printable(void **state)
     }
 }
 
-static void test_utf8(void **state)
+static void test_utf8_is_checked_by_rfc3629(void **state)
 {
     (void)state;
     static const struct {
@@ -149,7 +149,7 @@ static void test_utf8(void **state)
     assert_true(text_is_utf8(absent));
 }
 
-static void test_latin1(void **state)
+static void test_latin1_becomes_utf8(void **state)
 {
     (void)state;
     char in[256];
@@ -164,7 +164,7 @@ static void test_latin1(void **state)
     assert_int_equal(text_latin1_to_utf8(absent, out), 0);
 }
 
-static void test_percent_decode(void **state)
+static void test_percent_encoding_is_decoded_strictly(void **state)
 {
     (void)state;
     static const struct {
@@ -208,7 +208,7 @@ static void test_percent_decode(void **state)
     }
 }
 
-static void test_number(void **state)
+static void test_only_digits_in_range_are_a_number(void **state)
 {
     (void)state;
     static const struct {
@@ -248,7 +248,7 @@ static void test_number(void **state)
 }
 
 /* Every byte at every position in a text of every length up to two words. */
-static void test_printable_ascii(void **state)
+static void test_only_printable_ascii_is_accepted(void **state)
 {
     (void)state;
     char data[17];
@@ -265,7 +265,7 @@ static void test_printable_ascii(void **state)
     }
 }
 
-static void test_mark(void **state)
+static void test_byte_order_mark_is_found(void **state)
 {
     (void)state;
     static const struct {
@@ -283,7 +283,7 @@ static void test_mark(void **state)
         check_row(text_mark_length(rows[i].text) == rows[i].length, "length", i, rows[i].text.data);
 }
 
-static void test_format_number(void **state)
+static void test_numbers_are_formatted(void **state)
 {
     (void)state;
     static const struct {
@@ -297,7 +297,7 @@ static void test_format_number(void **state)
     }
 }
 
-static void test_distance(void **state)
+static void test_distance_counts_edits(void **state)
 {
     (void)state;
     static const struct {
@@ -320,19 +320,19 @@ static void test_distance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equality),
-        cmocka_unit_test(test_split),
-        cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_control),
-        cmocka_unit_test(test_printable),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_latin1),
-        cmocka_unit_test(test_percent_decode),
-        cmocka_unit_test(test_number),
-        cmocka_unit_test(test_distance),
-        cmocka_unit_test(test_printable_ascii),
-        cmocka_unit_test(test_format_number),
-        cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_absent_and_empty_are_equal),
+        cmocka_unit_test(test_text_is_split_at_the_separator),
+        cmocka_unit_test(test_copy_is_nul_terminated),
+        cmocka_unit_test(test_control_characters_are_found),
+        cmocka_unit_test(test_acting_characters_are_replaced),
+        cmocka_unit_test(test_utf8_is_checked_by_rfc3629),
+        cmocka_unit_test(test_latin1_becomes_utf8),
+        cmocka_unit_test(test_percent_encoding_is_decoded_strictly),
+        cmocka_unit_test(test_only_digits_in_range_are_a_number),
+        cmocka_unit_test(test_distance_counts_edits),
+        cmocka_unit_test(test_only_printable_ascii_is_accepted),
+        cmocka_unit_test(test_numbers_are_formatted),
+        cmocka_unit_test(test_byte_order_mark_is_found),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
