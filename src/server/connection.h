@@ -1,5 +1,5 @@
 /* One connection: what has come, what is in flight, what is to be sent. One thread has it at a time, which
- * event_loop.c sees to; nothing here waits. */
+ * connection_set.c sees to; nothing here waits. */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
 
