@@ -22,8 +22,8 @@
  *
  * `mutex` guards the lists and what the comments below say. No thread waits for anything while it holds it.
  *
- * The other atomics, which event_loop.c uses, too, are limits, flags and counts: nothing depends on their
- * order, except that the count of connections goes down last, see give_back(). */
+ * The other atomics, which event_loop.c uses, too, are limits, flags and counts. Their order matters twice: a
+ * flag is set before all connections are woken, and the count of connections goes down last. */
 
 /* Bytes that all unfinished things together may take. */
 static const size_t unfinished_max = (size_t)64 * 1024 * 1024;

@@ -1,7 +1,6 @@
 #include "server/record.h"
 
 #include <fastcgi.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
