@@ -12,14 +12,14 @@ static inline struct reload *open_slot(void)
     struct service *service = service_load("token.conf", collect(&problems));
     if (service == NULL)
         fail_msg("%s", problems.text);
-    struct reload *slot = reload_new(service);
-    assert_non_null(slot);
-    return slot;
+    struct reload *reload = reload_new(service);
+    assert_non_null(reload);
+    return reload;
 }
 
-static inline size_t accounts_in_force(struct reload *slot)
+static inline size_t accounts_in_force(struct reload *reload)
 {
-    struct service *service = reload_current(slot);
+    struct service *service = reload_current(reload);
     const size_t count = account_table_count(service->accounts);
     service_release(service);
     return count;

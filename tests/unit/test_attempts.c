@@ -17,8 +17,8 @@ static struct service *load_counting_service(const char *config, const struct ve
     return service;
 }
 
-static struct client_auth_result guess_at(const struct service *service, const char *client_id,
-                                          const char *secret, const char *source)
+static struct client_auth_result attempt_as(const struct service *service, const char *client_id,
+                                            const char *secret, const char *source)
 {
     const struct client_credentials credentials = {.decodings = {{text_of(client_id), text_of(secret)}},
                                                    .count = 1};
@@ -34,7 +34,7 @@ static int answers_that_tell(const struct service *service, const char *source, 
     for (int i = 0; i < MANY; i++) {
         char secret[32];
         snprintf(secret, sizeof secret, "guess %d", i);
-        const struct client_auth_result auth = guess_at(service, "good", secret, source);
+        const struct client_auth_result auth = attempt_as(service, "good", secret, source);
         telling += auth.error == OAUTH_THROTTLED && auth.retry_after > longest_wait &&
                            strcmp(auth.reason, "pair_throttled") == 0
                        ? 0
@@ -52,8 +52,8 @@ static const char counting[] = "throttle_failures = 3\nthrottle_source_failures 
 /* A client from another address is not affected, and the attacker gets no token for the right secret. */
 static void check_after_guesses(const struct service *service)
 {
-    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
-    assert_int_equal(guess_at(service, "good", "secret", ATTACKER).error, OAUTH_THROTTLED);
+    assert_int_equal(attempt_as(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    assert_int_equal(attempt_as(service, "good", "secret", ATTACKER).error, OAUTH_THROTTLED);
 }
 
 static void test_refused_source_learns_nothing(void **state)
@@ -61,15 +61,15 @@ static void test_refused_source_learns_nothing(void **state)
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &wide);
-    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    assert_int_equal(attempt_as(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     for (int i = 0; i < 5; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "invented%d", i);
-        assert_int_equal(guess_at(service, client_id, "secret", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+        assert_int_equal(attempt_as(service, client_id, "secret", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
     }
     /* A proven credential is accepted until the limit is reached. */
-    assert_int_equal(guess_at(service, "good", "secret", ATTACKER).error, OAUTH_NO_ERROR);
-    assert_int_equal(guess_at(service, "other", "secret", ATTACKER).error, OAUTH_THROTTLED);
+    assert_int_equal(attempt_as(service, "good", "secret", ATTACKER).error, OAUTH_NO_ERROR);
+    assert_int_equal(attempt_as(service, "other", "secret", ATTACKER).error, OAUTH_THROTTLED);
     assert_int_equal(answers_that_tell(service, ATTACKER, 1), LIMIT);
     check_after_guesses(service);
     service_release(service);
@@ -119,12 +119,12 @@ static void test_attempts_beside_pending_ones_learn_nothing(void **state)
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &wide);
     struct held_guess held[LIMIT];
-    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    assert_int_equal(attempt_as(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_numbered;
     for (int i = 0; i < LIMIT; i++)
         hold_guess(service, &held[i], "good", i, ATTACKER);
-    const struct client_auth_result auth = guess_at(service, "good", "secret", ATTACKER);
+    const struct client_auth_result auth = attempt_as(service, "good", "secret", ATTACKER);
     assert_int_equal(auth.error, OAUTH_THROTTLED);
     assert_int_equal(auth.retry_after, 1);
     assert_int_equal(answers_that_tell(service, ATTACKER, 1), 10 * LIMIT - 1);
@@ -143,16 +143,16 @@ static void test_attempts_at_full_queue_are_counted(void **state)
     static const struct verifier_limits narrow = {.concurrency = 1, .queue = 0, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &narrow);
     struct held_guess held;
-    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    assert_int_equal(attempt_as(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_numbered;
     hold_guess(service, &held, "nobody", 1, "203.0.113.1");
     for (int i = 0; i < 1000; i++)
-        assert_int_equal(guess_at(service, "other", "secret", "198.51.100.8").error, OAUTH_BUSY);
+        assert_int_equal(attempt_as(service, "other", "secret", "198.51.100.8").error, OAUTH_BUSY);
     assert_int_equal(answers_that_tell(service, ATTACKER, 1), 10 * LIMIT);
     check_after_guesses(service);
     assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
-    assert_int_equal(guess_at(service, "other", "secret", "198.51.100.8").error, OAUTH_NO_ERROR);
+    assert_int_equal(attempt_as(service, "other", "secret", "198.51.100.8").error, OAUTH_NO_ERROR);
     /* Its success has cleared the tenths. */
     check_after_guesses(service);
     meanwhile = NULL;
@@ -172,7 +172,7 @@ static void test_attempts_beside_the_client_learn_nothing(void **state)
     for (int i = 0; i < 5; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "invented%d", i);
-        assert_int_equal(guess_at(service, client_id, "secret", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+        assert_int_equal(attempt_as(service, client_id, "secret", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
     }
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_numbered;
@@ -181,7 +181,7 @@ static void test_attempts_beside_the_client_learn_nothing(void **state)
     for (int i = 0; i < 20; i++)
         assert_int_equal(client_auth_start(&other, service, &same, text_of(ATTACKER), 1000000000).error,
                          OAUTH_THROTTLED);
-    assert_string_equal(guess_at(service, "good", "another", ATTACKER).reason, "pair_throttled");
+    assert_string_equal(attempt_as(service, "good", "another", ATTACKER).reason, "pair_throttled");
     /* An attempt from a third address is separate. */
     assert_int_equal(client_auth_start(&other, service, &same, text_of("203.0.113.1"), 1000000000).error,
                      OAUTH_PENDING);
@@ -204,7 +204,7 @@ static void test_cancelled_attempts_are_counted(void **state)
     struct service *service = load_counting_service(counting, &wide);
     struct held_guess held;
     int given_up = 0;
-    assert_int_equal(guess_at(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
+    assert_int_equal(attempt_as(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_numbered;
     hold_guess(service, &held, "nobody", 1, "203.0.113.1");
@@ -244,9 +244,9 @@ static void test_method_fallback_with_two_decodings(void **state)
             .basic.count = 2,
         };
         assert_int_equal(authenticate_at(service, &basic, ATTACKER).error, OAUTH_BAD_CREDENTIALS);
-        assert_int_equal(guess_at(service, "good", decodings[i], ATTACKER).error, OAUTH_BAD_CREDENTIALS);
-        assert_int_equal(guess_at(service, "good", "another", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
-        assert_int_equal(guess_at(service, "good", "another", ATTACKER).error, OAUTH_THROTTLED);
+        assert_int_equal(attempt_as(service, "good", decodings[i], ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+        assert_int_equal(attempt_as(service, "good", "another", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+        assert_int_equal(attempt_as(service, "good", "another", ATTACKER).error, OAUTH_THROTTLED);
         service_release(service);
     }
 }

@@ -1,5 +1,5 @@
-/* The whole of an endpoint's answer to a request, without a gateway: every row of CONTRACT "POST …/token",
- * the order of its checks, and memory that runs out. */
+/* Tests whole answers of an endpoint, without a gateway: every row of CONTRACT "POST …/token", the order of
+ * its checks, and out-of-memory. */
 #include "endpoint/route.h"
 
 #include "fixture.h"
@@ -51,7 +51,7 @@ static struct service *load_service(const char *more)
     return service;
 }
 
-/* With a state that knows of nothing yet. */
+/* With an empty throttle store. */
 static struct service *load_throttled(const char *more)
 {
     struct collected problems;
@@ -85,7 +85,7 @@ static int make_files(void **state)
                                                                                                       : -1;
 }
 
-/* What a test says of a request; NULL or 0 takes the usual. */
+/* The request of a test; NULL or 0 mean the usual value. */
 struct example {
     const char *body;
     const char *authorization;
@@ -102,7 +102,7 @@ static struct text usual(const char *value, const char *otherwise)
     return text_of(value != NULL ? value : otherwise);
 }
 
-/* Writes the answer as CGI has it to `out`. */
+/* Writes the answer in CGI format to `out`. */
 static const char *answer_to(const struct service *service, const struct example *example, char *out,
                              size_t size)
 {
@@ -322,7 +322,7 @@ static const struct row refused[] = {
     {{.body = GRANT, .authorization = "Basic ZGVtbzpzfw=="}, "400 invalid_request: A control character"},
     {{.body = GRANT, .authorization = "Basic ZGUBbW86cyU3Zg=="}, "400 invalid_request: A control character"},
     {{.body = GRANT, .authorization = "Basic ATo="}, "400 invalid_request: A control character"},
-    /* demo:s%7f: the secret of a client that sends it raw may well have these three characters. */
+    /* demo:s%7f: the secret of a client that sends it raw may contain these three characters. */
     {{.body = GRANT, .authorization = "Basic ZGVtbzpzJTdm"}, "401 "},
     {{.body = GOOD "&scope=admin"}, "400 invalid_scope"},
     {{.body = GOOD "&scope=read,write"}, "400 invalid_scope"},
@@ -343,7 +343,7 @@ static void test_refused(void **state)
     check_rows("", refused, ROWS(refused));
 }
 
-/* Each of these has everything wrong that comes behind what it is refused for. */
+/* Each of these also fails every check after the one that refuses it. */
 static void test_checks_are_in_order(void **state)
 {
     (void)state;
@@ -393,7 +393,7 @@ static void test_token_may_never_expire(void **state)
     check_rows("token_lifetime = 0\n", rows, ROWS(rows));
 }
 
-/* One line a decision, that nobody can forge, and no secret in it. */
+/* One line per request, which cannot be forged and contains no secret. */
 static void test_log(void **state)
 {
     (void)state;
@@ -432,7 +432,7 @@ static void test_log(void **state)
         struct service *service = load_service("");
         assert_int_equal(truncate("log", 0), 0);
         answer_to(service, &rows[i].example, answer, sizeof answer);
-        service_release(service); /* the line is written by then */
+        service_release(service); /* the line has been written by then */
         read_text("log", log, sizeof log);
         check_row(strstr(log, rows[i].line) != NULL, log, i, rows[i].line);
         check_row(strchr(log, '\n') == log + strlen(log) - 1, "more than one line", i, log);
@@ -448,7 +448,7 @@ static void test_log(void **state)
 #define BASIC_PERCENT "Basic ZGVtbzp3cm9uZyU="
 #define THROTTLED "429 rate_limit_exceeded: Too many failed attempts; try again later"
 
-/* Each row after the ones before it; three failures are admitted, five of a source. */
+/* Each row follows the ones before it; three failures are admitted, five of a source. */
 static void test_throttled(void **state)
 {
     (void)state;
@@ -467,16 +467,16 @@ static void test_throttled(void **state)
         {{.body = "grant_type=x"}, "400 unsupported_grant_type"},
         {{.body = GOOD, .source = "198.51.100.8"}, "200 "},
         {{.body = GOOD, .source = "elsewhere"}, "200 "},
-        /* The source has failed five times, and one more of another name is too many. */
+        /* The source has five failures; one more, with another client_id, is refused. */
         {{.body = GRANT "&client_id=nobody&client_secret=wrong"}, THROTTLED},
         {{.body = GRANT "&client_id=here&client_secret=secret"}, THROTTLED},
-        {{.body = GRANT "&client_id=here"}, "401 "}, /* nothing is guessed */
+        {{.body = GRANT "&client_id=here"}, "401 "}, /* not an attempt */
     };
     check_rows_with(load_throttled("throttle_failures = 3\nthrottle_source_failures = 5\n"), rows,
                     ROWS(rows));
 }
 
-/* Apache and others write the zone of a link-local address. Each is a source of its own. */
+/* Apache and others write the zone of a link-local address. Each zone is a source of its own. */
 static void test_throttled_on_a_link(void **state)
 {
     (void)state;
@@ -490,7 +490,7 @@ static void test_throttled_on_a_link(void **state)
     check_rows_with(load_throttled("throttle_failures = 1\n"), rows, ROWS(rows));
 }
 
-/* The names that there are not are counted like those that there are. */
+/* Unknown client_ids are counted like known ones. */
 static void test_throttled_match_and_mismatch_look_alike(void **state)
 {
     (void)state;
@@ -510,7 +510,7 @@ static void test_throttled_match_and_mismatch_look_alike(void **state)
     service_release(service);
 }
 
-/* Byte for byte; of the seconds some may have passed. */
+/* Byte for byte, but some of the seconds may have passed. */
 static void check_throttled(const char *answer)
 {
     static const char words[] = HEAD(
@@ -552,8 +552,7 @@ static void test_throttled_words(void **state)
     }
 }
 
-/* Where there are many lines, they are written some milliseconds later: waits for the last one of a request.
- */
+/* Under load lines are written some milliseconds later: waits for the last line of a request. */
 static const char *read_log_with_outcome(char *out, size_t size)
 {
     for (int tries = 0; tries < 60000; tries++) {
@@ -565,7 +564,7 @@ static const char *read_log_with_outcome(char *out, size_t size)
     return out;
 }
 
-/* The usual mistake: the web server mounts the program elsewhere than the issuer says. */
+/* The usual mistake: the web server mounts the program at another path than the issuer's. */
 static void test_other_path(void **state)
 {
     (void)state;
@@ -594,7 +593,7 @@ static void test_other_path(void **state)
     service_release(service);
 }
 
-/* What is logged of a request at level debug, and what is not: no value, no foreign name, no header. */
+/* Tests what is logged of a request at level debug: no value, no unknown name, no header. */
 static void test_debug(void **state)
 {
     (void)state;
@@ -633,7 +632,7 @@ static void test_debug(void **state)
     service_release(service);
 }
 
-/* All known names and a path of nothing but quotes have room in one line. */
+/* All known names and a path of nothing but quotes fit in one line. */
 static void test_long_values_are_truncated(void **state)
 {
     (void)state;
@@ -678,7 +677,7 @@ static void test_started(void **state)
     service_release(service);
 }
 
-/* Every allocation of a request fails once: the 500, or an answer that is right. */
+/* Every allocation of a request fails once: the answer is the 500, or right. */
 static void check_without_memory(const struct service *service, const struct row *row)
 {
     bool failed = true;
@@ -723,7 +722,7 @@ static void test_without_memory(void **state)
     service_release(service);
 }
 
-/* The accounts can be opened, and not read: nobody is told to be unknown. */
+/* The accounts can be opened but not read: no client is called unknown. */
 static void test_accounts_not_read(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Memory that runs out while a password is verified: libcrypt tells it as if the hash were malformed. It is a
- * fault of the server, and nothing is counted or remembered of it. */
+/* Tests memory that runs out while a password is verified: libcrypt reports it like a malformed hash. It is
+ * an error of the server, and is neither counted nor cached. */
 #include "endpoint/route.h"
 
 #include "fixture.h"
@@ -44,13 +44,13 @@ static int make_files(void **state)
     for (size_t i = 0; i < ROWS(methods); i++)
         put_account(accounts, methods[i].client_id, methods[i].setting);
     write_text("accounts", accounts);
-    /* One failure is too many. */
+    /* One failure is refused. */
     write_text("token.conf", "issuer = https://api.example.com\nlog = log\nthrottle_failures = 1\n"
                              "throttle_source_failures = 1\n");
     return 0;
 }
 
-/* Nothing is counted yet. Without `limits` the caller's thread hashes. */
+/* The counts are empty. Without `limits` the calling thread hashes. */
 static struct service *load_service(const struct verifier_limits *limits)
 {
     struct collected problems;
@@ -66,7 +66,7 @@ static struct service *load_service(const struct verifier_limits *limits)
     return service;
 }
 
-/* The status that is sent: without a body it is 500. */
+/* Returns the status that is sent; without a body it is 500. */
 static unsigned status_of(const struct service *service, const char *client_id, const char *secret,
                           const char *source)
 {
@@ -93,8 +93,7 @@ static unsigned status_of(const struct service *service, const char *client_id, 
     return has_body ? exchange.response.status : 500;
 }
 
-/* While nothing can be mapped every secret has the same answer, and when it can again that of the contract.
- */
+/* While mmap() fails every secret has the same answer; afterwards, that of the contract. */
 static void test_mapping_fails(void **state)
 {
     (void)state;
@@ -149,7 +148,7 @@ static void test_each_fails(void **state)
             if (got != 500)
                 continue;
             faults++;
-            /* A wrong secret was verified before its answer found no memory, or was not. */
+            /* A wrong secret was verified before memory ran out for its answer, or it was not. */
             const unsigned again = status_of(service, client_id, secret, source);
             check_row(again == status || (status == 401 && again == 429), "counted", (size_t)allowed,
                       client_id);

@@ -1,11 +1,10 @@
-/* Snapshots and what puts another one in their place: changes of the files, SIGHUP, and faults that keep the
- * old. */
+/* Tests how snapshots are replaced: changed files, SIGHUP, and faults that keep the old one. */
 #include "reload_fixture.h"
 
 #include <time.h>
 
 #include "base/clock.h"
-#define STRDUP_NEVER_FAILS /* json-c does not look whether it did */
+#define STRDUP_NEVER_FAILS /* json-c does not check whether it did */
 #include "failing_malloc.h"
 #include "token/keyset_file.h"
 
@@ -29,7 +28,7 @@ static void replace(const char *path, const char *text)
     assert_int_equal(rename("new", path), 0);
 }
 
-static struct reload *new_slot(void)
+static struct reload *reload_fixture(void)
 {
     unlink("log");
     replace("token.conf", "issuer = https://api.example.com\nlog = log\n");
@@ -43,12 +42,12 @@ static bool log_says(const char *words)
     return strstr(read_text("log", text, sizeof text), words) != NULL;
 }
 
-/* As the responder's main thread does, until `words` are in the log. */
-static void watch_until(struct reload *slot, const char *words)
+/* Polls as the responder's main thread does, until the log has `words`. */
+static void watch_until(struct reload *reload, const char *words)
 {
     const double end_ms = clock_monotonic_ms() + PATIENCE_MS;
     while (!log_says(words)) {
-        const long ms = reload_if_changed(slot);
+        const long ms = reload_if_changed(reload);
         assert_true(ms > 0 && ms < 1000);
         if (clock_monotonic_ms() > end_ms)
             fail_msg("waited in vain for: %s", words);
@@ -59,98 +58,98 @@ static void watch_until(struct reload *slot, const char *words)
 static void test_accounts_change(void **state)
 {
     (void)state;
-    struct reload *slot = new_slot();
-    struct service *held = reload_current(slot);
+    struct reload *reload = reload_fixture();
+    struct service *held = reload_current(reload);
     replace("accounts", "a:" HASH "\nb:" HASH "\n");
-    watch_until(slot, "accounts: 2 account lines, 1 keys");
-    assert_int_equal(accounts_in_force(slot), 2);
-    /* A request goes on with what it began with. */
+    watch_until(reload, "accounts: 2 account lines, 1 keys");
+    assert_int_equal(accounts_in_force(reload), 2);
+    /* A request keeps the snapshot that it started with. */
     assert_int_equal(account_table_count(held->accounts), 1);
     service_release(held);
 
     assert_int_equal(unlink("accounts"), 0);
-    watch_until(slot, "accounts has changed but cannot be used; what was loaded before stays in force");
+    watch_until(reload, "accounts has changed but cannot be used; what was loaded before stays in force");
     assert_true(log_says("accounts: the accounts file cannot be read: No such file"));
-    assert_int_equal(accounts_in_force(slot), 2);
+    assert_int_equal(accounts_in_force(reload), 2);
 
     write_text("others", "a:" HASH "\nb:" HASH "\nc:" HASH "\n");
     assert_int_equal(symlink("others", "accounts"), 0);
-    watch_until(slot, "accounts: 3 account lines, 1 keys");
-    reload_free(slot);
+    watch_until(reload, "accounts: 3 account lines, 1 keys");
+    reload_free(reload);
 }
 
 static void test_keys_change(void **state)
 {
     (void)state;
     struct collected problems;
-    struct reload *slot = new_slot();
+    struct reload *reload = reload_fixture();
     struct keyset_rotation rotation = {.now = 1000, .last_expiry = CLOCK_NEVER - 1};
     assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
-    watch_until(slot, "keys.jwks: 1 account lines, 2 keys");
-    struct service *service = reload_current(slot);
+    watch_until(reload, "keys.jwks: 1 account lines, 2 keys");
+    struct service *service = reload_current(reload);
     assert_string_equal(service->keys->signer->kid, rotation.kid);
     service_release(service);
     assert_int_equal(chmod("keys.jwks", 0604), 0);
-    watch_until(slot, "keys.jwks has changed but cannot be used");
+    watch_until(reload, "keys.jwks has changed but cannot be used");
     assert_true(log_says("chmod o-rwx"));
     assert_int_equal(chmod("keys.jwks", 0600), 0);
-    reload_free(slot);
+    reload_free(reload);
 }
 
 static void test_reload(void **state)
 {
     (void)state;
-    struct reload *slot = new_slot();
+    struct reload *reload = reload_fixture();
     replace("token.conf", "issuer = https://api.example.com\nlog = log\ntoken_lifetime = 7\n");
-    reload_all(slot);
-    watch_until(slot, "reloaded: 1 account lines, 2 keys");
-    struct service *first = reload_current(slot);
+    reload_all(reload);
+    watch_until(reload, "reloaded: 1 account lines, 2 keys");
+    struct service *first = reload_current(reload);
     assert_int_equal(first->config->token_lifetime, 7);
 
     replace("token.conf", "issuer = nonsense\nlog = log\n");
-    reload_all(slot);
-    watch_until(slot, "reload failed; what was loaded before stays in force");
-    struct service *second = reload_current(slot);
+    reload_all(reload);
+    watch_until(reload, "reload failed; what was loaded before stays in force");
+    struct service *second = reload_current(reload);
     assert_ptr_equal(first->config, second->config);
     service_release(first);
     service_release(second);
-    reload_free(slot);
+    reload_free(reload);
 }
 
-/* Whatever allocation fails, the old snapshot stays or the new one is there, whole. */
-static void reload_without_memory(struct reload *slot)
+/* Whichever allocation fails, there is the old snapshot or the complete new one. */
+static void reload_without_memory(struct reload *reload)
 {
     bool failed = true;
     for (long allowed = 0; failed; allowed++) {
         one_allocation_fails = true;
         allocations_left = allowed;
-        reload_all(slot);
+        reload_all(reload);
         failed = allocations_left < 0;
         allocations_left = -1;
-        assert_int_equal(accounts_in_force(slot), 2);
+        assert_int_equal(accounts_in_force(reload), 2);
     }
 }
 
-/* Some of them: each time takes as long as the file must have been still. */
-static void watch_without_memory(struct reload *slot)
+/* Only some of them: each takes as long as the file must be stable. */
+static void watch_without_memory(struct reload *reload)
 {
     bool failed = true;
     for (long allowed = 0; failed; allowed += allowed < 4 ? 1 : 20) {
-        struct service *before = reload_current(slot);
+        struct service *before = reload_current(reload);
         replace("accounts", "a:" HASH "\nb:" HASH "\n");
         bool taken = false;
         while (!taken) {
             one_allocation_fails = true;
             allocations_left = allowed;
-            const int ms = reload_if_changed(slot);
+            const int ms = reload_if_changed(reload);
             failed = allocations_left < 0;
             taken = failed || allocations_left < allowed;
             allocations_left = -1;
             nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
         }
-        struct service *after = reload_current(slot);
+        struct service *after = reload_current(reload);
         assert_true(failed || before != after);
-        assert_int_equal(accounts_in_force(slot), 2);
+        assert_int_equal(accounts_in_force(reload), 2);
         service_release(before);
         service_release(after);
     }
@@ -160,12 +159,12 @@ static void test_without_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    struct reload *slot = new_slot();
+    struct reload *reload = reload_fixture();
     replace("accounts", "a:" HASH "\nb:" HASH "\n");
-    reload_all(slot);
-    reload_without_memory(slot);
-    watch_without_memory(slot);
-    reload_free(slot);
+    reload_all(reload);
+    reload_without_memory(reload);
+    watch_without_memory(reload);
+    reload_free(reload);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
-/* route_cancel(): a request that is given up while it waits for a verification. What it has counted, what the
- * log says, and what is left of it. */
+/* Tests route_cancel(): a request that is cancelled while it waits for a verification. Checks what it has
+ * counted, what is logged, and what is left of it. */
 #include "endpoint/route.h"
 
 #include "fixture.h"
@@ -16,7 +16,7 @@
 static sem_t begun;
 static sem_t may_end;
 
-/* In the place of the library's. */
+/* Replaces the library's. */
 char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 {
     if (strncmp(phrase, "held", 4) == 0) {
@@ -38,7 +38,7 @@ static int make_files(void **state)
     return 0;
 }
 
-/* One thread verifies, and nothing is counted yet. */
+/* One thread verifies, and the counts are empty. */
 static struct service *load_service(void)
 {
     static const struct verifier_limits limits = {.concurrency = 1, .queue = 100, .cache_ttl = 0};
@@ -114,7 +114,7 @@ static unsigned status_of(const struct service *service, const char *client_id, 
     return end(&visit);
 }
 
-/* The only thread is busy from now on, until let_go(). */
+/* Keeps the only thread busy until let_go(). */
 static void hold(struct visit *held, const struct service *service)
 {
     start(held, service, "held", "held");
@@ -136,15 +136,15 @@ static void check_log(const char *line, size_t row)
     check_row(strstr(log, line) != NULL, log, row, line);
 }
 
-/* One failure is admitted. While an attempt waits it counts like one; what is given up is given back, unless
- * some hash was computed for it. */
+/* One failure is admitted. A waiting attempt counts like one; cancelling it takes that back, unless a hash
+ * was computed for it. */
 static void test_counts(void **state)
 {
     (void)state;
     static const struct {
         const char *client_id;
         const char *secret;
-        bool is_hashed; /* its first line, before it is given up */
+        bool is_hashed; /* its first line, before it is cancelled */
         unsigned then;  /* the status of the next attempt */
     } rows[] = {
         {"demo", "wrong", false, 401}, {"demo", "secret", false, 401}, {"nobody", "wrong", false, 401},
@@ -166,7 +166,7 @@ static void test_counts(void **state)
         check_row(route_cancel(&visit.exchange), "not cancelled", i, rows[i].client_id);
         check_row(visit.exchange.response.body == NULL, "an answer", i, rows[i].client_id);
         check_row(visit.exchange.token.credentials.count == 0, "credentials", i, rows[i].client_id);
-        memset(&visit, 0xff, sizeof visit); /* nothing looks at it any more */
+        memset(&visit, 0xff, sizeof visit); /* nothing reads it any more */
         let_go(&held);
         check_row(status_of(service, rows[i].client_id, "another") == rows[i].then, "then", i,
                   rows[i].client_id);
@@ -179,7 +179,7 @@ static void test_counts(void **state)
     }
 }
 
-/* What is being hashed when its client hangs up is counted as if it had not. */
+/* An attempt whose hash is being computed when its client hangs up is counted like any other. */
 static void test_too_late(void **state)
 {
     (void)state;

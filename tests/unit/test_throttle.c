@@ -74,12 +74,12 @@ static void test_source_refusal_ends_after_clock_is_set_back(void **state)
 {
     (void)state;
     static const int64_t year = INT64_C(31536000000);
-    static const size_t rooms_nearby[] = {4096, 0};
-    for (size_t i = 0; i < ROWS(rooms_nearby); i++) {
+    static const size_t netblock_quotas[] = {4096, 0};
+    for (size_t i = 0; i < ROWS(netblock_quotas); i++) {
         struct throttle_fixture fixture = open_throttle_fixture();
         fixture.limits.source_failures = 3;
         fixture.limits.failures = 100;
-        fixture.limits.quota.netblock = rooms_nearby[i];
+        fixture.limits.quota.netblock = netblock_quotas[i];
         check_row(failures_admitted(&fixture, A, "a", 5, NOW + year) == 3, "admitted", i, "");
         for (int64_t passed = 0; passed < 60000; passed += 20000) {
             struct throttle_attempt attempt = attempt_of(&fixture, A, "b", 1);
@@ -270,16 +270,16 @@ static void test_attempts_are_refused_when_source_reaches_limit(void **state)
     (void)state;
     for (int right = 0; right < 2; right++) {
         struct throttle_fixture fixture = open_throttle_fixture();
-        struct throttle_attempt guesses[3];
+        struct throttle_attempt attempts[3];
         for (size_t i = 0; i < 3; i++) {
-            guesses[i] = attempt_of(&fixture, A, "a", i + 1);
-            assert_int_equal(throttle_begin(&guesses[i], NOW), THROTTLE_ADMITTED);
+            attempts[i] = attempt_of(&fixture, A, "a", i + 1);
+            assert_int_equal(throttle_begin(&attempts[i], NOW), THROTTLE_ADMITTED);
         }
         fixture.limits.source_failures = 13; /* those in flight stay in flight */
         fill_source(&fixture);
         for (size_t i = 0; i < 3; i++) {
-            guesses[i].limits.source_failures = 10;
-            assert_int_equal(throttle_end(&guesses[i], right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW),
+            attempts[i].limits.source_failures = 10;
+            assert_int_equal(throttle_end(&attempts[i], right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW),
                              THROTTLE_SOURCE_REFUSED);
         }
         assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
@@ -294,16 +294,16 @@ static void test_cached_match_is_refused_when_pair_reaches_limit(void **state)
     (void)state;
     enum { MANY = 8 };
     struct throttle_fixture fixture = open_throttle_fixture();
-    struct throttle_attempt guesses[MANY];
+    struct throttle_attempt attempts[MANY];
     for (size_t i = 0; i < MANY; i++) {
-        guesses[i] = attempt_of(&fixture, A, "a", i + 1);
-        assert_int_equal(throttle_check(&guesses[i], NOW), THROTTLE_ADMITTED);
+        attempts[i] = attempt_of(&fixture, A, "a", i + 1);
+        assert_int_equal(throttle_check(&attempts[i], NOW), THROTTLE_ADMITTED);
     }
     for (size_t i = 0; i < MANY; i++) {
         const enum throttle_outcome outcome = i % 2 == 1 ? THROTTLE_MATCH : THROTTLE_MISMATCH;
         if (outcome == THROTTLE_MATCH && i < 5)
             continue; /* it would clear the failures */
-        assert_int_equal(throttle_end(&guesses[i], outcome, NOW),
+        assert_int_equal(throttle_end(&attempts[i], outcome, NOW),
                          i < 5 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
     close_throttle_fixture(&fixture);
@@ -368,36 +368,38 @@ static void test_attempts_in_flight_count(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
-    struct throttle_attempt guesses[4];
+    struct throttle_attempt attempts[4];
     for (size_t i = 0; i < 4; i++) {
-        guesses[i] = attempt_of(&fixture, A, "a", i + 1);
-        assert_int_equal(throttle_check(&guesses[i], NOW), THROTTLE_ADMITTED);
-        assert_int_equal(throttle_begin(&guesses[i], NOW), i < 3 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
+        attempts[i] = attempt_of(&fixture, A, "a", i + 1);
+        assert_int_equal(throttle_check(&attempts[i], NOW), THROTTLE_ADMITTED);
+        assert_int_equal(throttle_begin(&attempts[i], NOW),
+                         i < 3 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
-    assert_int_equal(guesses[3].wait, 1);
+    assert_int_equal(attempts[3].wait, 1);
     /* A cached mismatch does not pass a limit either. */
-    assert_int_equal(throttle_end(&guesses[3], THROTTLE_MISMATCH, NOW), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(throttle_end(&attempts[3], THROTTLE_MISMATCH, NOW), THROTTLE_PAIR_REFUSED);
     /* An admission is final. */
-    assert_int_equal(throttle_begin(&guesses[0], NOW), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_begin(&attempts[0], NOW), THROTTLE_ADMITTED);
     for (size_t i = 0; i < 3; i++)
-        assert_int_equal(throttle_end(&guesses[i], THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(throttle_end(&attempts[i], THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
 
     /* Added to failures; an attempt that was not verified leaves the quota. */
     assert_int_equal(failures_admitted(&fixture, A, "b", 1, NOW), 1);
     for (size_t i = 0; i < 3; i++) {
-        guesses[i] = attempt_of(&fixture, A, "b", i + 1);
-        assert_int_equal(throttle_begin(&guesses[i], NOW), i < 2 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
+        attempts[i] = attempt_of(&fixture, A, "b", i + 1);
+        assert_int_equal(throttle_begin(&attempts[i], NOW),
+                         i < 2 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
     }
-    assert_int_equal(throttle_end(&guesses[0], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_end(&attempts[0], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_ADMITTED);
     /* A refusal is final; the next attempt is admitted. */
-    assert_int_equal(throttle_begin(&guesses[2], NOW), THROTTLE_PAIR_REFUSED);
-    assert_int_equal(throttle_end(&guesses[2], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_PAIR_REFUSED);
-    assert_int_equal(guesses[2].wait, 1);
-    guesses[2] = attempt_of(&fixture, A, "b", 3);
-    assert_int_equal(throttle_begin(&guesses[2], NOW), THROTTLE_ADMITTED);
-    assert_int_equal(throttle_end(&guesses[1], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-    assert_int_equal(throttle_end(&guesses[2], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_begin(&attempts[2], NOW), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(throttle_end(&attempts[2], THROTTLE_NOT_VERIFIED, NOW), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(attempts[2].wait, 1);
+    attempts[2] = attempt_of(&fixture, A, "b", 3);
+    assert_int_equal(throttle_begin(&attempts[2], NOW), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_end(&attempts[1], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_end(&attempts[2], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     close_throttle_fixture(&fixture);
 }
 
@@ -444,18 +446,18 @@ static void test_attempts_in_flight_count_for_the_source(void **state)
     (void)state;
     enum { LIMIT = 10 };
     struct throttle_fixture fixture = open_throttle_fixture();
-    struct throttle_attempt guesses[LIMIT + 1];
+    struct throttle_attempt attempts[LIMIT + 1];
     for (size_t i = 0; i <= LIMIT; i++) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%zu", i);
-        guesses[i] = attempt_of(&fixture, A, client_id, i);
-        assert_int_equal(throttle_begin(&guesses[i], NOW),
+        attempts[i] = attempt_of(&fixture, A, client_id, i);
+        assert_int_equal(throttle_begin(&attempts[i], NOW),
                          i < LIMIT ? THROTTLE_ADMITTED : THROTTLE_SOURCE_REFUSED);
     }
-    assert_int_equal(guesses[LIMIT].wait, 1);
-    assert_int_equal(throttle_end(&guesses[LIMIT], THROTTLE_MISMATCH, NOW), THROTTLE_SOURCE_REFUSED);
+    assert_int_equal(attempts[LIMIT].wait, 1);
+    assert_int_equal(throttle_end(&attempts[LIMIT], THROTTLE_MISMATCH, NOW), THROTTLE_SOURCE_REFUSED);
     for (size_t i = 0; i < LIMIT; i++)
-        assert_int_equal(throttle_end(&guesses[i], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(throttle_end(&attempts[i], THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(failures_admitted(&fixture, A, "c0", 1, NOW), 1);
     close_throttle_fixture(&fixture);
 }
@@ -490,15 +492,15 @@ static void test_same_secret_in_flight_is_admitted(void **state)
     (void)state;
     enum { MANY = 30 };
     struct throttle_fixture fixture = open_throttle_fixture();
-    struct throttle_attempt guesses[MANY];
+    struct throttle_attempt attempts[MANY];
     for (int right = 0; right < 2; right++) {
         int admitted = 0;
         for (size_t i = 0; i < MANY; i++) {
-            guesses[i] = attempt_of(&fixture, A, "a", 7);
-            assert_int_equal(throttle_begin(&guesses[i], NOW), THROTTLE_ADMITTED);
+            attempts[i] = attempt_of(&fixture, A, "a", 7);
+            assert_int_equal(throttle_begin(&attempts[i], NOW), THROTTLE_ADMITTED);
         }
         for (size_t i = 0; i < MANY; i++)
-            admitted += throttle_end(&guesses[i], right == 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW) ==
+            admitted += throttle_end(&attempts[i], right == 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW) ==
                                 THROTTLE_ADMITTED
                             ? 1
                             : 0;

@@ -36,7 +36,7 @@ int fstat(int descriptor, struct stat *status)
     return result;
 }
 
-static int anew(void **state)
+static int set_up_without_folder(void **state)
 {
     (void)state;
     grow = NULL;
@@ -135,7 +135,7 @@ static void test_unusable_folder_is_refused(void **state)
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct collected problems;
-        anew(NULL);
+        set_up_without_folder(NULL);
         unlink("state");
         rows[i].make();
         check_row(!opens("state", &problems), "opened", i, rows[i].problem);
@@ -167,7 +167,7 @@ static void test_folder_of_other_user_is_refused(void **state)
     assert_int_equal(chmod(".", 0755), 0);
     for (int with_file = 0; with_file < 2; with_file++) {
         int status = 0;
-        anew(NULL);
+        set_up_without_folder(NULL);
         assert_int_equal(mkdir("state", 0700), 0);
         if (with_file != 0) {
             assert_true(opens("state", &problems));
@@ -456,16 +456,16 @@ static void test_memory_keeps_the_greatest_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_unusable_folder_is_refused, anew),
-        cmocka_unit_test_setup(test_growing_file_is_not_short, anew),
-        cmocka_unit_test_setup(test_folder_of_other_user_is_refused, anew),
-        cmocka_unit_test_setup(test_files_are_created, anew),
-        cmocka_unit_test_setup(test_files_of_another_boot_are_replaced, anew),
-        cmocka_unit_test_setup(test_store_knows_its_folder, anew),
-        cmocka_unit_test_setup(test_no_memory_is_an_error, anew),
-        cmocka_unit_test_setup(test_removed_folder_degrades_the_store, anew),
-        cmocka_unit_test_setup(test_full_disk_degrades_the_store, anew),
-        cmocka_unit_test_setup(test_memory_has_no_source_quota, anew),
+        cmocka_unit_test_setup(test_unusable_folder_is_refused, set_up_without_folder),
+        cmocka_unit_test_setup(test_growing_file_is_not_short, set_up_without_folder),
+        cmocka_unit_test_setup(test_folder_of_other_user_is_refused, set_up_without_folder),
+        cmocka_unit_test_setup(test_files_are_created, set_up_without_folder),
+        cmocka_unit_test_setup(test_files_of_another_boot_are_replaced, set_up_without_folder),
+        cmocka_unit_test_setup(test_store_knows_its_folder, set_up_without_folder),
+        cmocka_unit_test_setup(test_no_memory_is_an_error, set_up_without_folder),
+        cmocka_unit_test_setup(test_removed_folder_degrades_the_store, set_up_without_folder),
+        cmocka_unit_test_setup(test_full_disk_degrades_the_store, set_up_without_folder),
+        cmocka_unit_test_setup(test_memory_has_no_source_quota, set_up_without_folder),
         cmocka_unit_test(test_memory_keeps_the_greatest_counts),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

@@ -19,7 +19,7 @@ enum { WRITERS = 2, READERS = 2, PROCESSES = WRITERS + READERS, THREADS = 2, KIL
 /* Results of the processes, in shared memory. */
 struct tally {
     atomic_uint committed[PROCESSES];
-    atomic_uint looked[PROCESSES];
+    atomic_uint reads[PROCESSES];
     atomic_uint torn;
     atomic_uint failed;
 };
@@ -56,7 +56,7 @@ static void add_one(struct throttle_txn *transaction, void *context)
 }
 
 /* Returns the count that all records have; -1: they differ. */
-static void look(struct throttle_txn *transaction, void *context)
+static void read_count(struct throttle_txn *transaction, void *context)
 {
     long *count = context;
     for (unsigned i = 0; i < KEYS; i++) {
@@ -81,10 +81,10 @@ static _Noreturn void *work(void *argument)
             tally->committed[worker->number]++;
             continue;
         }
-        tally->failed += !throttle_store_read(worker->state, worker->log, look, &count);
+        tally->failed += !throttle_store_read(worker->state, worker->log, read_count, &count);
         tally->torn += count < last;
         last = count;
-        tally->looked[worker->number]++;
+        tally->reads[worker->number]++;
     }
 }
 
@@ -165,7 +165,7 @@ static unsigned all_committed(void)
 static void wait_for_progress(size_t killed)
 {
     for (size_t i = 0; i < PROCESSES; i++) {
-        atomic_uint *const done = i < WRITERS ? &tally->committed[i] : &tally->looked[i];
+        atomic_uint *const done = i < WRITERS ? &tally->committed[i] : &tally->reads[i];
         const unsigned before = *done;
         const double end = clock_monotonic_ms() + 60000;
         while (i != killed && *done == before && clock_monotonic_ms() < end)
@@ -202,7 +202,7 @@ static void test_killed_processes_block_nobody(void **state)
     long count = 0;
     struct throttle_store *opened = throttle_store_open("state", &diagnostics);
     assert_non_null(opened);
-    assert_true(throttle_store_read(opened, NULL, look, &count));
+    assert_true(throttle_store_read(opened, NULL, read_count, &count));
     throttle_store_release(opened);
     assert_int_equal(tally->torn, 0);
     assert_int_equal(tally->failed, 0);
