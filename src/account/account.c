@@ -94,7 +94,7 @@ static const struct attribute {
     const char *name;
     bool has_value;
     bool (*take)(struct text value, struct account *account); /* false: malformed */
-    bool (*check)(struct text value); /* what takes longer than a look-up may; NULL: nothing */
+    bool (*check)(struct text value); /* checks that are too slow for a lookup; NULL: none */
     const char *why;
 } attributes[] = {
     {"scope", true, take_scope, is_scope_list, bad_scope},
@@ -105,7 +105,7 @@ static const struct attribute {
 };
 #define ATTRIBUTE_COUNT (sizeof attributes / sizeof attributes[0])
 
-/* NULL: there is none of that name. */
+/* Returns NULL if there is no attribute of that name. */
 static const struct attribute *find_attribute(struct text name)
 {
     for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
@@ -115,7 +115,7 @@ static const struct attribute *find_attribute(struct text name)
     return NULL;
 }
 
-/* NULL: good; `*seen` has a bit for each attribute given before. */
+/* Returns NULL if the attribute is valid. `*seen` has one bit per attribute that the line has so far. */
 static const char *parse_attribute(struct text value, unsigned *seen, struct account *account)
 {
     const struct attribute *attribute = find_attribute(text_split(&value, '='));
@@ -142,7 +142,7 @@ static const char *parse_attributes(struct text text, struct account *account)
     return NULL;
 }
 
-/* Takes what parse_attributes() has checked before, and of an unusable line whatever there is. */
+/* Reads attributes that parse_attributes() has checked. Those of an unusable line may be malformed. */
 static void read_attributes(struct text text, struct account *account)
 {
     while (text.data != NULL) {
@@ -212,7 +212,7 @@ static bool is_blank(struct text line)
     return true;
 }
 
-/* As in shadow(5): '!' or '*' in front of a hash, or in its place, locks. */
+/* As in shadow(5), '!' or '*' before the hash, or instead of it, locks the account. */
 static void take_hash(struct text hash, struct account *account)
 {
     while (hash.length > 0 && (hash.data[0] == '!' || hash.data[0] == '*')) {
@@ -223,7 +223,7 @@ static void take_hash(struct text hash, struct account *account)
     account->hash = hash;
 }
 
-/* A blank around a hash is hard to see, so it is named where it is all that is wrong. */
+/* A blank around a hash is hard to see. If the hash is valid without it, the message names the blank. */
 static const char *hash_fault(struct text hash, bool allow_legacy, const char *why)
 {
     const struct text trimmed = trim_blanks(hash);
@@ -235,13 +235,13 @@ static const char *hash_fault(struct text hash, bool allow_legacy, const char *w
                : "no hash of a known method: there is a blank before it; take it out";
 }
 
-/* Takes the line apart at its colons. False: there is none behind the client_id. */
+/* Splits the line at its colons. False: there is no colon after the client_id. */
 static bool split_line(struct text line, struct account *account)
 {
     struct text rest = line;
     account->client_id = text_split(&rest, ':');
     if (rest.data == NULL) {
-        account->client_id = rest; /* nothing says that it is one: it may be a secret */
+        account->client_id = rest; /* do not report it as a client_id: it may be a secret */
         return false;
     }
     take_hash(text_split(&rest, ':'), account);

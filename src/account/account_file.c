@@ -11,7 +11,7 @@
 
 #define LARGEST_FILE (((size_t)1 << 31) - 1)
 
-/* One line of the file, taken apart so far as a rewrite needs it. */
+/* One line of the file, split as far as an edit needs. */
 struct line {
     struct text whole;  /* with its newline */
     struct text ending; /* "\n", "\r\n"; at the end of the file it may be empty or "\r" */
@@ -31,28 +31,28 @@ struct edit {
 };
 
 struct command {
-    /* Writes what takes the place of a line of the client_id. */
+    /* Writes the replacement of a line of the client_id. */
     void (*edit_line)(struct edit *edit, const struct line *line);
-    /* Writes what comes behind the last line, or NULL. */
+    /* Writes a line after the last one; NULL: none. */
     void (*append)(struct edit *edit);
 };
 
-static void put(struct edit *edit, struct text text)
+static void edit_add(struct edit *edit, struct text text)
 {
     buffer_add(&edit->out, text);
 }
 
-static void put_account(struct edit *edit, bool locked, struct text hash, struct text attributes,
-                        struct text ending)
+static void edit_add_account(struct edit *edit, bool locked, struct text hash, struct text attributes,
+                             struct text ending)
 {
-    put(edit, edit->client_id);
-    put(edit, text_of(locked ? ":!" : ":"));
-    put(edit, hash);
+    edit_add(edit, edit->client_id);
+    edit_add(edit, text_of(locked ? ":!" : ":"));
+    edit_add(edit, hash);
     if (attributes.data != NULL) {
-        put(edit, text_of(":"));
-        put(edit, attributes);
+        edit_add(edit, text_of(":"));
+        edit_add(edit, attributes);
     }
-    put(edit, ending);
+    edit_add(edit, ending);
     edit->changed = true;
 }
 
@@ -64,14 +64,14 @@ static bool is_newest(const struct edit *edit, const struct line *line)
 static void keep_newest(struct edit *edit, const struct line *line)
 {
     if (is_newest(edit, line))
-        put(edit, line->whole);
+        edit_add(edit, line->whole);
     else
         edit->changed = true;
 }
 
 static void keep_line(struct edit *edit, const struct line *line)
 {
-    put(edit, line->whole);
+    edit_add(edit, line->whole);
 }
 
 static void drop_line(struct edit *edit, const struct line *line)
@@ -83,46 +83,46 @@ static void drop_line(struct edit *edit, const struct line *line)
 static void replace_line(struct edit *edit, const struct line *line)
 {
     if (is_newest(edit, line))
-        put_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
+        edit_add_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
 }
 
-/* What the end of the file left of a line's ending is completed. */
+/* Completes the line ending of a last line that has none, or only a '\r'. */
 static void complete_line(struct edit *edit, struct text ending)
 {
     if (ending.length == 0)
-        put(edit, edit->newline);
+        edit_add(edit, edit->newline);
     else if (ending.data[ending.length - 1] != '\n')
-        put(edit, text_of("\n"));
+        edit_add(edit, text_of("\n"));
 }
 
 static void add_line_behind(struct edit *edit, const struct line *line)
 {
-    put(edit, line->whole);
+    edit_add(edit, line->whole);
     if (!is_newest(edit, line))
         return;
     complete_line(edit, line->ending);
-    put_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
+    edit_add_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
 }
 
 static void lock_line(struct edit *edit, const struct line *line)
 {
     if (line->account.locked)
-        put(edit, line->whole);
+        edit_add(edit, line->whole);
     else
-        put_account(edit, true, line->account.hash, line->account.attributes, line->ending);
+        edit_add_account(edit, true, line->account.hash, line->account.attributes, line->ending);
 }
 
 static void unlock_line(struct edit *edit, const struct line *line)
 {
     if (!line->account.locked || line->account.hash.length == 0)
-        put(edit, line->whole);
+        edit_add(edit, line->whole);
     else
-        put_account(edit, false, line->account.hash, line->account.attributes, line->ending);
+        edit_add_account(edit, false, line->account.hash, line->account.attributes, line->ending);
 }
 
 static void append_account(struct edit *edit)
 {
-    put_account(edit, false, edit->hash, edit->attributes, edit->newline);
+    edit_add_account(edit, false, edit->hash, edit->attributes, edit->newline);
 }
 
 static const struct command look = {keep_line, NULL};
@@ -134,8 +134,8 @@ static const struct command lock = {lock_line, NULL};
 static const struct command unlock = {unlock_line, NULL};
 static const struct command drop = {drop_line, NULL};
 
-/* Takes the next line off `rest`; false: the file's end. */
-static bool next_line(struct text *rest, struct line *line)
+/* Removes the next line from `rest`. False: end of the file. */
+static bool file_next_line(struct text *rest, struct line *line)
 {
     if (rest->data == NULL || rest->length == 0)
         return false;
@@ -154,8 +154,8 @@ static bool next_line(struct text *rest, struct line *line)
     return true;
 }
 
-/* A line whose attributes are in error has them all the same, and keeps them. */
-static void take_raw_fields(struct line *line)
+/* Reads the fields without checks, so that an edit keeps attributes that are in error. */
+static void read_raw_fields(struct line *line)
 {
     struct text rest = {line->whole.data, line->whole.length - line->ending.length};
     text_split(&rest, ':');
@@ -168,7 +168,7 @@ static void take_raw_fields(struct line *line)
     line->account.attributes = rest;
 }
 
-static bool is_of(const struct line *line, struct text client_id)
+static bool is_line_of(const struct line *line, struct text client_id)
 {
     return line->account.client_id.data != NULL && text_equal(line->account.client_id, client_id);
 }
@@ -179,14 +179,14 @@ static struct text skip_byte_order_mark(struct text text)
     return (struct text){text.data + length, text.length - length};
 }
 
-static void look_over(struct edit *edit, struct text content)
+static void count_matches(struct edit *edit, struct text content)
 {
     struct line line;
     edit->newline = text_of("\n");
-    for (struct text rest = content; next_line(&rest, &line);) {
+    for (struct text rest = content; file_next_line(&rest, &line);) {
         if (line.whole.data == content.data && line.ending.length == 2)
             edit->newline = text_of("\r\n");
-        edit->matches += is_of(&line, edit->client_id) ? 1 : 0;
+        edit->matches += is_line_of(&line, edit->client_id) ? 1 : 0;
     }
 }
 
@@ -195,13 +195,13 @@ static void write_edited(struct edit *edit, struct text content)
     struct line line = {.index = 0};
     size_t index = 0;
     struct text last_ending = edit->newline;
-    for (struct text rest = content; next_line(&rest, &line);) {
+    for (struct text rest = content; file_next_line(&rest, &line);) {
         last_ending = line.ending;
-        if (!is_of(&line, edit->client_id)) {
-            put(edit, line.whole);
+        if (!is_line_of(&line, edit->client_id)) {
+            edit_add(edit, line.whole);
             continue;
         }
-        take_raw_fields(&line);
+        read_raw_fields(&line);
         line.index = index++;
         edit->command->edit_line(edit, &line);
     }
@@ -224,44 +224,46 @@ static const char *remedy_of(int error)
     }
 }
 
-static enum account_change fail(struct diagnostics *diagnostics, const char *path, const char *what)
+static enum account_change account_file_failed(struct diagnostics *diagnostics, const char *path,
+                                               const char *what)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "%s: %s%s", what, file_read_reason(errno),
                     remedy_of(errno));
     return ACCOUNT_FAILED;
 }
 
-/* Another line that is appended later must not continue the last one. */
+/* Completes the last line, so that a line appended later does not continue it. */
 static void complete_last_line(struct edit *edit, size_t start)
 {
     const struct buffer *out = &edit->out;
     if (out->out_of_memory || out->length <= start || out->data[out->length - 1] == '\n')
         return;
-    put(edit, out->data[out->length - 1] == '\r' ? text_of("\n") : edit->newline);
+    edit_add(edit, out->data[out->length - 1] == '\r' ? text_of("\n") : edit->newline);
 }
 
-/* Edits in memory, and replaces the file where that changed anything. */
-static enum account_change rewrite(const char *path, struct edit *edit, const struct file_content *content,
-                                   struct diagnostics *diagnostics)
+/* Edits in memory. Replaces the file if that changed anything. */
+static enum account_change apply_edit(const char *path, struct edit *edit, const struct file_content *content,
+                                      struct diagnostics *diagnostics)
 {
     const struct text whole = {content->data, content->size};
-    const struct text behind_mark = skip_byte_order_mark(whole);
-    const size_t mark = whole.length - behind_mark.length;
-    put(edit, (struct text){whole.data, mark});
-    write_edited(edit, behind_mark);
+    const struct text without_mark = skip_byte_order_mark(whole);
+    const size_t mark = whole.length - without_mark.length;
+    edit_add(edit, (struct text){whole.data, mark});
+    write_edited(edit, without_mark);
     complete_last_line(edit, mark);
 
     enum account_change change = edit->changed ? ACCOUNT_CHANGED : ACCOUNT_AS_IT_WAS;
     errno = ENOMEM;
     if (edit->out.out_of_memory)
-        change = fail(diagnostics, path, "the change cannot be made");
+        change = account_file_failed(diagnostics, path, "the change cannot be made");
     else if (edit->changed && !file_replace(path, edit->out.data, edit->out.length, 0600))
-        change = fail(diagnostics, path, "the file cannot be replaced, and is as it was");
+        change = account_file_failed(diagnostics, path, "the file cannot be replaced, and is as it was");
     buffer_free(&edit->out);
     return change;
 }
 
-/* Whether the file ends in an account's line without its newline, and somebody may still be writing it. */
+/* Returns whether the last line is an account without a newline that may still be in the process of being
+ * written. */
 static bool is_unfinished(const struct file_content *content)
 {
     const struct text whole = {content->data, content->size};
@@ -276,25 +278,26 @@ static bool is_unfinished(const struct file_content *content)
     return account_parse(rest, true, &account, &why) != ACCOUNT_LINE_IGNORED;
 }
 
-/* Reads the file when its last line is whole: a rewrite ends that with a newline, which puts it in force. */
+/* Waits until the last line is complete, and reads the file. An edit ends that line with a newline, which
+ * puts it in force, so it must not be half written. */
 static bool read_finished(const char *path, const struct command *command, struct file_content *content,
                           struct diagnostics *diagnostics)
 {
     static const struct timespec pause = {.tv_nsec = 100000000};
-    bool told = false;
+    bool is_warned = false;
     while (file_read(path, LARGEST_FILE, content)) {
         if (command == &look || !is_unfinished(content))
             return true;
         file_content_free(content);
-        if (!told)
+        if (!is_warned)
             diagnostics_add(
                 diagnostics, SEVERITY_WARNING, path, 0,
                 "the last line has no newline and may be half written: waiting until it has one, or "
                 "the file has been unchanged for ten seconds");
-        told = true;
+        is_warned = true;
         nanosleep(&pause, NULL);
     }
-    fail(diagnostics, path, "the accounts file cannot be read");
+    account_file_failed(diagnostics, path, "the accounts file cannot be read");
     return false;
 }
 
@@ -303,14 +306,14 @@ static enum account_change change_locked(const char *path, struct edit *edit, st
     struct file_content content;
     if (!read_finished(path, edit->command, &content, diagnostics))
         return ACCOUNT_FAILED;
-    look_over(edit, skip_byte_order_mark((struct text){content.data, content.size}));
+    count_matches(edit, skip_byte_order_mark((struct text){content.data, content.size}));
     enum account_change change = ACCOUNT_CHANGED;
     if (edit->command->append != NULL && edit->matches > 0)
         change = ACCOUNT_EXISTS;
     else if (edit->command->append == NULL && edit->matches == 0)
         change = ACCOUNT_UNKNOWN;
     else
-        change = rewrite(path, edit, &content, diagnostics);
+        change = apply_edit(path, edit, &content, diagnostics);
     file_content_free(&content);
     return change;
 }
@@ -320,7 +323,7 @@ static enum account_change change_file(const char *path, const struct command *c
 {
     const int guard = file_lock(path, diagnostics);
     if (guard < 0)
-        return fail(diagnostics, path, "the accounts file cannot be locked");
+        return account_file_failed(diagnostics, path, "the accounts file cannot be locked");
     edit.command = command;
     const enum account_change change = change_locked(path, &edit, diagnostics);
     close(guard);

@@ -1,6 +1,6 @@
-/* Rewrites of the accounts file: every other line, comment and their order kept to the byte, but that a last
- * line without its newline gets one; atomic, under a lock (base/file.h). While such a line may be half
- * written they wait, and a warning says so. */
+/* Edits the accounts file. A change is atomic and holds a lock (base/file.h). It keeps all other lines,
+ * comments and their order byte for byte; only a last line without a newline gets one. While such a line may
+ * be half written, the functions wait, and add a warning that says so. */
 #ifndef ACCOUNT_ACCOUNT_FILE_H
 #define ACCOUNT_ACCOUNT_FILE_H
 
@@ -12,30 +12,32 @@
 
 enum account_change {
     ACCOUNT_CHANGED,
-    ACCOUNT_EXISTS,    /* look, add: it is there already */
+    ACCOUNT_EXISTS,    /* look, add: the client_id has a line already */
     ACCOUNT_UNKNOWN,   /* no line of that client_id */
-    ACCOUNT_AS_IT_WAS, /* lock: locked already; unlock: not locked, or no hash behind the mark; retire: one
-                          line only */
-    ACCOUNT_FAILED,    /* the file cannot be read or written; reported */
+    ACCOUNT_AS_IT_WAS, /* nothing to do. lock: locked already; unlock: not locked, or no hash after the '!';
+                          retire: there is one line only */
+    ACCOUNT_FAILED,    /* the file cannot be read or written; the diagnostics have an error */
 };
 
-/* ACCOUNT_EXISTS or ACCOUNT_UNKNOWN, as far as the file can be locked and read. */
+/* Returns ACCOUNT_EXISTS or ACCOUNT_UNKNOWN; ACCOUNT_FAILED if the file cannot be locked or read. */
 enum account_change account_file_look(const char *path, struct text client_id,
                                       struct diagnostics *diagnostics);
-/* `attributes` may be absent. The parts are checked by account_client_id_fault() and
- * account_attributes_fault() before. */
+/* Adds a line at the end. `attributes` may be absent. The caller checks the parts with
+ * account_client_id_fault() and account_attributes_fault() before. */
 enum account_change account_file_add(const char *path, struct text client_id, struct text hash,
                                      struct text attributes, struct diagnostics *diagnostics);
-/* One line stays, the newest (last), with its attributes and its lock, and the new hash. */
+/* Replaces all lines of client_id by one, which has the new hash, and the attributes and the lock of the
+ * newest (last) line. */
 enum account_change account_file_replace_hash(const char *path, struct text client_id, struct text hash,
                                               struct diagnostics *diagnostics);
-/* A further line behind the newest, with its attributes and the new hash. */
+/* Adds a line after the newest line of client_id, with the new hash and the attributes and the lock of that
+ * line. */
 enum account_change account_file_add_hash(const char *path, struct text client_id, struct text hash,
                                           struct diagnostics *diagnostics);
-/* Every line of client_id but the newest goes. */
+/* Removes every line of client_id but the newest. */
 enum account_change account_file_retire(const char *path, struct text client_id,
                                         struct diagnostics *diagnostics);
-/* On every line of client_id. */
+/* Lock, unlock or remove every line of client_id. */
 enum account_change account_file_lock(const char *path, struct text client_id,
                                       struct diagnostics *diagnostics);
 enum account_change account_file_unlock(const char *path, struct text client_id,

@@ -13,23 +13,24 @@
 struct account_scan {
     int descriptor;
     struct password_policy policy;
-    off_t start;               /* behind a byte order mark */
-    struct line_reader reader; /* stands behind the line that was found last */
-    char *found;               /* copies of lines, which the entries point into */
+    off_t start;               /* after a byte order mark */
+    struct line_reader reader; /* positioned after the line that was found last */
+    char *found;               /* copies of lines; the entries point into them */
     char *decoy;
     bool has_choice;
-    uint64_t choice; /* what came of the last look for a decoy */
+    uint64_t choice; /* of the last search for a decoy; its result follows */
     enum account_found decoy_found;
     struct account_entry decoy_entry;
 };
 
-static void fail(struct diagnostics *diagnostics, const char *path)
+static void account_scan_failed(struct diagnostics *diagnostics, const char *path)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
                     file_read_reason(errno), file_read_remedy(errno, "tokenctl init makes one"));
 }
 
-/* Where the first line begins. What cannot be read is told when it is looked for. */
+/* Returns the offset of the first line. A read error shows again, and is reported, when the lines are read.
+ */
 static off_t find_start(int descriptor)
 {
     char start[TEXT_MARK_SIZE];
@@ -44,7 +45,7 @@ struct account_scan *account_scan_open(const char *path, const struct password_p
     const int descriptor = file_open(path, &status);
     struct account_scan *scan = descriptor >= 0 ? calloc(1, sizeof *scan) : NULL;
     if (scan == NULL) {
-        fail(diagnostics, path);
+        account_scan_failed(diagnostics, path);
         if (descriptor >= 0)
             close(descriptor);
         return NULL;
@@ -70,15 +71,15 @@ void account_scan_close(struct account_scan *scan)
     free(scan);
 }
 
-/* Whether a last line without its newline is in force: by the time of the file as it is now, for somebody may
- * have begun to write since it was opened. */
+/* Returns whether a last line without a newline is in force. Uses the current modification time of the file,
+ * because a write may have started after it was opened. */
 static bool is_settled(const struct account_scan *scan)
 {
     struct stat status;
     return fstat(scan->descriptor, &status) == 0 && file_is_settled(status.st_mtim);
 }
 
-/* Parses a copy of the line that `reader` stands after, which takes the place of `*copy`. */
+/* Parses a copy of `line`, the last one that `reader` returned. The copy replaces `*copy`. */
 static enum account_found take_line(const struct account_scan *scan, const struct line_reader *reader,
                                     struct text line, char **copy, struct account_entry *entry)
 {
@@ -93,8 +94,9 @@ static enum account_found take_line(const struct account_scan *scan, const struc
     return kind == ACCOUNT_LINE_IGNORED ? ACCOUNT_NOT_FOUND : ACCOUNT_FOUND;
 }
 
-/* Where `client_id` holds a ':' the line is of another one all the same. */
-static bool begins_with(struct text line, struct text client_id)
+/* May return true for the line of another client_id if `client_id` contains a ':'. The caller compares again.
+ */
+static bool has_client_id(struct text line, struct text client_id)
 {
     return line.length > client_id.length && line.data[client_id.length] == ':' &&
            memcmp(line.data, client_id.data, client_id.length) == 0;
@@ -111,7 +113,7 @@ enum account_found account_scan_find(struct account_scan *scan, struct text clie
     }
     *cursor = 1;
     while (client_id.length > 0 && line_reader_next(reader, &line)) {
-        if (!begins_with(line, client_id))
+        if (!has_client_id(line, client_id))
             continue;
         const enum account_found found = take_line(scan, reader, line, &scan->found, entry);
         entry->line = reader->number;
@@ -122,8 +124,8 @@ enum account_found account_scan_find(struct account_scan *scan, struct text clie
     return reader->failed ? ACCOUNT_NOT_READ : ACCOUNT_NOT_FOUND;
 }
 
-/* The hash of a line, as account_parse() takes it, but of whatever line. */
-static struct text hash_in(struct text line)
+/* Returns the hash of any line, as account_parse() would read it, without checks. */
+static struct text hash_of_line(struct text line)
 {
     text_split(&line, ':');
     struct text hash = line.data != NULL ? text_split(&line, ':') : (struct text){"", 0};
@@ -134,7 +136,7 @@ static struct text hash_in(struct text line)
     return hash;
 }
 
-/* Whether the line may stand for an unknown client_id; then its setting is noted, and its class has `*score`.
+/* Returns whether the line can be a decoy. If so, notes its setting and sets `*score` to that of its class.
  */
 static bool judge_line(const struct account_scan *scan, struct text line, struct decoy_settings *seen,
                        uint64_t *score)
@@ -151,7 +153,7 @@ static bool judge_line(const struct account_scan *scan, struct text line, struct
     return true;
 }
 
-/* Reads the whole file. Most lines have a setting that was seen, and are not parsed. */
+/* Reads the whole file. Does not parse lines whose setting was seen before, which are most of them. */
 static enum account_found find_decoy(struct account_scan *scan, struct account_entry *entry)
 {
     struct line_reader reader = {.descriptor = scan->descriptor, .offset = scan->start};
@@ -163,7 +165,7 @@ static enum account_found find_decoy(struct account_scan *scan, struct account_e
     while (found != ACCOUNT_NOT_READ && line_reader_next(&reader, &line)) {
         if (!reader.whole && !is_settled(scan))
             continue;
-        if (decoy_settings_hold(&seen, hash_in(line), 0) || !judge_line(scan, line, &seen, &score) ||
+        if (decoy_settings_hold(&seen, hash_of_line(line), 0) || !judge_line(scan, line, &seen, &score) ||
             (found == ACCOUNT_FOUND && score <= best))
             continue;
         found = take_line(scan, &reader, line, &scan->decoy, entry);
@@ -175,7 +177,7 @@ static enum account_found find_decoy(struct account_scan *scan, struct account_e
     return found;
 }
 
-static void look_for_decoy(struct account_scan *scan, uint64_t choice)
+static void refresh_decoy(struct account_scan *scan, uint64_t choice)
 {
     scan->choice = choice;
     scan->decoy_entry.line = 0;
@@ -183,12 +185,12 @@ static void look_for_decoy(struct account_scan *scan, uint64_t choice)
     scan->has_choice = true;
 }
 
-/* An unknown client_id has it looked for twice, a known one once: the second time must not read, which takes
- * a time that would tell. */
+/* A request with an unknown client_id calls this twice, one with a known client_id once. The second call must
+ * not read the file, or the response time would show the difference. */
 enum account_found account_scan_decoy(struct account_scan *scan, uint64_t choice, struct account_entry *entry)
 {
     if (!scan->has_choice || scan->choice != choice || scan->decoy_found == ACCOUNT_NOT_READ)
-        look_for_decoy(scan, choice);
+        refresh_decoy(scan, choice);
     *entry = scan->decoy_entry;
     return scan->decoy_found;
 }

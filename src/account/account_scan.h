@@ -1,5 +1,5 @@
-/* The accounts file read through for one look-up, as a plain CGI process does: an index would cost it more
- * than it saves. Nothing is kept but the line that was found. */
+/* Lookups that read through the accounts file. A plain CGI process, which makes one lookup, uses them: an
+ * index would cost it more than it saves. Only the line that was found stays in memory. */
 #ifndef ACCOUNT_ACCOUNT_SCAN_H
 #define ACCOUNT_ACCOUNT_SCAN_H
 
@@ -12,21 +12,20 @@
 
 struct account_scan;
 
-/* Opens the file, for a policy as account_table_load() has it; unusable lines are told to nobody. NULL: it
- * cannot be read, is not to be trusted (file_is_trusted()), or no memory (an error in `report`). */
+/* Opens the file. `policy` is as in account_table_load(). Does not warn of unusable lines. NULL: the file
+ * cannot be read, is not trusted (file_is_trusted()), or memory runs out; `diagnostics` then has an error. */
 struct account_scan *account_scan_open(const char *path, const struct password_policy *policy,
                                        struct diagnostics *diagnostics);
 void account_scan_close(struct account_scan *scan); /* NULL is allowed */
 
-/* As account_table_find(), but that the texts live until the next call, and that reading may fail. A last
- * line without its newline is unusable until the file has been unchanged for FILE_SETTLED_SECONDS by its
- * time. */
+/* As account_table_find(), except that the texts live until the next call, and that reading may fail. A last
+ * line without a newline is unusable until the modification time of the file is FILE_SETTLED_SECONDS ago. */
 enum account_found account_scan_find(struct account_scan *scan, struct text client_id, size_t *cursor,
                                      struct account_entry *entry);
 
-/* As account_table_decoy(), a line of the same method and cost for the same choice. The same choice again is
- * not read again. The texts live until the next call, which may come between two calls of
- * account_scan_find(). */
+/* As account_table_decoy(): returns a line of the same method and cost for the same choice. Does not read the
+ * file again for the same choice. The texts live until the next call. A call between two calls of
+ * account_scan_find() does not disturb those. */
 enum account_found account_scan_decoy(struct account_scan *scan, uint64_t choice,
                                       struct account_entry *entry);
 

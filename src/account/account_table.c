@@ -10,16 +10,17 @@
 #include "base/log.h"
 #include "base/refcount.h"
 
-/* A slot holds the offset of a line, plus one so that 0 is empty; what came of its checks; and above them a
- * part of the hash of its client_id, so that a look-up touches the text of other lines only by chance. */
+/* A slot has, from the lowest bit: the offset of a line plus one (0 means empty); the result of its checks;
+ * and a tag, which is a part of the hash of the client_id. The tag makes it unlikely that a lookup has to
+ * read the text of other lines. */
 #define OFFSET_MASK UINT64_C(0xffffffff)
 #define USABLE ((uint64_t)1 << 32)
 #define HAS_METHOD ((uint64_t)1 << 33)
-#define TAG_BITS 34 /* from here on */
-/* So that there are fewer than 2^32 slots; a million accounts take 85 MB. */
+#define TAG_BITS 34 /* the tag starts at this bit */
+/* Keeps the number of slots below 2^32. A file with a million accounts has 85 MB. */
 #define LARGEST_FILE (((size_t)1 << 31) - 1)
 
-/* The offset of every so manieth line is kept: a line's number is found from the one before it. */
+/* The table keeps the offset of every 16th line. The number of a line is counted from the mark before it. */
 #define LINES_PER_MARK 16
 
 #define NO_LINE SIZE_MAX
@@ -28,22 +29,22 @@ struct account_table {
     refcount holders;
     struct file_content content;
     struct password_policy policy;
-    size_t start;    /* behind a byte order mark */
-    size_t open_end; /* where a last line without its newline begins; NO_LINE: there is none */
-    bool is_settled; /* that line is in force */
+    size_t start;    /* after a byte order mark */
+    size_t open_end; /* offset of a last line without a newline; NO_LINE: there is none */
+    bool is_settled; /* the line at open_end is in force */
     size_t lines;
     size_t accounts;
-    size_t unusable;      /* lines, those without a client_id among them */
-    struct decoys decoys; /* by the offset of their lines */
-    size_t *marks;        /* where line 1 + n * LINES_PER_MARK begins */
+    size_t unusable;      /* unusable lines, including those without a client_id */
+    struct decoys decoys; /* refer to their lines by offset */
+    size_t *marks;        /* marks[n]: offset of line 1 + n * LINES_PER_MARK */
     uint64_t *slots;
     size_t capacity;
 };
 
-/* The names are the operator's own, so nobody chooses them to collide.
+/* The hash has no key: the operator chooses the client_ids in the file, so no attacker can make them collide.
  *
- * Spreads the upper half of `hash` over [0, capacity) by multiplication instead of division. The tag is of
- * the lower half. */
+ * Maps the upper half of `hash` to [0, capacity) by multiplication, which is faster than division. The tag
+ * comes from the lower half. */
 static size_t slot_of(const struct account_table *table, uint64_t hash)
 {
     return (size_t)(((hash >> 32) * table->capacity) >> 32);
@@ -70,7 +71,7 @@ static size_t offset_of(const struct account_table *table, struct text line)
     return (size_t)(line.data - table->content.data);
 }
 
-/* A slot without its tag. */
+/* Returns the value of a slot without its tag. */
 static uint64_t slot_for(const struct account_table *table, struct text line, bool is_usable,
                          const struct account *account)
 {
@@ -83,8 +84,8 @@ static size_t next_slot(const struct account_table *table, size_t slot)
     return slot + 1 < table->capacity ? slot + 1 : 0;
 }
 
-/* Lines on their way into the slots. A slot is mostly in no cache: each is fetched while others are parsed.
- */
+/* Lines that wait for their insertion. A slot is rarely in a CPU cache, so it is prefetched while other lines
+ * are parsed. */
 struct insertions {
     size_t count;
     struct {
@@ -93,9 +94,9 @@ struct insertions {
     } of[16];
 };
 
-/* Probing goes forward and nothing is ever taken out, so that the lines of one client_id, put in in the order
- * of the file, come out in it. */
-static void insert_all(struct account_table *table, struct insertions *insertions)
+/* Linear probing without removal keeps the order of insertion. So a lookup finds the lines of one client_id
+ * in the order of the file. */
+static void table_insert_all(struct account_table *table, struct insertions *insertions)
 {
     for (size_t i = 0; i < insertions->count; i++) {
         const uint64_t hash = insertions->of[i].hash;
@@ -107,16 +108,17 @@ static void insert_all(struct account_table *table, struct insertions *insertion
     insertions->count = 0;
 }
 
-static void insert(struct account_table *table, uint64_t hash, uint64_t slot, struct insertions *insertions)
+static void table_insert(struct account_table *table, uint64_t hash, uint64_t slot,
+                         struct insertions *insertions)
 {
     __builtin_prefetch(&table->slots[slot_of(table, hash)], 1);
     insertions->of[insertions->count].hash = hash;
     insertions->of[insertions->count].slot = slot;
     if (++insertions->count == sizeof insertions->of / sizeof *insertions->of)
-        insert_all(table, insertions);
+        table_insert_all(table, insertions);
 }
 
-/* The number of the line that begins at `offset`. */
+/* Returns the number of the line at `offset`. */
 static size_t line_number(const struct account_table *table, size_t offset)
 {
     size_t low = 0;
@@ -137,8 +139,8 @@ static size_t line_number(const struct account_table *table, size_t offset)
     return number;
 }
 
-/* The text behind the last newline is a line only if there is any. */
-static bool next_line(struct text *rest, struct text *line)
+/* The text after the last newline is a line only if it is not empty. */
+static bool table_next_line(struct text *rest, struct text *line)
 {
     if (rest->data == NULL || rest->length == 0)
         return false;
@@ -161,9 +163,9 @@ static void report_line(struct diagnostics *diagnostics, const char *path, size_
 static const char no_newline[] = "the last line has no newline, so each change of the file puts it out of "
                                  "force for ten seconds; end the line with a newline";
 
-/* Of one line of the table. */
-static enum account_line parse(const struct account_table *table, struct text line, struct account *account,
-                               const char **why)
+/* Parses one line of the table. */
+static enum account_line table_parse_line(const struct account_table *table, struct text line,
+                                          struct account *account, const char **why)
 {
     const enum account_line kind = account_judge(line, &table->policy, account, why);
     if (kind == ACCOUNT_LINE_IGNORED || table->is_settled || offset_of(table, line) != table->open_end)
@@ -172,16 +174,17 @@ static enum account_line parse(const struct account_table *table, struct text li
     return ACCOUNT_LINE_UNUSABLE;
 }
 
-/* Parses every line once: counts, marks, and reports what is unusable. False: no memory. */
-static bool scan(struct account_table *table, const char *path, struct diagnostics *diagnostics)
+/* Parses every line once, fills the index, and adds a warning for each unusable line. False: out of memory.
+ */
+static bool table_scan(struct account_table *table, const char *path, struct diagnostics *diagnostics)
 {
     struct text rest = rest_of(table, table->start);
     struct text line;
     struct insertions insertions = {.count = 0};
-    for (size_t number = 1; next_line(&rest, &line); number++) {
+    for (size_t number = 1; table_next_line(&rest, &line); number++) {
         struct account account;
         const char *why = NULL;
-        const enum account_line kind = parse(table, line, &account, &why);
+        const enum account_line kind = table_parse_line(table, line, &account, &why);
         if ((number - 1) % LINES_PER_MARK == 0)
             table->marks[(number - 1) / LINES_PER_MARK] = offset_of(table, line);
         if (kind == ACCOUNT_LINE_UNUSABLE) {
@@ -197,13 +200,13 @@ static bool scan(struct account_table *table, const char *path, struct diagnosti
         if (is_usable && advice != NULL)
             report_line(diagnostics, path, number, account.client_id, advice);
         const uint64_t hash = text_hash(account.client_id);
-        insert(table, hash, slot_for(table, line, is_usable, &account), &insertions);
+        table_insert(table, hash, slot_for(table, line, is_usable, &account), &insertions);
         table->accounts++;
         if (is_usable && account.method != NULL &&
             !decoys_add(&table->decoys, &account, hash, offset_of(table, line)))
             return false;
     }
-    insert_all(table, &insertions);
+    table_insert_all(table, &insertions);
     decoys_complete(&table->decoys);
     return true;
 }
@@ -212,13 +215,13 @@ static size_t count_lines(struct text rest)
 {
     size_t lines = 0;
     struct text line;
-    while (next_line(&rest, &line))
+    while (table_next_line(&rest, &line))
         lines++;
     return lines;
 }
 
-/* Room for every line, were it an account, at two thirds full: 12 bytes a line. */
-static bool make_room(struct account_table *table)
+/* Allocates the index. If every line is an account, two thirds of the slots are in use: 12 bytes per line. */
+static bool table_allocate(struct account_table *table)
 {
     table->lines = count_lines(rest_of(table, table->start));
     table->capacity = table->lines + table->lines / 2 + 1;
@@ -230,7 +233,7 @@ static bool make_room(struct account_table *table)
     return true;
 }
 
-static bool fail(struct diagnostics *diagnostics, const char *path, int error)
+static bool table_load_failed(struct diagnostics *diagnostics, const char *path, int error)
 {
     const char *remedy = error == EFBIG ? "it must have less than 2 GiB" : "tokenctl init makes one";
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the accounts file cannot be read: %s; %s",
@@ -238,7 +241,7 @@ static bool fail(struct diagnostics *diagnostics, const char *path, int error)
     return false;
 }
 
-/* The offset of a last line without its newline; NO_LINE: it has one. */
+/* Returns the offset of a last line without a newline; NO_LINE if the last line has one. */
 static size_t find_open_end(struct text text)
 {
     if (text.length == 0 || text.data[text.length - 1] == '\n')
@@ -247,7 +250,7 @@ static size_t find_open_end(struct text text)
     return newline != NULL ? (size_t)(newline + 1 - text.data) : text_mark_length(text);
 }
 
-static void judge_end(struct account_table *table, const struct file_stamp *settled)
+static void find_unfinished_line(struct account_table *table, const struct file_stamp *settled)
 {
     const struct file_content *content = &table->content;
     table->open_end = find_open_end((struct text){content->data, content->size});
@@ -259,9 +262,9 @@ static bool read_accounts(struct account_table *table, const char *path, const s
                           struct diagnostics *diagnostics)
 {
     if (!file_read(path, LARGEST_FILE, &table->content))
-        return fail(diagnostics, path, errno);
+        return table_load_failed(diagnostics, path, errno);
     table->start = text_mark_length((struct text){table->content.data, table->content.size});
-    judge_end(table, settled);
+    find_unfinished_line(table, settled);
     return file_is_trusted(path, &table->content.status, false, diagnostics);
 }
 
@@ -277,15 +280,15 @@ struct account_table *account_table_load_settled(const char *path, const struct 
 {
     struct account_table *table = calloc(1, sizeof *table);
     if (table == NULL) {
-        fail(diagnostics, path, ENOMEM);
+        table_load_failed(diagnostics, path, ENOMEM);
         return NULL;
     }
     refcount_init(&table->holders);
     if (policy != NULL)
         table->policy = *policy;
     bool good = read_accounts(table, path, settled, diagnostics);
-    if (good && (!make_room(table) || !scan(table, path, diagnostics)))
-        good = fail(diagnostics, path, ENOMEM);
+    if (good && (!table_allocate(table) || !table_scan(table, path, diagnostics)))
+        good = table_load_failed(diagnostics, path, ENOMEM);
     if (good)
         return table;
     account_table_release(table);
@@ -329,7 +332,7 @@ const struct file_stamp *account_table_stamp(const struct account_table *table)
     return &table->content.stamp;
 }
 
-/* The entry of a slot in use, with its tag or without. */
+/* Reads the entry of a slot in use. The tag of `slot` may be missing. */
 static void read_entry(const struct account_table *table, uint64_t slot, struct account_entry *entry)
 {
     entry->usable = (slot & USABLE) != 0;
@@ -346,7 +349,7 @@ bool account_table_find(const struct account_table *table, struct text client_id
 {
     const uint64_t hash = text_hash(client_id);
     size_t slot = slot_of(table, hash);
-    /* The cursor counts the slots that were passed already. */
+    /* The cursor is the number of slots that earlier calls have passed. */
     for (size_t passed = 0; table->slots[slot] != 0; slot = next_slot(table, slot), passed++) {
         if (passed < *cursor || table->slots[slot] >> TAG_BITS << TAG_BITS != tag_of(hash))
             continue;
@@ -366,7 +369,7 @@ bool account_table_decoy(const struct account_table *table, uint64_t choice, str
     if (!decoys_choose(&table->decoys, choice, &offset))
         return false;
     read_entry(table, (offset + 1) | USABLE | HAS_METHOD, entry);
-    number_entry(table, entry); /* as account_table_find() does, which takes its time */
+    number_entry(table, entry); /* account_table_find() does it, too, and both must take the same time */
     return true;
 }
 
@@ -377,9 +380,9 @@ void account_table_each(const struct account_table *table,
     struct text rest = rest_of(table, table->start);
     struct text line;
     struct account_entry entry;
-    for (entry.line = 1; next_line(&rest, &line); entry.line++) {
+    for (entry.line = 1; table_next_line(&rest, &line); entry.line++) {
         const char *why = NULL;
-        const enum account_line kind = parse(table, line, &entry.account, &why);
+        const enum account_line kind = table_parse_line(table, line, &entry.account, &why);
         entry.usable = kind == ACCOUNT_LINE_USABLE;
         if (kind != ACCOUNT_LINE_IGNORED && !visit(context, &entry, why))
             return;

@@ -1,6 +1,6 @@
-/* The accounts file in memory: an immutable snapshot, its text as it stands plus an index of 8 bytes a slot,
- * so that a million accounts cost little more than the file. A line is checked when the file is loaded, and
- * taken apart when it is looked up. The texts of an entry live as long as the table. */
+/* An immutable snapshot of the accounts file in memory: its text, and a hash table with 8 bytes per slot, so
+ * that a million accounts cost little more than the file. Loading checks every line; a lookup splits the line
+ * that it finds. The texts of an entry live as long as the table. */
 #ifndef ACCOUNT_ACCOUNT_TABLE_H
 #define ACCOUNT_ACCOUNT_TABLE_H
 
@@ -13,42 +13,45 @@
 
 struct account_table;
 
-/* Loads, under a policy (NULL: without legacy methods, and without a limit); every unusable line is a warning
- * with its number and the remedy. NULL: the file cannot be read, is not to be trusted (file_is_trusted()), or
- * no memory (an error in `report`).
+/* Loads the file. `policy` says which hashes are admitted (NULL: no legacy methods, no limit). Adds a warning
+ * with line number and remedy for every unusable line. The caller releases the table. NULL: the file cannot
+ * be read, is not trusted (file_is_trusted()), or memory runs out; `diagnostics` then has an error.
  *
- * A last line without its newline may be half written. It is unusable, and a warning, unless the file has
- * been unchanged for FILE_SETTLED_SECONDS by its own time. */
+ * A last line without a newline may be half written. It is unusable, with a warning, until the modification
+ * time of the file is FILE_SETTLED_SECONDS ago. */
 struct account_table *account_table_load(const char *path, const struct password_policy *policy,
                                          struct diagnostics *diagnostics);
 
-/* The same, and such a line is in force, too, if the file still has the stamp `settled`: that of a file that
- * the caller has seen unchanged for so long. */
+/* As account_table_load(). A last line without a newline is in force also if the file still has the stamp
+ * `settled`, with which the caller has seen it unchanged for FILE_SETTLED_SECONDS. NULL: no such stamp. */
 struct account_table *account_table_load_settled(const char *path, const struct password_policy *policy,
                                                  const struct file_stamp *settled,
                                                  struct diagnostics *diagnostics);
 
-/* Whether the last line is not in force for that reason. */
+/* Returns whether the last line is not in force because it has no newline. */
 bool account_table_is_unfinished(const struct account_table *table);
+
+/* Adds a reference and returns `table`. */
 struct account_table *account_table_hold(struct account_table *table);
 void account_table_release(struct account_table *table); /* NULL is allowed */
 
-/* Lines with an account on them, usable or not. */
+/* Returns the number of lines with a client_id, usable or not. */
 size_t account_table_count(const struct account_table *table);
-/* Those that were reported as unusable, lines without a client_id among them. */
+/* Returns the number of unusable lines, including those without a client_id. */
 size_t account_table_count_unusable(const struct account_table *table);
 const struct file_stamp *account_table_stamp(const struct account_table *table);
 
-/* The lines of one client_id, in the order of the file: start with `*cursor` 0; false: no more. */
+/* Returns the lines of a client_id one by one, in the order of the file. The caller sets `*cursor` to 0
+ * before the first call. False: there are no more. */
 bool account_table_find(const struct account_table *table, struct text client_id, size_t *cursor,
                         struct account_entry *entry);
 
-/* A usable line, locked or not, whose hash can be computed; `choice` chooses among the file's methods and
- * costs, as decoy.h says how. False: there is none. */
+/* Returns a usable line, locked or not, whose hash can be computed. `choice` selects one of the methods and
+ * costs in the file; decoy.h explains how. False: there is no such line. */
 bool account_table_decoy(const struct account_table *table, uint64_t choice, struct account_entry *entry);
 
-/* Calls `visit` for every account line in the order of the file, with `why` (NULL where usable), until it
- * returns false. */
+/* Calls `visit` for every line that is not blank or a comment, in the order of the file, until it returns
+ * false. `why` is the reason why the line is unusable, NULL if it is usable. */
 void account_table_each(const struct account_table *table,
                         bool (*visit)(void *context, const struct account_entry *entry, const char *why),
                         void *context);

@@ -10,8 +10,8 @@ static bool begins_with(struct text text, const char *start, size_t length)
     return text.length >= length && memcmp(text.data, start, length) == 0;
 }
 
-/* "$6$" is a setting, and so is "$6$rounds=1000$". No salt holds a '='. */
-static bool goes_on_with_rounds(struct text hash, size_t setting)
+/* "$6$" is a setting and a prefix of another one, "$6$rounds=1000$". No salt contains a '='. */
+static bool is_followed_by_rounds(struct text hash, size_t setting)
 {
     static const char rounds[] = "rounds=";
     return begins_with((struct text){hash.data + setting, hash.length - setting}, rounds, sizeof rounds - 1);
@@ -22,7 +22,7 @@ static size_t find_setting(const struct decoy_settings *settings, struct text ha
     for (size_t i = 0; i < DECOY_SETTINGS; i++) {
         const size_t length = settings->of[i].length;
         if (length > 0 && begins_with(hash, settings->of[i].text, length) &&
-            !goes_on_with_rounds(hash, length))
+            !is_followed_by_rounds(hash, length))
             return i;
     }
     return DECOY_SETTINGS;
@@ -30,21 +30,21 @@ static size_t find_setting(const struct decoy_settings *settings, struct text ha
 
 bool decoy_settings_hold(const struct decoy_settings *settings, struct text hash, uint64_t number)
 {
-    const size_t place = find_setting(settings, hash);
-    return place < DECOY_SETTINGS && number >= settings->of[place].limit;
+    const size_t index = find_setting(settings, hash);
+    return index < DECOY_SETTINGS && number >= settings->of[index].limit;
 }
 
 void decoy_settings_note(struct decoy_settings *settings, struct text setting, uint64_t limit)
 {
-    /* DES has an empty setting, which all hashes begin with. */
+    /* The setting of DES is empty, and so a prefix of every hash. */
     if (setting.length == 0 || setting.length > DECOY_SETTING_SIZE)
         return;
-    size_t place = find_setting(settings, setting);
-    if (place == DECOY_SETTINGS)
-        place = settings->next++ % DECOY_SETTINGS;
-    memcpy(settings->of[place].text, setting.data, setting.length);
-    settings->of[place].length = setting.length;
-    settings->of[place].limit = limit;
+    size_t index = find_setting(settings, setting);
+    if (index == DECOY_SETTINGS)
+        index = settings->next++ % DECOY_SETTINGS;
+    memcpy(settings->of[index].text, setting.data, setting.length);
+    settings->of[index].length = setting.length;
+    settings->of[index].limit = limit;
 }
 
 /* The finalizer of SplitMix64: each bit of the result depends on all bits of `word`. */
@@ -76,7 +76,7 @@ uint64_t decoy_score(uint64_t class, uint64_t choice)
     return mix(class ^ choice);
 }
 
-/* The slot of the class, or the empty one where it belongs. */
+/* Returns the slot of the class, or the empty slot in which to insert it. */
 static struct decoy *find_slot(const struct decoys *decoys, uint64_t class)
 {
     size_t slot = (size_t) class & (decoys->capacity - 1);
@@ -85,8 +85,8 @@ static struct decoy *find_slot(const struct decoys *decoys, uint64_t class)
     return &decoys->of[slot];
 }
 
-/* At most half of the slots are in use. */
-static bool make_room(struct decoys *decoys)
+/* Keeps at least half of the slots empty. False: out of memory. */
+static bool decoys_reserve(struct decoys *decoys)
 {
     if (decoys->count < decoys->capacity / 2)
         return true;
@@ -114,7 +114,7 @@ static struct decoy_line *find_highest(const struct decoy *decoy)
     return highest;
 }
 
-/* The array doubles when the count reaches a power of two. False: no memory. */
+/* Doubles the array when the count is a power of two. False: out of memory. */
 static bool add_line(struct decoy *decoy, struct decoy_line line)
 {
     if ((decoy->count & (decoy->count - 1)) == 0) {
@@ -131,7 +131,7 @@ static bool add_line(struct decoy *decoy, struct decoy_line line)
     return true;
 }
 
-static bool take_into_sample(struct decoy *decoy, struct decoy_line line)
+static bool decoy_add_sample(struct decoy *decoy, struct decoy_line line)
 {
     if (decoy->count < DECOY_LINES)
         return add_line(decoy, line);
@@ -147,11 +147,11 @@ bool decoys_add(struct decoys *decoys, const struct account *account, uint64_t h
     uint64_t class;
     if (decoy_settings_hold(&decoys->seen, account->hash, hash) || !decoy_class_of(account, &cost, &class))
         return true;
-    if (!make_room(decoys))
+    if (!decoys_reserve(decoys))
         return false;
     struct decoy *slot = find_slot(decoys, class);
     const bool is_new = slot->count == 0;
-    if (!take_into_sample(slot, (struct decoy_line){hash, offset}))
+    if (!decoy_add_sample(slot, (struct decoy_line){hash, offset}))
         return false;
     slot->class = class;
     decoys->count += is_new;
@@ -160,7 +160,7 @@ bool decoys_add(struct decoys *decoys, const struct account *account, uint64_t h
     return true;
 }
 
-/* So that a choice, which looks at all of them, looks at no empty slot. */
+/* Removes the empty slots, because a selection visits all slots. */
 void decoys_complete(struct decoys *decoys)
 {
     size_t kept = 0;

@@ -7,17 +7,17 @@
 
 #include "base/secret.h"
 
-/* What fits into a core's own cache. */
-enum { FIRST_ROOM = 128 * 1024 };
+/* Fits into the cache of a core. */
+enum { FIRST_CAPACITY = 128 * 1024 };
 
-/* Moves what is left to the beginning, of a larger buffer where a line fills this one. */
-static bool make_room(struct line_reader *reader)
+/* Moves the unread bytes to the beginning of the buffer, or of a larger one if a line fills this one. */
+static bool line_reader_reserve(struct line_reader *reader)
 {
     const size_t left = reader->end - reader->begin;
     if (left < reader->capacity) {
         memmove(reader->data, reader->data + reader->begin, left);
     } else {
-        const size_t capacity = reader->capacity > 0 ? reader->capacity * 2 : FIRST_ROOM;
+        const size_t capacity = reader->capacity > 0 ? reader->capacity * 2 : FIRST_CAPACITY;
         char *data = malloc(capacity);
         if (data == NULL)
             return false;
@@ -32,10 +32,10 @@ static bool make_room(struct line_reader *reader)
     return true;
 }
 
-static bool read_more(struct line_reader *reader)
+static bool line_reader_fill(struct line_reader *reader)
 {
     ssize_t got;
-    if (!make_room(reader))
+    if (!line_reader_reserve(reader))
         return false;
     do
         got = pread(reader->descriptor, reader->data + reader->end, reader->capacity - reader->end,
@@ -60,7 +60,7 @@ bool line_reader_next(struct line_reader *reader, struct text *line)
         if (newline != NULL || reader->ended || reader->failed)
             break;
         searched = left;
-        reader->failed = !read_more(reader);
+        reader->failed = !line_reader_fill(reader);
     }
     if (reader->failed || (newline == NULL && reader->begin == reader->end))
         return false;

@@ -1,4 +1,4 @@
-/* The lines of a file one after the other, through a buffer that stays small. */
+/* Reads a file line by line through a small buffer. */
 #ifndef ACCOUNT_LINE_READER_H
 #define ACCOUNT_LINE_READER_H
 
@@ -8,26 +8,26 @@
 
 #include "base/text.h"
 
-/* Begins as {.descriptor = …, .offset = …}: where in the file it begins to read. Several readers may share a
- * descriptor. */
+/* Initialise it with {.descriptor = …, .offset = …}; it reads from that offset on. Several readers may share
+ * a descriptor, which the caller closes. */
 struct line_reader {
     int descriptor;
-    off_t offset; /* of what is read next */
+    off_t offset; /* of the next read */
     char *data;
     size_t capacity;
-    size_t begin; /* what was read and is not handed out yet */
+    size_t begin; /* data[begin, end) was read and not returned yet */
     size_t end;
     bool ended;
-    bool failed;   /* reading failed, or no memory; errno says which */
-    size_t number; /* of the last line, counted from 1 */
-    bool whole;    /* the last line ends in a newline */
+    bool failed;   /* reading failed, or out of memory; errno says which */
+    size_t number; /* of the last line that was returned, counted from 1 */
+    bool whole;    /* the last line that was returned ends in a newline */
 };
 
-/* The next line without its newline; it lives until the next call. The text behind the last newline is a line
- * only if there is any. False: there is no other, or `failed`. */
+/* Sets `*line` to the next line without its newline; it lives until the next call. The text after the last
+ * newline is a line only if it is not empty. False: there are no more lines, or reading failed (`failed`). */
 bool line_reader_next(struct line_reader *reader, struct text *line);
 
-/* The offset in the file behind the last line. */
+/* Returns the offset in the file after the last line that was returned. */
 off_t line_reader_offset(const struct line_reader *reader);
 
 /* Wipes and frees the buffer. */

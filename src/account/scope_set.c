@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-/* A slot has the offset of a scope in the list, plus one so that 0 is empty, and a flag. */
+/* A slot has a flag and the offset of a scope in the list plus one; 0 means empty. */
 #define MARKED 0x8000U
-#define PLACE 0x7fffU
+#define OFFSET 0x7fffU
 
 static size_t count_scopes(struct text list)
 {
@@ -24,12 +24,12 @@ static bool is_at(const struct scope_set *set, size_t offset, struct text scope)
            (offset + scope.length == list.length || list.data[offset + scope.length] == ',');
 }
 
-/* The slot of `scope`, or the empty one where it belongs. */
+/* Returns the slot of `scope`, or the empty slot in which to insert it. */
 static size_t find_slot(const struct scope_set *set, struct text scope)
 {
     const size_t mask = set->slot_count - 1;
     size_t slot = (size_t)text_hash(scope) & mask;
-    while (set->slots[slot] != 0 && !is_at(set, (set->slots[slot] & PLACE) - 1U, scope))
+    while (set->slots[slot] != 0 && !is_at(set, (set->slots[slot] & OFFSET) - 1U, scope))
         slot = (slot + 1) & mask;
     return slot;
 }
