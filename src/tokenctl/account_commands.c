@@ -14,36 +14,36 @@
 #include "tokenctl/command.h"
 #include "tokenctl/secret_input.h"
 
-/* What the file said, in words for this command. */
-struct answers {
+/* The messages of a command for two of the results; NULL: that result cannot occur. */
+struct change_messages {
     const char *exists;
     const char *as_it_was;
 };
 
-static int tell(const struct invocation *invocation, enum account_change change,
-                const struct answers *answers)
+static int report_change(const struct invocation *invocation, enum account_change change,
+                         const struct change_messages *messages)
 {
     switch (change) {
     case ACCOUNT_CHANGED:
         return EXIT_SUCCESS;
     case ACCOUNT_EXISTS:
-        return complain(EXIT_FAILURE, "%s %s", invocation->argument, answers->exists);
+        return complain(EXIT_FAILURE, "%s %s", invocation->argument, messages->exists);
     case ACCOUNT_UNKNOWN:
         return complain(EXIT_FAILURE, "there is no account %s (tokenctl add makes one)",
                         invocation->argument);
     case ACCOUNT_AS_IT_WAS:
-        return complain(EXIT_FAILURE, "%s %s", invocation->argument, answers->as_it_was);
+        return complain(EXIT_FAILURE, "%s %s", invocation->argument, messages->as_it_was);
     case ACCOUNT_FAILED:
         break;
     }
-    return EXIT_FAILURE; /* reported */
+    return EXIT_FAILURE; /* already reported */
 }
 
-/* The options that become attributes, and what they are called in the accounts file. */
+/* The options that become attributes, with their names in the accounts file. */
 static const struct attribute_option {
     enum command_option option;
     const char *name;
-    const char *fault; /* what its value must be, where that differs from the file's; NULL: it does not */
+    const char *fault; /* the message for a bad value; NULL: the one for the accounts file */
 } attribute_options[] = {
     {OPTION_SCOPE, "scope", "it must be scopes of RFC 6749, each of them once, with blanks between them"},
     {OPTION_LIFETIME, "lifetime", NULL},
@@ -52,7 +52,7 @@ static const struct attribute_option {
 };
 
 /* Scopes are separated by spaces in OAuth, and by commas in the file. */
-static void put_scopes(struct buffer *out, const char *value)
+static void append_scopes(struct buffer *out, const char *value)
 {
     const char *separator = "";
     for (struct text rest = text_of(value); rest.data != NULL;) {
@@ -65,7 +65,7 @@ static void put_scopes(struct buffer *out, const char *value)
     }
 }
 
-/* What is wrong with "name=value"; NULL: nothing. A blank would begin another attribute. */
+/* Returns what is wrong with "name=value", or NULL. A blank would begin another attribute. */
 static const char *attribute_fault(const struct buffer *attribute)
 {
     if (attribute->out_of_memory)
@@ -74,13 +74,13 @@ static const char *attribute_fault(const struct buffer *attribute)
                                                 : account_attributes_fault(text_of(attribute->data));
 }
 
-/* Puts "name=value" behind what is there. */
-static int put_attribute(struct buffer *out, const struct attribute_option *form, const char *value)
+/* Appends "name=value" to `out`. Returns an exit status. */
+static int append_attribute(struct buffer *out, const struct attribute_option *form, const char *value)
 {
     struct buffer attribute = {0};
     buffer_print(&attribute, "%s=", form->name);
     if (form->option == OPTION_SCOPE)
-        put_scopes(&attribute, value);
+        append_scopes(&attribute, value);
     else
         buffer_add(&attribute, text_of(value));
     int status = EXIT_SUCCESS;
@@ -96,14 +96,14 @@ static int put_attribute(struct buffer *out, const struct attribute_option *form
     return status;
 }
 
-/* The attributes' field. */
-static int gather_attributes(const struct invocation *invocation, struct buffer *out)
+/* Builds the third field of the line. Returns an exit status. */
+static int build_attributes(const struct invocation *invocation, struct buffer *out)
 {
     int status = EXIT_SUCCESS;
     for (size_t i = 0; i < sizeof attribute_options / sizeof *attribute_options; i++) {
         const char *value = invocation->values[attribute_options[i].option];
         if (value != NULL && status == EXIT_SUCCESS)
-            status = put_attribute(out, &attribute_options[i], value);
+            status = append_attribute(out, &attribute_options[i], value);
     }
     return out->out_of_memory ? complain(EXIT_FAILURE, "%s", strerror(ENOMEM)) : status;
 }
@@ -117,15 +117,17 @@ static int check_client_id(const struct invocation *invocation)
     return fault == NULL ? EXIT_SUCCESS : complain(EXIT_USAGE, "%s", fault);
 }
 
-/* `add` and `passwd`: what must be so before a secret is asked for, and what is done with the new hash. */
+/* `add` and `passwd`: `expected` is the result of account_file_look() that lets the command prompt for a
+ * secret; `change` puts the new hash into the file. */
 struct secret_command {
-    enum account_change expected; /* of account_file_look() */
+    enum account_change expected;
     enum account_change (*change)(const struct invocation *invocation, const char *path, struct text hash,
                                   struct text attributes);
-    struct answers answers;
+    struct change_messages messages;
 };
 
-/* The secret that was made, and a newline behind it, past stdio, which would keep a copy. */
+/* Prints the generated secret and a newline. It uses write(), because stdio would keep a copy of the secret.
+ */
 static int print_secret(const struct invocation *invocation, char *secret, size_t length)
 {
     secret[length] = '\n';
@@ -133,13 +135,14 @@ static int print_secret(const struct invocation *invocation, char *secret, size_
     if (written == (ssize_t)(length + 1))
         return EXIT_SUCCESS;
     return complain(EXIT_FAILURE,
-                    "standard output: %s; the secret of %s that nobody has seen is in force: "
+                    "standard output: %s; the new secret of %s is in force but was not printed: "
                     "tokenctl passwd %s --generate makes another",
                     written < 0 ? strerror(errno) : "not all of it was written", invocation->argument,
                     invocation->argument);
 }
 
-/* What tokenctl hashes with must not be dearer than the configuration allows: the line would be unusable. */
+/* Returns false, after reporting it, if the new hash costs more than the configuration allows: its line would
+ * be unusable. */
 static bool is_affordable(const struct config *config, struct text hash)
 {
     struct password_units units = {.ms = {0}};
@@ -150,21 +153,20 @@ static bool is_affordable(const struct config *config, struct text hash)
         return true;
     complain(0,
              "a hash of tokenctl's would take longer on this machine than verify_cost_limit = %ld allows; "
-             "raise it "
-             "in %s, or let --generate make the secret, whose hash is quick",
+             "raise it in %s, or let --generate make the secret, because its hash is fast",
              config->verify_cost_limit, config->file);
     return false;
 }
 
-/* Asks for a secret or makes one up, hashes it, makes the change; a generated one is printed when it is in
- * force. */
+/* Prompts for a secret or generates one, hashes it, and changes the file. A generated secret is printed only
+ * after the change. Returns an exit status. */
 static int set_secret(const struct invocation *invocation, const struct config *config,
                       struct text attributes, const struct secret_command *command)
 {
     const enum account_change found =
         account_file_look(config->accounts, text_of(invocation->argument), invocation->diagnostics);
     if (found != command->expected)
-        return tell(invocation, found, &command->answers);
+        return report_change(invocation, found, &command->messages);
 
     const bool generate = invocation->values[OPTION_GENERATE] != NULL;
     char buffer[SECRET_INPUT_SIZE];
@@ -181,8 +183,9 @@ static int set_secret(const struct invocation *invocation, const struct config *
     }
     if (!is_affordable(config, text_of(hash)))
         goto out;
-    status = tell(invocation, command->change(invocation, config->accounts, text_of(hash), attributes),
-                  &command->answers);
+    status =
+        report_change(invocation, command->change(invocation, config->accounts, text_of(hash), attributes),
+                      &command->messages);
     if (status == EXIT_SUCCESS && generate)
         status = print_secret(invocation, buffer, secret.length);
 out:
@@ -205,7 +208,7 @@ static int run_add(const struct invocation *invocation)
     struct config *config = NULL;
     int status = check_client_id(invocation);
     if (status == EXIT_SUCCESS)
-        status = gather_attributes(invocation, &attributes);
+        status = build_attributes(invocation, &attributes);
     if (status == EXIT_SUCCESS) {
         config = config_load(invocation->config_file, invocation->diagnostics);
         status =
@@ -237,18 +240,18 @@ static int run_passwd(const struct invocation *invocation)
     return status;
 }
 
-/* The commands that need nothing but the name. */
+/* The commands whose only argument is the client_id. */
 static int change_lines(const struct invocation *invocation, const char *as_it_was,
                         enum account_change (*change)(const char *path, struct text client_id,
                                                       struct diagnostics *diagnostics))
 {
-    const struct answers answers = {.as_it_was = as_it_was};
+    const struct change_messages messages = {.as_it_was = as_it_was};
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config == NULL)
         return EXIT_FAILURE;
-    const int status =
-        tell(invocation, change(config->accounts, text_of(invocation->argument), invocation->diagnostics),
-             &answers);
+    const int status = report_change(
+        invocation, change(config->accounts, text_of(invocation->argument), invocation->diagnostics),
+        &messages);
     config_release(config);
     return status;
 }
@@ -276,24 +279,24 @@ static int run_remove(const struct invocation *invocation)
 
 const struct command account_commands[] = {
     {"add", "add ID [--generate] [--scope \"a b\"] [--lifetime N] [--expires DATE] [--from CIDR,…]",
-     "Adds the account ID. Its secret is asked for twice on a terminal, or is one line of\n"
-     "standard input; never an argument.\n"
-     "  --generate       makes 256 random bits the secret and prints them, once\n"
-     "  --scope \"a b\"    what it may be granted\n"
-     "  --lifetime N     of its tokens, in seconds; 0: they never expire\n"
-     "  --expires DATE   when the account ends: 2027-01-31 or 2027-01-31T12:00:00Z\n"
-     "  --from CIDR,…    the only addresses that it may come from: 192.0.2.0/24,2001:db8::/32\n",
+     "Adds the account ID. The secret is read twice from the terminal, or as one line from\n"
+     "standard input; it is never an argument.\n"
+     "  --generate       generates a secret of 256 random bits and prints it once\n"
+     "  --scope \"a b\"    the scopes that it may be granted\n"
+     "  --lifetime N     the lifetime of its tokens in seconds; 0: they never expire\n"
+     "  --expires DATE   when the account expires: 2027-01-31 or 2027-01-31T12:00:00Z\n"
+     "  --from CIDR,…    the source addresses that are accepted: 192.0.2.0/24,2001:db8::/32\n",
      TAKES(OPTION_GENERATE) | TAKES(OPTION_SCOPE) | TAKES(OPTION_LIFETIME) | TAKES(OPTION_EXPIRES) |
          TAKES(OPTION_FROM),
      ONE_ARGUMENT, run_add},
     {"passwd", "passwd ID [--generate] [--keep-old]",
-     "Sets another secret for ID; attributes and a lock stay. Of several lines one is left.\n"
-     "  --generate   makes 256 random bits the secret and prints them, once\n"
+     "Replaces the secret of ID; attributes and a lock stay. If ID has several lines, one remains.\n"
+     "  --generate   generates a secret of 256 random bits and prints it once\n"
      "  --keep-old   adds a line, so that both secrets work until tokenctl retire ID\n",
      TAKES(OPTION_GENERATE) | TAKES(OPTION_KEEP_OLD), ONE_ARGUMENT, run_passwd},
-    {"retire", "retire ID", "Removes all lines of ID but the newest, and so the old secrets.\n", 0,
+    {"retire", "retire ID", "Removes all lines of ID but the newest, and with them the old secrets.\n", 0,
      ONE_ARGUMENT, run_retire},
-    {"lock", "lock ID", "Locks ID: it gets no token. Its hashes stay, behind a '!'.\n", 0, ONE_ARGUMENT,
+    {"lock", "lock ID", "Locks ID: it gets no token. Its hashes stay, after a '!'.\n", 0, ONE_ARGUMENT,
      run_lock},
     {"unlock", "unlock ID", "Undoes lock.\n", 0, ONE_ARGUMENT, run_unlock},
     {"remove", "remove ID", "Removes ID, with all of its lines.\n", 0, ONE_ARGUMENT, run_remove},

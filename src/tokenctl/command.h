@@ -1,4 +1,4 @@
-/* A command of tokenctl: its name, how it is used, and what it does stand together in the table of its group.
+/* The commands of tokenctl. The table of each group has the name, usage, help and function of its commands.
  */
 #ifndef TOKENCTL_COMMAND_H
 #define TOKENCTL_COMMAND_H
@@ -7,7 +7,7 @@
 
 #include "base/diagnostics.h"
 
-/* EXIT_SUCCESS, EXIT_FAILURE (it said no, and why) and this one. */
+/* An exit status is EXIT_SUCCESS, EXIT_FAILURE (the reason is on standard error) or this one. */
 #define EXIT_USAGE 2
 
 enum command_option {
@@ -31,15 +31,15 @@ struct invocation {
     const char *config_file;
     const char *values[OPTION_COUNT]; /* NULL: not given; "" for an option without a value */
     const char *argument;             /* the first; NULL: none */
-    char *const *arguments;           /* all, and NULL behind the last */
+    char *const *arguments;           /* all of them; NULL ends the array */
     struct diagnostics *diagnostics;  /* prints to standard error */
 };
 
 struct command {
     const char *name; /* "add", "key rotate"; NULL ends a table */
     const char *synopsis;
-    const char *description; /* lines that end in a newline */
-    unsigned options;        /* TAKES() each */
+    const char *description; /* the help: lines that end in a newline */
+    unsigned options;        /* a set of TAKES() */
     enum arguments arguments;
     int (*run)(const struct invocation *invocation); /* returns an exit status */
 };
@@ -55,7 +55,7 @@ extern const struct command token_commands[];
 /* Prints "tokenctl: …" to standard error and returns `status`. */
 int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Ends what was written to standard output: a full disk, a closed pipe are told. Returns an exit status. */
+/* Flushes standard output. Reports an error, such as a full disk or a closed pipe. Returns an exit status. */
 int finish_output(void);
 
 #endif

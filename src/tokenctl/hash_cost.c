@@ -10,7 +10,7 @@
 #include "password/password_speed.h"
 #include "tokenctl/command.h"
 
-/* What tokenctl hashes with itself, and where. */
+/* The settings that tokenctl itself hashes with, and the commands that use them. */
 enum { OF_PASSWD, OF_GENERATE, OWN_SETTINGS };
 
 static const char *const used_by[OWN_SETTINGS] = {
@@ -25,7 +25,7 @@ struct costs {
     bool first;
 };
 
-/* NULL: tokenctl hashes with another one. */
+/* Returns the command that hashes with `setting`, or NULL. */
 static const char *user_of(const struct costs *costs, const struct password_scale *scale, struct text setting)
 {
     const struct password_method *method = password_method_named(text_of(scale->method));
@@ -69,7 +69,7 @@ static bool print_row(struct costs *costs, const struct password_scale *scale, u
     return true;
 }
 
-/* With three places, as it is no more exact than that. */
+/* Adds `value` with three decimals, because the measurement is no more exact. */
 static bool add_decimal(struct json_object *object, const char *key, double value)
 {
     char text[64];
@@ -123,7 +123,7 @@ static int measure_all(struct costs *costs, const struct password_scale *scale)
     return status;
 }
 
-static bool is_asked_for(const struct invocation *invocation, const struct password_scale *scale)
+static bool is_selected(const struct invocation *invocation, const struct password_scale *scale)
 {
     for (char *const *word = invocation->arguments; *word != NULL; word++) {
         if (strcmp(*word, scale->method) == 0)
@@ -145,11 +145,11 @@ static int refuse_unknown(const struct invocation *invocation)
     return EXIT_SUCCESS;
 }
 
-static int measure_asked(const struct invocation *invocation, struct costs *costs)
+static int measure_selected(const struct invocation *invocation, struct costs *costs)
 {
     int status = EXIT_SUCCESS;
     for (size_t i = 0; i < PASSWORD_SCALES && status == EXIT_SUCCESS; i++) {
-        if (is_asked_for(invocation, &password_scales[i]))
+        if (is_selected(invocation, &password_scales[i]))
             status = measure_all(costs, &password_scales[i]);
     }
     return status;
@@ -167,7 +167,7 @@ static int run_hash_cost(const struct invocation *invocation)
     if (costs.own[OF_PASSWD] == NULL || costs.own[OF_GENERATE] == NULL)
         status = complain(EXIT_FAILURE, "no setting was made: %s", strerror(errno));
     else
-        status = measure_asked(invocation, &costs);
+        status = measure_selected(invocation, &costs);
     if (json && status == EXIT_SUCCESS)
         puts("]");
     if (finish_output() != EXIT_SUCCESS)
@@ -179,9 +179,9 @@ static int run_hash_cost(const struct invocation *invocation)
 
 const struct command hash_commands[] = {
     {"hash-cost", "hash-cost [--json] [METHOD…]",
-     "Measures what the hash of a secret costs on this machine, at usual costs of the METHODs,\n"
-     "or of all that are not legacy: CPU time of a verification, tokens a second and core,\n"
-     "memory. Needs no configuration.\n"
+     "Measures what a verification takes on this machine, at usual costs of each METHOD, or of\n"
+     "all methods that are not legacy: CPU time, tokens per second and core, memory. Needs no\n"
+     "configuration.\n"
      "  --json   as an array of JSON objects\n",
      TAKES(OPTION_JSON), ANY_ARGUMENTS, run_hash_cost},
     {.name = NULL},

@@ -22,10 +22,10 @@ static const char default_issuer[] = "http://127.0.0.1:8080/apiops/auth";
 static const char empty_accounts[] =
     "# client_id:crypt-hash[:attribute attribute ...], see token-accounts(5); tokenctl add writes a line.\n";
 
-/* One file or folder that init makes where it is missing. */
+/* What happened to one file or folder. KEPT: it existed. FAILED: reported. */
 enum result { MADE, KEPT, FAILED };
 
-static enum result fail(const char *path)
+static enum result init_failed(const char *path)
 {
     complain(0, "%s: %s%s", path, file_read_reason(errno),
              errno == ENOENT ? "; make the folder above it first" : "");
@@ -41,17 +41,17 @@ static enum result make_folder(const char *path, mode_t mode)
 {
     if (mkdir(path, mode) == 0)
         return MADE;
-    return errno == EEXIST ? KEPT : fail(path);
+    return errno == EEXIST ? KEPT : init_failed(path);
 }
 
 static enum result make_file(const char *path, const char *data, mode_t mode, struct diagnostics *diagnostics)
 {
     const int guard = file_lock(path, diagnostics);
     if (guard < 0)
-        return fail(path);
+        return init_failed(path);
     enum result result = KEPT;
     if (!is_there(path))
-        result = file_replace(path, data, strlen(data), mode) ? MADE : fail(path);
+        result = file_replace(path, data, strlen(data), mode) ? MADE : init_failed(path);
     close(guard);
     return result;
 }
@@ -65,11 +65,11 @@ static enum result make_keys(const char *path, enum jws_algorithm algorithm, str
     return keyset_file_rotate(path, &rotation, diagnostics) ? MADE : FAILED;
 }
 
-/* Every key with its default, so that the file tells what there is. */
+/* Writes every key with its default as a comment, so that the file shows which keys exist. */
 static void write_config(struct buffer *out, const char *issuer)
 {
     buffer_print(out,
-                 "# token.conf(5) tells of each key. A key behind a '#' has the value that it shows.\n\n"
+                 "# token.conf(5) describes each key. Keys in comments show their defaults.\n\n"
                  "issuer = %s\n\n",
                  issuer);
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
@@ -84,12 +84,12 @@ static enum result make_config(const char *path, const char *issuer, struct diag
     write_config(&out, issuer);
     errno = ENOMEM;
     const enum result result =
-        out.out_of_memory ? fail(path) : make_file(path, out.data, CONFIG_MODE, diagnostics);
+        out.out_of_memory ? init_failed(path) : make_file(path, out.data, CONFIG_MODE, diagnostics);
     buffer_free(&out);
     return result;
 }
 
-static bool tell(const char *path, enum result result)
+static bool print_result(const char *path, enum result result)
 {
     if (result != FAILED)
         printf("%s %s\n", result == MADE ? "made" : "kept", path);
@@ -104,20 +104,22 @@ static bool make_config_folder(const char *config_file)
     return good;
 }
 
-/* What the configuration names, be it new or old. */
+/* Makes the files and the folder that the configuration names, whether it is new or was kept. */
 static bool make_named(const struct config *config, enum jws_algorithm algorithm, bool algorithm_is_given,
                        struct diagnostics *diagnostics)
 {
-    if (!tell(config->accounts, make_file(config->accounts, empty_accounts, ACCOUNTS_MODE, diagnostics)))
+    if (!print_result(config->accounts,
+                      make_file(config->accounts, empty_accounts, ACCOUNTS_MODE, diagnostics)))
         return false;
     const enum result keys = make_keys(config->keys, algorithm, diagnostics);
     if (keys == KEPT && algorithm_is_given)
         complain(0, "--alg is not followed: %s is kept; tokenctl key rotate --alg %s makes another key",
                  config->keys, jws_algorithm_name(algorithm));
-    return tell(config->keys, keys) && tell(config->state, make_folder(config->state, STATE_MODE));
+    return print_result(config->keys, keys) &&
+           print_result(config->state, make_folder(config->state, STATE_MODE));
 }
 
-static void tell_issuer(const struct config *config, const char *given)
+static void warn_issuer_kept(const struct config *config, const char *given)
 {
     if (given != NULL && strcmp(given, config->issuer) != 0)
         complain(0, "--issuer is not followed: %s is kept, with issuer = %s", config->file, config->issuer);
@@ -145,12 +147,13 @@ static int run_init(const struct invocation *invocation)
     if (status != EXIT_SUCCESS)
         return status;
     if (!make_config_folder(invocation->config_file) ||
-        !tell(invocation->config_file, make_config(invocation->config_file, issuer, invocation->diagnostics)))
+        !print_result(invocation->config_file,
+                      make_config(invocation->config_file, issuer, invocation->diagnostics)))
         return EXIT_FAILURE;
 
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config != NULL)
-        tell_issuer(config, option);
+        warn_issuer_kept(config, option);
     const bool good = config != NULL && make_named(config, algorithm, given, invocation->diagnostics);
     config_release(config);
     return finish_output() == EXIT_SUCCESS && good ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -158,10 +161,10 @@ static int run_init(const struct invocation *invocation)
 
 const struct command init_commands[] = {
     {"init", "init [--issuer URL] [--alg A]",
-     "Makes token.conf, and the accounts, keys.jwks and state/ that it names, where they are\n"
-     "missing, with safe modes. Never overwrites.\n"
+     "Makes token.conf, and accounts, keys.jwks and state/ as it names them, where they are\n"
+     "missing, with safe modes. Never overwrites a file.\n"
      "  --issuer URL   the issuer; else http://127.0.0.1:8080/apiops/auth\n"
-     "  --alg A        of the key: HS256 (default), ES256, EdDSA or RS256\n",
+     "  --alg A        the algorithm of the key: HS256 (default), ES256, EdDSA or RS256\n",
      TAKES(OPTION_ISSUER) | TAKES(OPTION_ALG), NO_ARGUMENT, run_init},
     {.name = NULL},
 };

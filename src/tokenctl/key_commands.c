@@ -17,7 +17,8 @@
 #include "tokenctl/key_option.h"
 #include "tokenctl/output.h"
 
-/* A process that has not seen the new key yet signs with the old one, and clocks differ. */
+/* Added to the expiry of the old key's last token: for a while some processes still sign with the old key,
+ * and clocks differ. */
 enum { HANDOVER_SECONDS = 60 };
 
 enum { KID_WIDTH = 43 };
@@ -53,12 +54,12 @@ static int run_list(const struct invocation *invocation)
     return status;
 }
 
-/* The longest that a token of any account lives, in seconds; CLOCK_NEVER. */
+/* The longest lifetime of any account's tokens, in seconds, or CLOCK_NEVER. */
 struct longest {
     int64_t lifetime;
 };
 
-static void take_lifetime(struct longest *longest, int64_t lifetime)
+static void add_lifetime(struct longest *longest, int64_t lifetime)
 {
     if (lifetime == 0)
         longest->lifetime = CLOCK_NEVER;
@@ -71,12 +72,12 @@ static bool visit_account(void *context, const struct account_entry *entry, cons
     struct longest *longest = context;
     (void)why;
     if (entry->account.lifetime >= 0)
-        take_lifetime(longest, entry->account.lifetime);
+        add_lifetime(longest, entry->account.lifetime);
     return longest->lifetime != CLOCK_NEVER;
 }
 
-/* When the last token that could be out there by now expires. False: the accounts cannot be read; reported.
- */
+/* Calculates when the last token that can exist by now expires. Returns false if the accounts cannot be read,
+ * after reporting it. */
 static bool find_last_expiry(const struct config *config, int64_t now, struct diagnostics *diagnostics,
                              int64_t *last_expiry)
 {
@@ -86,7 +87,7 @@ static bool find_last_expiry(const struct config *config, int64_t now, struct di
     struct account_table *table = account_table_load(config->accounts, &policy, diagnostics);
     if (table == NULL)
         return false;
-    take_lifetime(&longest, config->token_lifetime);
+    add_lifetime(&longest, config->token_lifetime);
     if (longest.lifetime != CLOCK_NEVER)
         account_table_each(table, visit_account, &longest);
     account_table_release(table);
@@ -94,10 +95,10 @@ static bool find_last_expiry(const struct config *config, int64_t now, struct di
     return true;
 }
 
-/* What --alg says, and the configuration, which the caller releases: NULL where the command ends with the
- * status that is returned. */
-static int begin(const struct invocation *invocation, struct keyset_rotation *rotation,
-                 struct config **config)
+/* Reads --alg and loads the configuration, which the caller releases. If `*config` is NULL, the command ends
+ * with the exit status that is returned. */
+static int load_key_command(const struct invocation *invocation, struct keyset_rotation *rotation,
+                            struct config **config)
 {
     *config = NULL;
     const int status = key_option_read(invocation, &rotation->has_algorithm, &rotation->algorithm);
@@ -107,7 +108,7 @@ static int begin(const struct invocation *invocation, struct keyset_rotation *ro
     return *config != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int tell_key(const struct keyset_rotation *rotation, const char *when)
+static int print_rotation(const struct keyset_rotation *rotation, const char *when)
 {
     output_print(text_of(rotation->kid), 0);
     printf(" signs from %s on\n", when);
@@ -118,26 +119,26 @@ static int run_add(const struct invocation *invocation)
 {
     struct keyset_rotation rotation = {.now = clock_now()};
     struct config *config;
-    const int status = begin(invocation, &rotation, &config);
+    const int status = load_key_command(invocation, &rotation, &config);
     if (config == NULL)
         return status;
     const bool good = keyset_file_add(config->keys, &rotation, invocation->diagnostics);
     config_release(config);
-    return good ? tell_key(&rotation, "the next rotation") : EXIT_FAILURE;
+    return good ? print_rotation(&rotation, "the next rotation") : EXIT_FAILURE;
 }
 
 static int run_rotate(const struct invocation *invocation)
 {
     struct keyset_rotation rotation = {.now = clock_now()};
     struct config *config;
-    const int status = begin(invocation, &rotation, &config);
+    const int status = load_key_command(invocation, &rotation, &config);
     if (config == NULL)
         return status;
     const bool good =
         find_last_expiry(config, rotation.now, invocation->diagnostics, &rotation.last_expiry) &&
         keyset_file_rotate(config->keys, &rotation, invocation->diagnostics);
     config_release(config);
-    return good ? tell_key(&rotation, "now") : EXIT_FAILURE;
+    return good ? print_rotation(&rotation, "now") : EXIT_FAILURE;
 }
 
 static int run_prune(const struct invocation *invocation)
@@ -163,7 +164,7 @@ static int run_remove(const struct invocation *invocation)
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* A key without one has the kid that its tokens name. False: no memory. */
+/* Gives a key without a kid the one that its tokens name. Returns false if memory runs out. */
 static bool add_kid(struct json_object *jwk)
 {
     char kid[JWK_THUMBPRINT_SIZE];
@@ -171,8 +172,8 @@ static bool add_kid(struct json_object *jwk)
            (jwk_thumbprint(jwk, kid) && json_add_string(jwk, "kid", kid));
 }
 
-/* What a resource server needs of a key: its public part, or the whole where it has none; NULL: nothing, or
- * no memory, which `*complete` tells. */
+/* Returns what a resource server needs of a key: its public part, or the whole key if it has none. Returns
+ * NULL if there is nothing to export, or if memory runs out; then `*complete` becomes false. */
 static struct json_object *exported_part(struct json_object *jwk, bool public_only, bool *complete)
 {
     struct json_object *kty;
@@ -184,7 +185,7 @@ static struct json_object *exported_part(struct json_object *jwk, bool public_on
     return public_only ? NULL : json_object_get(jwk);
 }
 
-/* NULL: no memory. */
+/* Returns NULL if memory runs out. */
 static struct json_object *exported_set(struct json_object *keys, bool public_only)
 {
     struct json_object *array = json_object_new_array();
@@ -231,7 +232,7 @@ static int run_export(const struct invocation *invocation)
     struct json_object *document = NULL;
     struct json_object *set = NULL;
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
-    /* Loaded first, so that only what is good leaves. */
+    /* Load the key set first, so that only a valid one is exported. */
     struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->diagnostics) : NULL;
     if (keyset != NULL)
         document = keyset_file_read(config->keys, NULL, invocation->diagnostics);
@@ -248,28 +249,28 @@ static int run_export(const struct invocation *invocation)
 
 const struct command key_commands[] = {
     {"key list", "key list",
-     "Lists the keys: kid, algorithm, which one signs and which is next, when the last token of a\n"
-     "key that no longer does expires.\n",
+     "Lists the keys: kid, algorithm, which key signs and which is next, and when the last token\n"
+     "of a key that no longer signs expires.\n",
      0, NO_ARGUMENT, run_list},
     {"key add", "key add [--alg A]",
-     "Makes a key that signs from the next tokenctl key rotate on, so that resource servers can\n"
-     "have it before: export it to them.\n"
-     "  --alg A   HS256, ES256, EdDSA or RS256; else as the key that signs now\n",
+     "Makes a key that signs after the next tokenctl key rotate. Export it to the resource servers\n"
+     "before.\n"
+     "  --alg A   HS256, ES256, EdDSA or RS256; else that of the key that signs now\n",
      TAKES(OPTION_ALG), NO_ARGUMENT, run_add},
     {"key rotate", "key rotate [--alg A]",
-     "Lets the key of tokenctl key add sign, or else a new one. The old one verifies until its\n"
-     "last token has expired; then tokenctl key prune removes it.\n"
-     "  --alg A   HS256, ES256, EdDSA or RS256; else as that key, or the one that signs now\n",
+     "Makes the key of tokenctl key add the one that signs, or else a new key. The old key verifies\n"
+     "until its last token has expired; then tokenctl key prune removes it.\n"
+     "  --alg A   HS256, ES256, EdDSA or RS256; else that of the key of key add, or of the old key\n",
      TAKES(OPTION_ALG), NO_ARGUMENT, run_rotate},
     {"key prune", "key prune", "Removes the keys that no longer sign and whose last token has expired.\n", 0,
      NO_ARGUMENT, run_prune},
     {"key remove", "key remove KID",
-     "Removes a key, as one that was stolen, at once: its tokens are refused, wherever the new\n"
-     "key set is. It must not be the one that signs: tokenctl key rotate first.\n",
+     "Removes a key at once, for example one that was stolen: its tokens are refused wherever the\n"
+     "new key set is. It must not be the key that signs; call tokenctl key rotate first.\n",
      0, ONE_ARGUMENT, run_remove},
     {"key export", "key export [--public]",
-     "Prints the JWK Set that resource servers verify tokens with: the public parts, and of\n"
-     "HS256, which has none, the key itself: whoever has that can sign, too.\n"
+     "Prints the JWK Set that resource servers verify tokens with: the public parts, and for\n"
+     "HS256, which has none, the key itself, which can sign, too.\n"
      "  --public   public parts only\n",
      TAKES(OPTION_PUBLIC), NO_ARGUMENT, run_export},
     {.name = NULL},

@@ -14,7 +14,7 @@
 
 struct listing {
     int64_t now;
-    int width; /* of the first column */
+    int width; /* of the first column, in characters */
     bool first;
     bool complete;
 };
@@ -127,7 +127,7 @@ static int run_list(const struct invocation *invocation)
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config == NULL)
         return EXIT_FAILURE;
-    /* The lines that are unusable are in the list, with the reason. */
+    /* No warnings: the list shows unusable lines with their reasons. */
     invocation->diagnostics->errors_only = true;
     struct password_units units = {.ms = {0}};
     const struct password_policy policy = password_policy_of(config, &units);
@@ -146,7 +146,7 @@ static int run_list(const struct invocation *invocation)
 
 const struct command list_commands[] = {
     {"list", "list [--json]",
-     "Lists the accounts, a row a line of the file: id, state (active, locked, expired,\n"
+     "Lists the accounts, one row per line of the file: id, state (active, locked, expired,\n"
      "unusable), hash method, expiry, scopes. Never a hash.\n"
      "  --json   as an array of JSON objects\n",
      TAKES(OPTION_JSON), NO_ARGUMENT, run_list},

@@ -1,4 +1,4 @@
-/* tokenctl: which command, its options, its help. */
+/* tokenctl: finds the command, reads its options, prints its help. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include "version.h"
 
 enum { MESSAGE_SIZE = 4096, LONGEST_TIMEOUT = 86400 };
-enum { SHORT_OPTION = 256 }; /* long options are told as numbers from here on */
+enum { SHORT_OPTION = 256 }; /* getopt_long() returns numbers from here on for long options */
 
 static const struct command *const groups[] = {
     init_commands, account_commands,  list_commands,  hash_commands,
@@ -55,15 +55,15 @@ static int print_help(void)
 {
     printf("usage: tokenctl [-c FILE] COMMAND [OPTION…]\n"
            "  -c FILE  the configuration; else $TOKEN_CONF, else %s\n"
-           "  --timeout SECONDS  how long another tokenctl is waited for; else until it has finished\n"
+           "  --timeout SECONDS  how long to wait for another tokenctl; else until it has finished\n"
            "  -V       print the version\n"
-           "  -h       print this; tokenctl COMMAND --help tells of a command\n\n",
+           "  -h       print this; tokenctl COMMAND --help describes a command\n\n",
            SYSCONFDIR "/token/token.conf");
     for (const struct command *const *group = groups; *group != NULL; group++) {
         for (const struct command *command = *group; command->name != NULL; command++)
             printf("  %s\n", command->synopsis);
     }
-    puts("\nExit status: 0 done, 1 refused (standard error says why), 2 used wrongly. See tokenctl(8).");
+    puts("\nExit status: 0 done, 1 refused (standard error says why), 2 wrong usage. See tokenctl(8).");
     return finish_output();
 }
 
@@ -73,7 +73,7 @@ static int print_command_help(const struct command *command)
     return finish_output();
 }
 
-/* The number of words that `name` has in front of `words`; 0: it is not what they begin with. */
+/* Returns the number of words of `name` if `words` begins with them, otherwise 0. */
 static int words_matched(const char *name, int count, char **words)
 {
     const char *space = strchr(name, ' ');
@@ -97,7 +97,7 @@ static const struct command *find_command(int count, char **words, int *used)
     return NULL;
 }
 
-/* The usage of each command of two words that begins with this one. Returns whether there are any. */
+/* Prints the usage of each command of two words that begins with `word`. Returns whether there are any. */
 static bool print_usages(const char *word, FILE *out)
 {
     const size_t length = strlen(word);
@@ -131,7 +131,7 @@ static int refuse_usage(const struct command *command)
     return EXIT_USAGE;
 }
 
-static int take_argument(const struct command *command, int count, char **words,
+static int read_argument(const struct command *command, int count, char **words,
                          struct invocation *invocation)
 {
     const int most = command->arguments == ANY_ARGUMENTS ? count : command->arguments == NO_ARGUMENT ? 0 : 1;
@@ -140,7 +140,7 @@ static int take_argument(const struct command *command, int count, char **words,
         return refuse_usage(command);
     }
     if (count == 0 && command->arguments == ONE_ARGUMENT) {
-        complain(0, "%s what?", command->name);
+        complain(0, "%s: argument missing", command->name);
         return refuse_usage(command);
     }
     invocation->argument = words[0];
@@ -148,7 +148,7 @@ static int take_argument(const struct command *command, int count, char **words,
     return EXIT_SUCCESS;
 }
 
-/* The long options that the command takes, --timeout and --help. */
+/* Lists the long options of the command, --timeout and --help. */
 static void list_options(const struct command *command, struct option list[OPTION_COUNT + 3])
 {
     size_t count = 0;
@@ -162,7 +162,7 @@ static void list_options(const struct command *command, struct option list[OPTIO
     list[count] = (struct option){NULL, 0, NULL, 0};
 }
 
-static int take_timeout(const char *value, struct diagnostics *diagnostics)
+static int read_timeout(const char *value, struct diagnostics *diagnostics)
 {
     long seconds;
     if (!text_parse_number(text_of(value), 0, LONGEST_TIMEOUT, &seconds))
@@ -171,7 +171,7 @@ static int take_timeout(const char *value, struct diagnostics *diagnostics)
     return EXIT_SUCCESS;
 }
 
-/* `words` begins with the last word of the command's name, as getopt expects of a program's. */
+/* `words[0]` is the last word of the command's name, because getopt_long() skips the first word. */
 static int run_command(const struct command *command, int count, char **words, struct invocation *invocation)
 {
     struct option list[OPTION_COUNT + 3];
@@ -180,7 +180,7 @@ static int run_command(const struct command *command, int count, char **words, s
     for (int option; (option = getopt_long(count, words, "c:h", list, NULL)) != -1;) {
         if (option == 'h')
             return print_command_help(command);
-        if (option == 't' && take_timeout(optarg, invocation->diagnostics) != EXIT_SUCCESS)
+        if (option == 't' && read_timeout(optarg, invocation->diagnostics) != EXIT_SUCCESS)
             return EXIT_USAGE;
         if (option == 't')
             continue;
@@ -191,7 +191,7 @@ static int run_command(const struct command *command, int count, char **words, s
         else
             return refuse_usage(command);
     }
-    const int status = take_argument(command, count - optind, words + optind, invocation);
+    const int status = read_argument(command, count - optind, words + optind, invocation);
     invocation->config_file = config_path(invocation->config_file);
     return status == EXIT_SUCCESS ? command->run(invocation) : status;
 }
@@ -204,9 +204,9 @@ int main(int argc, char **argv)
                                          {NULL, 0, NULL, 0}};
     struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
     struct invocation invocation = {.diagnostics = &diagnostics};
-    /* A reader that has gone is told like a full disk. */
+    /* A reader that has gone is an ordinary error, EPIPE. */
     signal(SIGPIPE, SIG_IGN);
-    /* A file that has reached the limit of its size is an ordinary error, EFBIG. */
+    /* So is a file that has reached its size limit, EFBIG. */
     signal(SIGXFSZ, SIG_IGN);
     if (!sanitise_stdfd())
         return EXIT_FAILURE;
@@ -220,12 +220,12 @@ int main(int argc, char **argv)
             return finish_output();
         }
         if (option == 't') {
-            if (take_timeout(optarg, &diagnostics) != EXIT_SUCCESS)
+            if (read_timeout(optarg, &diagnostics) != EXIT_SUCCESS)
                 return EXIT_USAGE;
             continue;
         }
         if (option != 'c')
-            return complain(EXIT_USAGE, "tokenctl --help tells what there is");
+            return complain(EXIT_USAGE, "tokenctl --help lists the options");
         invocation.config_file = optarg;
     }
     int used = 0;

@@ -17,7 +17,7 @@ void output_print(struct text text, int width)
     free(copy);
 }
 
-/* Of a character of one to three bytes. */
+/* Returns the code point of a UTF-8 character of one to three bytes. */
 static unsigned code_point(const unsigned char *bytes, size_t length)
 {
     if (length == 1)
@@ -30,7 +30,7 @@ static unsigned code_point(const unsigned char *bytes, size_t length)
 void output_json(struct text json)
 {
     while (json.length > 0) {
-        /* json-c has escaped the control characters but DEL; its own newlines stand between the values. */
+        /* json-c has escaped all control characters except DEL; the newlines between values are its own. */
         const size_t length = json.data[0] == '\n' ? 0 : text_acting_length(json);
         if (length > 0)
             printf("\\u%04x", code_point((const unsigned char *)json.data, length));

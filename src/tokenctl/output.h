@@ -1,4 +1,4 @@
-/* Text of anybody's making on a terminal and in JSON. */
+/* Prints untrusted text to a terminal and as JSON. */
 #ifndef TOKENCTL_OUTPUT_H
 #define TOKENCTL_OUTPUT_H
 
@@ -7,16 +7,17 @@
 
 #include "base/text.h"
 
-/* Prints it, or "-" where it is absent or empty, in a column of `width`, without what moves a terminal's
- * cursor. */
+/* Prints `text` in a column of `width`, or "-" if it is absent or empty. Characters that a terminal acts upon
+ * become
+ * '?'. */
 void output_print(struct text text, int width);
 
-/* Prints a text that json_write() made, with an escape in the place of what a terminal acts upon: it is the
- * same JSON. */
+/* Prints a text that json_write() made. Characters that a terminal acts upon become \u escapes, so that it is
+ * the same JSON. */
 void output_json(struct text json);
 
-/* Adds it under `key`, a constant; where it is not UTF-8, with '?' in the place of what is not ASCII. False:
- * no memory. */
+/* Adds `text` to `object` under `key`, which must be a constant. If `text` is not UTF-8, every byte that is
+ * not ASCII becomes '?'. Returns false if memory runs out. */
 bool output_add(struct json_object *object, const char *key, struct text text);
 
 #endif

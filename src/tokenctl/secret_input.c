@@ -20,7 +20,7 @@ static const char *fault_of(struct text secret)
     if (secret.length > LONGEST_SECRET)
         return "the secret is longer than 511 bytes, which no hash method takes";
     if (memchr(secret.data, '\0', secret.length) != NULL)
-        return "the secret holds a NUL, behind which no hash method reads";
+        return "the secret holds a NUL, and no hash method reads what follows it";
     if (memchr(secret.data, '\n', secret.length) != NULL)
         return "there is more than one line on standard input; a secret is one";
     if (text_has_control(secret))
@@ -28,7 +28,7 @@ static const char *fault_of(struct text secret)
     return text_is_utf8(secret) ? NULL : "the secret is not UTF-8";
 }
 
-static bool is_good(struct text secret)
+static bool secret_is_good(struct text secret)
 {
     const char *fault = fault_of(secret);
     if (fault != NULL)
@@ -36,7 +36,7 @@ static bool is_good(struct text secret)
     return fault == NULL;
 }
 
-/* A NUL that was typed ends the string, and the rest stands behind it. */
+/* Returns what was typed. The buffer was zero before, so a typed NUL does not end the secret. */
 static struct text typed(const char buffer[SECRET_INPUT_SIZE])
 {
     size_t length = SECRET_INPUT_SIZE;
@@ -45,7 +45,8 @@ static struct text typed(const char buffer[SECRET_INPUT_SIZE])
     return (struct text){buffer, length};
 }
 
-static bool ask(const char *what, const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret)
+static bool prompt_secret(const char *what, const char *client_id, char buffer[SECRET_INPUT_SIZE],
+                          struct text *secret)
 {
     char prompt[PROMPT_SIZE];
     const int length = snprintf(prompt, sizeof prompt, "%s for %.200s: ", what, client_id);
@@ -63,8 +64,8 @@ static bool read_terminal(const char *client_id, char buffer[SECRET_INPUT_SIZE],
 {
     char again[SECRET_INPUT_SIZE];
     struct text second = {NULL, 0};
-    bool good = ask("New secret", client_id, buffer, secret) && is_good(*secret) &&
-                ask("Again", client_id, again, &second);
+    bool good = prompt_secret("New secret", client_id, buffer, secret) && secret_is_good(*secret) &&
+                prompt_secret("Again", client_id, again, &second);
     if (good && !text_equal(*secret, second)) {
         complain(0, "the two secrets differ");
         good = false;
@@ -73,7 +74,8 @@ static bool read_terminal(const char *client_id, char buffer[SECRET_INPUT_SIZE],
     return good;
 }
 
-/* To the newline, as the writer may keep a pipe open. read() itself, for stdio would keep a copy. */
+/* Reads up to the newline, because the writer may keep a pipe open. It uses read(), because stdio would keep
+ * a copy. */
 static bool read_line(char buffer[SECRET_INPUT_SIZE], struct text *secret)
 {
     size_t length = 0;
@@ -90,10 +92,10 @@ static bool read_line(char buffer[SECRET_INPUT_SIZE], struct text *secret)
     }
     if (length > 0 && length < SECRET_INPUT_SIZE && buffer[length - 1] == '\n')
         length--;
-    /* Some editors and shells write a byte order mark before the text. */
+    /* Some editors and shells write a byte order mark first. */
     const size_t mark = text_mark_length((struct text){buffer, length});
     *secret = (struct text){buffer + mark, length - mark};
-    return is_good(*secret);
+    return secret_is_good(*secret);
 }
 
 bool secret_input_read(const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret)

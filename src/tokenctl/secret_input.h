@@ -1,4 +1,4 @@
-/* A new secret: from the terminal, from standard input, or made up. Never from an argument. */
+/* A new secret: from the terminal, from standard input, or generated. Never from an argument. */
 #ifndef TOKENCTL_SECRET_INPUT_H
 #define TOKENCTL_SECRET_INPUT_H
 
@@ -6,16 +6,18 @@
 
 #include "base/text.h"
 
-/* What libxcrypt takes, which reads no more than 511 bytes, with room to see that there was more. */
+/* The size of a secret's buffer in bytes. libxcrypt takes at most 511 bytes of a secret; the buffer is larger
+ * to detect longer ones. */
 #define SECRET_INPUT_SIZE 1024
 
-/* Reads from the terminal twice without echo, or standard input, where that is none, to the end of its first
- * line. Refused, with the reason on standard error: empty, 512 bytes or more, not UTF-8, a NUL or another
- * control character, a second line. The caller wipes `buffer`, to which `secret` points, whatever the result.
- */
+/* Reads a secret twice from the terminal without echo. If standard input is not a terminal, reads its first
+ * line. Returns false, with the reason on standard error, if the secret is empty, has 512 bytes or more, is
+ * not UTF-8, or contains a NUL, another control character or a second line. `secret` points into `buffer`,
+ * which the caller wipes in any case. */
 bool secret_input_read(const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret);
 
-/* 256 random bits in base64url. False: none to be had. */
+/* Generates 256 random bits in base64url. `secret` points into `buffer`, which the caller wipes. Returns
+ * false if the system has no random bytes. */
 bool secret_input_generate(char buffer[SECRET_INPUT_SIZE], struct text *secret);
 
 #endif

@@ -14,10 +14,10 @@
 
 static const char unknown_source[] = "unknown";
 
-/* What a command works with. */
+/* The failure counts that a command reads or changes. */
 struct counts {
     struct config *config;
-    struct log *log; /* to standard error */
+    struct log *log; /* writes to standard error */
     struct throttle_store *state;
     struct throttle_limits limits;
 };
@@ -29,7 +29,8 @@ static void close_counts(struct counts *counts)
     config_release(counts->config);
 }
 
-/* False: told. Where nothing was ever counted, the state stays NULL, and nothing is made. */
+/* Returns false after reporting the reason; the caller calls close_counts() in any case. If nothing was ever
+ * counted, `state` stays NULL and no file is made. */
 static bool open_counts(const struct invocation *invocation, struct counts *counts)
 {
     *counts = (struct counts){.config = config_load(invocation->config_file, invocation->diagnostics)};
@@ -59,7 +60,7 @@ static int status_of(enum throttle_list_result result)
     case THROTTLE_LIST_DEGRADED:
         break;
     }
-    return EXIT_FAILURE; /* told */
+    return EXIT_FAILURE; /* already logged */
 }
 
 /* --- list --- */
@@ -73,7 +74,8 @@ static void format_source(const struct throttle_key *key, char out[NETWORK_TEXT_
         network_format(&network, out);
 }
 
-/* Of a long one the beginning, in `out`; absent: there is none. */
+/* Returns the client_id of an entry, or an absent text if it has none. A truncated one is in `out`, and ends
+ * in "...". */
 static struct text client_id_text(const struct throttle_entry *entry, char out[THROTTLE_CLIENT_ID_SIZE])
 {
     const struct text client_id = throttle_key_client_id(&entry->key);
@@ -93,7 +95,7 @@ static void print_client_id(const struct throttle_entry *entry)
 
 enum { FAILURES_SIZE = 32 };
 
-/* "3", or "3.4": a full queue counts a tenth of a failure. */
+/* Writes "3", or "3.4": a 503 counts as a tenth of a failure. */
 static void format_failures(const struct throttle_entry *entry, char out[FAILURES_SIZE])
 {
     if (entry->tenths == 0)
@@ -102,7 +104,7 @@ static void format_failures(const struct throttle_entry *entry, char out[FAILURE
         snprintf(out, FAILURES_SIZE, "%" PRIu64 ".%u", entry->failures, entry->tenths);
 }
 
-/* A JSON number. False: no memory. */
+/* Adds the failures as a JSON number. Returns false if memory runs out. */
 static bool add_failures(struct json_object *object, const struct throttle_entry *entry)
 {
     char text[FAILURES_SIZE];
@@ -139,7 +141,7 @@ static void print_table(const struct throttle_list *list)
         print_entry(&list->entries[i]);
 }
 
-/* NULL: no memory. */
+/* Returns NULL if memory runs out. */
 static struct json_object *object_of(const struct throttle_entry *entry)
 {
     char source[NETWORK_TEXT_SIZE];
@@ -162,7 +164,7 @@ static struct json_object *object_of(const struct throttle_entry *entry)
     return NULL;
 }
 
-/* False: no memory; the list is cut short. */
+/* Returns false if memory runs out; the list is incomplete then. */
 static bool print_json(const struct throttle_list *list)
 {
     bool complete = true;
@@ -210,7 +212,7 @@ static int run_list(const struct invocation *invocation)
 
 /* --- clear --- */
 
-/* The network that the argument is, or an address; as list prints them. */
+/* Parses an address or a network as `throttle list` prints it. Returns false if the argument is neither. */
 static bool read_network(const char *argument, struct network *network)
 {
     const struct throttle_key unknown = throttle_key_of(THROTTLE_SOURCE, NULL, text_of(NULL));
@@ -243,14 +245,14 @@ static int run_clear(const struct invocation *invocation)
 
 const struct command throttle_commands[] = {
     {"throttle list", "throttle list [--json]",
-     "Lists the failures that are counted, a row a source, and a row a source and client_id:\n"
-     "how many, since when, and until when it is refused, if it is. A verification that could\n"
-     "not be done is a tenth of a failure.\n"
+     "Lists the failure counts, one row per source, and one row per source and client_id: how\n"
+     "many failures, since when, and until when it is refused, if it is. A verification that\n"
+     "could not be done is a tenth of a failure.\n"
      "  --json   as an array of JSON objects\n",
      TAKES(OPTION_JSON), NO_ARGUMENT, run_list},
     {"throttle clear", "throttle clear ID|ADDRESS",
-     "Forgets the failures of a client_id, from wherever they came, or those of an address or\n"
-     "a network (192.0.2.0/24), whatever the client_id: what was refused is let in again.\n",
+     "Deletes the failures of a client_id from all sources, or all failures of an address or a\n"
+     "network (192.0.2.0/24). This unblocks them.\n",
      0, ONE_ARGUMENT, run_clear},
     {.name = NULL},
 };

@@ -20,14 +20,14 @@ static int run_check(const struct invocation *invocation)
     return service_check(invocation->config_file) ? finish_output() : EXIT_FAILURE;
 }
 
-/* Configuration, accounts and keys; the log is not touched. */
-static struct service *load(const struct invocation *invocation)
+/* Loads configuration, accounts and keys without opening the log. Returns NULL after reporting the reason. */
+static struct service *load_service(const struct invocation *invocation)
 {
     invocation->diagnostics->errors_only = true;
     return service_load_quietly(invocation->config_file, invocation->diagnostics);
 }
 
-/* The newest line that is let in. NULL: none, and `*why` says so. */
+/* Finds the newest line that may get a token. Returns false if there is none; `*why` is the reason. */
 static bool find_line(const struct service *service, struct text client_id, int64_t now,
                       struct account *account, const char **why)
 {
@@ -37,7 +37,7 @@ static bool find_line(const struct service *service, struct text client_id, int6
     for (size_t cursor = 0; account_table_find(service->accounts, client_id, &cursor, &entry);) {
         const char *reason = NULL;
         if (!entry.usable)
-            reason = "its line in the accounts file is unusable (tokenctl check tells why)";
+            reason = "its line in the accounts file is unusable (tokenctl check prints the reason)";
         else if (entry.account.locked)
             reason = "the account is locked (tokenctl unlock)";
         else if (entry.account.expires <= now)
@@ -61,7 +61,7 @@ static int issue(const struct invocation *invocation, const struct service *serv
     if (!find_line(service, text_of(invocation->argument), now, &account, &why))
         return complain(EXIT_FAILURE, "%s: %s", invocation->argument, why);
     if (grant_access(service, &account, (struct text){NULL, 0}, now, &grant) != OAUTH_NO_ERROR)
-        return complain(EXIT_FAILURE, "no token was made: no memory, or no random bytes");
+        return complain(EXIT_FAILURE, "no token was made: out of memory, or no random bytes");
     puts(grant.token);
     grant_clear(&grant);
     return finish_output();
@@ -69,13 +69,13 @@ static int issue(const struct invocation *invocation, const struct service *serv
 
 static int run_token(const struct invocation *invocation)
 {
-    struct service *service = load(invocation);
+    struct service *service = load_service(invocation);
     const int status = service != NULL ? issue(invocation, service) : EXIT_FAILURE;
     service_release(service);
     return status;
 }
 
-/* One token, perhaps after a byte order mark, and with blanks around it. */
+/* Reads one token from standard input. A byte order mark and blanks around the token are skipped. */
 static bool read_token(char buffer[LONGEST_TOKEN], struct text *token)
 {
     const size_t length = fread(buffer, 1, LONGEST_TOKEN, stdin);
@@ -94,7 +94,7 @@ static bool read_token(char buffer[LONGEST_TOKEN], struct text *token)
     return true;
 }
 
-/* The object that is printed; NULL: no memory. */
+/* Returns the object that `inspect` prints, or NULL if memory runs out. */
 static struct json_object *describe(const struct jwt *jwt, enum jwt_status status)
 {
     struct json_object *object = json_object_new_object();
@@ -144,7 +144,7 @@ static int run_inspect(const struct invocation *invocation)
     struct text token = text_of(invocation->argument);
     if (invocation->argument == NULL && !read_token(buffer, &token))
         return EXIT_FAILURE;
-    struct service *service = load(invocation);
+    struct service *service = load_service(invocation);
     const int status = service != NULL ? inspect(service, token) : EXIT_FAILURE;
     service_release(service);
     return status;
@@ -152,9 +152,9 @@ static int run_inspect(const struct invocation *invocation)
 
 const struct command token_commands[] = {
     {"check", "check",
-     "Checks configuration, accounts and keys as token.fcgi -t does: prints what is wrong with\n"
-     "file and line, and fails where the program would not start. Warns of hashes that are too\n"
-     "slow on this machine, or too weak.\n",
+     "Checks configuration, accounts and keys as token.fcgi -t does: prints each problem with file\n"
+     "and line, and fails if the program would not start. Warns about hashes that are too slow on\n"
+     "this machine, or too weak.\n",
      0, NO_ARGUMENT, run_check},
     {"token", "token ID",
      "Issues a token to ID without a password, for tests and emergencies: with all of its\n"
@@ -162,7 +162,7 @@ const struct command token_commands[] = {
      0, ONE_ARGUMENT, run_token},
     {"inspect", "inspect [TOKEN]",
      "Decodes and verifies TOKEN, or the one on standard input: prints header and claims, and\n"
-     "fails, with the reason, where it is not valid.\n",
+     "fails with the reason if it is not valid.\n",
      0, PERHAPS_AN_ARGUMENT, run_inspect},
     {.name = NULL},
 };

@@ -23,7 +23,7 @@ load tokenctl
     says 2 'no command'
     says 2 'no command frobnicate' frobnicate
     says 2 'key rotate' key
-    says 2 'add what?' add
+    says 2 'add: argument missing' add
     says 2 'more arguments' add one two
     says 2 'more arguments' list one
     says 2 'usage:' add one --json
