@@ -7,65 +7,65 @@
 #include "base/json.h"
 #include "base/json_text.h"
 
-enum { PLACES = 1024, LOCKS = 16 };
+enum { BUCKETS = 1024, LOCKS = 16 };
 
 struct claims_prefix_cache {
     struct jws_key *key;
     struct text header;
     const char *issuer;
     const char *audience;
-    pthread_mutex_t locks[LOCKS]; /* guard the places, each every so manieth */
-    struct claims_prefix *places[PLACES];
+    pthread_mutex_t locks[LOCKS]; /* each guards every LOCKS-th bucket */
+    struct claims_prefix *buckets[BUCKETS];
 };
 
 struct claims_prefix_cache *claims_prefix_cache_new(struct jws_key *key, struct text header,
                                                     const char *issuer, const char *audience)
 {
-    struct claims_prefix_cache *subjects = calloc(1, sizeof *subjects);
-    if (subjects == NULL)
+    struct claims_prefix_cache *cache = calloc(1, sizeof *cache);
+    if (cache == NULL)
         return NULL;
-    subjects->key = jws_key_hold(key);
-    subjects->header = header;
-    subjects->issuer = issuer;
-    subjects->audience = audience;
+    cache->key = jws_key_hold(key);
+    cache->header = header;
+    cache->issuer = issuer;
+    cache->audience = audience;
     for (size_t i = 0; i < LOCKS; i++)
-        subjects->locks[i] = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    return subjects;
+        cache->locks[i] = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    return cache;
 }
 
-void claims_prefix_cache_free(struct claims_prefix_cache *subjects)
+void claims_prefix_cache_free(struct claims_prefix_cache *cache)
 {
-    if (subjects == NULL)
+    if (cache == NULL)
         return;
-    for (size_t i = 0; i < PLACES; i++)
-        claims_prefix_release(subjects->places[i]);
-    jws_key_release(subjects->key);
-    free(subjects);
+    for (size_t i = 0; i < BUCKETS; i++)
+        claims_prefix_release(cache->buckets[i]);
+    jws_key_release(cache->key);
+    free(cache);
 }
 
-void claims_prefix_release(struct claims_prefix *subject)
+void claims_prefix_release(struct claims_prefix *prefix)
 {
-    if (subject == NULL || !refcount_release(&subject->holders))
+    if (prefix == NULL || !refcount_release(&prefix->holders))
         return;
-    jws_signer_free(subject->signer);
-    free(subject);
+    jws_signer_free(prefix->signer);
+    free(prefix);
 }
 
-/* NULL: no memory. */
-static struct json_object *make_claims(const struct claims_prefix_cache *subjects, struct text client_id,
+/* Returns NULL if memory runs out. */
+static struct json_object *make_claims(const struct claims_prefix_cache *cache, struct text client_id,
                                        struct text scope)
 {
     struct json_object *claims = json_object_new_object();
-    if (json_add_string(claims, "iss", subjects->issuer) && json_add_text(claims, "sub", client_id) &&
-        json_add_text(claims, "client_id", client_id) && json_add_string(claims, "aud", subjects->audience) &&
+    if (json_add_string(claims, "iss", cache->issuer) && json_add_text(claims, "sub", client_id) &&
+        json_add_text(claims, "client_id", client_id) && json_add_string(claims, "aud", cache->audience) &&
         (scope.length == 0 || json_add_text(claims, "scope", scope)))
         return claims;
     json_object_put(claims);
     return NULL;
 }
 
-/* Copies `text` to `*to` and moves that behind it. */
-static struct text place_text(struct text text, char **to)
+/* Copies `text` to `*to` and moves `*to` to the end of the copy. */
+static struct text append_text(struct text text, char **to)
 {
     const struct text copy = {*to, text.length};
     if (text.length > 0)
@@ -74,70 +74,70 @@ static struct text place_text(struct text text, char **to)
     return copy;
 }
 
-/* NULL: no memory. */
-static struct jws_signer *make_signer(const struct claims_prefix_cache *subjects, struct text client_id,
+/* Returns NULL if memory runs out. */
+static struct jws_signer *make_signer(const struct claims_prefix_cache *cache, struct text client_id,
                                       struct text scope)
 {
     struct jws_signer *signer = NULL;
-    struct json_object *claims = make_claims(subjects, client_id, scope);
+    struct json_object *claims = make_claims(cache, client_id, scope);
     struct text json = claims != NULL ? json_write(claims, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
     if (json.data != NULL) {
         json.length--; /* the brace */
-        signer = jws_signer_new(subjects->key, subjects->header, json);
+        signer = jws_signer_new(cache->key, cache->header, json);
     }
     json_object_put(claims);
     return signer;
 }
 
-/* NULL: no memory. */
-static struct claims_prefix *make_subject(const struct claims_prefix_cache *subjects, struct text client_id,
-                                          struct text scope)
+/* Returns NULL if memory runs out. */
+static struct claims_prefix *make_prefix(const struct claims_prefix_cache *cache, struct text client_id,
+                                         struct text scope)
 {
-    struct claims_prefix *subject = malloc(sizeof *subject + client_id.length + scope.length);
-    if (subject == NULL)
+    struct claims_prefix *prefix = malloc(sizeof *prefix + client_id.length + scope.length);
+    if (prefix == NULL)
         return NULL;
-    char *to = (char *)(subject + 1);
-    refcount_init(&subject->holders);
-    subject->client_id = place_text(client_id, &to);
-    subject->scope = place_text(scope, &to);
-    subject->signer = make_signer(subjects, client_id, scope);
-    if (subject->signer != NULL)
-        return subject;
-    free(subject);
+    char *to = (char *)(prefix + 1);
+    refcount_init(&prefix->holders);
+    prefix->client_id = append_text(client_id, &to);
+    prefix->scope = append_text(scope, &to);
+    prefix->signer = make_signer(cache, client_id, scope);
+    if (prefix->signer != NULL)
+        return prefix;
+    free(prefix);
     return NULL;
 }
 
-static struct claims_prefix *hold(struct claims_prefix *subject)
+static struct claims_prefix *hold(struct claims_prefix *prefix)
 {
-    refcount_hold(&subject->holders);
-    return subject;
+    refcount_hold(&prefix->holders);
+    return prefix;
 }
 
-/* In the place of another one, or of none. */
-static void keep(struct claims_prefix_cache *subjects, size_t place, struct claims_prefix *subject)
+/* Puts the prefix into its bucket and releases the one that was there. */
+static void keep(struct claims_prefix_cache *cache, size_t bucket, struct claims_prefix *prefix)
 {
-    pthread_mutex_lock(&subjects->locks[place % LOCKS]);
-    struct claims_prefix *other = subjects->places[place];
-    subjects->places[place] = hold(subject);
-    pthread_mutex_unlock(&subjects->locks[place % LOCKS]);
+    pthread_mutex_lock(&cache->locks[bucket % LOCKS]);
+    struct claims_prefix *other = cache->buckets[bucket];
+    cache->buckets[bucket] = hold(prefix);
+    pthread_mutex_unlock(&cache->locks[bucket % LOCKS]);
     claims_prefix_release(other);
 }
 
-struct claims_prefix *claims_prefix_cache_get(struct claims_prefix_cache *subjects, struct text client_id,
+struct claims_prefix *claims_prefix_cache_get(struct claims_prefix_cache *cache, struct text client_id,
                                               struct text scope)
 {
-    const size_t place = (size_t)(text_hash(client_id) % PLACES);
-    pthread_mutex_lock(&subjects->locks[place % LOCKS]);
-    struct claims_prefix *subject = subjects->places[place];
+    const size_t bucket = (size_t)(text_hash(client_id) % BUCKETS);
+    pthread_mutex_lock(&cache->locks[bucket % LOCKS]);
+    struct claims_prefix *prefix = cache->buckets[bucket];
     const bool found =
-        subject != NULL && text_equal(subject->client_id, client_id) && text_equal(subject->scope, scope);
+        prefix != NULL && text_equal(prefix->client_id, client_id) && text_equal(prefix->scope, scope);
     if (found)
-        hold(subject);
-    pthread_mutex_unlock(&subjects->locks[place % LOCKS]);
+        hold(prefix);
+    pthread_mutex_unlock(&cache->locks[bucket % LOCKS]);
     if (found)
-        return subject;
-    subject = make_subject(subjects, client_id, scope);
-    if (subject != NULL)
-        keep(subjects, place, subject);
-    return subject;
+        return prefix;
+    prefix = make_prefix(cache, client_id, scope);
+    if (prefix != NULL)
+        keep(cache, bucket, prefix);
+    return prefix;
 }

@@ -12,8 +12,8 @@
 #include "base/secret.h"
 #include "token/jwk_type.h"
 
-/* Copies the member if `from` has it. The copy is deep: the private key may be wiped while its public part
- * lives. */
+/* Copies the member if `from` has it. The copy is deep, because the private key may be wiped while its public
+ * part is still in use. */
 static bool copy_member(struct json_object *from, const char *name, struct json_object *to)
 {
     struct json_object *value;
@@ -56,7 +56,7 @@ struct json_object *jwk_public(struct json_object *jwk)
     return NULL;
 }
 
-/* The members that a thumbprint is of, in the order of their names (RFC 7638 §3.2, RFC 8037 §2). */
+/* The members that a thumbprint covers, in the order of their names (RFC 7638 §3.2, RFC 8037 §2). */
 static const char *const thumbprint_members[JWS_ALGORITHM_COUNT][5] = {
     [JWS_HS256] = {"k", "kty", NULL},
     [JWS_ES256] = {"crv", "kty", "x", "y", NULL},
@@ -86,7 +86,7 @@ bool jwk_thumbprint(struct json_object *jwk, char out[JWK_THUMBPRINT_SIZE])
         hash(text, digest);
         base64url_encode(digest, sizeof digest, out);
     }
-    /* The text is json-c's own buffer, and holds the secret of a symmetric key. */
+    /* The text is a buffer of json-c and contains the secret of a symmetric key. */
     secret_wipe((char *)text.data, text.length);
     json_put_wiped(members);
     return good;
@@ -101,7 +101,7 @@ static void derive(const unsigned char *secret, size_t size, struct text label,
     secret_wipe(&hmac, sizeof hmac);
 }
 
-/* NULL: it has none. */
+/* Returns NULL if the key has no secret. */
 static struct json_object *secret_of(struct json_object *jwk)
 {
     const struct jwk_type *type = type_of(jwk);

@@ -9,44 +9,47 @@
 
 #include "token/jws.h"
 
-/* Loads what keys other than those of HS256 need, where a later call could not: in a process that is about
- * to be confined. That it cannot be loaded is told when a key needs it. */
+/* Loads the library that keys other than those of HS256 need. A process calls it before it enters the
+ * sandbox, where it cannot load a library. A failure is reported later, when a key needs the library. */
 void jwk_prepare(void);
 
 struct jwk_key {
     enum jws_algorithm algorithm;
     struct jws_key *key;
-    bool is_private; /* and its "key_ops", if any, let it sign */
+    bool is_private; /* and "key_ops", if present, allows it to sign */
 };
 
 #define JWK_FAULT_SIZE 200
 
-/* Makes a key of a JWK and checks its parts and strength (HS256 at least 256 bits, RS256 at least 2048 bits,
- * RFC 7518 §3.2, §3.3), that "key_ops" let it verify, and that private and public part belong together: it
- * signs and verifies. False, and in `fault` why. The caller releases key->key. */
+/* Makes a key from a JWK. Checks the members and the strength (HS256 at least 256 bits, RS256 at least 2048
+ * bits, RFC 7518 §3.2, §3.3), that "key_ops" allows it to verify, and, by signing and verifying, that the
+ * private and the public part belong together. The caller releases key->key. False: `fault` has the reason.
+ */
 bool jwk_read(struct json_object *jwk, struct jwk_key *key, char fault[JWK_FAULT_SIZE]);
 
-/* A new random private JWK {kty, …, alg, use, kid, iat}, `kid` being the thumbprint: one that begins with no
- * "-", which commands would take for an option. The caller puts it with json_put_wiped(). NULL: no memory, no
- * random bytes, or no OpenSSL, as `fault` says. */
+/* Returns a new random private JWK {kty, …, alg, use, kid, iat}. `kid` is the thumbprint; it never starts
+ * with "-", which commands would take for an option. The caller frees it with json_put_wiped(). NULL: out of
+ * memory, no random bytes, or no OpenSSL; `fault` has the reason. */
 struct json_object *jwk_generate(enum jws_algorithm algorithm, int64_t now, char fault[JWK_FAULT_SIZE]);
 
-/* A copy of `jwk` with the public members only; NULL for a symmetric key, which has none, and where there is
- * no memory. The caller puts it. */
+/* Returns a copy of `jwk` with the public members only. The caller frees it with json_object_put(). NULL if
+ * the key is symmetric, so that it has no public members, or if memory runs out. */
 struct json_object *jwk_public(struct json_object *jwk);
 
 #define JWK_THUMBPRINT_SIZE 44
 
-/* The RFC 7638 thumbprint with SHA-256, in base64url, of a JWK that jwk_read() took. False: no memory. */
+/* Writes the RFC 7638 thumbprint with SHA-256, in base64url, of a JWK that jwk_read() has accepted. False:
+ * out of memory. */
 bool jwk_thumbprint(struct json_object *jwk, char out[JWK_THUMBPRINT_SIZE]);
 
-/* Whether the member is there that makes a key private; of any JSON. */
+/* Returns whether `jwk` has the member that makes a key private. `jwk` may be any JSON value. */
 bool jwk_has_secret(struct json_object *jwk);
 
 #define JWK_DERIVED_SIZE 32
 
-/* HMAC-SHA-256 of `label` under the secret of a private JWK: the same wherever the key is. False: `errno` is
- * ENOMEM, or EINVAL where the secret is missing or malformed, which jwk_read() refuses. */
+/* Writes the HMAC-SHA-256 of `label` under the secret of a private JWK: the same on every machine that has
+ * the key. False with errno ENOMEM; or EINVAL if the secret is missing or malformed, which jwk_read()
+ * refuses. */
 bool jwk_derive(struct json_object *jwk, const char *label, unsigned char out[JWK_DERIVED_SIZE]);
 
 #endif

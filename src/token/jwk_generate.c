@@ -19,7 +19,8 @@ static bool add_octets(struct json_object *jwk, const char *name, const unsigned
     return added;
 }
 
-/* The number `member` of an EC or RSA key in its size, or in as few bytes as it needs (RFC 7518 §6.3.1). */
+/* Gets a number of an EC or RSA key, in the fixed size of the member, or, if it has none, in the fewest bytes
+ * (RFC 7518 §6.3.1). */
 static bool get_number(const struct openssl *crypto, EVP_PKEY *key, const struct jwk_member *member,
                        unsigned char out[NUMBER_MAX_SIZE], size_t *size)
 {

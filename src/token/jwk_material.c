@@ -9,7 +9,7 @@
 #include "token/openssl.h"
 
 enum { HS256_MIN_SIZE = 32, POINT_SIZE = 65, UNCOMPRESSED = 4 };
-enum { RS256_MIN_BITS = 2048, RS256_MAX_BITS = 16384 /* OpenSSL verifies no more */ };
+enum { RS256_MIN_BITS = 2048, RS256_MAX_BITS = 16384 /* OpenSSL's limit for verification */ };
 
 static const char refused[] = "its numbers make no key";
 static const char no_memory[] = "out of memory";
@@ -25,9 +25,8 @@ static struct jws_key *make_oct(const struct jwk_material *material, const char 
     return jws_key_of_secret(k.data, k.size);
 }
 
-/* The y of each point of Ed25519 whose order is 1, 2, 4 or 8, little-endian, without the bit of x's sign.
- * Under such a public key signatures hold that nobody made. p is 2^255 - 19; RFC 8032 §5.1.3 decodes y modulo
- * p. */
+/* The y of each point of Ed25519 whose order is 1, 2, 4 or 8, little-endian, without the sign bit of x. With
+ * such a public key, forged signatures verify. p is 2^255 - 19; RFC 8032 §5.1.3 decodes y modulo p. */
 enum { ED25519_SIZE = 32 };
 static const char small_order[][ED25519_SIZE + 1] = {
     "",     /* 0: order 4 */
@@ -83,14 +82,14 @@ refuse:
     return NULL;
 }
 
-/* What EVP_PKEY_fromdata() is told, and the memory that the telling borrows. */
+/* The parameters for EVP_PKEY_fromdata(), and the memory that they refer to. */
 struct description {
     OSSL_PARAM_BLD *builder;
     BIGNUM *numbers[JWK_MEMBERS];
     unsigned char point[POINT_SIZE];
 };
 
-/* The flag that BN_secure_new() sets makes the builder's copy one that is wiped. */
+/* BN_secure_new() sets a flag by which the copy of the builder is wiped, too. */
 static bool describe_number(const struct jwk_material *material, size_t member, struct description *out)
 {
     const struct openssl *crypto = material->crypto;
@@ -140,7 +139,7 @@ static EVP_PKEY *key_from(const struct openssl *crypto, OSSL_PARAM_BLD *builder,
     return key;
 }
 
-/* EC and RSA have the names in OpenSSL that they have in a JWK. */
+/* OpenSSL uses the same names as JWK for these two types: EC and RSA. */
 static EVP_PKEY *make_described(const struct jwk_material *material,
                                 bool (*describe)(const struct jwk_material *, struct description *))
 {
@@ -157,8 +156,8 @@ static EVP_PKEY *make_described(const struct jwk_material *material,
     return key;
 }
 
-/* OpenSSL takes any numbers; this looks whether the point is on the curve, d in its range, and the one d
- * times G. */
+/* EVP_PKEY_fromdata() accepts any numbers. Checks that the point is on the curve, that d is in range, and
+ * that the point is d times G. */
 static bool ec_is_sound(const struct openssl *crypto, EVP_PKEY *key, bool is_private)
 {
     EVP_PKEY_CTX *context = crypto->EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
@@ -181,7 +180,7 @@ static EVP_PKEY *make_ec(const struct jwk_material *material, const char **fault
     return NULL;
 }
 
-/* An even exponent or modulus makes no key, and under the exponent 1 everybody can sign. */
+/* An even exponent or modulus is invalid. With the exponent 1 everybody can sign. */
 static bool rsa_public_is_sound(struct jwk_octets n, struct jwk_octets e)
 {
     if (n.size == 0 || e.size == 0 || n.data[n.size - 1] % 2 == 0 || e.data[e.size - 1] % 2 == 0)
@@ -193,7 +192,7 @@ static bool rsa_public_is_sound(struct jwk_octets n, struct jwk_octets e)
     return e.data[e.size - 1] > 1;
 }
 
-/* All of the primes and what is derived of them, or none (RFC 7518 §6.3.2). */
+/* The primes and the numbers derived from them must be all present or all absent (RFC 7518 §6.3.2). */
 static bool rsa_factors_are_complete(const struct jwk_material *material)
 {
     size_t there = 0;

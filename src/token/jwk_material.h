@@ -1,4 +1,4 @@
-/* The key material of a JWK, decoded, and the key made of it. */
+/* The decoded key material of a JWK, and the key made from it. */
 #ifndef TOKEN_JWK_MATERIAL_H
 #define TOKEN_JWK_MATERIAL_H
 
@@ -13,12 +13,13 @@ struct jwk_octets {
 
 struct jwk_material {
     const struct jwk_type *type;
-    const struct openssl *crypto;           /* for every type but oct */
-    struct jwk_octets members[JWK_MEMBERS]; /* in the order of the type's */
+    const struct openssl *crypto;           /* NULL for oct keys */
+    struct jwk_octets members[JWK_MEMBERS]; /* in the order of type->members */
 };
 
-/* Makes the key and checks what the algorithm asks of its parts. All public members are there, in their size.
- * NULL, and in `*fault` a constant that says why. The caller releases. */
+/* Makes the key and checks that its members meet the requirements of the algorithm. The caller has checked
+ * that all public members are present and have the right size; it releases the key. NULL: `*fault` is a
+ * constant with the reason. */
 struct jws_key *jwk_material_key(const struct jwk_material *material, const char **fault);
 
 /* Wipes and frees the members. */

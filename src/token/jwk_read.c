@@ -24,7 +24,7 @@ __attribute__((format(printf, 2, 3))) static bool refuse(char fault[JWK_FAULT_SI
     return false;
 }
 
-/* Absent where the key has no such member. False: it is there, and no string. */
+/* `*string` is absent if the key has no such member. False: the member is not a string. */
 static bool read_string(struct json_object *jwk, const char *name, struct text *string,
                         char fault[JWK_FAULT_SIZE])
 {
@@ -59,7 +59,7 @@ static bool read_type(struct json_object *jwk, const struct jwk_type **type, cha
     return true;
 }
 
-/* What "key_ops" lets the key do (RFC 7517 §4.3); all, where there is none. */
+/* The operations that "key_ops" allows (RFC 7517 §4.3); without "key_ops", all. */
 struct operations {
     bool sign;
     bool verify;
@@ -96,7 +96,7 @@ static bool read_operations(struct json_object *jwk, struct operations *operatio
     return true;
 }
 
-/* A private key of a pair may lack "verify": that is its public half's. */
+/* The private key of a pair may lack "verify", which belongs to its public part. */
 static bool apply_operations(const struct operations *operations, struct jwk_key *key,
                              char fault[JWK_FAULT_SIZE])
 {
@@ -149,7 +149,7 @@ static bool read_members(struct json_object *jwk, struct jwk_material *material,
     return true;
 }
 
-/* The one proof that holds for every type: what it signs, it verifies. */
+/* Returns whether the key verifies what it signs. This check works for every type. */
 static bool signs_and_verifies(struct jws_key *key)
 {
     struct jws_signer *signer = jws_signer_new(key, text_of("{}"), (struct text){NULL, 0});

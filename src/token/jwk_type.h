@@ -1,4 +1,4 @@
-/* What the members of a JWK of each type are. */
+/* The table of the JWK types and their members. */
 #ifndef TOKEN_JWK_TYPE_H
 #define TOKEN_JWK_TYPE_H
 
@@ -8,7 +8,7 @@ enum { JWK_MEMBERS = 8 };
 
 struct jwk_member {
     const char *name;
-    const char *parameter; /* what OpenSSL calls it */
+    const char *parameter; /* OpenSSL's name for it */
     size_t size;           /* bytes; 0: any */
     bool secret;
 };
@@ -17,23 +17,23 @@ struct jwk_type {
     enum jws_algorithm algorithm;
     const char *kty;
     const char *crv;                        /* NULL: the type has none */
-    size_t secret;                          /* the member that makes a key private */
+    size_t secret;                          /* index of the member that makes a key private */
     struct jwk_member members[JWK_MEMBERS]; /* up to the first without a name */
 };
 
-/* The places of the members in the tables. */
+/* Indices of the members. */
 enum { OCT_K };
 enum { EC_X, EC_Y, EC_D };
 enum { OKP_X, OKP_D };
 enum { RSA_N, RSA_E, RSA_D, RSA_P, RSA_Q, RSA_DP, RSA_DQ, RSA_QI };
 
-/* The type of the keys of an algorithm. */
+/* Returns the type of the keys of an algorithm. */
 const struct jwk_type *jwk_type_of(enum jws_algorithm algorithm);
 
-/* NULL: no such type. `crv` is absent where the key has none. */
+/* Returns NULL if there is no such type. `crv` is absent if the key has none. */
 const struct jwk_type *jwk_type_find(struct text kty, struct text crv);
 
-/* The number of members. */
+/* Returns the number of members. */
 size_t jwk_type_count(const struct jwk_type *type);
 
 #endif

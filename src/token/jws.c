@@ -35,34 +35,34 @@ enum { GROUP = 3 };
 
 struct jws_signer {
     struct jws_key *key;
-    struct hmac hmac;          /* of HS256: `head` is in it */
-    unsigned char open[GROUP]; /* the last bytes of the beginning, which are no whole group */
-    size_t open_length;        /* 0 to 2 */
+    struct hmac hmac;             /* for HS256: has hashed `head` already */
+    unsigned char partial[GROUP]; /* the last bytes of the prefix, a partial base64 group */
+    size_t partial_length;        /* 0 to 2 */
     size_t head_length;
-    char head[]; /* BASE64URL(header) "." BASE64URL(the groups of the beginning) */
+    char head[]; /* BASE64URL(header) "." BASE64URL(the whole groups of the prefix) */
 };
 
-static void encode_head(struct jws_signer *signer, struct text header, struct text beginning)
+static void encode_head(struct jws_signer *signer, struct text header, struct text prefix)
 {
     char *to = signer->head;
     to += base64url_encode((const unsigned char *)header.data, header.length, to);
     *to++ = '.';
-    signer->open_length = beginning.length % GROUP;
-    const size_t whole = beginning.length - signer->open_length;
-    to += base64url_encode((const unsigned char *)beginning.data, whole, to);
+    signer->partial_length = prefix.length % GROUP;
+    const size_t whole = prefix.length - signer->partial_length;
+    to += base64url_encode((const unsigned char *)prefix.data, whole, to);
     signer->head_length = (size_t)(to - signer->head);
-    if (signer->open_length > 0)
-        memcpy(signer->open, beginning.data + whole, signer->open_length);
+    if (signer->partial_length > 0)
+        memcpy(signer->partial, prefix.data + whole, signer->partial_length);
 }
 
-struct jws_signer *jws_signer_new(struct jws_key *key, struct text header, struct text beginning)
+struct jws_signer *jws_signer_new(struct jws_key *key, struct text header, struct text prefix)
 {
     struct jws_signer *signer =
-        malloc(sizeof *signer + BASE64URL_LENGTH(header.length) + 1 + BASE64URL_LENGTH(beginning.length) + 1);
+        malloc(sizeof *signer + BASE64URL_LENGTH(header.length) + 1 + BASE64URL_LENGTH(prefix.length) + 1);
     if (signer == NULL)
         return NULL;
     signer->key = jws_key_hold(key);
-    encode_head(signer, header, beginning);
+    encode_head(signer, header, prefix);
     signer->hmac = key->hmac;
     if (key->algorithm == JWS_HS256)
         hmac_set_prefix(&signer->hmac, (struct text){signer->head, signer->head_length});
@@ -77,21 +77,21 @@ void jws_signer_free(struct jws_signer *signer)
     secret_free(signer, sizeof *signer);
 }
 
-/* What is open goes into one group with the first bytes of the rest. */
-static char *encode_rest(const struct jws_signer *signer, struct text rest, char *to)
+/* Complete the partial base64 group that the prefix left over. */
+static char *encode_suffix(const struct jws_signer *signer, struct text suffix, char *to)
 {
     unsigned char group[GROUP];
-    size_t length = signer->open_length;
-    memcpy(group, signer->open, length);
-    while (length > 0 && length < GROUP && rest.length > 0) {
-        group[length++] = (unsigned char)*rest.data++;
-        rest.length--;
+    size_t length = signer->partial_length;
+    memcpy(group, signer->partial, length);
+    while (length > 0 && length < GROUP && suffix.length > 0) {
+        group[length++] = (unsigned char)*suffix.data++;
+        suffix.length--;
     }
     to += base64url_encode(group, length, to);
-    return to + base64url_encode((const unsigned char *)rest.data, rest.length, to);
+    return to + base64url_encode((const unsigned char *)suffix.data, suffix.length, to);
 }
 
-/* Of `input`, which begins with the head. */
+/* Signs `input`, which starts with the head. */
 static bool sign(const struct jws_signer *signer, struct text input,
                  unsigned char signature[JWS_SIGNATURE_SIZE], size_t *length)
 {
@@ -103,19 +103,19 @@ static bool sign(const struct jws_signer *signer, struct text input,
     return true;
 }
 
-/* What is taken and not used would be wiped all the same. */
-static size_t signature_room(const struct jws_signer *signer)
+/* Returns an upper bound of the signature size. A larger buffer would cost time to wipe. */
+static size_t signature_capacity(const struct jws_signer *signer)
 {
     return signer->key->algorithm == JWS_HS256 ? HMAC_SIZE : JWS_SIGNATURE_SIZE;
 }
 
-char *jws_sign(const struct jws_signer *signer, struct text rest)
+char *jws_sign(const struct jws_signer *signer, struct text suffix)
 {
-    char *token = malloc(signer->head_length + BASE64URL_LENGTH(signer->open_length + rest.length) + 1 +
-                         BASE64URL_LENGTH(signature_room(signer)) + 1);
+    char *token = malloc(signer->head_length + BASE64URL_LENGTH(signer->partial_length + suffix.length) + 1 +
+                         BASE64URL_LENGTH(signature_capacity(signer)) + 1);
     if (token == NULL)
         return NULL;
-    char *to = encode_rest(signer, rest, mempcpy(token, signer->head, signer->head_length));
+    char *to = encode_suffix(signer, suffix, mempcpy(token, signer->head, signer->head_length));
     size_t length = (size_t)(to - token);
 
     unsigned char signature[JWS_SIGNATURE_SIZE];
@@ -129,7 +129,7 @@ char *jws_sign(const struct jws_signer *signer, struct text rest)
     return token;
 }
 
-/* Decodes one part; the NUL behind it is for those that are JSON. */
+/* Decodes one part and adds a NUL, which the parts that are JSON need. */
 static bool decode_part(struct text part, char **out, size_t *length)
 {
     *out = malloc(part.length / 4 * 3 + 3 + 1);
@@ -142,16 +142,16 @@ static bool decode_part(struct text part, char **out, size_t *length)
 bool jws_split(struct text token, struct jws_parts *parts)
 {
     *parts = (struct jws_parts){.header = NULL};
-    struct text rest = token;
+    struct text suffix = token;
     struct text encoded[3] = {{NULL, 0}};
     for (size_t i = 0; i < 3; i++) {
-        if (rest.data == NULL)
+        if (suffix.data == NULL)
             return false;
-        encoded[i] = text_split(&rest, '.');
+        encoded[i] = text_split(&suffix, '.');
     }
 
     char *signature = NULL;
-    const bool good = rest.data == NULL && decode_part(encoded[0], &parts->header, &parts->header_length) &&
+    const bool good = suffix.data == NULL && decode_part(encoded[0], &parts->header, &parts->header_length) &&
                       decode_part(encoded[1], &parts->payload, &parts->payload_length) &&
                       decode_part(encoded[2], &signature, &parts->signature_length);
     parts->signature = (unsigned char *)signature;

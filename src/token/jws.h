@@ -1,5 +1,5 @@
-/* JWS compact serialization (RFC 7515) with the four algorithms of RFC 7518 §3 and RFC 8037 §3.1 that this
- * program signs with. */
+/* JWS compact serialization (RFC 7515) with the four algorithms that this program supports (RFC 7518 §3, RFC
+ * 8037 §3.1). */
 #ifndef TOKEN_JWS_H
 #define TOKEN_JWS_H
 
@@ -14,27 +14,28 @@ enum jws_algorithm { JWS_HS256, JWS_ES256, JWS_EDDSA, JWS_RS256, JWS_ALGORITHM_C
 const char *jws_algorithm_name(enum jws_algorithm algorithm);
 bool jws_algorithm_of(struct text name, enum jws_algorithm *algorithm);
 
-/* A key of one of them, immutable; jwk_read() makes it. Threads may share it. */
+/* An immutable key of one of the algorithms, made by jwk_read(). Threads may share it. */
 struct jws_key;
 
 enum jws_algorithm jws_key_algorithm(const struct jws_key *key);
 struct jws_key *jws_key_hold(struct jws_key *key);
 void jws_key_release(struct jws_key *key); /* NULL is allowed */
 
-/* Signs payloads that begin alike, under one header: what does not change from one to the next is encoded and
- * hashed once. Threads may share it. */
+/* Signs payloads that have the same header and the same prefix, which are encoded and hashed only once.
+ * Threads may share it. */
 struct jws_signer;
 
-/* `beginning` of all payloads may be absent. Takes a hold of its own on `key`. NULL: out of memory. */
-struct jws_signer *jws_signer_new(struct jws_key *key, struct text header, struct text beginning);
+/* `prefix` may be absent. The signer takes a reference on `key`. NULL if memory runs out. */
+struct jws_signer *jws_signer_new(struct jws_key *key, struct text header, struct text prefix);
 void jws_signer_free(struct jws_signer *signer); /* NULL is allowed */
 
-/* BASE64URL(header) "." BASE64URL(beginning rest) "." BASE64URL(signature). The caller frees; NULL: out of
- * memory, or OpenSSL refused. */
-char *jws_sign(const struct jws_signer *signer, struct text rest);
+/* Returns BASE64URL(header) "." BASE64URL(prefix suffix) "." BASE64URL(signature). The caller frees it. NULL:
+ * out of memory, or OpenSSL failed. */
+char *jws_sign(const struct jws_signer *signer, struct text suffix);
 
-/* Takes a compact serialization apart without looking at its signature. The texts of `parts` are malloc'ed,
- * NUL terminated, and freed with jws_parts_free(). False: not three parts of base64url, or no memory. */
+/* Splits and decodes a compact serialization, without verifying its signature. `header` and `payload` end
+ * with a NUL. The caller frees the parts with jws_parts_free(). False: not three parts of base64url, or out
+ * of memory. */
 struct jws_parts {
     struct text signing_input; /* points into the token */
     char *header;
@@ -47,8 +48,8 @@ struct jws_parts {
 bool jws_split(struct text token, struct jws_parts *parts);
 void jws_parts_free(struct jws_parts *parts);
 
-/* Whether the signature is the key's, under the algorithm that the key fixes: the token's own `alg` is not
- * asked. */
+/* Returns whether the signature is valid under the key and the key's algorithm. Ignores the `alg` of the
+ * token. */
 bool jws_verify(const struct jws_key *key, const struct jws_parts *parts);
 
 #endif

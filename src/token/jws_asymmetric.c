@@ -8,13 +8,13 @@ enum {
     ECDSA_DER_SIZE = 72,
 };
 
-/* NULL: the algorithm has its own. */
+/* Returns NULL for EdDSA, which fixes its digest itself. */
 static const EVP_MD *digest_of(const struct jws_key *key)
 {
     return key->algorithm == JWS_EDDSA ? NULL : key->crypto->EVP_sha256();
 }
 
-/* OpenSSL's ECDSA signature is DER, that of JWS is r and s in 32 bytes each (RFC 7518 §3.4). */
+/* Converts an ECDSA signature from OpenSSL's DER to that of JWS: r and s, 32 bytes each (RFC 7518 §3.4). */
 static bool ecdsa_from_der(const struct openssl *crypto, unsigned char *signature, size_t *length)
 {
     const unsigned char *der = signature;
@@ -40,7 +40,7 @@ static bool ecdsa_to_der(const struct openssl *crypto, const unsigned char *sign
     BIGNUM *s = crypto->BN_bin2bn(signature + NUMBER_SIZE, NUMBER_SIZE, NULL);
     int written = 0;
     if (numbers != NULL && r != NULL && s != NULL && crypto->ECDSA_SIG_set0(numbers, r, s) == 1) {
-        r = s = NULL; /* they are in `numbers` now */
+        r = s = NULL; /* `numbers` owns them now */
         written = crypto->i2d_ECDSA_SIG(numbers, &der);
     }
     crypto->BN_free(r);

@@ -1,13 +1,13 @@
-/* The signatures of ES256, EdDSA and RS256, by OpenSSL. */
+/* Signs and verifies with ES256, EdDSA and RS256, by OpenSSL. */
 #ifndef TOKEN_JWS_ASYMMETRIC_H
 #define TOKEN_JWS_ASYMMETRIC_H
 
 #include "token/jws_key.h"
 
-/* RS256 with the largest modulus that OpenSSL takes, 16384 bits. */
+/* Bytes of the longest signature: RS256 with the largest modulus that OpenSSL accepts, 16384 bits. */
 enum { JWS_SIGNATURE_SIZE = 2048 };
 
-/* False: out of memory, or OpenSSL refused. */
+/* False: out of memory, or OpenSSL failed. */
 bool jws_asymmetric_sign(const struct jws_key *key, struct text input,
                          unsigned char signature[JWS_SIGNATURE_SIZE], size_t *length);
 

@@ -1,4 +1,4 @@
-/* The inside of a key, for the files that make one or compute with it. */
+/* The members of a key, for the files that make one or compute with it. */
 #ifndef TOKEN_JWS_KEY_H
 #define TOKEN_JWS_KEY_H
 
@@ -11,15 +11,15 @@ struct openssl;
 struct jws_key {
     refcount holders;
     enum jws_algorithm algorithm;
-    struct hmac hmac;             /* of HS256 */
-    const struct openssl *crypto; /* of the others, as the next, which is OpenSSL's EVP_PKEY; else NULL */
-    struct evp_pkey_st *pkey;
+    struct hmac hmac;             /* for HS256 only */
+    const struct openssl *crypto; /* this and `pkey`: for the other algorithms, else NULL */
+    struct evp_pkey_st *pkey;     /* OpenSSL's EVP_PKEY */
 };
 
-/* A key of HS256. NULL: no memory. */
+/* Makes a key of HS256. NULL if memory runs out. */
 struct jws_key *jws_key_of_secret(const unsigned char *secret, size_t size);
 
-/* A key of another algorithm. Takes over `pkey`, whatever the result. NULL: no memory. */
+/* Makes a key of another algorithm. Owns `pkey` from now on, even if it fails. NULL if memory runs out. */
 struct jws_key *jws_key_of_pkey(enum jws_algorithm algorithm, const struct openssl *crypto,
                                 struct evp_pkey_st *pkey);
 

@@ -10,17 +10,17 @@
 #include "base/secret.h"
 #include "token/claims_prefix.h"
 
-/* As many random bytes at a time as getentropy(3) gives: a system call a token is felt. */
+/* The most random bytes that one getentropy(3) gives. One system call per token would be noticeable. */
 enum { JTI_SIZE = 16, RANDOM_SIZE = 256 };
 
-/* More than iat, exp and jti take. */
+/* Larger than iat, exp and jti. */
 enum { REST_SIZE = 128 };
 
 struct jwt_issuer {
     struct json_object *header;
     struct claims_prefix_cache *subjects;
-    pthread_mutex_t mutex; /* guards the two below */
-    size_t left;           /* bytes of `random` that are in no token yet; they are at its beginning */
+    pthread_mutex_t mutex; /* guards the two members below */
+    size_t left;           /* bytes at the start of `random` that no token has used yet */
     unsigned char random[RANDOM_SIZE];
 };
 
@@ -46,7 +46,7 @@ static char *put_number(char *to, int64_t number)
     return to + text_format_number(number < 0 ? -magnitude : magnitude, to);
 }
 
-/* 0: it never expires. */
+/* Writes nothing if `lifetime` is 0: the token never expires. */
 static char *put_exp(char *to, int64_t issued, int64_t lifetime)
 {
     int64_t expires;
@@ -57,7 +57,7 @@ static char *put_exp(char *to, int64_t issued, int64_t lifetime)
     return put_number(stpcpy(to, ",\"exp\":"), expires);
 }
 
-/* NULL: no memory. */
+/* Returns NULL if memory runs out. */
 static struct json_object *make_header(const struct signing_key *key, const char *type)
 {
     struct json_object *header = json_object_new_object();
@@ -95,8 +95,7 @@ void jwt_issuer_free(struct jwt_issuer *signer)
     free(signer);
 }
 
-/* What goes on where the subject's claims end, and is another token's never. Nothing in it needs an escape.
- */
+/* Writes the suffix: the claims that differ from token to token. None of them needs escaping. */
 static struct text write_rest(char rest[REST_SIZE], const struct jwt_claims *claims, const char *jti)
 {
     char *to = put_number(stpcpy(rest, ",\"iat\":"), claims->issued);

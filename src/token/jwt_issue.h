@@ -6,11 +6,11 @@
 
 #include "token/keyset.h"
 
-/* Issues tokens by the key of a set that signs. Threads may share it. */
+/* Issues tokens, signed by the signing key of a key set. Threads may share it. */
 struct jwt_issuer;
 
-/* `type` is the header's `typ`. Issuer and audience live as long as it does; the set may go before. NULL: out
- * of memory. */
+/* `type` is the `typ` of the header. `issuer` and `audience` must live as long as the jwt_issuer; the key set
+ * need not. NULL if memory runs out. */
 struct jwt_issuer *jwt_issuer_new(const struct keyset *keyset, const char *type, const char *issuer,
                                   const char *audience);
 void jwt_issuer_free(struct jwt_issuer *signer); /* NULL is allowed */
@@ -22,8 +22,8 @@ struct jwt_claims {
     int64_t lifetime; /* seconds; 0: never expires, no `exp` */
 };
 
-/* Signs an access token; `jti` is drawn here. The caller frees; NULL: out of memory, no random bytes, or
- * OpenSSL refused. */
+/* Returns a signed access token with a random `jti`. The caller frees it. NULL: out of memory, no random
+ * bytes, or OpenSSL failed. */
 char *jwt_issue(struct jwt_issuer *signer, const struct jwt_claims *claims);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "base/json_text.h"
 
-/* Absent: no such member, or no string. */
+/* Returns an absent text if the member is missing or not a string. */
 static struct text string_member(struct json_object *object, const char *name)
 {
     struct json_object *value;
@@ -11,7 +11,8 @@ static struct text string_member(struct json_object *object, const char *name)
     return (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)};
 }
 
-/* The key that `kid` names; a token without one is of the only key, where there is only one. */
+/* Finds the key that `kid` names. A token without `kid` is verified by the only key, if the set has only one.
+ */
 static enum jwt_status find_key(const struct keyset *keyset, struct jwt *jwt)
 {
     const struct text kid = string_member(jwt->header, "kid");
@@ -24,7 +25,7 @@ static enum jwt_status find_key(const struct keyset *keyset, struct jwt *jwt)
     return jwt->key != NULL ? JWT_VALID : JWT_UNKNOWN_KEY;
 }
 
-/* No extension is understood here, so none may be critical (RFC 7515 §4.1.11). */
+/* This program supports no extensions, so "crit" is an error (RFC 7515 §4.1.11). */
 static enum jwt_status check_header(const struct keyset *keyset, struct jwt *jwt)
 {
     const struct text alg = string_member(jwt->header, "alg");
@@ -36,7 +37,7 @@ static enum jwt_status check_header(const struct keyset *keyset, struct jwt *jwt
     return text_is(alg, jws_algorithm_name(jwt->key->algorithm)) ? JWT_VALID : JWT_WRONG_ALGORITHM;
 }
 
-/* One string, or an array of them (RFC 7519 §4.1.3). */
+/* "aud" is a string or an array of strings (RFC 7519 §4.1.3). */
 static bool has_audience(struct json_object *claims, const char *audience)
 {
     struct json_object *value;
@@ -54,9 +55,9 @@ static bool has_audience(struct json_object *claims, const char *audience)
     return false;
 }
 
-/* A NumericDate (RFC 7519 §2), which may have a fraction; `*seconds` stays as it is where it is absent. A
- * number beyond 63 bits is refused here, as json-c 0.18 refuses the longer ones while it reads; 0.16 takes
- * the largest in their place. */
+/* Reads a NumericDate (RFC 7519 §2), which may have a fraction. Leaves `*seconds` unchanged if it is absent.
+ * Refuses numbers that need more than 63 bits: json-c 0.18 refuses them while it parses, 0.16 replaces them
+ * by the largest number. */
 static bool read_date(struct json_object *claims, const char *name, double *seconds)
 {
     struct json_object *value;
@@ -84,13 +85,13 @@ static enum jwt_status check_claims(struct json_object *claims, const char *issu
         return JWT_WRONG_ISSUER;
     if (!has_audience(claims, audience))
         return JWT_WRONG_AUDIENCE;
-    /* Put so that a NaN, which json-c reads, is refused. */
+    /* Written so that a NaN, which json-c accepts, is refused. */
     if (!(time < expires))
         return JWT_EXPIRED;
     return time >= not_before && time >= issued ? JWT_VALID : JWT_NOT_YET_VALID;
 }
 
-/* NULL, and what it means. */
+/* Returns NULL and sets `*status` if the part is not a JSON object. */
 static struct json_object *read_part(const char *data, size_t length, enum jwt_status *status)
 {
     struct json_fault fault;

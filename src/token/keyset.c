@@ -16,7 +16,7 @@ enum { PLACE_SIZE = 160 };
 
 static const char remedy[] = "make one with: tokenctl key rotate";
 
-/* A key of the file while it is read; `place` is `keys[2] (kid "x")`, for the messages. */
+/* A key of the file while it is parsed. `place` is for messages: `keys[2] (kid "x")`. */
 struct entry {
     struct json_object *jwk;
     const char *path;
@@ -24,7 +24,7 @@ struct entry {
     char place[PLACE_SIZE];
 };
 
-/* Reports and returns false. */
+/* Adds an error and returns false. */
 __attribute__((format(printf, 2, 3))) static bool refuse(const struct entry *entry, const char *format, ...)
 {
     char reason[JWK_FAULT_SIZE];
@@ -89,14 +89,14 @@ static bool read_key(const struct entry *entry, struct signing_key *key)
     return read_kid(entry, key) && read_expiry(entry, key);
 }
 
-/* The first that can and may. */
+/* Selects the first key that has its private part, is not retired, and is not `next`. */
 static void choose_signer(struct keyset *keyset, const struct signing_key *key)
 {
     if (keyset->signer == NULL && key->can_sign && !key->retired && !key->is_next)
         keyset->signer = key;
 }
 
-/* Goes on behind a key that is refused, so that all problems are told at once. */
+/* Continues after a key that is refused, so that all problems are reported at once. */
 static void read_keys(struct keyset *keyset, struct json_object *array, const char *path,
                       struct diagnostics *diagnostics)
 {

@@ -1,9 +1,9 @@
 /* The signing keys: a private JWK Set (RFC 7517, RFC 7518 §6, RFC 8037 §2), immutable once loaded.
  *
- * The first key that has its private part and no `exp` signs. `exp` (seconds) is put on a key when it stops
- * signing: it is when the last token signed with it expires. It is absent from such a key where one of its
- * tokens never does; then the key must not stand first. `next`, if true, is on a key that does not sign yet,
- * but verifies, so that resource servers have it before it does. */
+ * The first key that has its private part, no `exp` and no `next` signs. A key gets `exp` (seconds since
+ * 1970) when it stops signing: the time when the last token that it signed expires. If one of its tokens
+ * never expires, it gets no `exp`; then it must not be the first key. A key with `next` set to true does not
+ * sign yet, but verifies, so that resource servers have it before it signs. */
 #ifndef TOKEN_KEYSET_H
 #define TOKEN_KEYSET_H
 
@@ -18,13 +18,13 @@
 #include "token/pepper.h"
 
 struct signing_key {
-    char *kid; /* of the JWK, else its RFC 7638 thumbprint */
+    char *kid; /* from the JWK, else its RFC 7638 thumbprint */
     enum jws_algorithm algorithm;
     struct jws_key *key;
-    bool can_sign;   /* the private part is there */
+    bool can_sign;   /* it has the private part */
     bool retired;    /* no longer signs */
     bool is_next;    /* does not sign yet */
-    int64_t expires; /* when its last token does; CLOCK_NEVER: not known, or never */
+    int64_t expires; /* when its last token expires; CLOCK_NEVER: unknown, or never */
 };
 
 struct keyset {
@@ -36,20 +36,21 @@ struct keyset {
     struct file_stamp stamp;
 };
 
-/* Loads and checks: mode, JSON, every key as jwk_read() does, distinct `kid`s, one key that signs, pepper.
- * Every problem goes to `report`. NULL: there was an error, or no memory, which is reported too. */
+/* Loads the file and checks its mode, the JSON, every key with jwk_read(), that the `kid`s are distinct, that
+ * one key signs, and the pepper. Adds every problem to `diagnostics`. The caller releases the set. NULL:
+ * there was an error, or memory ran out; `diagnostics` has that, too. */
 struct keyset *keyset_load(const char *path, struct diagnostics *diagnostics);
-/* Whether keyset_load() would take every key of the array `keys`; whether one signs is not asked. False:
- * reported. */
+/* Returns whether keyset_load() would accept every key of the array `keys`. Does not check that one signs.
+ * False: `diagnostics` has the errors. */
 bool keyset_validate(struct json_object *keys, const char *path, struct diagnostics *diagnostics);
 struct keyset *keyset_hold(struct keyset *keyset);
 void keyset_release(struct keyset *keyset); /* NULL is allowed */
 
-/* A digest of `text` under the pepper: the same in every process and after a rotation. Nobody can compute it
- * without the file. */
+/* Returns a digest of `text` keyed with the pepper: the same in every process and after a rotation. It cannot
+ * be computed without the file. */
 uint64_t keyset_digest(const struct keyset *keyset, struct text text);
 
-/* NULL: no key of that kid. */
+/* Returns the key with that kid, owned by the set; NULL if there is none. */
 const struct signing_key *keyset_find(const struct keyset *keyset, struct text kid);
 
 #endif

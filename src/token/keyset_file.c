@@ -84,7 +84,7 @@ struct json_object *keyset_file_read(const char *path, struct file_stamp *stamp,
     return document;
 }
 
-/* Under the lock. The text that json-c makes is a copy of every secret. */
+/* Wipes the text that json-c makes, because it contains every secret. The caller holds the file lock. */
 static bool write_back(const char *path, struct json_object *document, struct diagnostics *diagnostics)
 {
     const struct text text = json_write(document, JSON_C_TO_STRING_PRETTY);
@@ -101,7 +101,8 @@ bool keyset_file_is_next(struct json_object *jwk)
     return json_object_get_boolean(json_object_object_get(jwk, "next"));
 }
 
-/* What no process would load is not changed: the change would take effect nowhere. NULL: reported. */
+/* Refuses a file that no process would load: a change of it would have no effect. NULL: `diagnostics` has the
+ * error. */
 static struct json_object *read_to_change(const char *path, bool may_be_missing,
                                           struct diagnostics *diagnostics)
 {
@@ -117,7 +118,7 @@ static struct json_object *read_to_change(const char *path, bool may_be_missing,
     return NULL;
 }
 
-/* The pepper is kept before the edit, which may remove the key that it is derived from. */
+/* Stores the pepper before the edit, which may remove the key that the pepper is derived from. */
 static enum edit edit_document(struct json_object *document, keyset_edit *edit, void *context,
                                const char *path, struct diagnostics *diagnostics)
 {

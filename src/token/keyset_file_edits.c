@@ -1,4 +1,4 @@
-/* The changes of a key set: rotate, add, prune, remove. */
+/* The edits of a key set: rotate, add, prune, remove. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,13 +20,13 @@ static bool has_expiry(struct json_object *jwk)
     return json_object_object_get_ex(jwk, "exp", NULL);
 }
 
-/* The key that signs, as keyset.h says which; `jwk` NULL: none does. */
+/* The key that signs; keyset.h says which one it is. `jwk` is NULL if no key signs. */
 struct signer {
     struct json_object *jwk;
     enum jws_algorithm algorithm;
 };
 
-/* False: whether a key signs cannot be told, which is reported. */
+/* False: it cannot be determined which key signs; `diagnostics` has the error. */
 static bool find_signer(struct json_object *keys, struct signer *signer, const char *path,
                         struct diagnostics *diagnostics)
 {
@@ -52,7 +52,7 @@ static bool find_signer(struct json_object *keys, struct signer *signer, const c
     return true;
 }
 
-/* Takes over `first`. */
+/* Owns `first` from now on. */
 static bool put_in_front(struct json_object *document, struct json_object *first)
 {
     struct json_object *keys = json_object_new_array();
@@ -69,7 +69,7 @@ static bool put_in_front(struct json_object *document, struct json_object *first
     return false;
 }
 
-/* The place of the key that waits to sign; the number of keys: there is none. */
+/* Returns the index of the key marked `next`, or the number of keys if there is none. */
 static size_t find_next(struct json_object *keys)
 {
     const size_t count = keys != NULL ? json_object_array_length(keys) : 0;
@@ -79,8 +79,8 @@ static size_t find_next(struct json_object *keys)
     return i;
 }
 
-/* Takes the key that waits to sign out of `keys` and into `*jwk`, which the caller puts; NULL: there is none,
- * or another algorithm is asked for. False: `fault` says why. */
+/* Moves the key marked `next` from `keys` to `*jwk`, which the caller frees. Sets `*jwk` to NULL if there is
+ * none, or if `rotation` has another algorithm. False: `fault` has the reason. */
 static bool take_next(struct json_object *keys, const struct keyset_rotation *rotation,
                       struct json_object **jwk, char fault[JWK_FAULT_SIZE])
 {
@@ -101,7 +101,7 @@ static bool take_next(struct json_object *keys, const struct keyset_rotation *ro
     return true;
 }
 
-/* NULL: `fault` says why. The caller puts it. */
+/* The caller frees the key. NULL: `fault` has the reason. */
 static struct json_object *make_key(const struct signer *signer, const struct keyset_rotation *rotation,
                                     char fault[JWK_FAULT_SIZE])
 {
@@ -109,7 +109,8 @@ static struct json_object *make_key(const struct signer *signer, const struct ke
                         fault);
 }
 
-/* Its own, or the thumbprint of a key that has none, which is put into `thumbprint`. NULL: there is none. */
+/* Returns the `kid` of the key; if it has none, its thumbprint, written to `thumbprint`. NULL if that fails.
+ */
 static const char *kid_of(struct json_object *jwk, char thumbprint[JWK_THUMBPRINT_SIZE])
 {
     struct json_object *own = json_object_object_get(jwk, "kid");
@@ -143,7 +144,7 @@ static bool rotate(struct json_object *document, const struct signer *signer,
     return false;
 }
 
-/* Takes over `last`. */
+/* Owns `last` from now on. */
 static bool put_behind(struct json_object *keys, struct json_object *last)
 {
     if (json_object_array_add(keys, last) == 0)
@@ -173,7 +174,7 @@ static bool add(struct json_object *document, const struct signer *signer, struc
 typedef bool make_function(struct json_object *document, const struct signer *signer,
                            struct keyset_rotation *rotation, char fault[JWK_FAULT_SIZE]);
 
-/* Beside keys that can all be loaded. */
+/* Makes a key, provided that all other keys can be loaded. */
 static enum edit make_beside(struct json_object *document, make_function *make,
                              struct keyset_rotation *rotation, const char *path,
                              struct diagnostics *diagnostics)

@@ -28,8 +28,8 @@ static bool find_functions(void *library, struct openssl *openssl)
     return true;
 }
 
-/* Until the process ends, so that OpenSSL need not tidy up before. Its configuration is read as in any other
- * program: it is where an operator demands FIPS. */
+/* OpenSSL stays loaded until the process ends, so it need not clean up at exit. It reads its configuration as
+ * in any other program, because an operator may require FIPS there. */
 static bool initialise(const struct openssl *openssl)
 {
     return openssl->OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_LOAD_CONFIG, NULL) == 1;
@@ -49,7 +49,7 @@ static bool load(struct openssl *openssl, char *fault, size_t size)
     return false;
 }
 
-/* A second try is of use: there may have been no memory, or no library yet. */
+/* A failure is not cached: memory or the library may be available at the next call. */
 const struct openssl *openssl_load(char *fault, size_t size)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -1,7 +1,8 @@
-/* The functions of OpenSSL's libcrypto, loaded when the first key needs them: to be linked with it costs a
- * process that never does, as plain CGI with HS256, more than all else that it does.
+/* The functions of OpenSSL's libcrypto, loaded when the first key needs them. Linking with libcrypto would
+ * cost a process that does not use it, such as plain CGI with HS256, more time than everything else that it
+ * does.
  *
- * Each is of the type that OpenSSL's own header declares. */
+ * Each function has the type that OpenSSL's own header declares. */
 #ifndef TOKEN_OPENSSL_H
 #define TOKEN_OPENSSL_H
 
@@ -63,8 +64,8 @@ struct openssl {
 #undef OPENSSL_MEMBER
 };
 
-/* Loads and initialises the library, once for the process; it is never unloaded. NULL: it cannot be, and
- * `fault` says why and the remedy; the next call tries again. */
+/* Loads and initialises the library, once per process, and never unloads it. NULL: `fault` has the reason and
+ * the remedy; the next call tries again. */
 const struct openssl *openssl_load(char *fault, size_t size);
 
 #endif

@@ -35,7 +35,7 @@ bool pepper_is_well_formed(struct json_object *document)
     return good;
 }
 
-/* NULL: there is none. */
+/* Returns NULL if there is none. */
 static struct json_object *find_oldest_key(struct json_object *document)
 {
     struct json_object *keys = json_object_object_get(document, "keys");
@@ -70,7 +70,7 @@ bool pepper_keep(struct json_object *document, bool *added)
     *added = !json_object_object_get_ex(document, member, NULL);
     if (!*added)
         return true;
-    /* Where the oldest key is malformed no process loads the set, so there is no pepper to keep. */
+    /* If the oldest key is malformed, no process loads the set, so no pepper is in use. */
     const bool good =
         (pepper_read(document, pepper) || (errno == EINVAL && secret_random(pepper, sizeof pepper))) &&
         set_member(document, pepper);
@@ -84,7 +84,7 @@ bool pepper_disown(struct json_object *document, struct json_object *jwk)
     unsigned char derived[PEPPER_SIZE];
     bool good = pepper_read(document, pepper);
     if (!jwk_derive(jwk, label, derived))
-        good = good && errno == EINVAL; /* then nothing was derived from it */
+        good = good && errno == EINVAL; /* EINVAL: nothing can have been derived from it */
     else if (good && secret_equal(pepper, derived, sizeof pepper))
         good = secret_random(pepper, sizeof pepper) && set_member(document, pepper);
     secret_wipe(pepper, sizeof pepper);
