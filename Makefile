@@ -32,7 +32,7 @@ FCGI     ?= $(if $(SANITIZE),$(BUILD)/token.fcgi,cgi-bin/token.fcgi)
 TOKENCTL ?= $(BUILD)/tokenctl
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
-# Of this kind of processor only.
+# Only x86_64 has this.
 CONTROL_FLOW := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-fcf-protection)
 HARDENING := -fstack-protector-strong -fstack-clash-protection $(CONTROL_FLOW) $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 CFLAGS   ?= -O2 -g
@@ -161,7 +161,7 @@ check:
 	@FCGI=$(abspath $(FCGI)) TOKENCTL=$(abspath $(TOKENCTL)) \
 	    tests/tools/check.sh $(BUILD)/check $(UNIT) $(REPLAY) -- $(TESTS)
 
-# Each of these builds and counts on its own.
+# Each of these makes its own builds and counts its own results.
 .PHONY: check-slow
 check-slow:
 	@$(MAKE) --no-print-directory deps SETS="build run check slow"
@@ -203,7 +203,7 @@ bench-before:
 .PHONY: bench-programs
 bench-programs: $(BENCHES)
 
-# How a copy of the tree is built has nothing to do with src/.
+# Tests of the build itself run no line of src/.
 COVERAGE = 95
 .PHONY: coverage
 coverage:

@@ -1,5 +1,5 @@
 #!/bin/bash
-# includes.sh: the direction of the arrows. A file includes from its own folder and from folders below it.
+# includes.sh: checks the direction of includes. A file includes from its own folder and from folders after it in this list.
 set -u
 folders=(main tokenctl server endpoint oauth http service account password throttle token process config base)
 declare -A height
@@ -13,13 +13,13 @@ complain() {
     wrong=1
 }
 
-# src/main.c is a room of its own; version.h is below everything.
+# src/main.c counts as a folder of its own; every file may include version.h.
 module_of() {
     local path=${1#src/}
     [[ $path == */* ]] && printf '%s\n' "${path%%/*}" || printf 'main\n'
 }
 
-# may_include FROM TO: tokenctl needs neither server nor endpoint, and is to stay without them.
+# may_include FROM TO: tokenctl must not use server and endpoint.
 may_include() {
     [[ $1 == "$2" ]] && return
     [[ $1 == tokenctl && $2 =~ ^(server|endpoint)$ ]] && return 1
