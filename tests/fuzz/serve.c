@@ -83,6 +83,11 @@ static void handle(struct connection *connection, struct connection_turn *turn, 
     }
 }
 
+static size_t least(size_t one, size_t other)
+{
+    return one < other ? one : other;
+}
+
 void serve(struct text wire, const struct serve_way *way, struct buffer *answers)
 {
     int ends[2];
@@ -95,8 +100,7 @@ void serve(struct text wire, const struct serve_way *way, struct buffer *answers
                                    .resume = resume};
     size_t most = way->first > 0 ? way->first : way->piece;
     while (wire.length > 0 && connection.descriptor >= 0) {
-        most = most < PIECE_MAX ? most : PIECE_MAX;
-        const size_t size = most < wire.length ? most : wire.length;
+        const size_t size = least(wire.length, least(most, PIECE_MAX));
         REQUIRE(send(ends[1], wire.data, size, MSG_NOSIGNAL) == (ssize_t)size);
         wire = (struct text){wire.data + size, wire.length - size};
         most = way->piece;

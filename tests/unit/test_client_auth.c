@@ -138,7 +138,7 @@ static const char *name_of(size_t i)
 static void test_cost_of_unknown_client_is_stable(void **state)
 {
     (void)state;
-    bool expected[NAMES];
+    bool expected[NAMES] = {false};
     size_t dear = 0;
     for (size_t i = 0; i < ROWS(events); i++) {
         struct service *service = service_after(&events[i]);

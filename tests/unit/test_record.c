@@ -401,11 +401,10 @@ static void test_nul_in_a_parameter(void **state)
     static const struct {
         const char *records;
         enum record_fault fault;
-        size_t count;
     } nuls[] = {
         /* A: 0x00, and a name with one */
-        {"b1 r0=010400010004000001014100 P1 i1=x I1", RECORD_PARAMETER_HOLDS_NUL, 0},
-        {"b1 r0=01040001000500000201410042 P1 i1=x I1", RECORD_NO_FAULT, 0},
+        {"b1 r0=010400010004000001014100 P1 i1=x I1", RECORD_PARAMETER_HOLDS_NUL},
+        {"b1 r0=01040001000500000201410042 P1 i1=x I1", RECORD_NO_FAULT},
     };
     for (size_t i = 0; i < ROWS(nuls); i++) {
         struct record_reader reader = {.max_body = 1024};
@@ -496,7 +495,7 @@ static void test_unfinished_since(void **state)
         const char *records;
         size_t left; /* bytes of them that do not come */
         double since;
-    } steps[] = {{"b1", 15, 1}, {"b1", 0, 0}, {"b2", 0, 2}, {"b3", 0, 2}, {"P3", 7, 2}};
+    } steps[] = {{"b1", 15, 1}, {"b1", 0, 0}, {"b2", 0, 3}, {"b3", 0, 3}, {"P3", 7, 3}};
     assert_true(record_unfinished_since(&reader) == 0);
     for (size_t i = 0; i < ROWS(steps); i++) {
         reader.now_ms = (double)i + 1;
@@ -509,8 +508,7 @@ static void test_unfinished_since(void **state)
             assert_true(record_unfinished_since(&reader) == 1);
             record_end(&reader, reader.requests);
         }
-        const double expected = i == 0 ? 1 : i == 1 ? 0 : 3;
-        check_row(record_unfinished_since(&reader) == expected, "since", i, steps[i].records);
+        check_row(record_unfinished_since(&reader) == steps[i].since, "since", i, steps[i].records);
     }
     record_end(&reader, reader.requests);
     record_end(&reader, reader.requests);

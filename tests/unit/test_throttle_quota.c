@@ -216,20 +216,23 @@ static void test_members_never_wrap(void **state)
 /* A file of a version that did not count tenths: `way` had eight bytes. */
 static void put_old_record(struct throttle_txn *transaction, void *context)
 {
-    static const struct {
-        int64_t since_ms;
-        uint32_t failures;
-        uint32_t members;
-        uint64_t auth_method;
-        uint64_t failed[2];
-    } old = {NOW, 2, 0, THROTTLE_CLIENT_SECRET_BASIC, {7, 7}};
+    const int64_t since_ms = NOW;
+    const uint32_t failures = 2;
+    const uint64_t auth_method = THROTTLE_CLIENT_SECRET_BASIC;
+    const uint64_t failed = 7;
+    unsigned char old[40] = {0};
     struct throttle_record record;
     struct address address;
     (void)context;
     assert_true(address_parse(A, strlen(A), &address));
     const struct throttle_key pair = throttle_key_of(THROTTLE_PAIR, &address, text_of("a"));
+    memcpy(old, &since_ms, 8);
+    memcpy(old + 8, &failures, 4);
+    memcpy(old + 16, &auth_method, 8);
+    memcpy(old + 24, &failed, 8);
+    memcpy(old + 32, &failed, 8);
     assert_int_equal(sizeof record, sizeof old);
-    memcpy(&record, &old, sizeof record);
+    memcpy(&record, old, sizeof record);
     throttle_txn_put(transaction, &pair, &record);
 }
 
