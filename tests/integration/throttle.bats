@@ -204,6 +204,7 @@ start_with_slow_account() {
     printf 'slow0:%s\n' "$SLOW_HASH" >>"$DIR/etc/accounts"
     configure verify_concurrency "$1"
     configure verify_queue "$2"
+    configure verify_cost_limit 60000
     configure request_timeout "$PATIENCE"
     start_program
 }
