@@ -157,7 +157,8 @@ bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 bool file_is_settled(struct timespec modified)
 {
     const int64_t age_ms = clock_now_ms() - ((int64_t)modified.tv_sec * 1000 + modified.tv_nsec / 1000000);
-    return age_ms > FILE_SETTLED_SECONDS * 1000 || age_ms < -FILE_SETTLED_SECONDS * 1000;
+    const int64_t settled_ms = (int64_t)FILE_SETTLED_SECONDS * 1000;
+    return age_ms > settled_ms || age_ms < -settled_ms;
 }
 
 char *file_resolve(const char *relative_to, const char *path)
