@@ -5,6 +5,11 @@ load helper
 load requests
 load clients
 
+# The program runs here as the user of the tests, so the files are that user's.
+own() {
+    :
+}
+
 setup_file() {
     make_folder
     prepare_clients
