@@ -84,7 +84,7 @@ static void write_slow(char *out, size_t size, const struct finding *finding)
 {
     snprintf(out, size,
              "%.*s allows %.1f tokens a second and core on this machine, %.0f ms each; tokenctl hash-cost "
-             "shows what others allow, tokenctl passwd sets a secret anew",
+             "shows what others allow, tokenctl passwd sets a new secret",
              (int)finding->setting.length, finding->setting.data, 1000 / finding->ms, finding->ms);
 }
 
@@ -93,12 +93,11 @@ static void write_weakness(char *out, size_t size, const struct finding *finding
 {
     switch (weakness) {
     case LEGACY:
-        snprintf(out, size,
-                 "it is a legacy method, quick to guess; set the secret anew with tokenctl passwd");
+        snprintf(out, size, "it is a legacy method, quick to guess; set a new secret with tokenctl passwd");
         break;
     case CHEAP:
         snprintf(out, size,
-                 "it is quicker to guess than today's advice, %s, allows; set the secret anew with tokenctl "
+                 "it is quicker to guess than today's advice, %s, allows; set a new secret with tokenctl "
                  "passwd",
                  scale->advice);
         break;

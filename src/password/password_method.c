@@ -31,21 +31,21 @@ static const struct {
     const char *why;
 } foreign[] = {
     {"$apr1$",
-     "the hash is htpasswd's own $apr1$, which crypt(3) does not know; write it anew with htpasswd -B "
+     "the hash is htpasswd's own $apr1$, which crypt(3) does not know; set a new secret with htpasswd -B "
      "or tokenctl passwd"},
-    {"$2x$", "the hash is the faulty $2x$ variant of bcrypt; write it anew with tokenctl passwd"},
+    {"$2x$", "the hash is the faulty $2x$ variant of bcrypt; set a new secret with tokenctl passwd"},
     {"$3$",
-     "the hash is the NT hash $3$, which is as good as plain text; write it anew with tokenctl passwd"},
-    {"$argon2", "the hash is Argon2, which crypt(3) does not know; write it anew with tokenctl passwd"},
-    {"{",
-     "the hash has an LDAP scheme such as {SHA}, which crypt(3) does not know; write it anew with htpasswd "
-     "-B or tokenctl passwd"},
+     "the hash is the NT hash $3$, which is as good as plain text; set a new secret with tokenctl passwd"},
+    {"$argon2", "the hash is Argon2, which crypt(3) does not know; set a new secret with tokenctl passwd"},
+    {"{", "the hash has an LDAP scheme such as {SHA}, which crypt(3) does not know; set a new secret with "
+          "htpasswd "
+          "-B or tokenctl passwd"},
 };
 
 static const char not_allowed[] =
-    "the hash is of a legacy method; write it anew with tokenctl passwd, or set "
+    "the hash is of a legacy method; set a new secret with tokenctl passwd, or set "
     "allow_legacy_hashes = yes";
-static const char malformed[] = "the hash is cut short or malformed; write it anew with tokenctl passwd";
+static const char malformed[] = "the hash is cut short or malformed; set a new secret with tokenctl passwd";
 static const char plain[] = "this is no hash of a known method (plain text?); hash it with tokenctl passwd";
 static const char empty[] = "there is no hash; set a secret with tokenctl passwd";
 

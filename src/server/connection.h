@@ -31,9 +31,9 @@ struct connection_turn {
     double now_ms;
     struct reload *slot;
     size_t max_body;
-    bool reads_to_the_end;          /* the peer has hung up, or may have */
-    bool is_stopping;               /* what is idle is closed */
-    bool is_impatient;              /* likewise what is half there, or fresh; what comes is dropped */
+    bool reads_to_the_end; /* the peer has hung up, or may have */
+    bool is_stopping;      /* what is idle is closed */
+    bool is_impatient;     /* connections that are half-sent or new are closed too; what arrives is dropped */
     struct record_request *resumed; /* those whose `resume` was called, by next_resumed */
     void (*resume)(void *request);  /* see fastcgi_start() */
 };

@@ -4,10 +4,8 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -49,28 +47,14 @@ static bool start_accepting(struct event_loop *loop)
     return add_event(loop, loop->listener, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE, &loop->listener);
 }
 
-static void log_event(struct event_loop *loop, enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void log_event(struct event_loop *loop, enum log_level level, const char *format, ...)
-{
-    char text[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    struct service *service = reload_current(loop->set.service);
-    log_write(service->log, level, "%s", text);
-    service_release(service);
-}
-
 /* Without a descriptor or memory to spare the listening socket stays ready, and would keep every thread busy:
  * it leaves the set until the next watch, and the threads serve the connections that there are. */
 static void pause_accepting(struct event_loop *loop, int error)
 {
     epoll_ctl(loop->set.epoll, EPOLL_CTL_DEL, loop->listener, NULL);
     if (!atomic_exchange(&loop->is_paused, true))
-        log_event(loop, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s", strerror(error));
+        reload_log(loop->set.service, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s",
+                   strerror(error));
 }
 
 /* A thread that was late to pause may find the socket added again, or the watch find it not removed yet: so
@@ -137,7 +121,7 @@ static bool start_threads(struct event_loop *loop, long count)
     return error == 0;
 }
 
-/* Whoever waits on the set sees that `ended` is readable. */
+/* Every thread that waits for events sees that `ended` is readable. */
 static void end_threads(struct event_loop *loop)
 {
     const uint64_t one = 1;
@@ -206,13 +190,13 @@ static void log_notes(struct event_loop *loop)
         if (count == 0)
             continue;
         if (note == CONNECTION_NOTE_TIMED_OUT)
-            log_event(
-                loop, LOG_LEVEL_WARN,
-                "dropped: %ld connections, whose requests were longer in hand than request_timeout, %ld s",
-                count, atomic_load(&loop->set.request_timeout_ms) / 1000);
+            reload_log(loop->set.service, LOG_LEVEL_WARN,
+                       "dropped: %ld connections, whose requests took longer than request_timeout, %ld s",
+                       count, atomic_load(&loop->set.request_timeout_ms) / 1000);
         else
-            log_event(loop, note == CONNECTION_NOTE_OUT_OF_MEMORY ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
-                      texts[note], count);
+            reload_log(loop->set.service,
+                       note == CONNECTION_NOTE_OUT_OF_MEMORY ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, texts[note],
+                       count);
     }
 }
 

@@ -39,7 +39,7 @@ struct record_request {
     size_t parameter_count; /* of those that are passed on */
     size_t body;            /* bytes that came, of which max_body + 1 at most are kept */
 
-    /* Of whoever answers it. */
+    /* For the caller that answers it. */
     void *connection;
     struct fastcgi *fastcgi;
     struct record_request *next_resumed;
@@ -69,7 +69,7 @@ enum record_event {
     RECORD_ABORT,         /* the peer wants no answer to `request`, whole or not */
     RECORD_REPLY,         /* `reply` is to be sent */
     RECORD_MALFORMED,     /* this is not FastCGI: the connection must be closed */
-    RECORD_OUT_OF_MEMORY, /* likewise */
+    RECORD_OUT_OF_MEMORY, /* the connection must be closed */
 };
 
 struct record_message {

@@ -40,13 +40,6 @@ static int wait_for_signal(int ms)
     return received > 0 ? received : 0;
 }
 
-static void log_event(struct reload *slot, enum log_level level, const char *text)
-{
-    struct service *service = reload_current(slot);
-    log_write(service->log, level, "%s", text);
-    service_release(service);
-}
-
 static void serve_until_stopped(struct event_loop *loop, struct reload *slot)
 {
     for (;;) {
@@ -85,12 +78,12 @@ int server_run(int listener, const struct listener_path *bound, struct service *
     }
     service_log_started(service);
     serve_until_stopped(loop, slot);
-    log_event(slot, LOG_LEVEL_INFO, "stopping: the requests in hand are finished");
+    reload_log(slot, LOG_LEVEL_INFO, "stopping: the requests in flight are finished first");
     /* Before the last connection is accepted: who comes later finds no socket, or that of the next process.
      */
     listener_remove(bound);
     finish_requests(loop);
-    log_event(slot, LOG_LEVEL_INFO, "stopped");
+    reload_log(slot, LOG_LEVEL_INFO, "stopped");
     reload_free(slot);
     return EXIT_SUCCESS;
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +96,18 @@ struct service *reload_current(struct reload *reload)
     struct service *service = service_hold(reload->current);
     pthread_mutex_unlock(&reload->mutex);
     return service;
+}
+
+void reload_log(struct reload *reload, enum log_level level, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    struct service *service = reload_current(reload);
+    log_write(service->log, level, "%s", text);
+    service_release(service);
 }
 
 /* Freeing a million accounts takes long. No request should do so as their last holder, so they are kept until

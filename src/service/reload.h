@@ -14,6 +14,10 @@ void reload_free(struct reload *reload);
 /* Returns the current snapshot, never NULL. The caller releases it with service_release(). Thread-safe. */
 struct service *reload_current(struct reload *reload);
 
+/* Writes a line of at most 255 bytes to the log of the current snapshot. Thread-safe. */
+void reload_log(struct reload *reload, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Reopens the log, and reloads everything from the configuration file. Errors are logged, and the old
  * snapshot stays in force. Only one thread may call this and reload_if_changed(). */
 void reload_all(struct reload *reload);

@@ -162,19 +162,11 @@ static int check_file(struct throttle_db *db)
     return is_short ? MDB_CORRUPTED : 0;
 }
 
-static int open_table(struct throttle_db *db)
+static int open_table(MDB_txn *txn, MDB_dbi table, void *context)
 {
-    struct handle handle;
-    int error = acquire_handle(db, &handle);
-    if (error != 0)
-        return error;
-    error = begin_reading(db, &handle);
-    if (error == 0) {
-        error = mdb_dbi_open(handle.txn, NULL, 0, &db->table);
-        end_reading(&handle);
-    }
-    release_handle(db, &handle);
-    return error;
+    struct throttle_db *db = context;
+    (void)table;
+    return mdb_dbi_open(txn, NULL, 0, &db->table);
 }
 
 static int open_files(struct throttle_db *db)
@@ -188,7 +180,7 @@ static int open_files(struct throttle_db *db)
                              THROTTLE_FILE_MODE);
     if (error == 0)
         error = check_file(db);
-    return error == 0 ? open_table(db) : error;
+    return error == 0 ? throttle_db_read(db, open_table, db) : error;
 }
 
 static void throttle_db_error(struct diagnostics *diagnostics, const char *path, int error)
@@ -307,8 +299,9 @@ int throttle_db_read(struct throttle_db *db, throttle_db_work *work, void *conte
         return error;
     error = begin_reading(db, &handle);
     if (error == 0) {
-        note_if_empty(db, handle.txn);
         error = work(handle.txn, db->table, context);
+        if (error == 0)
+            note_if_empty(db, handle.txn);
         end_reading(&handle);
     }
     release_handle(db, &handle);

@@ -64,7 +64,7 @@ static void test_weak(void **state)
         {"a:$gy$j8T$salt$" D43 "\n", "cost 5, allows"},
         {"a:$7$BU..../....salt$" D43 "\n", "cost 7, allows"},
         {"# none\n\na:$2y$09$" D53 "\n", "accounts:3: client \"a\": the hash is bcrypt: "},
-        {"a:$2y$09$" D53 "\n", "cost 10, allows; set the secret anew with tokenctl passwd"},
+        {"a:$2y$09$" D53 "\n", "cost 10, allows; set a new secret with tokenctl passwd"},
         {"a:$2b$10$" D53 "\n", ""},
         {"a:$6$rounds=4999$salt$" D86 "\n", "5000 rounds, allows"},
         {"a:$5$rounds=4999$salt$" D43 "\n", "5000 rounds, allows"},
