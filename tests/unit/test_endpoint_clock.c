@@ -24,13 +24,14 @@
 
 static int64_t now;
 static atomic_int hashed;
-static int64_t stopped_at_ns = -1; /* what the clock that only goes forward shows; negative: it goes */
+static _Atomic int64_t stopped_at_ns = -1; /* what CLOCK_MONOTONIC shows; negative: the true time */
 
 /* These two in the place of the libraries' own. */
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
-    if (clock == CLOCK_MONOTONIC && stopped_at_ns >= 0) {
-        *time = (struct timespec){stopped_at_ns / 1000000000, stopped_at_ns % 1000000000};
+    const int64_t stopped_ns = stopped_at_ns;
+    if (clock == CLOCK_MONOTONIC && stopped_ns >= 0) {
+        *time = (struct timespec){stopped_ns / 1000000000, stopped_ns % 1000000000};
         return 0;
     }
     if (clock != CLOCK_REALTIME)

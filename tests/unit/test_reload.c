@@ -2,6 +2,8 @@
  * so nothing waits. */
 #include "reload_fixture.h"
 
+#include <dlfcn.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -26,6 +28,23 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     const long now = now_ms;
     *time = (struct timespec){.tv_sec = now / 1000, .tv_nsec = now % 1000 * 1000000};
     return 0;
+}
+
+/* Replaces the C library's, whose clock is the true one: a deadline of the replaced clock is as far away
+ * there. Without this the log's writer would have no time to end, and its memory would be left to it. */
+int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
+                           const struct timespec *until)
+{
+    int (*library)(pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *) = NULL;
+    *(void **)&library = dlsym(RTLD_NEXT, "pthread_cond_clockwait");
+    long left_ms = until->tv_sec * 1000 + until->tv_nsec / 1000000 - now_ms;
+    left_ms = left_ms > 0 ? left_ms : 0;
+    struct timespec end = {0};
+    syscall(SYSTEM_CLOCK_GETTIME, clock, &end);
+    end.tv_nsec += left_ms % 1000 * 1000000;
+    end.tv_sec += left_ms / 1000 + end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    return library(condition, mutex, clock, &end);
 }
 
 static int make_files(void **state)
