@@ -210,15 +210,25 @@ struct slow_reader {
     atomic_bool is_done;
 };
 
+/* Returns what follows `words` in the line, or NULL where the line does not hold them. */
+static const char *number_after(const char *line, const char *words)
+{
+    const char *found = strstr(line, words);
+    return found != NULL ? found + strlen(words) : NULL;
+}
+
 static void *read_until_lost(void *context)
 {
     struct slow_reader *reader = context;
     char line[256];
     while (reader->dropped == 0 && fgets(line, sizeof line, reader->lines) != NULL) {
-        if (sscanf(line, "%*s warn lost: %ld lines of the log\n", &reader->dropped) == 1)
-            break;
-        if (sscanf(line, "%*s info unread %ld\n", &reader->last) == 1)
+        const char *number = number_after(line, " warn lost: ");
+        if (number != NULL && strstr(number, " lines of the log\n") != NULL) {
+            reader->dropped = strtol(number, NULL, 10);
+        } else if ((number = number_after(line, " info unread ")) != NULL) {
+            reader->last = strtol(number, NULL, 10);
             reader->read++;
+        }
     }
     reader->is_done = true;
     return NULL;
