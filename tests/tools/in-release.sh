@@ -69,12 +69,12 @@ copy_tree() {
 }
 
 # In namespaces of its own, so that with its first process all others end, and nothing stays mounted. That one stays a
-# shell, which waits for orphans.
+# shell, which waits for orphans. The new root is a mount point, as tests that make a mount namespace need one.
 # shellcheck disable=SC2016
 inside='
     root=$1
     shift
-    mount -t proc proc "$root/proc" && mount -t sysfs sysfs "$root/sys" &&
+    mount --bind "$root" "$root" && mount -t proc proc "$root/proc" && mount -t sysfs sysfs "$root/sys" &&
         mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts" &&
         mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm" && mount -t tmpfs -o mode=1777 tmpfs "$root/tmp" || exit 1
     chroot "$root" "$@"
