@@ -2,6 +2,7 @@
 # cgi-fcgi of libfcgi.
 
 load helper
+load standalone
 load requests
 load load
 
@@ -18,39 +19,6 @@ setup() {
 teardown() {
     show_logs
     remove_folder
-}
-
-# fastcgi ADDRESS BODY: prints the answer as CGI has it.
-fastcgi() {
-    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token QUERY_STRING= \
-        CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#2} REMOTE_ADDR=127.0.0.1 \
-        timeout "$PATIENCE" cgi-fcgi -bind -connect "$1" <<<"$2"
-}
-
-issues() {
-    [[ $(fastcgi "$1" "$GRANT&client_id=demo&client_secret=demo-secret") == *access_token* ]]
-}
-
-# start_listening ADDRESS: with -l, and waits until it answers.
-start_listening() {
-    start token.fcgi "$DIR/token.fcgi" -l "$1"
-    wait_until "answers on $1" issues "$1"
-}
-
-# ends_with STATUS NAME
-ends_with() {
-    local status=0
-    wait "$(pid_of "$2")" || status=$?
-    [[ $status -eq $1 ]] || fail "exit status $status instead of $1"
-}
-
-# refuses WORDS ARGUMENT…: does not start, and says why.
-refuses() {
-    local words=$1
-    shift
-    run timeout "$PATIENCE" "$DIR/token.fcgi" "$@"
-    [[ $status -eq 1 ]] || fail "exit status $status instead of 1: $output"
-    [[ $output == *"$words"* ]] || fail "'$words' is not in: $output"
 }
 
 # What the requests of load.bash are here.
@@ -146,32 +114,6 @@ lifetime_is() {
     issues "$SOCKET"
     kill -TERM "$(pid_of token.fcgi)"
     ends_with 0 token.fcgi
-}
-
-@test "a systemd socket with StandardInput=socket" {
-    start token.fcgi systemd-socket-activate --inetd -E "TOKEN_CONF=$CONF" -l "$SOCKET" "$DIR/token.fcgi"
-    wait_until 'answers' issues "$SOCKET"
-    is_program "$(pid_of token.fcgi)"
-    kill -TERM "$(pid_of token.fcgi)"
-    ends_with 0 token.fcgi
-}
-
-@test "systemd accepts the units" {
-    local unit
-    for unit in token.socket token.service; do
-        sed "s|/usr/local/libexec|$DIR|" "$REPOSITORY/conf/$unit" >"$DIR/$unit"
-    done
-    grep -q "^ExecStart=$DIR/token.fcgi$" "$DIR/token.service"
-    run systemd-analyze verify --man=no "$DIR/token.socket" "$DIR/token.service"
-    [[ $status -eq 0 ]] || fail "$output"
-    # Of other units it may complain.
-    [[ $output != *token* ]] || fail "$output"
-}
-
-@test "systemd counts next to nothing that the service could do harm by" {
-    run systemd-analyze security --offline=yes --threshold=15 --no-pager "$REPOSITORY/conf/token.service"
-    [[ $status -eq 0 ]] || fail "$output"
-    [[ $output == *'Overall exposure level for token.service'* ]] || fail "$output"
 }
 
 @test "SIGTERM with requests in hand: all are answered, exit status 0" {
