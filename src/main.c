@@ -25,7 +25,9 @@ static const char usage[] =
     "  -t          check configuration, accounts and keys, and exit\n"
     "  -V          print the version\n"
     "  -h          print this\n"
-    "A web server starts it as FastCGI (descriptor 0 is a listening socket) or as CGI. See token.fcgi(8).\n";
+    "A web server starts it as FastCGI (descriptor 0 is a listening socket) or as CGI; systemd passes a "
+    "socket as\n"
+    "descriptor 0 or in LISTEN_FDS. See token.fcgi(8).\n";
 
 struct options {
     const char *config;
@@ -133,6 +135,9 @@ int main(int argc, char **argv)
 
     if (options.check)
         return service_check(options.config) ? EXIT_SUCCESS : EXIT_FAILURE;
+    struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
+    if (!listener_take_from_systemd(&diagnostics))
+        return EXIT_FAILURE;
     if (listener_is_inherited() || options.address != NULL)
         return serve_fastcgi(&options);
     if (cgi_is_requested())

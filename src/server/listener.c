@@ -1,6 +1,7 @@
 #include "server/listener.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,18 @@
 
 #include "base/text.h"
 
-bool listener_is_inherited(void)
+enum { SYSTEMD_FIRST_DESCRIPTOR = 3 };
+
+static bool is_listening(int descriptor)
 {
     int listening = 0;
     socklen_t size = sizeof listening;
-    return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+    return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+}
+
+bool listener_is_inherited(void)
+{
+    return is_listening(STDIN_FILENO);
 }
 
 static int refuse(struct diagnostics *diagnostics, const char *address, const char *what)
@@ -28,6 +36,42 @@ static int fail(struct diagnostics *diagnostics, const char *address, const char
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, address, 0, "%s: %s", what, strerror(errno));
     return -1;
+}
+
+/* Returns how many descriptors systemd passed to this process, or -1 if LISTEN_FDS is no number. Without
+ * this process's ID in LISTEN_PID, the variables were meant for a process further up. */
+static long count_passed_by_systemd(void)
+{
+    const char *process = getenv("LISTEN_PID");
+    const char *descriptors = getenv("LISTEN_FDS");
+    long id = 0;
+    long count = 0;
+    if (process == NULL || descriptors == NULL || !text_parse_number(text_of(process), 1, INT_MAX, &id) ||
+        id != getpid())
+        return 0;
+    return text_parse_number(text_of(descriptors), 0, INT_MAX, &count) ? count : -1;
+}
+
+bool listener_take_from_systemd(struct diagnostics *diagnostics)
+{
+    const char *const source = "LISTEN_FDS";
+    const long count = count_passed_by_systemd();
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    if (count == 0)
+        return true;
+    if (count != 1 || listener_is_inherited())
+        refuse(diagnostics, source, "one socket can be served; the socket unit must have one ListenStream=");
+    else if (!is_listening(SYSTEMD_FIRST_DESCRIPTOR))
+        refuse(
+            diagnostics, source,
+            "descriptor 3 is not a listening socket; the socket unit must have ListenStream= and Accept=no");
+    else if (dup2(SYSTEMD_FIRST_DESCRIPTOR, STDIN_FILENO) < 0)
+        fail(diagnostics, source, "descriptor 3 cannot become descriptor 0");
+    else
+        return close(SYSTEMD_FIRST_DESCRIPTOR) == 0;
+    return false;
 }
 
 /* A path that is a socket which refuses connections is the left-over of a process that was killed. */

@@ -1,4 +1,4 @@
-/* The listening socket: handed in as descriptor 0, or made here for -l. */
+/* The listening socket: passed in as descriptor 0 or by systemd, or made here for -l. */
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H
 
@@ -10,6 +10,12 @@
 
 /* Whether descriptor 0 is a listening socket, which is how FastCGI hands it over. */
 bool listener_is_inherited(void);
+
+/* If systemd passed a listening socket to this process (LISTEN_PID and LISTEN_FDS, see sd_listen_fds(3)),
+ * makes it descriptor 0. Removes the variables, so that no other process takes them for its own. Returns
+ * false if an error was reported: more than one socket, also one on descriptor 0, or something else than a
+ * listening socket. Call it before there are threads. */
+bool listener_take_from_systemd(struct diagnostics *diagnostics);
 
 /* A Unix socket's path, and which of the sockets that come to be there it is. */
 struct listener_path {

@@ -1,5 +1,6 @@
 # The units in conf/, and how systemd passes a socket.
 
+bats_require_minimum_version 1.5.0
 load helper
 load standalone
 load requests
@@ -41,4 +42,52 @@ teardown() {
     run systemd-analyze security --offline=yes --threshold=15 --no-pager "$REPOSITORY/conf/token.service"
     [[ $status -eq 0 ]] || fail "$output"
     [[ $output == *'Overall exposure level for token.service'* ]] || fail "$output"
+}
+
+# pass COUNT [VARIABLE=VALUE…]: becomes token.fcgi, with COUNT descriptors from 3 on passed as systemd does.
+# shellcheck disable=SC2317 # start and run call it
+pass() {
+    local count=$1
+    shift
+    exec env LISTEN_PID="$BASHPID" LISTEN_FDS="$count" "$@" "$DIR/token.fcgi"
+}
+
+@test "LISTEN_FDS: a systemd socket" {
+    start token.fcgi systemd-socket-activate -E "TOKEN_CONF=$CONF" -l "$SOCKET" "$DIR/token.fcgi"
+    wait_until 'answers' issues "$SOCKET"
+    is_program "$(pid_of token.fcgi)"
+    # Where systemd passed it, a second one would be read by nobody.
+    [[ $(readlink "/proc/$(pid_of token.fcgi)/fd/0") == socket:* ]]
+    [[ $(readlink "/proc/$(pid_of token.fcgi)/fd/3") != "$(readlink "/proc/$(pid_of token.fcgi)/fd/0")" ]]
+    kill -TERM "$(pid_of token.fcgi)"
+    ends_with 0 token.fcgi
+}
+
+@test "LISTEN_FDS: what -l names is not opened" {
+    start token.fcgi systemd-socket-activate -E "TOKEN_CONF=$CONF" -l "$SOCKET" "$DIR/token.fcgi" -l "$DIR/run/other"
+    wait_until 'answers' issues "$SOCKET"
+    [[ ! -e $DIR/run/other ]]
+}
+
+@test "LISTEN_FDS: two sockets are refused" {
+    start token.fcgi systemd-socket-activate -E "TOKEN_CONF=$CONF" -l "$SOCKET" -l "$DIR/run/other" "$DIR/token.fcgi"
+    wait_until 'the socket' is_bound "$SOCKET"
+    fastcgi "$SOCKET" '' >/dev/null 2>&1 || true
+    ends_with 1 token.fcgi
+    grep -F 'error: LISTEN_FDS: one socket can be served' "$DIR/log/token.fcgi.log"
+}
+
+@test "LISTEN_FDS: what is no listening socket is refused" {
+    run -1 pass 1 3</dev/null </dev/null
+    [[ $output == *'error: LISTEN_FDS: descriptor 3 is not a listening socket'* ]] || fail "$output"
+    run -1 pass many </dev/null
+    [[ $output == *'error: LISTEN_FDS: one socket can be served'* ]] || fail "$output"
+}
+
+@test "LISTEN_FDS: without this process in LISTEN_PID it is somebody else's" {
+    # It finds no socket then, and no request.
+    run -2 pass 1 LISTEN_PID=$$ </dev/null
+    run -2 pass 0 </dev/null
+    run -2 pass 1 LISTEN_PID=1x </dev/null
+    run -2 pass 1 LISTEN_PID= </dev/null
 }

@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -122,12 +123,65 @@ static void test_refused(void **state)
     }
 }
 
+/* Passes `count` descriptors, the first of which is `descriptor`, and reports what the listener does with it.
+ */
+static bool take(int descriptor, const char *count, struct collected *problems)
+{
+    char process[24];
+    snprintf(process, sizeof process, "%ld", (long)getpid());
+    assert_int_equal(dup2(descriptor, 3), 3);
+    assert_int_equal(setenv("LISTEN_PID", process, 1), 0);
+    assert_int_equal(setenv("LISTEN_FDS", count, 1), 0);
+    assert_int_equal(setenv("LISTEN_FDNAMES", "token.socket", 1), 0);
+    const bool taken = listener_take_from_systemd(collect(problems));
+    assert_null(getenv("LISTEN_PID"));
+    assert_null(getenv("LISTEN_FDS"));
+    assert_null(getenv("LISTEN_FDNAMES"));
+    return taken;
+}
+
+static void test_from_systemd(void **state)
+{
+    (void)state;
+    struct collected problems;
+    const int input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+    struct sockaddr_in name = on_port(0);
+    const int made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int passed = fcntl(made, F_DUPFD_CLOEXEC, 10);
+    close(made);
+    assert_int_equal(bind(passed, (struct sockaddr *)&name, sizeof name), 0);
+    assert_false(take(passed, "1", &problems));
+    assert_non_null(strstr(problems.text, "descriptor 3 is not a listening socket"));
+
+    assert_int_equal(listen(passed, 1), 0);
+    static const char *const refused[] = {"2", "-1", "1x", ""};
+    for (size_t i = 0; i < ROWS(refused); i++) {
+        check_row(!take(passed, refused[i], &problems), "taken", i, refused[i]);
+        check_row(strstr(problems.text, "one socket can be served") != NULL, problems.text, i, refused[i]);
+        check_row(!listener_is_inherited(), "descriptor 0", i, refused[i]);
+    }
+    assert_true(take(passed, "0", &problems));
+    assert_false(listener_is_inherited());
+    assert_true(take(passed, "1", &problems));
+    assert_true(listener_is_inherited());
+    assert_int_equal(port_of(STDIN_FILENO), port_of(passed));
+    assert_int_equal(fcntl(3, F_GETFD), -1);
+
+    /* Another one on descriptor 0 already. */
+    assert_false(take(passed, "1", &problems));
+    assert_int_equal(dup2(input, STDIN_FILENO), STDIN_FILENO);
+    close(3);
+    close(passed);
+    close(input);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_next_address),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_from_systemd),
     };
     return cmocka_run_group_tests_name("listener", tests, enter_folder, leave_folder);
 }
