@@ -2,6 +2,13 @@
 
 #include "base/clock.h"
 
+/* Whether the accounts exist does not matter: the counts must not reveal it. */
+static bool has_two_client_ids(const struct client_credentials *credentials)
+{
+    return credentials->count == 2 &&
+           !text_equal(credentials->decodings[0].client_id, credentials->decodings[1].client_id);
+}
+
 void attempt_start(struct attempt *attempt, const struct service *service,
                    const struct client_credentials *credentials, const struct address *source)
 {
@@ -10,23 +17,31 @@ void attempt_start(struct attempt *attempt, const struct service *service,
         .store = service->state,
         .log = service->log,
         .limits = throttle_limits_of(service->config),
-        .pair = throttle_key_of(THROTTLE_PAIR, source, credentials->decodings[0].client_id),
         .auth_method =
             credentials->basic.count > 0 ? THROTTLE_CLIENT_SECRET_BASIC : THROTTLE_CLIENT_SECRET_POST,
     };
+    for (size_t i = 0; i < credentials->count; i++)
+        attempt->throttle.pairs[i].key =
+            throttle_key_of(THROTTLE_PAIR, source, credentials->decodings[i].client_id);
+    attempt->throttle.pair_count = has_two_client_ids(credentials) ? 2 : 1;
 }
 
 /* The key of the digests is not stored beside the counts, as wrong secrets are often nearly right. */
 static void compute_digests(struct attempt *attempt)
 {
     const struct client_credentials *credentials = attempt->credentials;
-    uint64_t *digests = attempt->throttle.secret.digests;
+    struct throttle_pair *pairs = attempt->throttle.pairs;
+    uint64_t digests[THROTTLE_PAIRS];
     if (attempt->has_secret)
         return;
     for (size_t i = 0; i < credentials->count; i++)
         digests[i] = keyset_digest(attempt->service->keys, credentials->decodings[i].client_secret);
-    if (credentials->count == 1)
-        digests[1] = digests[0];
+    const size_t last = credentials->count - 1;
+    if (attempt->throttle.pair_count == 1)
+        pairs[0].secret = (struct throttle_secret){{digests[0], digests[last]}};
+    else
+        for (size_t i = 0; i < credentials->count; i++)
+            pairs[i].secret = (struct throttle_secret){{digests[i], digests[i]}};
     attempt->has_secret = true;
 }
 
@@ -93,6 +108,12 @@ static enum throttle_outcome outcome_of(enum oauth_error error)
     default:
         return THROTTLE_NOT_VERIFIED;
     }
+}
+
+void attempt_set_proven(struct attempt *attempt, size_t decoding)
+{
+    if (decoding < attempt->throttle.pair_count)
+        attempt->throttle.proven = decoding;
 }
 
 enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error)

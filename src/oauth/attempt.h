@@ -17,7 +17,7 @@ struct attempt {
 };
 
 /* Initialises the attempt. `service` and `credentials`, which has at least one decoding, must outlive it.
- * `source` NULL: unknown. The attempt counts for the client_id of the first decoding. */
+ * `source` NULL: unknown. The attempt counts for the client_ids of all decodings. */
 void attempt_start(struct attempt *attempt, const struct service *service,
                    const struct client_credentials *credentials, const struct address *source);
 
@@ -33,6 +33,9 @@ bool attempt_is_begun(const struct attempt *attempt);
 
 /* Returns the error for a refusal of the admission check: OAUTH_THROTTLED or OAUTH_SERVER_ERROR. */
 enum oauth_error attempt_refusal(const struct attempt *attempt);
+
+/* Sets which decoding has matched. attempt_end() clears the failures of its client_id, and of no other. */
+void attempt_set_proven(struct attempt *attempt, size_t decoding);
 
 /* Counts the attempt, whatever `error` is: an answer without a verdict also reveals that the cache does not
  * prove the credential. Returns `error`, or the error that replaces it. */

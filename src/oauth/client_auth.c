@@ -119,6 +119,7 @@ static void try_line(struct client_auth_context *authentication, const struct ac
     tried->entry = *entry;
     tried->reason = refusal != NULL ? refusal : "wrong_secret";
     if (match && refusal == NULL && may_continue(tried->error)) {
+        attempt_set_proven(&authentication->attempt, authentication->decoding);
         tried->error = OAUTH_NO_ERROR;
         tried->reason = "granted";
     }

@@ -15,7 +15,11 @@
  * pair, as the answer reveals nothing new. So a client that retries after 503 never reaches the limit,
  * however many processes it has.
  * - A refusal because the pair is over its limit counts nothing: it is made before the cache is consulted,
- * and again at the end if other processes have reached the limit in the meantime. */
+ * and again at the end if other processes have reached the limit in the meantime.
+ *
+ * An attempt that tries two client_ids counts for both pairs, and once for the source. It is refused if
+ * either pair is. A success clears the pair that it proves, and no other: otherwise a client could clear the
+ * failures of a client_id that is not its own. */
 #ifndef THROTTLE_THROTTLE_H
 #define THROTTLE_THROTTLE_H
 
@@ -33,12 +37,26 @@ struct throttle_limits {
 
 struct throttle_limits throttle_limits_of(const struct config *config);
 
+/* If the pairs of an attempt differ in their verdicts, the greatest one holds. */
 enum throttle_verdict {
     THROTTLE_ADMITTED,
-    THROTTLE_PAIR_REFUSED,
     THROTTLE_SOURCE_REFUSED,
+    THROTTLE_PAIR_REFUSED,
     THROTTLE_NO_MEMORY,
 };
+
+/* One client_id that an attempt tries, with its secret. The caller sets the first two members. */
+struct throttle_pair {
+    struct throttle_key key;       /* of level THROTTLE_PAIR */
+    struct throttle_secret secret; /* not needed by throttle_check(), nor for a match from the cache */
+
+    long failures;                         /* whole failures, as throttle_check() read them */
+    bool is_method_fallback;               /* repeats a counted failure with the other auth_method */
+    struct throttle_in_flight_attempt run; /* the attempt must not move until throttle_end() */
+};
+
+/* HTTP Basic has two decodings, which may name two client_ids. */
+enum { THROTTLE_PAIRS = 2 };
 
 /* One attempt to authenticate. The caller sets the first block of members before throttle_check(), and zero
  * in the others. */
@@ -46,17 +64,15 @@ struct throttle_attempt {
     struct throttle_store *store;
     struct log *log; /* receives faults of the store */
     struct throttle_limits limits;
-    struct throttle_key pair; /* of level THROTTLE_PAIR */
+    struct throttle_pair pairs[THROTTLE_PAIRS]; /* of one source */
+    size_t pair_count;
+    size_t proven; /* index of the pair that THROTTLE_MATCH has proven */
     enum throttle_auth_method auth_method;
-    struct throttle_secret secret; /* not needed by throttle_check(), nor for a match from the cache */
 
-    long wait;                  /* seconds to wait after a refusal */
-    long failures_of_pair;      /* whole failures, as throttle_check() read them */
-    bool is_begun;              /* throttle_begin() has admitted it */
-    bool is_method_fallback;    /* repeats a counted failure with the other auth_method */
-    bool is_too_many_in_flight; /* refused because of attempts in flight, not because of failures */
-    struct throttle_in_flight_attempt run; /* the attempt must not move until throttle_end() */
-    enum throttle_verdict refusal;         /* verdict of throttle_begin(), if it refused */
+    long wait;                     /* seconds to wait after a refusal */
+    bool is_begun;                 /* throttle_begin() has admitted it */
+    bool is_too_many_in_flight;    /* refused because of attempts in flight, not because of failures */
+    enum throttle_verdict refusal; /* verdict of throttle_begin(), if it refused */
 };
 
 /* The result of an attempt. THROTTLE_NOT_VERIFIED: throttle_begin() refused it, or the verification was not
@@ -66,12 +82,12 @@ enum throttle_outcome { THROTTLE_MATCH, THROTTLE_MISMATCH, THROTTLE_NOT_VERIFIED
 /* `now_ms` comes from clock_now_ms(). Any thread may call the functions below, each thread with its own
  * attempt. */
 
-/* Checks whether the pair is over its limit; call it first. It only reads, unless the clock was set back. A
+/* Checks whether a pair is over its limit; call it first. It only reads, unless the clock was set back. A
  * pair that has no count of its own, because the quota is used up, is judged by the count that it shares. */
 enum throttle_verdict throttle_check(struct throttle_attempt *attempt, int64_t now_ms);
 
-/* Returns whether the failures of the pair and its attempts in flight in this process together reach the
- * limit. If so, the caller sets `secret` and calls throttle_check_in_flight(): it admits an attempt whose
+/* Returns whether the failures of a pair and its attempts in flight in this process together reach the limit.
+ * If so, the caller sets `secret` and calls throttle_check_in_flight(): it admits an attempt whose
  * secret is already being verified, and refuses and counts any other before the cache is consulted. */
 bool throttle_is_pair_saturated(const struct throttle_attempt *attempt);
 enum throttle_verdict throttle_check_in_flight(struct throttle_attempt *attempt, int64_t now_ms);

@@ -29,7 +29,7 @@ static struct throttle_in_flight_count count_locked(const struct throttle_in_fli
          run = run->next) {
         if (!throttle_key_is_of_source(run->pair, pair))
             continue;
-        found.of_source++;
+        found.of_source += run->is_source_counted ? 0 : 1;
         if (!throttle_key_equal(run->pair, pair))
             continue;
         found.of_pair++;

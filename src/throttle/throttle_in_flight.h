@@ -13,6 +13,7 @@
 struct throttle_in_flight_attempt {
     const struct throttle_key *pair; /* must live until it is removed */
     struct throttle_secret secret;
+    bool is_source_counted; /* another pair of the same attempt counts for the source */
     bool is_in_flight;
     struct throttle_in_flight_attempt *next;  /* `next` and `link` are guarded by the mutex */
     struct throttle_in_flight_attempt **link; /* the pointer that points to this one */

@@ -5,7 +5,7 @@ static void init_operation(struct throttle_operation *operation, struct throttle
     transaction->window = (struct throttle_window){operation->now_ms, operation->attempt->limits.window_ms};
     operation->verdict = THROTTLE_ADMITTED;
     operation->wait = 0;
-    operation->is_method_fallback = operation->attempt->is_method_fallback;
+    operation->is_method_fallback = operation->pair->is_method_fallback;
 }
 
 enum throttle_verdict throttle_operation_apply(const struct throttle_operation *operation, bool done)
@@ -15,7 +15,7 @@ enum throttle_verdict throttle_operation_apply(const struct throttle_operation *
         return THROTTLE_NO_MEMORY;
     if (operation->verdict != THROTTLE_ADMITTED)
         attempt->wait = operation->wait;
-    attempt->is_method_fallback = operation->is_method_fallback;
+    operation->pair->is_method_fallback = operation->is_method_fallback;
     return operation->verdict;
 }
 
@@ -46,8 +46,8 @@ static void judge_counts(struct throttle_operation *operation, const struct thro
     const long limit = limits->failures + (has_count ? 0 : limits->source_failures);
     operation->of_source = failures_of(source);
     operation->of_pair = has_count ? failures_of(pair) : 0;
-    if (operation->attempt->run.is_in_flight ? (int64_t)pair->failures >= limit
-                                             : throttle_record_is_full(pair, limit))
+    if (operation->pair->run.is_in_flight ? (int64_t)pair->failures >= limit
+                                          : throttle_record_is_full(pair, limit))
         throttle_operation_set_verdict(operation, THROTTLE_PAIR_REFUSED, throttle_record_wait(pair, window));
     else if (throttle_record_is_full(source, limits->source_failures))
         throttle_operation_set_verdict(operation, THROTTLE_SOURCE_REFUSED,
@@ -63,7 +63,7 @@ bool throttle_operation_has_own_count(const struct throttle_operation *operation
 /* Each of its digests is one of the secret counted last for this pair. */
 bool throttle_operation_is_known_secret(const struct throttle_operation *operation)
 {
-    const struct throttle_secret *secret = &operation->attempt->secret;
+    const struct throttle_secret *secret = &operation->pair->secret;
     if (!throttle_operation_has_own_count(operation))
         return false;
     const struct throttle_record *record = &operation->counts.of_pair->record;
@@ -92,13 +92,9 @@ static bool is_ahead(const struct throttle_operation *operation, const struct th
     return count->stored.since_ms > operation->now_ms;
 }
 
-static void read_operation(struct throttle_txn *transaction, void *context)
+static void judge_operation(struct throttle_operation *operation, const struct throttle_window *window)
 {
-    struct throttle_operation *operation = context;
-    init_operation(operation, transaction);
-    throttle_counts_find(&operation->counts, transaction, &operation->attempt->pair,
-                         &operation->attempt->limits.quota);
-    judge_counts(operation, &transaction->window);
+    judge_counts(operation, window);
     operation->is_ahead =
         is_ahead(operation, operation->counts.of_source) || is_ahead(operation, &operation->counts.pair);
     operation->has_failures = throttle_operation_has_own_count(operation) &&
@@ -107,12 +103,21 @@ static void read_operation(struct throttle_txn *transaction, void *context)
     operation->finds_method_fallback = is_method_fallback(operation);
 }
 
+static void read_operation(struct throttle_txn *transaction, void *context)
+{
+    struct throttle_operation *operation = context;
+    init_operation(operation, transaction);
+    throttle_counts_find(&operation->counts, transaction, &operation->pair->key,
+                         &operation->attempt->limits.quota);
+    judge_operation(operation, &transaction->window);
+}
+
 /* Writes the adjusted times of the counts. */
 static void write_adjusted_time(struct throttle_txn *transaction, void *context)
 {
     struct throttle_operation *operation = context;
     init_operation(operation, transaction);
-    throttle_counts_load(&operation->counts, transaction, &operation->attempt->pair,
+    throttle_counts_load(&operation->counts, transaction, &operation->pair->key,
                          &operation->attempt->limits.quota);
     throttle_counts_save(&operation->counts, transaction);
 }
@@ -154,9 +159,9 @@ enum throttle_verdict throttle_operation_check_pair(struct throttle_operation *o
 void throttle_operation_load(struct throttle_operation *operation, struct throttle_txn *transaction)
 {
     init_operation(operation, transaction);
-    throttle_counts_load(&operation->counts, transaction, &operation->attempt->pair,
+    throttle_counts_load(&operation->counts, transaction, &operation->pair->key,
                          &operation->attempt->limits.quota);
-    judge_counts(operation, &transaction->window);
+    judge_operation(operation, &transaction->window);
 }
 
 void throttle_operation_use_method_fallback(struct throttle_operation *operation)

@@ -1,13 +1,14 @@
-/* What throttle_check(), throttle_begin() and throttle_end() do with an attempt in one transaction. Private
- * to these. */
+/* What throttle_check(), throttle_begin() and throttle_end() do with one pair of an attempt in one
+ * transaction. Private to these. */
 #ifndef THROTTLE_THROTTLE_OPERATION_H
 #define THROTTLE_THROTTLE_OPERATION_H
 
 #include "throttle/throttle.h"
 
-/* The caller sets the first three members; the others start as zero. */
+/* The caller sets the first four members; the others start as zero. */
 struct throttle_operation {
     struct throttle_attempt *attempt;
+    struct throttle_pair *pair;
     enum throttle_outcome outcome; /* for throttle_end() */
     int64_t now_ms;
     enum throttle_verdict verdict;
@@ -31,7 +32,8 @@ enum throttle_verdict throttle_operation_check_pair(struct throttle_operation *o
 
 /* --- Within a write transaction --- */
 
-/* Loads the counts and sets the verdict. The caller writes the counts with throttle_counts_save(). */
+/* Loads the counts and sets all of the operation. The caller writes the counts with throttle_counts_save().
+ */
 void throttle_operation_load(struct throttle_operation *operation, struct throttle_txn *transaction);
 
 void throttle_operation_set_verdict(struct throttle_operation *operation, enum throttle_verdict verdict,

@@ -144,6 +144,45 @@ log_has_after_a_request() {
     are 200 by_fcgi 192.0.2.2 other other-secret
 }
 
+# by_basic SOURCE CLIENT_ID SECRET: with HTTP Basic, as they are.
+by_basic() {
+    local body=$GRANT
+    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token REMOTE_ADDR="$1" \
+        HTTP_AUTHORIZATION="Basic $(printf '%s:%s' "$2" "$3" | base64 -w0)" CONTENT_LENGTH=${#body} \
+        CONTENT_TYPE=application/x-www-form-urlencoded timeout "$PATIENCE" cgi-fcgi -bind -connect "$SOCKET" <<<"$body"
+}
+
+# Basic as it is sent and as it is form-decoded are two client_ids: an attacker must not have one limit for each.
+@test "a client_id with + or % has one limit, however it is sent" {
+    local name answers
+    add_account a+b plus-secret
+    add_account 'a%62' percent-secret
+    start_program
+    for name in 'a+b a%2Bb plus-secret' 'a%62 a%2562 percent-secret'; do
+        read -r raw encoded right <<<"$name"
+        answers=$(for i in 1 2 3 4; do
+            answered by_basic 192.0.2.1 "$raw" "raw$i"
+            answered by_basic 192.0.2.1 "$encoded" "encoded$i"
+            answered by_fcgi 192.0.2.1 "$encoded" "body$i"
+        done)
+        equal "failures of $raw" "$(grep -c 401 <<<"$answers")" 5
+        equal "refusals of $raw" "$(grep -c 429 <<<"$answers")" 7
+        are 429 by_basic 192.0.2.1 "$raw" "$right"
+        are 429 by_basic 192.0.2.1 "$encoded" "$right"
+        are 429 by_fcgi 192.0.2.1 "$encoded" "$right"
+        are 200 by_basic 192.0.2.2 "$raw" "$right"
+    done
+}
+
+@test "a client with an account of its own cannot clear the failures of another client_id" {
+    add_account a+b plus-secret
+    add_account 'a b' own-secret
+    start_program
+    are '401 401 401 401' by_fcgi 192.0.2.1 a%2Bb wrong@
+    are '200 200' by_basic 192.0.2.1 a+b own-secret
+    are '401 429' by_fcgi 192.0.2.1 a%2Bb more@
+}
+
 @test "IPv6: a /64 is one source" {
     start_program
     are '401 401 401 401 401 429' by_fcgi 2001:db8:0:1::@ demo wrong@

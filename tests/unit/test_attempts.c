@@ -25,6 +25,20 @@ static struct client_auth_result attempt_as(const struct service *service, const
     return authenticate_at(service, &credentials, source);
 }
 
+/* Basic whose decodings have two client_ids. */
+static struct client_auth_result attempt_as_two(const struct service *service, struct credentials first,
+                                                struct credentials second, const char *source)
+{
+    const struct client_credentials credentials = {
+        .decodings = {first, second}, .count = 2, .basic.count = 2};
+    return authenticate_at(service, &credentials, source);
+}
+
+static struct credentials pair_of(const char *client_id, const char *secret)
+{
+    return (struct credentials){text_of(client_id), text_of(secret)};
+}
+
 /* Counts the answers that differ from those of the right secret at the same moment: each attempt as "good"
  * uses a secret that no account has, then is compared with the right one. */
 static int answers_that_tell(const struct service *service, const char *source, long longest_wait)
@@ -89,12 +103,14 @@ static void hold_numbered(const char *secret)
         sem_wait(&other_may_end);
 }
 
-static void hold_guess(const struct service *service, struct held_guess *held, const char *client_id,
-                       int number, const char *source)
+/* One decoding for each client_id. */
+static void hold_credentials(const struct service *service, struct held_guess *held, int number,
+                             const char *source, size_t count, const char *const client_ids[])
 {
-    *held = (struct held_guess){.credentials.count = 1};
+    *held = (struct held_guess){.credentials.count = count};
     snprintf(held->secret, sizeof held->secret, "held%d", number);
-    held->credentials.decodings[0] = (struct credentials){text_of(client_id), text_of(held->secret)};
+    for (size_t i = 0; i < count; i++)
+        held->credentials.decodings[i] = pair_of(client_ids[i], held->secret);
     sem_init(&held->gone_on, 0, 0);
     assert_int_equal(
         client_auth_start(&held->authentication, service, &held->credentials, text_of(source), 1000000000)
@@ -102,6 +118,12 @@ static void hold_guess(const struct service *service, struct held_guess *held, c
         OAUTH_PENDING);
     assert_true(
         verifier_submit(service->verifier, &held->authentication.verification, post_verdict, &held->gone_on));
+}
+
+static void hold_guess(const struct service *service, struct held_guess *held, const char *client_id,
+                       int number, const char *source)
+{
+    hold_credentials(service, held, number, source, 1, &client_id);
 }
 
 static enum oauth_error end_held(struct held_guess *held)
@@ -185,7 +207,7 @@ static void test_attempts_beside_the_client_learn_nothing(void **state)
     /* An attempt from a third address is separate. */
     assert_int_equal(client_auth_start(&other, service, &same, text_of("203.0.113.1"), 1000000000).error,
                      OAUTH_PENDING);
-    assert_true(other.attempt.throttle.run.is_in_flight);
+    assert_true(other.attempt.throttle.pairs[0].run.is_in_flight);
     sem_t gone_on;
     sem_init(&gone_on, 0, 0);
     assert_true(verifier_submit(service->verifier, &other.verification, post_verdict, &gone_on));
@@ -251,6 +273,116 @@ static void test_method_fallback_with_two_decodings(void **state)
     }
 }
 
+/* A client_id has one limit, whether it is the first decoding, the second one, or in the body, and whether or
+ * not it or the other client_id has an account. */
+static void test_client_id_has_one_limit_in_both_decodings(void **state)
+{
+    (void)state;
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
+    static const char *const rows[][2] = {
+        {"good", "go%6fd"}, {"go+d", "go d"}, {"good", "other"}, {"nobody", "good"}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct service *service =
+            load_counting_service("throttle_failures = 3\nthrottle_source_failures = 50\n", &wide);
+        int telling = 0;
+        for (int n = 0; n < 12; n++) {
+            char secret[16];
+            snprintf(secret, sizeof secret, "guess %d", n);
+            const struct credentials target = pair_of(rows[i][0], secret);
+            const struct credentials other = pair_of(rows[i][1], secret);
+            const struct client_auth_result auth =
+                n % 3 == 0   ? attempt_as_two(service, target, other, ATTACKER)
+                : n % 3 == 1 ? attempt_as_two(service, other, target, ATTACKER)
+                             : attempt_as(service, rows[i][0], secret, ATTACKER);
+            telling += auth.error == OAUTH_BAD_CREDENTIALS ? 1 : 0;
+        }
+        check_row(telling == LIMIT, "answers", i, rows[i][0]);
+        service_release(service);
+    }
+}
+
+/* The limit of either client_id refuses the attempt, also if the cache proves the other one. */
+static void test_limit_of_either_client_id_refuses(void **state)
+{
+    (void)state;
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
+    struct service *service = load_counting_service(counting, &wide);
+    const struct credentials proven = pair_of("good", "secret");
+    const struct credentials full = pair_of("full", "secret");
+    assert_int_equal(attempt_as_two(service, proven, full, ATTACKER).error, OAUTH_NO_ERROR);
+    assert_int_equal(attempt_as_two(service, full, proven, ATTACKER).error, OAUTH_NO_ERROR);
+    for (int i = 0; i < LIMIT; i++)
+        assert_int_equal(attempt_as(service, "full", "wrong", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+    assert_string_equal(attempt_as_two(service, proven, full, ATTACKER).reason, "pair_throttled");
+    assert_string_equal(attempt_as_two(service, full, proven, ATTACKER).reason, "pair_throttled");
+    assert_int_equal(attempt_as(service, "good", "secret", ATTACKER).error, OAUTH_NO_ERROR);
+    service_release(service);
+}
+
+/* Otherwise a client could clear the failures of a client_id that is not its own. */
+static void test_success_clears_only_the_proven_client_id(void **state)
+{
+    (void)state;
+    static const struct verifier_limits limits[] = {{.concurrency = 1, .queue = 9, .cache_ttl = 3600},
+                                                    {.concurrency = 1, .queue = 9}};
+    for (size_t i = 0; i < 2 * ROWS(limits); i++) {
+        struct service *service = load_counting_service(counting, &limits[i / 2]);
+        const struct credentials own = pair_of("other", "secret");
+        const struct credentials target = pair_of("good", "guess");
+        for (int n = 0; n < LIMIT - 1; n++) {
+            assert_int_equal(attempt_as(service, "good", "guess", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+            assert_int_equal(attempt_as(service, "other", "guess", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+            const struct client_auth_result auth = i % 2 == 0
+                                                       ? attempt_as_two(service, own, target, ATTACKER)
+                                                       : attempt_as_two(service, target, own, ATTACKER);
+            check_row(auth.error == OAUTH_NO_ERROR, "own account", i, "");
+        }
+        /* "other" has been cleared; one failure of "good" is left, as the source has one left. */
+        assert_int_equal(attempt_as(service, "good", "guess", ATTACKER).error, OAUTH_BAD_CREDENTIALS);
+        assert_string_equal(attempt_as(service, "good", "guess", ATTACKER).reason, "pair_throttled");
+        assert_string_not_equal(attempt_as(service, "other", "guess", ATTACKER).reason, "pair_throttled");
+        service_release(service);
+    }
+}
+
+/* Attempts in flight count under both client_ids, and once for the source. */
+static void test_attempts_in_flight_count_for_both_client_ids(void **state)
+{
+    (void)state;
+    static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
+    static const char *const client_ids[] = {"good", "go%6fd"};
+    struct service *service = load_counting_service(counting, &wide);
+    struct held_guess held[LIMIT];
+    sem_init(&other_may_end, 0, 0);
+    meanwhile = hold_numbered;
+    for (int i = 0; i < LIMIT; i++) {
+        hold_credentials(service, &held[i], i, ATTACKER, 2, client_ids);
+        for (size_t j = 0; j < ROWS(client_ids); j++)
+            assert_true(held[i].authentication.attempt.throttle.pairs[j].run.is_in_flight);
+    }
+    for (size_t j = 0; j < ROWS(client_ids); j++) {
+        const struct client_auth_result auth = attempt_as(service, client_ids[j], "secret", ATTACKER);
+        assert_int_equal(auth.error, OAUTH_THROTTLED);
+        assert_int_equal(auth.retry_after, 1);
+    }
+    /* The limit of the source is 5: two are left. */
+    struct held_guess more[2];
+    for (int i = 0; i < 2; i++)
+        hold_guess(service, &more[i], i == 0 ? "x" : "y", LIMIT + i, ATTACKER);
+    assert_string_equal(attempt_as(service, "z", "secret", ATTACKER).reason, "source_throttled");
+    for (size_t i = 0; i < 2 * LIMIT + 2; i++)
+        sem_post(&other_may_end); /* the second hash of each comes after the first ones of the others */
+    for (size_t i = 0; i < LIMIT; i++) {
+        assert_int_equal(end_held(&held[i]), OAUTH_BAD_CREDENTIALS);
+        for (size_t j = 0; j < ROWS(client_ids); j++)
+            assert_false(held[i].authentication.attempt.throttle.pairs[j].run.is_in_flight);
+    }
+    for (size_t i = 0; i < 2; i++)
+        end_held(&more[i]);
+    meanwhile = NULL;
+    service_release(service);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +392,10 @@ int main(void)
         cmocka_unit_test(test_attempts_beside_the_client_learn_nothing),
         cmocka_unit_test(test_cancelled_attempts_are_counted),
         cmocka_unit_test(test_method_fallback_with_two_decodings),
+        cmocka_unit_test(test_client_id_has_one_limit_in_both_decodings),
+        cmocka_unit_test(test_limit_of_either_client_id_refuses),
+        cmocka_unit_test(test_success_clears_only_the_proven_client_id),
+        cmocka_unit_test(test_attempts_in_flight_count_for_both_client_ids),
     };
     return cmocka_run_group_tests_name("guesses", tests, make_files, leave_folder);
 }

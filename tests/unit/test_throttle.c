@@ -532,7 +532,7 @@ static void test_method_fallback_is_one_failure(void **state)
                 attempt.auth_method =
                     *auth_method < 'a' ? THROTTLE_CLIENT_SECRET_BASIC : THROTTLE_CLIENT_SECRET_POST;
                 if (*auth_method == 'B' || *auth_method == 'X')
-                    attempt.secret.digests[0] += 70;
+                    attempt.pairs[0].secret.digests[0] += 70;
                 enum throttle_verdict verdict = throttle_check(&attempt, NOW);
                 if (verdict == THROTTLE_ADMITTED && remembered == 0)
                     verdict = throttle_begin(&attempt, NOW);
@@ -717,6 +717,82 @@ static void test_no_memory_means_no_verdict(void **state)
     }
 }
 
+/* --- Two client_ids ------------------------------------------------------------------------------------- */
+
+static struct throttle_attempt attempt_of_two(const struct throttle_fixture *fixture, const char *first,
+                                              const char *second, uint64_t secret)
+{
+    struct throttle_attempt attempt = attempt_of(fixture, A, first, secret);
+    attempt.pairs[1] = attempt_of(fixture, A, second, secret).pairs[0];
+    attempt.pair_count = 2;
+    attempt.auth_method = THROTTLE_CLIENT_SECRET_BASIC;
+    return attempt;
+}
+
+/* Ends in the failure of an attempt from A with one or two client_ids. */
+static enum throttle_verdict fail_with(const struct throttle_fixture *fixture, const char *first,
+                                       const char *second, uint64_t secret, int64_t now)
+{
+    struct throttle_attempt attempt = second != NULL ? attempt_of_two(fixture, first, second, secret)
+                                                     : attempt_of(fixture, A, first, secret);
+    return run_attempt(&attempt, THROTTLE_MISMATCH, now);
+}
+
+/* The source is charged once, also if the first client_id is not charged or both share one count. The attempt
+ * that reaches the limit is not refused itself. */
+static void test_two_client_ids_charge_the_source_once(void **state)
+{
+    (void)state;
+    struct throttle_fixture fixture = open_throttle_fixture();
+    fixture.limits.failures = 100;
+    for (long i = 0; i < fixture.limits.source_failures; i++)
+        assert_int_equal(fail_with(&fixture, "a", "b", (uint64_t)i + 1, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(fail_with(&fixture, "a", "b", 100, NOW), THROTTLE_SOURCE_REFUSED);
+    close_throttle_fixture(&fixture);
+
+    static const struct throttle_quota narrow[] = {{.in_all = 65536, .netblock = 4096, .of_source = 1},
+                                                   {.in_all = 65536, .netblock = 0, .of_source = 1}};
+    for (size_t i = 0; i < ROWS(narrow); i++) {
+        fixture = open_throttle_fixture();
+        fixture.limits.quota = narrow[i];
+        const long most = i == 0 ? fixture.limits.failures : fixture.limits.source_failures - 1;
+        assert_int_equal(fail_once(&fixture, A, "first", NOW), THROTTLE_ADMITTED);
+        for (long n = 0; n < most; n++)
+            check_row(fail_with(&fixture, "a", "b", (uint64_t)n + 1, NOW) == THROTTLE_ADMITTED, "shared", i,
+                      "");
+        check_row(fail_with(&fixture, "a", "b", 100, NOW) != THROTTLE_ADMITTED, "the next one", i, "");
+        close_throttle_fixture(&fixture);
+    }
+}
+
+/* A method fallback is one of a client_id: the other client_id of the attempt has a failure all the same. */
+static void test_method_fallback_of_one_of_two_client_ids(void **state)
+{
+    (void)state;
+    struct throttle_fixture fixture = open_throttle_fixture();
+    for (uint64_t secret = 1; secret <= 3; secret++) {
+        assert_int_equal(fail_with(&fixture, "a", NULL, secret, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(secret % 2 != 0 ? fail_with(&fixture, "a", "b", secret, NOW)
+                                         : fail_with(&fixture, "b", "a", secret, NOW),
+                         secret < 3 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
+        if (secret == 2) {
+            struct throttle_attempt begun = attempt_of(&fixture, A, "b", 70);
+            assert_int_equal(throttle_check(&begun, NOW), THROTTLE_ADMITTED);
+            assert_int_equal(begun.pairs[0].failures, 2);
+        }
+    }
+    /* The failures of the source: three of "a", two of "b". */
+    for (long i = 0; i < fixture.limits.source_failures - 5; i++)
+        assert_int_equal(fail_once(&fixture, A,
+                                   i % 3 == 0   ? "x"
+                                   : i % 3 == 1 ? "y"
+                                                : "z",
+                                   NOW),
+                         THROTTLE_ADMITTED);
+    assert_int_equal(fail_once(&fixture, A, "w", NOW), THROTTLE_SOURCE_REFUSED);
+    close_throttle_fixture(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -745,6 +821,8 @@ int main(void)
         cmocka_unit_test(test_processes_share_the_limit),
         cmocka_unit_test(test_killed_writer_breaks_nothing),
         cmocka_unit_test(test_no_memory_means_no_verdict),
+        cmocka_unit_test(test_two_client_ids_charge_the_source_once),
+        cmocka_unit_test(test_method_fallback_of_one_of_two_client_ids),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

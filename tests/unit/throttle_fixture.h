@@ -61,9 +61,11 @@ static inline struct throttle_attempt attempt_of(const struct throttle_fixture *
         .store = fixture->state,
         .log = fixture->log,
         .limits = fixture->limits,
-        .pair = throttle_key_of(THROTTLE_PAIR, source != NULL ? &address : NULL, text_of(client_id)),
+        .pairs = {{.key =
+                       throttle_key_of(THROTTLE_PAIR, source != NULL ? &address : NULL, text_of(client_id)),
+                   .secret = {{secret, secret}}}},
+        .pair_count = 1,
         .auth_method = THROTTLE_CLIENT_SECRET_POST,
-        .secret = {{secret, secret}},
     };
 }
 
