@@ -106,7 +106,7 @@ static void check_decoys(const struct lookup *lookup, bool is_there)
         if (is_there) {
             struct password_cost cost;
             uint64_t class;
-            uint64_t also;
+            uint64_t also = 0;
             REQUIRE(is_decoy(&entry));
             REQUIRE(decoy_class_of(&entry.account, &cost, &class) &&
                     decoy_class_of(&again.account, &cost, &also));

@@ -419,8 +419,8 @@ static int enter_with_strange_library(void)
     struct collected collected;
     struct diagnostics *diagnostics = collect(&collected);
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFD)) !=
-            0 ||
+    const struct scmp_arg_cmp is_getfd = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = F_GETFD};
+    if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(fcntl), 1, is_getfd) != 0 ||
         seccomp_load(filter) != 0)
         return 2;
     const char *expected =
