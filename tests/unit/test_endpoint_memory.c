@@ -34,12 +34,18 @@ static void put_account(char *file, const char *client_id, const char *setting)
     free(data);
 }
 
+/* Makes a new key, which signs from now on. */
+static bool make_key(enum jws_algorithm algorithm, struct diagnostics *diagnostics)
+{
+    struct keyset_rotation rotation = {.has_algorithm = true, .algorithm = algorithm, .now = 1};
+    return keyset_file_rotate("keys.jwks", &rotation, diagnostics);
+}
+
 static int make_files(void **state)
 {
     struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
     char accounts[2048] = "";
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder(state) != 0 || !make_key(JWS_HS256, collect(&problems)))
         return -1;
     for (size_t i = 0; i < ROWS(methods); i++)
         put_account(accounts, methods[i].client_id, methods[i].setting);
@@ -121,40 +127,51 @@ static void test_mapping_fails(void **state)
 
 /* Each allocation and mapping of a request fails once. The answer is the one that there is otherwise, or the
  * 500; and a right secret is not counted as a wrong one then: its source has its one failure yet. */
-static void test_each_fails(void **state)
+static void fail_each_allocation(const char *client_id, const char *secret, unsigned status)
+{
+    struct service *service = load_service(NULL);
+    size_t faults = 0;
+    bool failed = true;
+    for (long allowed = 0; failed; allowed++) {
+        char source[32];
+        snprintf(source, sizeof source, "192.0.2.%ld", allowed);
+        one_allocation_fails = true;
+        allocations_left = allowed;
+        const unsigned got = status_of(service, client_id, secret, source);
+        failed = allocations_left < 0;
+        allocations_left = -1;
+        check_row(got == status || (failed && got == 500), client_id, (size_t)allowed, secret);
+        if (got != 500)
+            continue;
+        faults++;
+        /* A wrong secret was verified before memory ran out for its answer, or it was not. */
+        const unsigned again = status_of(service, client_id, secret, source);
+        check_row(again == status || (status == 401 && again == 429), "counted", (size_t)allowed, client_id);
+    }
+    check_row(faults > 0, "nothing has failed", 0, client_id);
+    service_release(service);
+}
+
+static void test_each_allocation_fails_with_each_hash_method(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    static const struct {
-        const char *secret;
-        unsigned status;
-    } rows[] = {{"secret", 200}, {"wrong", 401}};
-    for (size_t i = 0; i < ROWS(methods) * ROWS(rows); i++) {
-        const char *client_id = methods[i / ROWS(rows)].client_id;
-        const char *secret = rows[i % ROWS(rows)].secret;
-        const unsigned status = rows[i % ROWS(rows)].status;
-        struct service *service = load_service(NULL);
-        size_t faults = 0;
-        bool failed = true;
-        for (long allowed = 0; failed; allowed++) {
-            char source[32];
-            snprintf(source, sizeof source, "192.0.2.%ld", allowed);
-            one_allocation_fails = true;
-            allocations_left = allowed;
-            const unsigned got = status_of(service, client_id, secret, source);
-            failed = allocations_left < 0;
-            allocations_left = -1;
-            check_row(got == status || (failed && got == 500), client_id, (size_t)allowed, secret);
-            if (got != 500)
-                continue;
-            faults++;
-            /* A wrong secret was verified before memory ran out for its answer, or it was not. */
-            const unsigned again = status_of(service, client_id, secret, source);
-            check_row(again == status || (status == 401 && again == 429), "counted", (size_t)allowed,
-                      client_id);
-        }
-        check_row(faults > 0, "nothing has failed", i, client_id);
-        service_release(service);
+    for (size_t i = 0; i < ROWS(methods); i++) {
+        fail_each_allocation(methods[i].client_id, "secret", 200);
+        fail_each_allocation(methods[i].client_id, "wrong", 401);
+    }
+}
+
+/* The allocations of OpenSSL fail, too. */
+static void test_each_allocation_fails_with_each_signature(void **state)
+{
+    (void)state;
+    skip_unless_malloc_fails();
+    static const enum jws_algorithm algorithms[] = {JWS_ES256, JWS_EDDSA, JWS_RS256, JWS_HS256};
+    for (size_t i = 0; i < ROWS(algorithms); i++) {
+        struct collected problems;
+        check_row(make_key(algorithms[i], collect(&problems)), "no key", i, problems.text);
+        fail_each_allocation("sha512", "secret", 200);
     }
 }
 
@@ -162,7 +179,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mapping_fails),
-        cmocka_unit_test(test_each_fails),
+        cmocka_unit_test(test_each_allocation_fails_with_each_hash_method),
+        cmocka_unit_test(test_each_allocation_fails_with_each_signature),
     };
     return cmocka_run_group_tests_name("endpoint_memory", tests, make_files, leave_folder);
 }
