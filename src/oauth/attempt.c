@@ -35,7 +35,7 @@ static void compute_digests(struct attempt *attempt)
     if (attempt->has_secret)
         return;
     for (size_t i = 0; i < credentials->count; i++)
-        digests[i] = keyset_digest(attempt->service->keys, credentials->decodings[i].client_secret);
+        digests[i] = service_digest(attempt->service, credentials->decodings[i].client_secret);
     const size_t last = credentials->count - 1;
     if (attempt->throttle.pair_count == 1)
         pairs[0].secret = (struct throttle_secret){{digests[0], digests[last]}};

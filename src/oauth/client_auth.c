@@ -27,7 +27,7 @@ static bool decoy_of(struct client_auth_context *authentication, struct account_
 {
     const struct service *service = authentication->service;
     if (!authentication->has_choice)
-        authentication->choice = keyset_digest(service->keys, current_decoding(authentication)->client_id);
+        authentication->choice = service_digest(service, current_decoding(authentication)->client_id);
     authentication->has_choice = true;
     const enum account_found found = service_decoy_account(service, authentication->choice, decoy);
     if (found == ACCOUNT_NOT_READ)

@@ -8,17 +8,28 @@
 
 #include "account/account_audit.h"
 #include "base/identity.h"
+#include "base/secret.h"
 #include "process/privilege.h"
 #include "version.h"
 
 bool service_prepare_issuer(struct service *service, struct diagnostics *diagnostics)
 {
     jwt_issuer_free(service->issuer);
+    hmac_prepare(&service->pepper, service->keys->pepper, sizeof service->keys->pepper);
     const struct config *config = service->config;
     service->issuer = jwt_issuer_new(service->keys, config->token_typ, config->issuer, config->audience);
     if (service->issuer == NULL)
         diagnostics_add(diagnostics, SEVERITY_ERROR, config->keys, 0, "%s", strerror(ENOMEM));
     return service->issuer != NULL;
+}
+
+uint64_t service_digest(const struct service *service, struct text text)
+{
+    unsigned char bytes[HMAC_SIZE];
+    uint64_t digest;
+    hmac_compute(&service->pepper, &text, 1, bytes);
+    memcpy(&digest, bytes, sizeof digest);
+    return digest;
 }
 
 /* Takes both references, whatever the result. Returns NULL if memory runs out, after adding an error. */
@@ -279,5 +290,5 @@ void service_release(struct service *service)
     log_release(service->log);
     throttle_store_release(service->state);
     verifier_release(service->verifier);
-    free(service);
+    secret_free(service, sizeof *service);
 }

@@ -5,6 +5,7 @@
 
 #include "account/account_scan.h"
 #include "account/account_table.h"
+#include "base/hmac.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "password/verifier.h"
@@ -19,6 +20,7 @@ struct service {
     struct password_units *units;   /* cost of hashes, as measured on this machine */
     struct keyset *keys;
     struct jwt_issuer *issuer; /* issues access tokens; depends on keys and config */
+    struct hmac pepper;        /* key of service_digest(); depends on keys */
     struct log *log;
     struct throttle_store *state; /* NULL: failures are not counted */
     struct verifier *verifier;    /* NULL: the calling thread hashes, as in a plain CGI process */
@@ -44,9 +46,13 @@ bool service_open_throttle_store(struct service *service, const struct service *
  * need is loaded now, as the process may be sandboxed then. */
 struct service *service_start(const char *config_file);
 
-/* Replaces the issuer of tokens after the keys have changed. Returns false if memory runs out, after adding
- * an error. */
+/* Replaces the issuer of tokens and the pepper after the keys have changed. Returns false if memory runs out,
+ * after adding an error. */
 bool service_prepare_issuer(struct service *service, struct diagnostics *diagnostics);
+
+/* Returns a digest of `text` keyed with the pepper of the key set: the same in every process and after a
+ * rotation. It cannot be predicted from outside. */
+uint64_t service_digest(const struct service *service, struct text text);
 
 /* Like service_load(), with standard error as the log. */
 struct service *service_load_quietly(const char *config_file, struct diagnostics *diagnostics);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hmac.h"
 #include "base/json_text.h"
 #include "base/secret.h"
 #include "token/keyset_file.h"
@@ -192,18 +191,6 @@ void keyset_release(struct keyset *keyset)
     }
     free(keyset->keys);
     secret_free(keyset, sizeof *keyset);
-}
-
-uint64_t keyset_digest(const struct keyset *keyset, struct text text)
-{
-    struct hmac hmac;
-    unsigned char bytes[HMAC_SIZE];
-    uint64_t digest = 0;
-    hmac_prepare(&hmac, keyset->pepper, sizeof keyset->pepper);
-    hmac_compute(&hmac, &text, 1, bytes);
-    secret_wipe(&hmac, sizeof hmac);
-    memcpy(&digest, bytes, sizeof digest);
-    return digest;
 }
 
 const struct signing_key *keyset_find(const struct keyset *keyset, struct text kid)

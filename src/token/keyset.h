@@ -40,15 +40,12 @@ struct keyset {
  * one key signs, and the pepper. Adds every problem to `diagnostics`. The caller releases the set. NULL:
  * there was an error, or memory ran out; `diagnostics` has that, too. */
 struct keyset *keyset_load(const char *path, struct diagnostics *diagnostics);
+
 /* Returns whether keyset_load() would accept every key of the array `keys`. Does not check that one signs.
  * False: `diagnostics` has the errors. */
 bool keyset_validate(struct json_object *keys, const char *path, struct diagnostics *diagnostics);
 struct keyset *keyset_hold(struct keyset *keyset);
 void keyset_release(struct keyset *keyset); /* NULL is allowed */
-
-/* Returns a digest of `text` keyed with the pepper: the same in every process and after a rotation. It cannot
- * be computed without the file. */
-uint64_t keyset_digest(const struct keyset *keyset, struct text text);
 
 /* Returns the key with that kid, owned by the set; NULL if there is none. */
 const struct signing_key *keyset_find(const struct keyset *keyset, struct text kid);
