@@ -13,18 +13,16 @@ void audit_record_start(struct audit_record *record)
     *record = (struct audit_record){.started_ms = clock_monotonic_ms()};
 }
 
-void audit_record_refuse(struct audit_record *record, const struct service *service, enum oauth_error error,
-                         struct http_response *response)
+void audit_record_set_error(struct audit_record *record, enum oauth_error error)
 {
     record->error = error;
     if (record->reason == NULL)
         record->reason = oauth_error_row(error)->reason;
-    oauth_error_respond(error, service->config->strict_rfc6749, response);
 }
 
 void audit_record_cancel(struct audit_record *record)
 {
-    record->error = OAUTH_PENDING;
+    record->is_cancelled = true;
     record->reason = "gone";
 }
 
@@ -46,13 +44,13 @@ static const struct outcome {
   deferred = {"deferred", LOG_LEVEL_WARN}, failed = {"failed", LOG_LEVEL_ERROR},
   cancelled = {"cancelled", LOG_LEVEL_INFO};
 
-static const struct outcome *outcome_of(enum oauth_error error)
+static const struct outcome *outcome_of(const struct audit_record *record)
 {
-    if (error == OAUTH_NO_ERROR)
-        return &issued;
-    if (error == OAUTH_PENDING)
+    if (record->is_cancelled)
         return &cancelled;
-    switch (oauth_error_row(error)->status) {
+    if (record->error == OAUTH_NO_ERROR)
+        return &issued;
+    switch (oauth_error_row(record->error)->status) {
     case 401:
         return &refused;
     case 429:
@@ -120,7 +118,7 @@ static char *put_paths(char *to, const char *served, const struct service *servi
 void audit_record_log(const struct audit_record *record, const struct service *service,
                       const struct http_request *request)
 {
-    const struct outcome *outcome = outcome_of(record->error);
+    const struct outcome *outcome = outcome_of(record);
     char source[SOURCE_SIZE];
     char text[TEXT_SIZE];
     if (!log_wants(service->log, outcome->level))

@@ -12,6 +12,7 @@
 struct audit_record {
     double started_ms;
     enum oauth_error error;
+    bool is_cancelled;
     const char *reason;                          /* for the log; NULL: granted, or the reason of the error */
     char client_id[AUDIT_RECORD_CLIENT_ID_SIZE]; /* a copy: the request is wiped before the line is written */
     size_t client_id_length;                     /* of the whole client_id; may be more than was copied */
@@ -23,9 +24,8 @@ struct audit_record {
 
 void audit_record_start(struct audit_record *record);
 
-/* Records an error, and fills the response. */
-void audit_record_refuse(struct audit_record *record, const struct service *service, enum oauth_error error,
-                         struct http_response *response);
+/* Sets the error, and its reason unless there is one. */
+void audit_record_set_error(struct audit_record *record, enum oauth_error error);
 
 /* Records that the client has gone before there was a result. */
 void audit_record_cancel(struct audit_record *record);

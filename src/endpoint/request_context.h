@@ -5,14 +5,8 @@
 #include "endpoint/audit_record.h"
 #include "oauth/client_auth.h"
 
-/* State of the token endpoint. */
-struct token_request {
-    int64_t now;
-    struct text scope;    /* as requested; absent: not requested */
-    bool has_credentials; /* the body has a client_id, a client_secret or both */
-    struct client_credentials credentials;
-    struct client_auth_context authentication;
-};
+/* The parameters that the form of every endpoint has; its own ones follow. */
+enum form_parameter { FORM_CLIENT_ID, FORM_CLIENT_SECRET, FORM_OWN_PARAMETERS, FORM_PARAMETERS_MAX = 8 };
 
 struct request_context {
     const struct service *service;
@@ -20,7 +14,11 @@ struct request_context {
     struct http_response response;
     struct audit_record record;
     const struct endpoint *endpoint; /* NULL: not found */
-    struct token_request token;
+    struct callback on_done;
+    int64_t now;                             /* Unix time */
+    struct text values[FORM_PARAMETERS_MAX]; /* of the form; absent: not sent */
+    struct client_credentials credentials;
+    struct client_auth_context authentication;
 };
 
 #endif

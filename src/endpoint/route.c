@@ -2,18 +2,12 @@
 
 #include <string.h>
 
+#include "endpoint/client_endpoint.h"
+#include "endpoint/error_answer.h"
 #include "endpoint/request_log.h"
-#include "endpoint/token.h"
-#include "oauth/oauth_error.h"
 
-static const struct endpoint {
-    const char *path; /* relative to the issuer's path */
-    const char *method;
-    struct verification *(*answer)(struct request_context *context);
-    struct verification *(*resume)(struct request_context *context);
-    bool (*cancel)(struct request_context *context);
-} endpoints[] = {
-    {"/token", "POST", token_answer, token_resume, token_cancel},
+static const struct endpoint *const endpoints[] = {
+    &token_endpoint,
 };
 
 static const struct endpoint *find_endpoint(const struct service *service, struct text path)
@@ -27,8 +21,8 @@ static const struct endpoint *find_endpoint(const struct service *service, struc
     if (rest.length > 1 && rest.data[rest.length - 1] == '/')
         rest.length--;
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
-        if (text_is(rest, endpoints[i].path))
-            return &endpoints[i];
+        if (text_is(rest, endpoints[i]->path))
+            return endpoints[i];
     }
     return NULL;
 }
@@ -41,47 +35,55 @@ static enum oauth_error head_error(const struct http_request *request)
     return request->body_state == HTTP_HEAD_HOLDS_NUL ? OAUTH_HEAD_HOLDS_NUL : OAUTH_NO_ERROR;
 }
 
-/* Logs the request if it waits for nothing more. */
-static struct verification *log_when_done(struct request_context *context, struct verification *awaited)
+/* Returns the first error that does not depend on the endpoint. */
+static enum oauth_error route_error(struct request_context *context)
 {
-    if (awaited == NULL)
-        audit_record_log(&context->record, context->service, context->request);
-    return awaited;
+    const enum oauth_error error = head_error(context->request);
+    if (error != OAUTH_NO_ERROR)
+        return error;
+    if (context->endpoint == NULL) {
+        context->record.served = endpoints[0]->path;
+        return OAUTH_NOT_FOUND;
+    }
+    return text_is(context->request->method, context->endpoint->method) ? OAUTH_NO_ERROR
+                                                                        : OAUTH_METHOD_NOT_ALLOWED;
 }
 
-struct verification *route_request(struct request_context *context, const struct service *service,
-                                   struct http_request *request)
+static enum progress log_when_done(struct request_context *context, enum progress progress)
 {
-    struct verification *awaited = NULL;
+    if (progress == PROGRESS_DONE)
+        audit_record_log(&context->record, context->service, context->request);
+    return progress;
+}
+
+enum progress route_request(struct request_context *context, const struct service *service,
+                            struct http_request *request, struct callback on_done)
+{
     context->service = service;
     context->request = request;
     context->response = (struct http_response){.is_to_head = text_is(request->method, "HEAD")};
+    context->on_done = on_done;
+    for (size_t i = 0; i < FORM_PARAMETERS_MAX; i++)
+        context->values[i] = (struct text){NULL, 0};
     audit_record_start(&context->record);
     request_log(service, request);
 
     context->endpoint = find_endpoint(service, request->path);
-    const enum oauth_error error = head_error(request);
-    if (error != OAUTH_NO_ERROR)
-        audit_record_refuse(&context->record, service, error, &context->response);
-    else if (context->endpoint == NULL) {
-        context->record.served = endpoints[0].path;
-        audit_record_refuse(&context->record, service, OAUTH_NOT_FOUND, &context->response);
-    } else if (!text_is(request->method, context->endpoint->method)) {
-        audit_record_refuse(&context->record, service, OAUTH_METHOD_NOT_ALLOWED, &context->response);
-        context->response.allow = context->endpoint->method;
-    } else
-        awaited = context->endpoint->answer(context);
-    return log_when_done(context, awaited);
+    const enum oauth_error error = route_error(context);
+    if (error == OAUTH_NO_ERROR)
+        return log_when_done(context, client_endpoint_start(context));
+    error_answer(context, error, 0);
+    return log_when_done(context, PROGRESS_DONE);
 }
 
-struct verification *route_resume(struct request_context *context)
+enum progress route_resume(struct request_context *context)
 {
-    return log_when_done(context, context->endpoint->resume(context));
+    return log_when_done(context, client_endpoint_resume(context));
 }
 
 bool route_cancel(struct request_context *context)
 {
-    if (!context->endpoint->cancel(context))
+    if (!client_endpoint_cancel(context))
         return false;
     audit_record_cancel(&context->record);
     audit_record_log(&context->record, context->service, context->request);

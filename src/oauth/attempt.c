@@ -129,7 +129,7 @@ enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error)
 
 void attempt_withdraw(struct attempt *attempt, bool was_hashed)
 {
-    attempt_end(attempt, was_hashed ? OAUTH_BAD_CREDENTIALS : OAUTH_PENDING);
+    attempt_end(attempt, was_hashed ? OAUTH_BAD_CREDENTIALS : OAUTH_BUSY);
 }
 
 const char *attempt_reason(const struct attempt *attempt)

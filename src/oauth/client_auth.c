@@ -22,8 +22,7 @@ static const struct credentials *current_decoding(const struct client_auth_conte
 
 /* Selects the line whose hash is computed if the client_id has no line, or none with a hash. It is always the
  * same one for a client_id. Returns false if the file has none. */
-static bool decoy_of(struct client_auth_context *authentication, struct account_entry *decoy,
-                     enum oauth_error *error)
+static bool find_decoy(struct client_auth_context *authentication, struct account_entry *decoy)
 {
     const struct service *service = authentication->service;
     if (!authentication->has_choice)
@@ -31,64 +30,8 @@ static bool decoy_of(struct client_auth_context *authentication, struct account_
     authentication->has_choice = true;
     const enum account_found found = service_decoy_account(service, authentication->choice, decoy);
     if (found == ACCOUNT_NOT_READ)
-        *error = OAUTH_SERVER_ERROR;
+        authentication->tried.error = OAUTH_SERVER_ERROR;
     return found == ACCOUNT_FOUND;
-}
-
-/* The verdict of a pending verification is read when the same code runs again: all that led to it is
- * unchanged. */
-static enum password_result verify(struct client_auth_context *authentication,
-                                   const struct account_entry *entry)
-{
-    struct verification *verification = &authentication->verification;
-    const struct credentials *decoding = current_decoding(authentication);
-    if (authentication->is_pending) {
-        authentication->is_pending = false;
-        authentication->was_hashed = true;
-        return verification->result;
-    }
-    const struct admission_check admission = attempt_admission_check(&authentication->attempt);
-    verification->client_id = decoding->client_id;
-    verification->method = entry->account.method;
-    verification->hash = entry->account.hash;
-    verification->secret = decoding->client_secret;
-    verification->is_decoy = !text_equal(entry->account.client_id, decoding->client_id);
-    verification->bypasses_queue_limit = attempt_is_begun(&authentication->attempt);
-    const enum password_result result =
-        verifier_lookup(authentication->service->verifier, &admission, verification);
-    authentication->is_pending = result == PASSWORD_PENDING;
-    return result;
-}
-
-static void set_error(const struct client_auth_context *authentication, enum password_result result,
-                      enum oauth_error *error)
-{
-    if (result == PASSWORD_NO_MEMORY)
-        *error = OAUTH_SERVER_ERROR;
-    else if (result == PASSWORD_BUSY)
-        *error = OAUTH_BUSY;
-    else if (result == PASSWORD_REFUSED)
-        *error = attempt_refusal(&authentication->attempt);
-}
-
-/* Computes the hash of the line, or a decoy's if the line has none that can be computed. Only a match of the
- * line's own hash counts. Every refusal looks up a decoy: the time of the lookup alone would reveal that
- * there was none. */
-static bool secret_matches(struct client_auth_context *authentication, const struct account_entry *entry,
-                           bool is_refused, enum oauth_error *error)
-{
-    enum password_result result = PASSWORD_UNUSABLE;
-    if (entry->account.method != NULL && !authentication->own_hash_unusable)
-        result = verify(authentication, entry);
-    const bool match = result == PASSWORD_MATCH;
-    authentication->own_hash_unusable = result == PASSWORD_UNUSABLE;
-
-    struct account_entry decoy;
-    if (result != PASSWORD_PENDING && (!match || is_refused) && decoy_of(authentication, &decoy, error) &&
-        result == PASSWORD_UNUSABLE)
-        result = verify(authentication, &decoy);
-    set_error(authentication, result, error);
-    return match;
 }
 
 /* After a refusal of the throttle, a later line may still match from the cache. */
@@ -97,52 +40,141 @@ static bool may_continue(enum oauth_error error)
     return error == OAUTH_BAD_CREDENTIALS || error == OAUTH_THROTTLED;
 }
 
-/* An unknown client_id is processed like a known one, with a decoy as its line, and always refused. */
-static void try_decoy(struct client_auth_context *authentication)
+/* --- The steps ---
+ *
+ * Each sets the next step. PROGRESS_PENDING: that one is run when the verification has its result. */
+
+static enum progress go_to(struct client_auth_context *authentication, enum client_auth_step step)
 {
-    struct account_entry decoy;
-    enum oauth_error *error = &authentication->tried.error;
-    if (decoy_of(authentication, &decoy, error)) {
-        refusal_of(authentication, &decoy);
-        secret_matches(authentication, &decoy, true, error);
-    }
+    authentication->step = step;
+    return PROGRESS_DONE;
 }
 
-static void try_line(struct client_auth_context *authentication, const struct account_entry *entry)
+static enum progress check_limits(struct client_auth_context *authentication)
+{
+    const enum oauth_error error = attempt_check(&authentication->attempt);
+    if (error == OAUTH_NO_ERROR)
+        return go_to(authentication, CLIENT_AUTH_NEXT_DECODING);
+    authentication->result.error = error;
+    return go_to(authentication, CLIENT_AUTH_DONE);
+}
+
+static enum progress next_decoding(struct client_auth_context *authentication)
+{
+    if (authentication->decoding == authentication->credentials->count ||
+        !may_continue(authentication->result.error))
+        return go_to(authentication, CLIENT_AUTH_COUNT_ATTEMPT);
+    authentication->tried =
+        (struct client_auth_result){.error = OAUTH_BAD_CREDENTIALS,
+                                    .reason = "unknown_client",
+                                    .client_id = current_decoding(authentication)->client_id};
+    authentication->cursor = 0;
+    authentication->is_unknown = false;
+    authentication->has_choice = false;
+    return go_to(authentication, CLIENT_AUTH_NEXT_LINE);
+}
+
+/* An unknown client_id is processed like a known one, with a decoy as its line, and always refused. */
+static enum progress start_unknown(struct client_auth_context *authentication)
+{
+    authentication->is_unknown = true;
+    if (!find_decoy(authentication, &authentication->line))
+        return go_to(authentication, CLIENT_AUTH_END_DECODING);
+    refusal_of(authentication, &authentication->line);
+    authentication->refusal = "unknown_client";
+    return go_to(authentication, CLIENT_AUTH_VERIFY_LINE);
+}
+
+static enum progress next_line(struct client_auth_context *authentication)
 {
     struct client_auth_result *tried = &authentication->tried;
-    const char *refusal = refusal_of(authentication, entry);
-    const bool match = secret_matches(authentication, entry, refusal != NULL, &tried->error);
-    if (authentication->is_pending)
-        return;
-    authentication->own_hash_unusable = false;
-    tried->entry = *entry;
+    if (!may_continue(tried->error))
+        return go_to(authentication, CLIENT_AUTH_END_DECODING);
+    switch (service_find_account(authentication->service, tried->client_id, &authentication->cursor,
+                                 &authentication->line)) {
+    case ACCOUNT_FOUND:
+        authentication->refusal = refusal_of(authentication, &authentication->line);
+        return go_to(authentication, CLIENT_AUTH_VERIFY_LINE);
+    case ACCOUNT_NOT_FOUND:
+        if (tried->entry.line == 0)
+            return start_unknown(authentication);
+        break;
+    case ACCOUNT_NOT_READ:
+        tried->error = OAUTH_SERVER_ERROR;
+        break;
+    }
+    return go_to(authentication, CLIENT_AUTH_END_DECODING);
+}
+
+static enum progress verify(struct client_auth_context *authentication, const struct account_entry *entry)
+{
+    struct verification *verification = &authentication->verification;
+    const struct credentials *decoding = current_decoding(authentication);
+    const struct admission_check admission = attempt_admission_check(&authentication->attempt);
+    verification->client_id = decoding->client_id;
+    verification->method = entry->account.method;
+    verification->hash = entry->account.hash;
+    verification->secret = decoding->client_secret;
+    verification->is_decoy = !text_equal(entry->account.client_id, decoding->client_id);
+    verification->bypasses_queue_limit = attempt_is_begun(&authentication->attempt);
+    return verifier_verify(authentication->service->verifier, &admission, verification,
+                           authentication->on_done);
+}
+
+static enum progress verify_line(struct client_auth_context *authentication)
+{
+    authentication->step = CLIENT_AUTH_FIND_DECOY;
+    authentication->verification.result = PASSWORD_UNUSABLE;
+    return authentication->line.account.method != NULL ? verify(authentication, &authentication->line)
+                                                       : PROGRESS_DONE;
+}
+
+/* Every refusal looks up a decoy: the time of the lookup alone would reveal that there was none. Its hash is
+ * computed if the line has none that can be computed. */
+static enum progress find_decoy_of_line(struct client_auth_context *authentication)
+{
+    const enum password_result result = authentication->verification.result;
+    authentication->is_match = result == PASSWORD_MATCH;
+    if ((!authentication->is_match || authentication->refusal != NULL) &&
+        find_decoy(authentication, &authentication->decoy) && result == PASSWORD_UNUSABLE)
+        return go_to(authentication, CLIENT_AUTH_VERIFY_DECOY);
+    return go_to(authentication, CLIENT_AUTH_JUDGE_LINE);
+}
+
+static enum progress verify_decoy(struct client_auth_context *authentication)
+{
+    authentication->step = CLIENT_AUTH_JUDGE_LINE;
+    return verify(authentication, &authentication->decoy);
+}
+
+static void set_error(struct client_auth_context *authentication)
+{
+    enum oauth_error *error = &authentication->tried.error;
+    const enum password_result result = authentication->verification.result;
+    if (result == PASSWORD_NO_MEMORY)
+        *error = OAUTH_SERVER_ERROR;
+    else if (result == PASSWORD_BUSY)
+        *error = OAUTH_BUSY;
+    else if (result == PASSWORD_REFUSED)
+        *error = attempt_refusal(&authentication->attempt);
+}
+
+/* Only a match of the line's own hash counts. */
+static enum progress judge_line(struct client_auth_context *authentication)
+{
+    struct client_auth_result *tried = &authentication->tried;
+    const char *refusal = authentication->refusal;
+    set_error(authentication);
+    if (authentication->is_unknown)
+        return go_to(authentication, CLIENT_AUTH_END_DECODING);
+    tried->entry = authentication->line;
     tried->reason = refusal != NULL ? refusal : "wrong_secret";
-    if (match && refusal == NULL && may_continue(tried->error)) {
+    if (authentication->is_match && refusal == NULL && may_continue(tried->error)) {
         attempt_set_proven(&authentication->attempt, authentication->decoding);
         tried->error = OAUTH_NO_ERROR;
         tried->reason = "granted";
     }
-}
-
-/* Continues at the line whose verification was pending. */
-static void try_lines(struct client_auth_context *authentication)
-{
-    struct client_auth_result *tried = &authentication->tried;
-    struct account_entry entry;
-    size_t cursor = authentication->cursor;
-    enum account_found found;
-    while ((found = service_find_account(authentication->service, tried->client_id, &cursor, &entry)) ==
-           ACCOUNT_FOUND) {
-        try_line(authentication, &entry);
-        if (authentication->is_pending || !may_continue(tried->error))
-            return;
-        authentication->cursor = cursor;
-    }
-    if (found == ACCOUNT_NOT_READ)
-        tried->error = OAUTH_SERVER_ERROR;
-    else if (tried->entry.line == 0)
-        try_decoy(authentication);
+    return go_to(authentication, CLIENT_AUTH_NEXT_LINE);
 }
 
 /* A decoding that names no account does not hide the result of one that does. */
@@ -151,77 +183,77 @@ static bool is_more_specific(const struct client_auth_result *later, const struc
     return later->error != OAUTH_BAD_CREDENTIALS || later->entry.line > 0 || earlier->entry.line == 0;
 }
 
-static void start_decoding(struct client_auth_context *authentication)
+static enum progress end_decoding(struct client_auth_context *authentication)
 {
-    authentication->tried =
-        (struct client_auth_result){.error = OAUTH_BAD_CREDENTIALS, .reason = "unknown_client"};
-    authentication->cursor = 0;
-    authentication->own_hash_unusable = false;
-    authentication->has_choice = false;
-    if (authentication->decoding < authentication->credentials->count)
-        authentication->tried.client_id = current_decoding(authentication)->client_id;
-}
-
-static void try_decodings(struct client_auth_context *authentication)
-{
-    struct client_auth_result *auth = &authentication->auth;
-    while (authentication->decoding < authentication->credentials->count && may_continue(auth->error)) {
-        try_lines(authentication);
-        if (authentication->is_pending)
-            return;
-        if (is_more_specific(&authentication->tried, auth))
-            *auth = authentication->tried;
-        authentication->decoding++;
-        start_decoding(authentication);
-    }
-}
-
-/* Adds the reason and the wait of a refusal by the throttle. */
-static struct client_auth_result add_throttle_details(const struct attempt *attempt,
-                                                      struct client_auth_result auth)
-{
-    if (auth.error == OAUTH_THROTTLED) {
-        auth.reason = attempt_reason(attempt);
-        auth.retry_after = attempt->throttle.wait;
-    }
-    return auth;
-}
-
-struct client_auth_result client_auth_start(struct client_auth_context *authentication,
-                                            const struct service *service,
-                                            const struct client_credentials *credentials, struct text source,
-                                            int64_t now)
-{
-    struct client_auth_result auth = {
-        .error = OAUTH_BAD_CREDENTIALS, .reason = "no_credentials", .client_id = credentials->client_id};
-    if (credentials->count == 0)
-        return auth;
-    *authentication = (struct client_auth_context){
-        .service = service, .credentials = credentials, .now = now, .auth.error = OAUTH_BAD_CREDENTIALS};
-    if (source.data != NULL && address_parse_remote(source.data, source.length, &authentication->address))
-        authentication->source = &authentication->address;
-    start_decoding(authentication);
-    attempt_start(&authentication->attempt, service, credentials, authentication->source);
-    auth.error = attempt_check(&authentication->attempt);
-    return auth.error == OAUTH_NO_ERROR ? client_auth_resume(authentication)
-                                        : add_throttle_details(&authentication->attempt, auth);
+    if (is_more_specific(&authentication->tried, &authentication->result))
+        authentication->result = authentication->tried;
+    authentication->decoding++;
+    return go_to(authentication, CLIENT_AUTH_NEXT_DECODING);
 }
 
 /* The attempt counts from before its first hash until after its last one. */
-struct client_auth_result client_auth_resume(struct client_auth_context *authentication)
+static enum progress count_attempt(struct client_auth_context *authentication)
 {
-    try_decodings(authentication);
-    if (authentication->is_pending)
-        return (struct client_auth_result){.error = OAUTH_PENDING};
-    authentication->auth.error = attempt_end(&authentication->attempt, authentication->auth.error);
-    return add_throttle_details(&authentication->attempt, authentication->auth);
+    authentication->result.error = attempt_end(&authentication->attempt, authentication->result.error);
+    return go_to(authentication, CLIENT_AUTH_DONE);
+}
+
+static enum progress (*const steps[])(struct client_auth_context *authentication) = {
+    [CLIENT_AUTH_CHECK_LIMITS] = check_limits,     [CLIENT_AUTH_NEXT_DECODING] = next_decoding,
+    [CLIENT_AUTH_NEXT_LINE] = next_line,           [CLIENT_AUTH_VERIFY_LINE] = verify_line,
+    [CLIENT_AUTH_FIND_DECOY] = find_decoy_of_line, [CLIENT_AUTH_VERIFY_DECOY] = verify_decoy,
+    [CLIENT_AUTH_JUDGE_LINE] = judge_line,         [CLIENT_AUTH_END_DECODING] = end_decoding,
+    [CLIENT_AUTH_COUNT_ATTEMPT] = count_attempt,
+};
+
+static enum progress run_steps(struct client_auth_context *authentication)
+{
+    struct client_auth_result *result = &authentication->result;
+    while (authentication->step != CLIENT_AUTH_DONE) {
+        if (steps[authentication->step](authentication) == PROGRESS_PENDING)
+            return PROGRESS_PENDING;
+    }
+    if (result->error == OAUTH_THROTTLED) {
+        result->reason = attempt_reason(&authentication->attempt);
+        result->retry_after = authentication->attempt.throttle.wait;
+    }
+    return PROGRESS_DONE;
+}
+
+/* --- The callers --- */
+
+enum progress client_auth_start(struct client_auth_context *authentication, const struct service *service,
+                                const struct client_credentials *credentials, struct text source, int64_t now,
+                                struct callback on_done)
+{
+    *authentication = (struct client_auth_context){
+        .result = {.error = OAUTH_BAD_CREDENTIALS,
+                   .reason = "no_credentials",
+                   .client_id = credentials->client_id},
+        .step = credentials->count > 0 ? CLIENT_AUTH_CHECK_LIMITS : CLIENT_AUTH_DONE,
+        .service = service,
+        .credentials = credentials,
+        .on_done = on_done,
+        .now = now,
+    };
+    if (credentials->count > 0) {
+        if (source.data != NULL && address_parse_remote(source.data, source.length, &authentication->address))
+            authentication->source = &authentication->address;
+        attempt_start(&authentication->attempt, service, credentials, authentication->source);
+    }
+    return run_steps(authentication);
+}
+
+enum progress client_auth_resume(struct client_auth_context *authentication)
+{
+    authentication->was_hashed = true;
+    return run_steps(authentication);
 }
 
 bool client_auth_cancel(struct client_auth_context *authentication)
 {
     if (!verifier_cancel(authentication->service->verifier, &authentication->verification))
         return false;
-    authentication->is_pending = false;
     attempt_withdraw(&authentication->attempt, authentication->was_hashed);
     return true;
 }

@@ -10,8 +10,8 @@
 #include "service/service.h"
 
 struct client_auth_result {
-    enum oauth_error error; /* OAUTH_NO_ERROR, OAUTH_BAD_CREDENTIALS, OAUTH_THROTTLED, OAUTH_BUSY,
-                               OAUTH_SERVER_ERROR or, until it is over, OAUTH_PENDING */
+    enum oauth_error error; /* OAUTH_NO_ERROR, OAUTH_BAD_CREDENTIALS, OAUTH_THROTTLED, OAUTH_BUSY or
+                               OAUTH_SERVER_ERROR */
     long retry_after;       /* seconds; of OAUTH_THROTTLED */
     const char *reason;     /* of OAUTH_BAD_CREDENTIALS and OAUTH_THROTTLED, for the log: "unknown_client",
                                "wrong_secret", "locked" … */
@@ -19,26 +19,45 @@ struct client_auth_result {
     struct account_entry entry; /* the line that matched, or the last one tried; line 0: none */
 };
 
+/* What client_auth.c does next. */
+enum client_auth_step {
+    CLIENT_AUTH_CHECK_LIMITS,
+    CLIENT_AUTH_NEXT_DECODING,
+    CLIENT_AUTH_NEXT_LINE,
+    CLIENT_AUTH_VERIFY_LINE,
+    CLIENT_AUTH_FIND_DECOY, /* the hash of the line has been verified */
+    CLIENT_AUTH_VERIFY_DECOY,
+    CLIENT_AUTH_JUDGE_LINE,
+    CLIENT_AUTH_END_DECODING,
+    CLIENT_AUTH_COUNT_ATTEMPT,
+    CLIENT_AUTH_DONE,
+};
+
 /* An authentication in progress. It must not move. */
 struct client_auth_context {
-    struct verification verification; /* the verification that it waits for */
+    struct client_auth_result result; /* when it is done; until then of the decodings tried so far */
 
     /* Private. */
     const struct service *service;
     const struct client_credentials *credentials;
+    struct callback on_done;
     const struct address *source; /* NULL: unknown */
     struct address address;
     int64_t now;
     struct attempt attempt;
-    struct client_auth_result auth;  /* result of the decodings tried so far */
     size_t decoding;                 /* index of the current decoding */
     struct client_auth_result tried; /* result of its lines tried so far */
-    size_t cursor;                   /* position after these lines */
-    bool own_hash_unusable;          /* the hash of the current line cannot be computed; a decoy's is */
-    bool is_pending;                 /* `verification` has no verdict yet */
-    bool was_hashed;                 /* a pending verification has had its verdict */
-    bool has_choice;
+    size_t cursor;                   /* position after the current line */
+    struct account_entry line;       /* the current line; a decoy if the client_id has none */
+    const char *refusal;             /* the reason to refuse the line whatever its secret; NULL: none */
+    struct account_entry decoy;
     uint64_t choice; /* selects the decoy for this decoding */
+    struct verification verification;
+    enum client_auth_step step;
+    bool is_unknown; /* the client_id has no line */
+    bool is_match;   /* the secret matches the line's own hash */
+    bool has_choice;
+    bool was_hashed; /* a pending verification has had its verdict */
 };
 
 /* Tries each decoding on each line of its client_id until one matches. A refused line (locked, expired, wrong
@@ -46,18 +65,16 @@ struct client_auth_context {
  * one attempt for the throttle, which counts it and may refuse it. `service`, `credentials` and `source` must
  * outlive it. `now` is Unix time.
  *
- * If the error is OAUTH_PENDING, pass `verification` to verifier_submit() and call client_auth_resume() after
- * its verdict. This happens only with a verifier. */
-struct client_auth_result client_auth_start(struct client_auth_context *authentication,
-                                            const struct service *service,
-                                            const struct client_credentials *credentials, struct text source,
-                                            int64_t now);
-struct client_auth_result client_auth_resume(struct client_auth_context *authentication);
+ * PROGRESS_DONE: `result` is set. PROGRESS_PENDING: call client_auth_resume() after `on_done`, as
+ * base/progress.h says. Without a verifier it is never pending. */
+enum progress client_auth_start(struct client_auth_context *authentication, const struct service *service,
+                                const struct client_credentials *credentials, struct text source, int64_t now,
+                                struct callback on_done);
+enum progress client_auth_resume(struct client_auth_context *authentication);
 
-/* Cancels an authentication that is OAUTH_PENDING, after the submission of its verification was accepted.
- * True: it is over, its verification is withdrawn, and the attempt is counted. False: it is too late;
- * client_auth_resume() must be called after the verdict as always, so that the attempt is counted. See
- * verifier_cancel(). */
+/* Cancels a pending authentication. True: it is over, `on_done` will not be called, and the attempt is
+ * counted. False: it is too late; client_auth_resume() must be called after `on_done` as always, so that the
+ * attempt is counted. See verifier_cancel(). */
 bool client_auth_cancel(struct client_auth_context *authentication);
 
 #endif

@@ -7,8 +7,7 @@
 #include "http/http.h"
 
 enum oauth_error {
-    OAUTH_NO_ERROR, /* this one and OAUTH_PENDING have no row */
-    OAUTH_PENDING,  /* the result is not known yet */
+    OAUTH_NO_ERROR, /* has no row */
     OAUTH_HEAD_TOO_LARGE,
     OAUTH_HEAD_HOLDS_NUL,
     OAUTH_NOT_FOUND,
@@ -18,7 +17,7 @@ enum oauth_error {
     OAUTH_BODY_CUT_SHORT,
     OAUTH_BODY_BAD_LENGTH,
     OAUTH_MALFORMED_ENCODING,
-    OAUTH_DUPLICATE_GRANT_TYPE, /* these four in the order of enum token_parameter */
+    OAUTH_DUPLICATE_GRANT_TYPE,
     OAUTH_DUPLICATE_CLIENT_ID,
     OAUTH_DUPLICATE_CLIENT_SECRET,
     OAUTH_DUPLICATE_SCOPE,

@@ -34,7 +34,6 @@ enum password_result {
     PASSWORD_NO_MEMORY,
     PASSWORD_BUSY,    /* not verified: the queue is full; see password/verifier.h */
     PASSWORD_REFUSED, /* not verified: the admission check refused it; see there */
-    PASSWORD_PENDING, /* not verified yet; see there */
 };
 
 /* The memory in which a hash is computed, about 33 KiB. One thread at a time may use a workspace, for any

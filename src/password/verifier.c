@@ -13,7 +13,7 @@
 #include "base/secret.h"
 #include "password/verification_queue.h"
 
-/* `resume` runs on this stack, too, up to the end of a request. */
+/* The callback runs on this stack, too, up to the end of a request. */
 enum { STACK_SIZE = 512 * 1024, LONGEST_RETRY = 60 };
 
 /* At least as long as the hash of any method with a salt of usual length. */
@@ -137,14 +137,14 @@ static void verifier_finish_locked(struct verifier *verifier, struct verificatio
     verification_queue_finish(&verifier->queue, verification);
 }
 
-/* `resume` may free the verification, so the next one is read before. */
-static void resume_all(struct verification *verification)
+/* The callback may free the verification, so the next one is read before. */
+static void call_back_all(struct verification *verification)
 {
     const enum password_result result = verification->result;
     while (verification != NULL) {
         struct verification *next = verification->next_waiter;
         verification->result = result;
-        verification->resume(verification->context);
+        verification->on_done.call(verification->on_done.context);
         verification = next;
     }
 }
@@ -168,7 +168,7 @@ static void *verifier_thread(void *context)
         pthread_mutex_lock(&verifier->mutex);
         verifier_finish_locked(verifier, verification, took_ms);
         pthread_mutex_unlock(&verifier->mutex);
-        resume_all(verification);
+        call_back_all(verification);
         pthread_mutex_lock(&verifier->mutex);
     }
     password_workspace_free(workspace);
@@ -205,63 +205,66 @@ static bool has_capacity_locked(const struct verifier *verifier, const struct ve
            verifier->queue.pending < limits->concurrency + limits->queue;
 }
 
-/* As verifier_submit(). */
-static bool submit_locked(struct verifier *verifier, struct verification *verification)
+/* Returns whether the key is in flight, or may be added to those that are. */
+static bool may_be_submitted(struct verifier *verifier, const struct verification *verification)
+{
+    pthread_mutex_lock(&verifier->mutex);
+    const bool is_possible = verification_queue_find_in_flight(&verifier->queue, verification->key) != NULL ||
+                             has_capacity_locked(verifier, verification);
+    pthread_mutex_unlock(&verifier->mutex);
+    return is_possible;
+}
+
+/* Since may_be_submitted() other threads may have filled the queue, or finished the same verification. */
+static enum progress submit_locked(struct verifier *verifier, struct verification *verification)
 {
     struct verification *in_flight = verification_queue_find_in_flight(&verifier->queue, verification->key);
     if (in_flight != NULL) {
         verification_queue_coalesce(in_flight, verification);
-        return true;
+        return PROGRESS_PENDING;
     }
     if (verifier->limits.cache_ttl > 0 && cache_get(verifier, verification->key, &verification->result))
-        return false;
+        return PROGRESS_DONE;
     verification->result = PASSWORD_BUSY;
     if (!has_capacity_locked(verifier, verification))
-        return false;
+        return PROGRESS_DONE;
     verification->result = PASSWORD_NO_MEMORY;
     if (!ensure_thread_locked(verifier))
-        return false;
+        return PROGRESS_DONE;
     verification_queue_add(&verifier->queue, verification);
     pthread_cond_signal(&verifier->work);
-    return true;
+    return PROGRESS_PENDING;
 }
 
-static bool is_admitted(const struct admission_check *check)
+static enum progress finish(struct verification *verification, enum password_result result)
 {
-    return check == NULL || check->admit(check->context);
+    verification->result = result;
+    return PROGRESS_DONE;
 }
 
 /* The check also applies to a verification that would only become a waiter: otherwise a client that the
  * throttle refuses would learn the result of an attempt that it may not make itself. If the queue is full, no
- * attempt is made, so the check, which counts it, is not called. */
-enum password_result verifier_lookup(struct verifier *verifier, const struct admission_check *check,
-                                     struct verification *verification)
+ * attempt is made, so the check, which counts it, is not called. The mutex is not held during the check,
+ * which may use the disk. */
+enum progress verifier_verify(struct verifier *verifier, const struct admission_check *check,
+                              struct verification *verification, struct callback on_done)
 {
-    enum password_result result;
+    if (verifier != NULL) {
+        verification->on_done = on_done;
+        verification->key = derive_key(verifier, verification, verification->is_decoy);
+        if (cache_get(verifier, verification->key, &verification->result))
+            return PROGRESS_DONE;
+        if (!may_be_submitted(verifier, verification))
+            return finish(verification, PASSWORD_BUSY);
+    }
+    if (check != NULL && !check->admit(check->context))
+        return finish(verification, PASSWORD_REFUSED);
     if (verifier == NULL)
-        return is_admitted(check) ? verification_compute(NULL, verification) : PASSWORD_REFUSED;
-    verification->key = derive_key(verifier, verification, verification->is_decoy);
-    if (cache_get(verifier, verification->key, &result))
-        return result;
+        return finish(verification, verification_compute(NULL, verification));
     pthread_mutex_lock(&verifier->mutex);
-    const bool has_capacity =
-        verification_queue_find_in_flight(&verifier->queue, verification->key) != NULL ||
-        has_capacity_locked(verifier, verification);
+    const enum progress progress = submit_locked(verifier, verification);
     pthread_mutex_unlock(&verifier->mutex);
-    if (!has_capacity)
-        return PASSWORD_BUSY;
-    return is_admitted(check) ? PASSWORD_PENDING : PASSWORD_REFUSED;
-}
-
-bool verifier_submit(struct verifier *verifier, struct verification *verification,
-                     void (*resume)(void *context), void *context)
-{
-    verification->resume = resume;
-    verification->context = context;
-    pthread_mutex_lock(&verifier->mutex);
-    const bool is_submitted = submit_locked(verifier, verification);
-    pthread_mutex_unlock(&verifier->mutex);
-    return is_submitted;
+    return progress;
 }
 
 bool verifier_cancel(struct verifier *verifier, struct verification *verification)

@@ -1,12 +1,13 @@
 /* Password verification with bounded load. A few threads with lower priority compute hashes; a bounded number
  * of requests waits for them; further ones are refused with PASSWORD_BUSY. Results are cached for a short
  * time, and a credential that several requests present at once is verified once. A waiting request blocks no
- * thread: the thread that computed the hash calls `resume` of every request that waited for it. */
+ * thread: the thread that computed the hash calls the callback of every request that waited for it. */
 #ifndef PASSWORD_VERIFIER_H
 #define PASSWORD_VERIFIER_H
 
 #include <stdbool.h>
 
+#include "base/progress.h"
 #include "password/credential_cache.h"
 #include "password/password.h"
 
@@ -40,10 +41,9 @@ struct verification {
                                full would give information away, with no attempt counted */
     enum password_result result; /* set once it is known */
 
-    /* Private to the verifier from verifier_lookup() on. */
+    /* Private to the verifier from verifier_verify() on. */
     struct cache_key key;
-    void (*resume)(void *context);
-    void *context;
+    struct callback on_done;
     /* The verifier's mutex guards the rest; see password/verification_queue.h. */
     enum verification_state {
         VERIFICATION_IDLE,      /* not submitted, or the result is known */
@@ -63,37 +63,26 @@ struct admission_check {
     void *context;
 };
 
-/* Returns the cached result, if there is one: as password_verify(). Otherwise PASSWORD_BUSY if the queue is
- * full; a verification whose key is in flight already always has capacity. Otherwise calls `check` (NULL:
- * admits everything), also if the key is in flight: PASSWORD_REFUSED if it refuses, else PASSWORD_PENDING.
- * The caller then calls verifier_submit(). Without a verifier (NULL) the calling thread computes the hash
- * after the check, and the result is never PASSWORD_PENDING. */
-enum password_result verifier_lookup(struct verifier *verifier, const struct admission_check *check,
-                                     struct verification *verification);
-
-/* Submits a verification for which verifier_lookup() returned PASSWORD_PENDING.
+/* Verifies a secret. A cached result is returned at once. Otherwise the result is PASSWORD_BUSY if the queue
+ * is full; a verification whose key is in flight already always has capacity. Otherwise calls `check` (NULL:
+ * admits everything), also if the key is in flight: PASSWORD_REFUSED if it refuses. Otherwise the
+ * verification shares the hash of the one in flight, or is queued. Without a verifier (NULL) the calling
+ * thread computes the hash after the check.
  *
- * True: a thread of the verifier will call `resume` with `context` once, when the result is known; maybe
- * before this function returns. Until then the verifier owns the verification, its texts must live, and the
- * caller must not touch anything that `resume` uses. False: `result` is set already, and `resume` will not be
- * called. */
-bool verifier_submit(struct verifier *verifier, struct verification *verification,
-                     void (*resume)(void *context), void *context);
+ * PROGRESS_DONE: `result` is set, and `on_done` will not be called. PROGRESS_PENDING: a thread of the
+ * verifier calls `on_done` when `result` is set; see base/progress.h. Until then the verifier owns the
+ * verification, and its texts must live. */
+enum progress verifier_verify(struct verifier *verifier, const struct admission_check *check,
+                              struct verification *verification, struct callback on_done);
 
-/* Cancels a verification for which verifier_submit() has returned true, because its result is not needed any
- * more.
+/* Cancels a pending verification, because its result is not needed any more.
  *
- * True: it was in the queue, or a waiter. `resume` will not be called, and the caller owns the verification
+ * True: it was in the queue, or a waiter. `on_done` will not be called, and the caller owns the verification
  * and its texts again. If it was a leader with waiters, the first waiter becomes the leader and keeps the
  * position in the queue; without waiters the hash is not computed. False: the hash is being computed, or has
- * been. Nothing changes: `resume` is about to be called, is running, or has returned, and the verifier owns
- * the verification until then.
- *
- * The function may run while a thread of the verifier calls `resume`: the return value says which came first.
- * No other function may use the verification at the same time. If `resume` itself resumes the request, and so
- * may submit its next verification, the caller must let in one thread at a time: `resume` first takes the
- * ownership of the request that the caller of verifier_cancel() holds, or leaves the resuming to the holder.
- */
+ * been. Nothing changes: `on_done` is about to be called, is running, or has returned, and the verifier owns
+ * the verification until then. The function may run while a thread of the verifier calls `on_done`: the
+ * return value says which came first. */
 bool verifier_cancel(struct verifier *verifier, struct verification *verification);
 
 /* Returns the estimated number of seconds until all verifications now in flight are done; 1 to 60. */

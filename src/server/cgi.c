@@ -92,7 +92,7 @@ int cgi_serve(const char *config_file)
                  service != NULL ? (size_t)service->config->max_body : MAX_BODY_WITHOUT_CONFIGURATION,
                  &request);
     if (service != NULL)
-        route_request(&exchange, service, &request.http);
+        route_request(&exchange, service, &request.http, (struct callback){NULL, NULL}); /* never pending */
     else
         route_failed(request.http.method, response);
 

@@ -18,8 +18,6 @@ struct fastcgi {
     struct gateway_request request;
     struct request_context exchange;
     bool is_pending;
-    void (*resume)(void *context);
-    void *context;
     alignas(max_align_t) char heap[]; /* of libfcgi */
 };
 
@@ -72,18 +70,6 @@ static void read_request(struct fastcgi *fastcgi, const struct record_request *r
         http->body_state = HTTP_BODY_TOO_LARGE;
 }
 
-/* Until it is answered, or has to wait. */
-static void advance(struct fastcgi *fastcgi, struct verification *awaited)
-{
-    while (awaited != NULL) {
-        fastcgi->is_pending = true;
-        if (verifier_submit(fastcgi->service->verifier, awaited, fastcgi->resume, fastcgi->context))
-            return;
-        awaited = route_resume(&fastcgi->exchange);
-    }
-    fastcgi->is_pending = false;
-}
-
 /* A slip in the web server's configuration. */
 static void refuse_authorizer(struct fastcgi *fastcgi)
 {
@@ -115,8 +101,6 @@ struct fastcgi *fastcgi_start(const struct record_request *record, struct servic
     struct fastcgi *fastcgi = new_fastcgi(record, service);
     if (fastcgi == NULL)
         return NULL;
-    fastcgi->resume = resume;
-    fastcgi->context = context;
     record_write(record, &wire);
     const bool is_decoded = !wire.out_of_memory && decode(fastcgi, (struct text){wire.data, wire.length});
     if (is_decoded)
@@ -128,7 +112,8 @@ struct fastcgi *fastcgi_start(const struct record_request *record, struct servic
         return NULL;
     }
     if (record->role == FCGI_RESPONDER)
-        advance(fastcgi, route_request(&fastcgi->exchange, service, &fastcgi->request.http));
+        fastcgi->is_pending = route_request(&fastcgi->exchange, service, &fastcgi->request.http,
+                                            (struct callback){resume, context}) == PROGRESS_PENDING;
     else
         refuse_authorizer(fastcgi);
     return fastcgi;
@@ -136,7 +121,7 @@ struct fastcgi *fastcgi_start(const struct record_request *record, struct servic
 
 void fastcgi_resume(struct fastcgi *fastcgi)
 {
-    advance(fastcgi, route_resume(&fastcgi->exchange));
+    fastcgi->is_pending = route_resume(&fastcgi->exchange) == PROGRESS_PENDING;
 }
 
 bool fastcgi_is_pending(const struct fastcgi *fastcgi)

@@ -4,24 +4,25 @@
 #include "constant.h"
 #include "endpoint/route.h"
 
-struct verification *route_request(struct request_context *exchange, const struct service *service,
-                                   struct http_request *request)
+enum progress route_request(struct request_context *exchange, const struct service *service,
+                            struct http_request *request, struct callback on_done)
 {
     struct http_response *response = &exchange->response;
     (void)service;
     (void)request;
+    (void)on_done;
     *response = (struct http_response){.status = 200, .body = json_object_new_object()};
     json_add_plain(response->body, "access_token", CONSTANT_TOKEN);
     json_add_string(response->body, "token_type", "Bearer");
     json_add_number(response->body, "expires_in", 3600);
     json_add_string(response->body, "scope", "read write");
-    return NULL;
+    return PROGRESS_DONE;
 }
 
-struct verification *route_resume(struct request_context *exchange)
+enum progress route_resume(struct request_context *exchange)
 {
     (void)exchange;
-    return NULL;
+    return PROGRESS_DONE;
 }
 
 bool route_cancel(struct request_context *exchange)

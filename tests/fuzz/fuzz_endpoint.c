@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct request_context exchange;
     struct buffer out = {0};
 
-    REQUIRE(route_request(&exchange, service, &request) == NULL);
+    REQUIRE(route_request(&exchange, service, &request, (struct callback){NULL, NULL}) == PROGRESS_DONE);
     struct answer answer = answer_require(http_response_render(&exchange.response, &out));
     require_order(&request, &answer);
     if (answer.status == 200)

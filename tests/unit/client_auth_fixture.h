@@ -56,15 +56,23 @@ static struct service *load_service_with(const char *accounts, const char *confi
     return service;
 }
 
-/* Runs an authentication to its end, through all pending verifications. */
-static struct client_auth_result end(struct client_auth_context *authentication,
-                                     struct client_auth_result auth)
+/* Runs an authentication to its end, through all pending verifications, each of which posts `done`. */
+static struct client_auth_result end(struct client_auth_context *authentication, enum progress progress,
+                                     sem_t *done)
 {
-    while (auth.error == OAUTH_PENDING) {
-        await_verdict(authentication->service->verifier, &authentication->verification);
-        auth = client_auth_resume(authentication);
+    while (progress == PROGRESS_PENDING) {
+        wait_for(done);
+        progress = client_auth_resume(authentication);
     }
-    return auth;
+    return authentication->result;
+}
+
+static enum progress start(struct client_auth_context *authentication, const struct service *service,
+                           const struct client_credentials *credentials, const char *source, sem_t *done)
+{
+    sem_init(done, 0, 0);
+    return client_auth_start(authentication, service, credentials, text_of(source), 1000000000,
+                             (struct callback){post_verdict, done});
 }
 
 static struct client_auth_result authenticate_at(const struct service *service,
@@ -72,9 +80,9 @@ static struct client_auth_result authenticate_at(const struct service *service,
                                                  const char *source)
 {
     struct client_auth_context authentication;
-    const struct client_auth_result auth =
-        client_auth_start(&authentication, service, credentials, text_of(source), 1000000000);
-    return end(&authentication, auth);
+    sem_t done;
+    const enum progress progress = start(&authentication, service, credentials, source, &done);
+    return end(&authentication, progress, &done);
 }
 
 #endif

@@ -111,13 +111,8 @@ static void hold_credentials(const struct service *service, struct held_guess *h
     snprintf(held->secret, sizeof held->secret, "held%d", number);
     for (size_t i = 0; i < count; i++)
         held->credentials.decodings[i] = pair_of(client_ids[i], held->secret);
-    sem_init(&held->gone_on, 0, 0);
-    assert_int_equal(
-        client_auth_start(&held->authentication, service, &held->credentials, text_of(source), 1000000000)
-            .error,
-        OAUTH_PENDING);
-    assert_true(
-        verifier_submit(service->verifier, &held->authentication.verification, post_verdict, &held->gone_on));
+    assert_int_equal(start(&held->authentication, service, &held->credentials, source, &held->gone_on),
+                     PROGRESS_PENDING);
 }
 
 static void hold_guess(const struct service *service, struct held_guess *held, const char *client_id,
@@ -129,8 +124,7 @@ static void hold_guess(const struct service *service, struct held_guess *held, c
 static enum oauth_error end_held(struct held_guess *held)
 {
     sem_post(&other_may_end);
-    wait_for(&held->gone_on);
-    return end(&held->authentication, client_auth_resume(&held->authentication)).error;
+    return end(&held->authentication, PROGRESS_PENDING, &held->gone_on).error;
 }
 
 /* As many attempts are in flight as may fail: no further secret is checked, not even the right one, so that
@@ -200,20 +194,15 @@ static void test_attempts_beside_the_client_learn_nothing(void **state)
     meanwhile = hold_numbered;
     hold_guess(service, &held, "good", 1, CLIENT);
     same = held.credentials;
+    sem_t gone_on;
     for (int i = 0; i < 20; i++)
-        assert_int_equal(client_auth_start(&other, service, &same, text_of(ATTACKER), 1000000000).error,
-                         OAUTH_THROTTLED);
+        assert_int_equal(authenticate_at(service, &same, ATTACKER).error, OAUTH_THROTTLED);
     assert_string_equal(attempt_as(service, "good", "another", ATTACKER).reason, "pair_throttled");
     /* An attempt from a third address is separate. */
-    assert_int_equal(client_auth_start(&other, service, &same, text_of("203.0.113.1"), 1000000000).error,
-                     OAUTH_PENDING);
+    assert_int_equal(start(&other, service, &same, "203.0.113.1", &gone_on), PROGRESS_PENDING);
     assert_true(other.attempt.throttle.pairs[0].run.is_in_flight);
-    sem_t gone_on;
-    sem_init(&gone_on, 0, 0);
-    assert_true(verifier_submit(service->verifier, &other.verification, post_verdict, &gone_on));
     assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
-    wait_for(&gone_on);
-    assert_int_equal(client_auth_resume(&other).error, OAUTH_BAD_CREDENTIALS);
+    assert_int_equal(end(&other, PROGRESS_PENDING, &gone_on).error, OAUTH_BAD_CREDENTIALS);
     meanwhile = NULL;
     service_release(service);
 }
@@ -237,10 +226,8 @@ static void test_cancelled_attempts_are_counted(void **state)
         snprintf(secret, sizeof secret, "guess %d", i);
         const struct client_credentials credentials = {.decodings = {{text_of("good"), text_of(secret)}},
                                                        .count = 1};
-        if (client_auth_start(&attempt, service, &credentials, text_of(ATTACKER), 1000000000).error !=
-            OAUTH_PENDING)
+        if (start(&attempt, service, &credentials, ATTACKER, &gone_on) != PROGRESS_PENDING)
             continue;
-        assert_true(verifier_submit(service->verifier, &attempt.verification, post_verdict, &gone_on));
         assert_true(client_auth_cancel(&attempt));
         given_up++;
     }

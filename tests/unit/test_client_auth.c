@@ -285,7 +285,7 @@ static void hold_other(const char *secret)
 }
 
 /* Another client submits when the first secret of an attempt has been hashed, and fills the queue. */
-static void take_room(const struct service *service, struct verification *other, sem_t *gone_on)
+static void take_room(const struct service *service, struct verification *other, sem_t *done)
 {
     static const struct verifier_limits no_queue = {.concurrency = 1, .queue = 0};
     const char *why = NULL;
@@ -295,9 +295,9 @@ static void take_room(const struct service *service, struct verification *other,
         .hash = text_of(SECRET),
         .secret = text_of("other's"),
     };
-    sem_init(gone_on, 0, 0);
-    assert_int_equal(verifier_lookup(service->verifier, NULL, other), PASSWORD_PENDING);
-    assert_true(verifier_submit(service->verifier, other, post_verdict, gone_on));
+    sem_init(done, 0, 0);
+    const struct callback on_done = {post_verdict, done};
+    assert_int_equal(verifier_verify(service->verifier, NULL, other, on_done), PROGRESS_PENDING);
     verifier_set_limits(service->verifier, &no_queue);
 }
 
@@ -308,25 +308,17 @@ static struct client_auth_result authenticate_without_room(const struct service 
 {
     struct client_auth_context authentication;
     struct verification other;
-    sem_t gone_on[2];
+    sem_t done;
+    sem_t other_done;
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_other;
-    struct client_auth_result auth =
-        client_auth_start(&authentication, service, credentials, text_of(source), 1000000000);
-    assert_int_equal(auth.error, OAUTH_PENDING);
-    await_verdict(service->verifier, &authentication.verification);
-    take_room(service, &other, &gone_on[0]);
-    auth = client_auth_resume(&authentication);
-    if (auth.error == OAUTH_PENDING) {
-        sem_init(&gone_on[1], 0, 0);
-        assert_true(
-            verifier_submit(service->verifier, &authentication.verification, post_verdict, &gone_on[1]));
-        sem_post(&other_may_end);
-        wait_for(&gone_on[1]);
-        auth = end(&authentication, client_auth_resume(&authentication));
-    } else
-        sem_post(&other_may_end);
-    wait_for(&gone_on[0]);
+    assert_int_equal(start(&authentication, service, credentials, source, &done), PROGRESS_PENDING);
+    wait_for(&done);
+    take_room(service, &other, &other_done);
+    const enum progress progress = client_auth_resume(&authentication);
+    sem_post(&other_may_end);
+    const struct client_auth_result auth = end(&authentication, progress, &done);
+    wait_for(&other_done);
     meanwhile = NULL;
     return auth;
 }

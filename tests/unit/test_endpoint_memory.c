@@ -89,10 +89,13 @@ static unsigned status_of(const struct service *service, const char *client_id, 
         .body_length = strlen(body),
     };
     struct request_context exchange;
-    struct verification *awaited = route_request(&exchange, service, &request);
-    while (awaited != NULL) {
-        await_verdict(service->verifier, awaited);
-        awaited = route_resume(&exchange);
+    sem_t done;
+    sem_init(&done, 0, 0);
+    enum progress progress =
+        route_request(&exchange, service, &request, (struct callback){post_verdict, &done});
+    while (progress == PROGRESS_PENDING) {
+        wait_for(&done);
+        progress = route_resume(&exchange);
     }
     const bool has_body = exchange.response.body != NULL;
     json_object_put(exchange.response.body);

@@ -347,12 +347,17 @@ static void test_reload_changes_limits(void **state)
     write_text("accounts", ONE);
     struct reload *reload = reload_fixture("accounts");
     struct service *service = reload_current(reload);
-    assert_int_equal(verifier_lookup(service->verifier, NULL, &verification), PASSWORD_PENDING);
-    await_verdict(service->verifier, &verification);
-    assert_int_equal(verifier_lookup(service->verifier, NULL, &verification), PASSWORD_MATCH);
+    sem_t done;
+    sem_init(&done, 0, 0);
+    const struct callback on_done = {post_verdict, &done};
+    assert_int_equal(verifier_verify(service->verifier, NULL, &verification, on_done), PROGRESS_PENDING);
+    wait_for(&done);
+    assert_int_equal(verifier_verify(service->verifier, NULL, &verification, on_done), PROGRESS_DONE);
+    assert_int_equal(verification.result, PASSWORD_MATCH);
     append_text("token.conf", "verify_cache_ttl = 0\n");
     reload_all(reload);
-    assert_int_equal(verifier_lookup(service->verifier, NULL, &verification), PASSWORD_PENDING);
+    assert_int_equal(verifier_verify(service->verifier, NULL, &verification, on_done), PROGRESS_PENDING);
+    wait_for(&done);
     service_release(service);
     reload_free(reload);
 }

@@ -71,21 +71,11 @@ static struct verification verification_of(const char *id, const char *hash, con
         .client_id = text_of(id), .method = method, .hash = text_of(hash), .secret = text_of(secret)};
 }
 
-static enum password_result verdict_on(struct verification *verification, struct verifier *verifier,
-                                       const struct admission_check *gate)
-{
-    const enum password_result result = verifier_lookup(verifier, gate, verification);
-    if (result != PASSWORD_PENDING)
-        return result;
-    await_verdict(verifier, verification);
-    return verification->result;
-}
-
 static enum password_result ask_at(const struct admission_check *gate, struct verifier *verifier,
                                    const char *id, const char *hash, const char *secret)
 {
     struct verification verification = verification_of(id, hash, secret);
-    return verdict_on(&verification, verifier, gate);
+    return await_result(verifier, gate, &verification);
 }
 
 static enum password_result ask(struct verifier *verifier, const char *id, const char *hash,
@@ -254,12 +244,13 @@ static void resume(void *context)
     caller->thread = gettid();
     caller->result = caller->verification.result;
     if (caller->second != NULL)
-        verifier_submit(caller->verifier, &caller->second->verification, resume, caller->second);
+        verifier_verify(caller->verifier, NULL, &caller->second->verification,
+                        (struct callback){resume, caller->second});
     sem_post(caller->gone_on);
 }
 
-static void ask_callers(struct callers *callers, const struct verifier_limits *limits, size_t count,
-                        const char *format, const struct admission_check *gate)
+static void make_callers(struct callers *callers, const struct verifier_limits *limits, size_t count,
+                         const char *format)
 {
     callers->verifier = verifier_new(limits);
     sem_init(&callers->gone_on, 0, 0);
@@ -268,15 +259,15 @@ static void ask_callers(struct callers *callers, const struct verifier_limits *l
         *caller = (struct caller){.gone_on = &callers->gone_on, .verifier = callers->verifier};
         snprintf(caller->secret, sizeof caller->secret, format, i);
         caller->verification = verification_of("a", slow_hash, caller->secret);
-        caller->result = verifier_lookup(callers->verifier, gate, &caller->verification);
     }
 }
 
 /* Returns whether there is a verdict at once. */
-static bool begin(struct callers *callers, size_t i)
+static bool begin(struct callers *callers, size_t i, const struct admission_check *gate)
 {
     struct caller *caller = &callers->caller[i];
-    if (verifier_submit(callers->verifier, &caller->verification, resume, caller))
+    const struct callback on_done = {resume, caller};
+    if (verifier_verify(callers->verifier, gate, &caller->verification, on_done) == PROGRESS_PENDING)
         return false;
     caller->result = caller->verification.result;
     return true;
@@ -305,40 +296,30 @@ static void await_callers(struct callers *callers, size_t count)
     verifier_release(callers->verifier);
 }
 
-/* The same credential many times at once is computed once, whether the callers find it under way or none of
- * them did; and who finds it asks the gate, too. No caller waits: the thread that hashed goes on with all. */
+/* The same credential many times at once is computed once, and each caller is asked for by the check. No
+ * caller waits: the thread that hashed calls all of them back. */
 static void test_single_flight(void **state)
 {
     (void)state;
     struct callers callers;
-    for (size_t at_once = 0; at_once < 2; at_once++) {
-        struct keeper keeper = {.admit = true};
-        const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
-        const int before = hashing.count;
-        hold_hashes();
-        ask_callers(&callers, &wide, at_once == 0 ? 1 : MOST_CALLERS, "secret", &gate);
-        for (size_t i = 0; i < MOST_CALLERS; i++) {
-            struct caller *caller = &callers.caller[i];
-            if (at_once == 0 && i > 0) {
-                *caller = (struct caller){.gone_on = &callers.gone_on};
-                caller->verification = verification_of("a", slow_hash, "secret");
-                caller->result = verifier_lookup(callers.verifier, &gate, &caller->verification);
-            }
-            check_row(caller->result == PASSWORD_PENDING, "asked", at_once, "");
-            check_row(!begin(&callers, i), "begun", at_once, "");
-        }
-        release_hashes(1);
-        await_callers(&callers, MOST_CALLERS);
-        for (size_t i = 0; i < MOST_CALLERS; i++) {
-            check_row(callers.caller[i].result == PASSWORD_MATCH, "result", at_once, "");
-            check_row(callers.caller[i].thread == hashing.thread, "thread", at_once, "");
-        }
-        check_row(hashing.count == before + 1, "hashes", at_once, "");
-        check_row(keeper.asked == MOST_CALLERS, "gate", at_once, "");
+    struct keeper keeper = {.admit = true};
+    const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
+    const int before = hashing.count;
+    hold_hashes();
+    make_callers(&callers, &wide, MOST_CALLERS, "secret");
+    for (size_t i = 0; i < MOST_CALLERS; i++)
+        assert_false(begin(&callers, i, &gate));
+    release_hashes(1);
+    await_callers(&callers, MOST_CALLERS);
+    for (size_t i = 0; i < MOST_CALLERS; i++) {
+        assert_int_equal(callers.caller[i].result, PASSWORD_MATCH);
+        assert_int_equal(callers.caller[i].thread, hashing.thread);
     }
+    assert_int_equal(hashing.count, before + 1);
+    assert_int_equal(keeper.asked, MOST_CALLERS);
 }
 
-/* Whoever is refused does not get the verdict of what somebody else has begun. */
+/* A refused caller does not get the result of another one's verification. */
 static void test_refused_does_not_join(void **state)
 {
     (void)state;
@@ -346,18 +327,16 @@ static void test_refused_does_not_join(void **state)
     struct keeper keeper = {.admit = false};
     const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
     hold_hashes();
-    ask_callers(&callers, &wide, 1, "secret", NULL);
-    assert_false(begin(&callers, 0));
-    struct verification other = verification_of("a", slow_hash, "secret");
-    assert_int_equal(verifier_lookup(callers.verifier, &gate, &other), PASSWORD_REFUSED);
+    make_callers(&callers, &wide, 1, "secret");
+    assert_false(begin(&callers, 0, NULL));
+    assert_int_equal(ask_at(&gate, callers.verifier, "a", slow_hash, "secret"), PASSWORD_REFUSED);
     assert_int_equal(keeper.asked, 1);
     release_hashes(1);
     await_callers(&callers, 1);
 }
 
-/* As many as run and wait get an answer of their own, all others are told at once that there is no room, even
- * where there was some when they asked; but for those of a guess that has had its answer to the first half.
- */
+/* As many as run and wait get a result of their own. All others are refused at once and not counted as
+ * attempts, except those whose attempt has begun before. */
 static void test_full_queue(void **state)
 {
     (void)state;
@@ -374,20 +353,13 @@ static void test_full_queue(void **state)
         struct keeper keeper = {.admit = true};
         const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
         hold_hashes();
-        ask_callers(&callers, &rows[row].limits, MOST_CALLERS, "guess %zu", NULL);
-        for (size_t i = 0; i < MOST_CALLERS; i++) {
-            check_row(callers.caller[i].result == PASSWORD_PENDING, "asked", row, callers.caller[i].secret);
-            check_row(begin(&callers, i) == (i >= rows[row].places), "begun", row, callers.caller[i].secret);
-        }
-        /* Those that find no place are not guesses. */
-        struct verification late = verification_of("a", slow_hash, "late");
-        check_row(verifier_lookup(callers.verifier, &gate, &late) == PASSWORD_BUSY, "late", row, "");
-        check_row(keeper.asked == 0, "the gate was asked", row, "");
-        struct caller *begun = &callers.caller[MOST_CALLERS - 1];
-        begun->verification.bypasses_queue_limit = true;
-        check_row(verifier_lookup(callers.verifier, &gate, &begun->verification) == PASSWORD_PENDING,
-                  "of a begun guess", row, "");
-        check_row(!begin(&callers, MOST_CALLERS - 1), "of a begun guess", row, "");
+        make_callers(&callers, &rows[row].limits, MOST_CALLERS, "guess %zu");
+        for (size_t i = 0; i < MOST_CALLERS; i++)
+            check_row(begin(&callers, i, &gate) == (i >= rows[row].places), "begun", row,
+                      callers.caller[i].secret);
+        check_row((size_t)keeper.asked == rows[row].places, "checks", row, "");
+        callers.caller[MOST_CALLERS - 1].verification.bypasses_queue_limit = true;
+        check_row(!begin(&callers, MOST_CALLERS - 1, &gate), "of a begun attempt", row, "");
         const long retry = verifier_retry_after(callers.verifier);
         check_row(retry >= 1 && retry <= 60, "retry", row, "");
         release_hashes(MOST_CALLERS);
@@ -400,17 +372,55 @@ static void test_full_queue(void **state)
     }
 }
 
-/* What is verified while the same is on its way here is known when it comes. */
-static void test_known_meanwhile(void **state)
+/* --- Another caller during the check --- */
+
+struct race {
+    struct callers *callers;
+    bool is_awaited;
+};
+
+/* The first caller begins while the check of the second one runs. */
+static bool begin_first(void *context)
+{
+    const struct race *race = context;
+    assert_false(begin(race->callers, 0, NULL));
+    if (race->is_awaited)
+        wait_for(&race->callers->gone_on);
+    return true;
+}
+
+/* What the check of one caller has let in is found afterwards: a result, a verification in flight, a queue
+ * that is full now. */
+static void test_other_caller_during_check(void **state)
 {
     (void)state;
-    struct callers callers;
-    ask_callers(&callers, &wide, 2, "secret", NULL);
-    assert_false(begin(&callers, 0));
-    wait_for(&callers.gone_on);
-    assert_true(begin(&callers, 1));
-    assert_int_equal(callers.caller[1].result, PASSWORD_MATCH);
-    await_callers(&callers, 0);
+    static const struct {
+        const char *format;
+        struct verifier_limits limits;
+        bool is_awaited;
+        bool is_done;
+        enum password_result result;
+        int hashes;
+    } rows[] = {
+        {"secret", {.concurrency = 2, .queue = 9, .cache_ttl = 60}, true, true, PASSWORD_MATCH, 1},
+        {"secret", {.concurrency = 1, .queue = 0, .cache_ttl = 60}, false, false, PASSWORD_MATCH, 1},
+        {"guess %zu", {.concurrency = 1, .queue = 0}, false, true, PASSWORD_BUSY, 1},
+        {"guess %zu", {.concurrency = 1, .queue = 1}, false, false, PASSWORD_MISMATCH, 2},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct callers callers;
+        struct race race = {&callers, rows[i].is_awaited};
+        const struct admission_check gate = {.admit = begin_first, .context = &race};
+        const int before = hashing.count;
+        if (!rows[i].is_awaited)
+            hold_hashes();
+        make_callers(&callers, &rows[i].limits, 2, rows[i].format);
+        check_row(begin(&callers, 1, &gate) == rows[i].is_done, "done", i, rows[i].format);
+        release_hashes(2);
+        await_callers(&callers, 2U - rows[i].is_done - rows[i].is_awaited);
+        check_row(callers.caller[1].result == rows[i].result, "result", i, rows[i].format);
+        check_row(hashing.count == before + rows[i].hashes, "hashes", i, rows[i].format);
+    }
 }
 
 /* Until the thread that has hashed waits for more to do. */
@@ -443,10 +453,10 @@ static void test_second_from_first(void **state)
     (void)state;
     static const struct verifier_limits limits = {.concurrency = 1, .queue = 0};
     struct callers callers;
-    ask_callers(&callers, &limits, 2, "%zu", NULL);
+    make_callers(&callers, &limits, 2, "%zu");
     callers.caller[0].second = &callers.caller[1];
     callers.caller[1].verification.bypasses_queue_limit = true;
-    assert_false(begin(&callers, 0));
+    assert_false(begin(&callers, 0, NULL));
     await_callers(&callers, 2);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(callers.caller[i].result, PASSWORD_MISMATCH);
@@ -461,13 +471,13 @@ static void test_burst(void **state)
     enum { CALLERS = 3 };
     static const struct verifier_limits limits = {.concurrency = CALLERS, .queue = 100};
     struct callers callers;
-    ask_callers(&callers, &limits, CALLERS, "%zu", NULL);
+    make_callers(&callers, &limits, CALLERS, "%zu");
     ask(callers.verifier, "a", quick_hash, "secret");
     await_idleness();
     hold_hashes();
     signals_are_late = true;
     for (size_t i = 0; i < CALLERS; i++)
-        assert_false(begin(&callers, i));
+        assert_false(begin(&callers, i, NULL));
     signals_are_late = false;
     verifier_set_limits(callers.verifier, &limits);
     const int begun = count_begun(CALLERS);
@@ -482,9 +492,9 @@ static void test_set_limits(void **state)
     (void)state;
     enum { CALLERS = 6 };
     struct callers callers;
-    ask_callers(&callers, &wide, CALLERS, "%zu", NULL);
+    make_callers(&callers, &wide, CALLERS, "%zu");
     for (size_t i = 0; i < CALLERS; i++) {
-        assert_false(begin(&callers, i));
+        assert_false(begin(&callers, i, NULL));
         const struct verifier_limits limits = {
             .concurrency = i % 2 == 0 ? 1 : 4, .queue = 100, .cache_ttl = 60};
         verifier_set_limits(callers.verifier, &limits);
@@ -547,7 +557,7 @@ static void test_decoy(void **state)
         struct verification verification = verification_of("a", quick_hash, "secret");
         verification.is_decoy = rows[i].is_decoy;
         hashing.count = 0;
-        check_row(verdict_on(&verification, verifier, NULL) == rows[i].result, "result", i, "");
+        check_row(await_result(verifier, NULL, &verification) == rows[i].result, "result", i, "");
         check_row(hashing.count == rows[i].computed, "hashes computed", i, "");
     }
     verifier_release(verifier);
@@ -573,7 +583,7 @@ static void test_refusals_outlive_lines(void **state)
         struct verification verification = verification_of(rows[i].id, rows[i].hash, "wrong");
         verification.is_decoy = rows[i].is_decoy;
         hashing.count = 0;
-        check_row(verdict_on(&verification, verifier, NULL) == PASSWORD_MISMATCH, "result", i, rows[i].id);
+        check_row(await_result(verifier, NULL, &verification) == PASSWORD_MISMATCH, "result", i, rows[i].id);
         check_row(hashing.count == rows[i].computed, "hashes computed", i, rows[i].id);
     }
     verifier_release(verifier);
@@ -597,7 +607,8 @@ static void test_parts_are_told_apart(void **state)
         struct verification verification = verification_of(decoys[i][0], quick_hash, decoys[i][1]);
         verification.is_decoy = true;
         hashing.count = 0;
-        check_row(verdict_on(&verification, verifier, NULL) == PASSWORD_MISMATCH, "result", i, decoys[i][0]);
+        check_row(await_result(verifier, NULL, &verification) == PASSWORD_MISMATCH, "result", i,
+                  decoys[i][0]);
         check_row(hashing.count == 1, "hashes computed", i, decoys[i][0]);
     }
     verifier_release(verifier);
@@ -616,7 +627,7 @@ int main(void)
         cmocka_unit_test(test_single_flight),
         cmocka_unit_test(test_refused_does_not_join),
         cmocka_unit_test(test_full_queue),
-        cmocka_unit_test(test_known_meanwhile),
+        cmocka_unit_test(test_other_caller_during_check),
         cmocka_unit_test(test_second_from_first),
         cmocka_unit_test(test_burst),
         cmocka_unit_test(test_set_limits),

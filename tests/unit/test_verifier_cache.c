@@ -52,11 +52,7 @@ static enum password_result ask(struct verifier *verifier, const char *id, const
         .hash = text_of(hash),
         .secret = text_of(secret),
     };
-    const enum password_result result = verifier_lookup(verifier, NULL, &verification);
-    if (result != PASSWORD_PENDING)
-        return result;
-    await_verdict(verifier, &verification);
-    return verification.result;
+    return await_result(verifier, NULL, &verification);
 }
 
 /* Whoever guesses, at a client's own name or at others, costs the client nothing. */

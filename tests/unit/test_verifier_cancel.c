@@ -64,8 +64,8 @@ static bool submit(struct verifier *verifier, struct waiter *waiter, const char 
         .hash = text_of(hash),
         .secret = text_of(secret),
     };
-    return verifier_lookup(verifier, NULL, &waiter->verification) == PASSWORD_PENDING &&
-           verifier_submit(verifier, &waiter->verification, call_back, waiter);
+    return verifier_verify(verifier, NULL, &waiter->verification, (struct callback){call_back, waiter}) ==
+           PROGRESS_PENDING;
 }
 
 /* One thread, which is kept busy with the first of them, and the others wait. */

@@ -17,15 +17,18 @@ static void wait_for(sem_t *semaphore)
         ;
 }
 
-/* Returns when there is a verdict on it. */
-__attribute__((unused)) static void await_verdict(struct verifier *verifier,
-                                                  struct verification *verification)
+/* Verifies a secret, and waits for the result. */
+__attribute__((unused)) static enum password_result await_result(struct verifier *verifier,
+                                                                 const struct admission_check *check,
+                                                                 struct verification *verification)
 {
-    sem_t come;
-    sem_init(&come, 0, 0);
-    if (verifier_submit(verifier, verification, post_verdict, &come))
-        wait_for(&come);
-    sem_destroy(&come);
+    sem_t done;
+    sem_init(&done, 0, 0);
+    const struct callback on_done = {post_verdict, &done};
+    if (verifier_verify(verifier, check, verification, on_done) == PROGRESS_PENDING)
+        wait_for(&done);
+    sem_destroy(&done);
+    return verification->result;
 }
 
 #endif
