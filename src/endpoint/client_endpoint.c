@@ -63,11 +63,26 @@ static void record_auth_result(const struct client_auth_result *auth, struct aud
     audit_record_set_client_id(record, auth->client_id);
 }
 
-/* Answers when the authentication is done. */
-static enum progress answer(struct request_context *context, enum progress progress)
+enum oauth_error client_endpoint_prepare(struct request_context *context)
+{
+    context->now = clock_now();
+    enum oauth_error error = read_form(context);
+    if (error != OAUTH_NO_ERROR)
+        return error;
+    const struct credentials body = {context->values[FORM_CLIENT_ID], context->values[FORM_CLIENT_SECRET]};
+    error = client_credentials_gather(context->request, body, &context->credentials);
+    if (error != OAUTH_NO_ERROR)
+        client_credentials_clear(&context->credentials);
+    else
+        client_auth_init(&context->authentication, context->service, &context->credentials,
+                         context->request->source, context->now, context->on_done);
+    return error;
+}
+
+enum progress client_endpoint_run(struct request_context *context)
 {
     const struct client_auth_result *auth = &context->authentication.result;
-    if (progress == PROGRESS_PENDING)
+    if (client_auth_run(&context->authentication) == PROGRESS_PENDING)
         return PROGRESS_PENDING;
     record_auth_result(auth, &context->record);
     client_credentials_clear(&context->credentials);
@@ -77,31 +92,6 @@ static enum progress answer(struct request_context *context, enum progress progr
     if (error != OAUTH_NO_ERROR)
         error_answer(context, error, auth->retry_after);
     return PROGRESS_DONE;
-}
-
-enum progress client_endpoint_start(struct request_context *context)
-{
-    context->now = clock_now();
-    context->credentials = (struct client_credentials){.count = 0};
-    enum oauth_error error = read_form(context);
-    if (error == OAUTH_NO_ERROR) {
-        const struct credentials body = {context->values[FORM_CLIENT_ID],
-                                         context->values[FORM_CLIENT_SECRET]};
-        error = client_credentials_gather(context->request, body, &context->credentials);
-    }
-    if (error != OAUTH_NO_ERROR) {
-        client_credentials_clear(&context->credentials);
-        error_answer(context, error, 0);
-        return PROGRESS_DONE;
-    }
-    return answer(context,
-                  client_auth_start(&context->authentication, context->service, &context->credentials,
-                                    context->request->source, context->now, context->on_done));
-}
-
-enum progress client_endpoint_resume(struct request_context *context)
-{
-    return answer(context, client_auth_resume(&context->authentication));
 }
 
 bool client_endpoint_cancel(struct request_context *context)

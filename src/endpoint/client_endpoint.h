@@ -5,10 +5,13 @@
 
 #include "endpoint/endpoint.h"
 
-/* Answers a request whose path and method are those of context->endpoint. PROGRESS_DONE: the response is
- * complete. PROGRESS_PENDING: it waits for a verification; see base/progress.h. */
-enum progress client_endpoint_start(struct request_context *context);
-enum progress client_endpoint_resume(struct request_context *context);
+/* Reads the form and the credentials of a request for context->endpoint. On OAUTH_NO_ERROR the caller calls
+ * client_endpoint_run(); with another error it answers. */
+enum oauth_error client_endpoint_prepare(struct request_context *context);
+
+/* PROGRESS_DONE: the response is complete. PROGRESS_PENDING: it waits for a verification; call it again after
+ * context->on_done, as base/progress.h says. */
+enum progress client_endpoint_run(struct request_context *context);
 
 /* Cancels a pending request; see route_cancel(). */
 bool client_endpoint_cancel(struct request_context *context);

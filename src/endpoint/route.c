@@ -35,8 +35,8 @@ static enum oauth_error head_error(const struct http_request *request)
     return request->body_state == HTTP_HEAD_HOLDS_NUL ? OAUTH_HEAD_HOLDS_NUL : OAUTH_NO_ERROR;
 }
 
-/* Returns the first error that does not depend on the endpoint. */
-static enum oauth_error route_error(struct request_context *context)
+/* Returns the first error in the order of the contract. */
+static enum oauth_error prepare(struct request_context *context)
 {
     const enum oauth_error error = head_error(context->request);
     if (error != OAUTH_NO_ERROR)
@@ -45,15 +45,9 @@ static enum oauth_error route_error(struct request_context *context)
         context->record.served = endpoints[0]->path;
         return OAUTH_NOT_FOUND;
     }
-    return text_is(context->request->method, context->endpoint->method) ? OAUTH_NO_ERROR
-                                                                        : OAUTH_METHOD_NOT_ALLOWED;
-}
-
-static enum progress log_when_done(struct request_context *context, enum progress progress)
-{
-    if (progress == PROGRESS_DONE)
-        audit_record_log(&context->record, context->service, context->request);
-    return progress;
+    if (!text_is(context->request->method, context->endpoint->method))
+        return OAUTH_METHOD_NOT_ALLOWED;
+    return client_endpoint_prepare(context);
 }
 
 enum progress route_request(struct request_context *context, const struct service *service,
@@ -69,16 +63,20 @@ enum progress route_request(struct request_context *context, const struct servic
     request_log(service, request);
 
     context->endpoint = find_endpoint(service, request->path);
-    const enum oauth_error error = route_error(context);
+    const enum oauth_error error = prepare(context);
     if (error == OAUTH_NO_ERROR)
-        return log_when_done(context, client_endpoint_start(context));
+        return route_resume(context);
     error_answer(context, error, 0);
-    return log_when_done(context, PROGRESS_DONE);
+    audit_record_log(&context->record, service, request);
+    return PROGRESS_DONE;
 }
 
 enum progress route_resume(struct request_context *context)
 {
-    return log_when_done(context, client_endpoint_resume(context));
+    const enum progress progress = client_endpoint_run(context);
+    if (progress == PROGRESS_DONE)
+        audit_record_log(&context->record, context->service, context->request);
+    return progress;
 }
 
 bool route_cancel(struct request_context *context)

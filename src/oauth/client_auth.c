@@ -24,11 +24,8 @@ static const struct credentials *current_decoding(const struct client_auth_conte
  * same one for a client_id. Returns false if the file has none. */
 static bool find_decoy(struct client_auth_context *authentication, struct account_entry *decoy)
 {
-    const struct service *service = authentication->service;
-    if (!authentication->has_choice)
-        authentication->choice = service_digest(service, current_decoding(authentication)->client_id);
-    authentication->has_choice = true;
-    const enum account_found found = service_decoy_account(service, authentication->choice, decoy);
+    const enum account_found found =
+        service_decoy_account(authentication->service, authentication->choice, decoy);
     if (found == ACCOUNT_NOT_READ)
         authentication->tried.error = OAUTH_SERVER_ERROR;
     return found == ACCOUNT_FOUND;
@@ -64,13 +61,12 @@ static enum progress next_decoding(struct client_auth_context *authentication)
     if (authentication->decoding == authentication->credentials->count ||
         !may_continue(authentication->result.error))
         return go_to(authentication, CLIENT_AUTH_COUNT_ATTEMPT);
-    authentication->tried =
-        (struct client_auth_result){.error = OAUTH_BAD_CREDENTIALS,
-                                    .reason = "unknown_client",
-                                    .client_id = current_decoding(authentication)->client_id};
+    const struct text client_id = current_decoding(authentication)->client_id;
+    authentication->tried = (struct client_auth_result){
+        .error = OAUTH_BAD_CREDENTIALS, .reason = "unknown_client", .client_id = client_id};
+    authentication->choice = service_digest(authentication->service, client_id);
     authentication->cursor = 0;
     authentication->is_unknown = false;
-    authentication->has_choice = false;
     return go_to(authentication, CLIENT_AUTH_NEXT_LINE);
 }
 
@@ -206,9 +202,10 @@ static enum progress (*const steps[])(struct client_auth_context *authentication
     [CLIENT_AUTH_COUNT_ATTEMPT] = count_attempt,
 };
 
-static enum progress run_steps(struct client_auth_context *authentication)
+enum progress client_auth_run(struct client_auth_context *authentication)
 {
     struct client_auth_result *result = &authentication->result;
+    authentication->was_hashed = authentication->step > CLIENT_AUTH_CHECK_LIMITS;
     while (authentication->step != CLIENT_AUTH_DONE) {
         if (steps[authentication->step](authentication) == PROGRESS_PENDING)
             return PROGRESS_PENDING;
@@ -220,11 +217,9 @@ static enum progress run_steps(struct client_auth_context *authentication)
     return PROGRESS_DONE;
 }
 
-/* --- The callers --- */
-
-enum progress client_auth_start(struct client_auth_context *authentication, const struct service *service,
-                                const struct client_credentials *credentials, struct text source, int64_t now,
-                                struct callback on_done)
+void client_auth_init(struct client_auth_context *authentication, const struct service *service,
+                      const struct client_credentials *credentials, struct text source, int64_t now,
+                      struct callback on_done)
 {
     *authentication = (struct client_auth_context){
         .result = {.error = OAUTH_BAD_CREDENTIALS,
@@ -236,18 +231,10 @@ enum progress client_auth_start(struct client_auth_context *authentication, cons
         .on_done = on_done,
         .now = now,
     };
-    if (credentials->count > 0) {
-        if (source.data != NULL && address_parse_remote(source.data, source.length, &authentication->address))
-            authentication->source = &authentication->address;
+    if (source.data != NULL && address_parse_remote(source.data, source.length, &authentication->address))
+        authentication->source = &authentication->address;
+    if (credentials->count > 0)
         attempt_start(&authentication->attempt, service, credentials, authentication->source);
-    }
-    return run_steps(authentication);
-}
-
-enum progress client_auth_resume(struct client_auth_context *authentication)
-{
-    authentication->was_hashed = true;
-    return run_steps(authentication);
 }
 
 bool client_auth_cancel(struct client_auth_context *authentication)

@@ -56,24 +56,24 @@ struct client_auth_context {
     enum client_auth_step step;
     bool is_unknown; /* the client_id has no line */
     bool is_match;   /* the secret matches the line's own hash */
-    bool has_choice;
     bool was_hashed; /* a pending verification has had its verdict */
 };
 
+/* Prepares an authentication. `service`, `credentials` and `source` must outlive it. `now` is Unix time. */
+void client_auth_init(struct client_auth_context *authentication, const struct service *service,
+                      const struct client_credentials *credentials, struct text source, int64_t now,
+                      struct callback on_done);
+
 /* Tries each decoding on each line of its client_id until one matches. A refused line (locked, expired, wrong
  * source, unusable, unknown) costs the same work: a hash of the file is computed all the same. All of it is
- * one attempt for the throttle, which counts it and may refuse it. `service`, `credentials` and `source` must
- * outlive it. `now` is Unix time.
+ * one attempt for the throttle, which counts it and may refuse it.
  *
- * PROGRESS_DONE: `result` is set. PROGRESS_PENDING: call client_auth_resume() after `on_done`, as
- * base/progress.h says. Without a verifier it is never pending. */
-enum progress client_auth_start(struct client_auth_context *authentication, const struct service *service,
-                                const struct client_credentials *credentials, struct text source, int64_t now,
-                                struct callback on_done);
-enum progress client_auth_resume(struct client_auth_context *authentication);
+ * PROGRESS_DONE: `result` is set. PROGRESS_PENDING: call it again after `on_done`, as base/progress.h says;
+ * it continues where it was. Without a verifier it is never pending. */
+enum progress client_auth_run(struct client_auth_context *authentication);
 
 /* Cancels a pending authentication. True: it is over, `on_done` will not be called, and the attempt is
- * counted. False: it is too late; client_auth_resume() must be called after `on_done` as always, so that the
+ * counted. False: it is too late; client_auth_run() must be called after `on_done` as always, so that the
  * attempt is counted. See verifier_cancel(). */
 bool client_auth_cancel(struct client_auth_context *authentication);
 

@@ -62,7 +62,7 @@ static struct client_auth_result end(struct client_auth_context *authentication,
 {
     while (progress == PROGRESS_PENDING) {
         wait_for(done);
-        progress = client_auth_resume(authentication);
+        progress = client_auth_run(authentication);
     }
     return authentication->result;
 }
@@ -71,8 +71,9 @@ static enum progress start(struct client_auth_context *authentication, const str
                            const struct client_credentials *credentials, const char *source, sem_t *done)
 {
     sem_init(done, 0, 0);
-    return client_auth_start(authentication, service, credentials, text_of(source), 1000000000,
-                             (struct callback){post_verdict, done});
+    client_auth_init(authentication, service, credentials, text_of(source), 1000000000,
+                     (struct callback){post_verdict, done});
+    return client_auth_run(authentication);
 }
 
 static struct client_auth_result authenticate_at(const struct service *service,

@@ -315,7 +315,7 @@ static struct client_auth_result authenticate_without_room(const struct service 
     assert_int_equal(start(&authentication, service, credentials, source, &done), PROGRESS_PENDING);
     wait_for(&done);
     take_room(service, &other, &other_done);
-    const enum progress progress = client_auth_resume(&authentication);
+    const enum progress progress = client_auth_run(&authentication);
     sem_post(&other_may_end);
     const struct client_auth_result auth = end(&authentication, progress, &done);
     wait_for(&other_done);
