@@ -22,7 +22,7 @@ static const struct credentials *current_decoding(const struct client_auth_conte
 
 /* Selects the line whose hash is computed if the client_id has no line, or none with a hash. It is always the
  * same one for a client_id. Returns false if the file has none. */
-static bool find_decoy(struct client_auth_context *authentication, struct account_entry *decoy)
+static bool select_decoy(struct client_auth_context *authentication, struct account_entry *decoy)
 {
     const enum account_found found =
         service_decoy_account(authentication->service, authentication->choice, decoy);
@@ -74,7 +74,7 @@ static enum progress next_decoding(struct client_auth_context *authentication)
 static enum progress start_unknown(struct client_auth_context *authentication)
 {
     authentication->is_unknown = true;
-    if (!find_decoy(authentication, &authentication->line))
+    if (!select_decoy(authentication, &authentication->line))
         return go_to(authentication, CLIENT_AUTH_END_DECODING);
     refusal_of(authentication, &authentication->line);
     authentication->refusal = "unknown_client";
@@ -127,12 +127,12 @@ static enum progress verify_line(struct client_auth_context *authentication)
 
 /* Every refusal looks up a decoy: the time of the lookup alone would reveal that there was none. Its hash is
  * computed if the line has none that can be computed. */
-static enum progress find_decoy_of_line(struct client_auth_context *authentication)
+static enum progress look_up_decoy(struct client_auth_context *authentication)
 {
     const enum password_result result = authentication->verification.result;
     authentication->is_match = result == PASSWORD_MATCH;
     if ((!authentication->is_match || authentication->refusal != NULL) &&
-        find_decoy(authentication, &authentication->decoy) && result == PASSWORD_UNUSABLE)
+        select_decoy(authentication, &authentication->decoy) && result == PASSWORD_UNUSABLE)
         return go_to(authentication, CLIENT_AUTH_VERIFY_DECOY);
     return go_to(authentication, CLIENT_AUTH_JUDGE_LINE);
 }
@@ -195,10 +195,10 @@ static enum progress count_attempt(struct client_auth_context *authentication)
 }
 
 static enum progress (*const steps[])(struct client_auth_context *authentication) = {
-    [CLIENT_AUTH_CHECK_LIMITS] = check_limits,     [CLIENT_AUTH_NEXT_DECODING] = next_decoding,
-    [CLIENT_AUTH_NEXT_LINE] = next_line,           [CLIENT_AUTH_VERIFY_LINE] = verify_line,
-    [CLIENT_AUTH_FIND_DECOY] = find_decoy_of_line, [CLIENT_AUTH_VERIFY_DECOY] = verify_decoy,
-    [CLIENT_AUTH_JUDGE_LINE] = judge_line,         [CLIENT_AUTH_END_DECODING] = end_decoding,
+    [CLIENT_AUTH_CHECK_LIMITS] = check_limits,   [CLIENT_AUTH_NEXT_DECODING] = next_decoding,
+    [CLIENT_AUTH_NEXT_LINE] = next_line,         [CLIENT_AUTH_VERIFY_LINE] = verify_line,
+    [CLIENT_AUTH_FIND_DECOY] = look_up_decoy,    [CLIENT_AUTH_VERIFY_DECOY] = verify_decoy,
+    [CLIENT_AUTH_JUDGE_LINE] = judge_line,       [CLIENT_AUTH_END_DECODING] = end_decoding,
     [CLIENT_AUTH_COUNT_ATTEMPT] = count_attempt,
 };
 
