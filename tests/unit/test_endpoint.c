@@ -170,6 +170,7 @@ static void test_words(void **state)
         {{.body = GRANT "&client_secret=secret"}, BAD},
         {{.body = GRANT "&client_id=DEMO&client_secret=secret"}, BAD},
         {{.body = GRANT, .authorization = "Basic ZGVtbzp3cm9uZw=="}, CHALLENGE},
+        {{.body = GRANT "&client_id=demo", .authorization = "Basic ZGVtbzp3cm9uZw=="}, CHALLENGE},
         {{.body = GRANT, .authorization = "Bearer x"}, CHALLENGE},
         {{.method = "HEAD"}, HEAD("405 Method Not Allowed", "73") "Allow: POST\r\n\r\n"},
         {{.method = "HEAD", .path = "/"}, HEAD("404 Not Found", "69") "\r\n"},
