@@ -18,8 +18,15 @@ libexecdir ?= $(exec_prefix)/libexec
 sysconfdir ?= $(prefix)/etc
 datarootdir ?= $(prefix)/share
 mandir     ?= $(datarootdir)/man
-tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 docdir     ?= $(datarootdir)/doc/token.fcgi
+# Where systemd and bash look for what a prefix has. logrotate and fail2ban look into /etc only.
+systemdunitdir ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+completiondir ?= $(datarootdir)/bash-completion/completions
+etcdir     := $(if $(filter /usr /usr/local,$(prefix)),/etc,$(sysconfdir))
+logrotatedir ?= $(etcdir)/logrotate.d
+fail2bandir ?= $(etcdir)/fail2ban
 INSTALL    ?= install
 
 ifeq ($(origin CC),default)
@@ -38,7 +45,9 @@ HARDENING := -fstack-protector-strong -fstack-clash-protection $(CONTROL_FLOW) $
 CFLAGS   ?= -O2 -g
 # On 32-bit processors, too, files are large and times go beyond 2038.
 ALL_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Isrc -DSYSCONFDIR='"$(sysconfdir)"' -MMD -MP $(CPPFLAGS)
-ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) -fPIE $(CFLAGS) \
+# Debug information names no folder, so that a build is the same in each.
+PREFIX_MAP := -fdebug-prefix-map=$(CURDIR)=.
+ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) $(PREFIX_MAP) -fPIE $(CFLAGS) \
               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_LDFLAGS := -pthread -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl$(comma)--as-needed $(LDFLAGS) \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE))
@@ -95,8 +104,9 @@ $(ARCHIVE): $(MODULE_OBJ)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-# The stamp changes with the compiler and its flags, so that an object is never of another build. -Werror changes none.
-FLAGS := $(filter-out -Werror,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))
+# The stamp changes with the compiler and its flags, so that an object is never of another build. -Werror changes none, and
+# neither does the folder.
+FLAGS := $(filter-out -Werror $(PREFIX_MAP),$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' > $@
@@ -222,28 +232,36 @@ lint:
 	@$(MAKE) --no-print-directory deps SETS="build lint"
 	@tests/tools/lint.sh $(ALL_CPPFLAGS) -std=c17 $(WARNINGS)
 
-CONF := $(wildcard conf/*)
+CONF := $(filter-out conf/debian,$(wildcard conf/*))
 MAN  := $(wildcard src/man/*)
 DOC  := README.md $(wildcard src/doc/*.md)
 INSTALL_PROGRAM ?= $(INSTALL) -m 0755
 INSTALL_DATA ?= $(INSTALL) -m 0644
+# FROM:TO. What is installed here is what make uninstall removes.
+DATA := $(foreach file,$(CONF),$(file):$(docdir)/$(file)) $(foreach file,$(DOC),$(file):$(docdir)/$(notdir $(file))) \
+        $(foreach file,$(MAN),$(file):$(mandir)/man$(patsubst .%,%,$(suffix $(file)))/$(notdir $(file))) \
+        conf/token.service:$(systemdunitdir)/token.service conf/token.socket:$(systemdunitdir)/token.socket \
+        conf/token.sysusers:$(sysusersdir)/token.conf conf/token.tmpfiles:$(tmpfilesdir)/token.conf \
+        conf/token.logrotate:$(logrotatedir)/token.fcgi conf/tokenctl.completion:$(completiondir)/tokenctl \
+        conf/fail2ban-filter.conf:$(fail2bandir)/filter.d/token-fcgi.conf \
+        conf/fail2ban-jail.conf:$(fail2bandir)/jail.d/token-fcgi.conf
+INSTALLED := $(foreach pair,$(DATA),$(DESTDIR)$(lastword $(subst :, ,$(pair))))
 # Text that names the folders of the default PREFIX, or $(sysconfdir) itself, names those in force when it is installed.
 NAME_FOLDERS := sed -i -e 's|/usr/local/libexec|$(libexecdir)|g; s|/usr/local/etc|$(sysconfdir)|g' \
-    -e 's|/usr/local/share/doc/token.fcgi|$(docdir)|g; s|/usr/local/lib/tmpfiles.d|$(tmpfilesdir)|g; s|$$(sysconfdir)|$(sysconfdir)|g; s|$$(docdir)|$(docdir)|g; s|(src/doc/|(|g'
+    -e 's|/usr/local/share/doc/token.fcgi|$(docdir)|g; s|/usr/local/lib/tmpfiles.d|$(tmpfilesdir)|g' \
+    -e 's|/usr/local/lib/sysusers.d|$(sysusersdir)|g; s|$$(sysconfdir)|$(sysconfdir)|g; s|$$(docdir)|$(docdir)|g; s|(src/doc/|(|g'
+define NEWLINE
+
+
+endef
 # The operator's own files, token.conf and all that it names, are made by `tokenctl init`, never by this.
 .PHONY: install
 install: all
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(libexecdir) $(bindir) $(docdir)/conf $(mandir)/man5 $(mandir)/man8)
-	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/token $(DESTDIR)$(tmpfilesdir)
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(libexecdir) $(bindir) $(sysconfdir)/token)
 	$(INSTALL_PROGRAM) $(FCGI) $(DESTDIR)$(libexecdir)/token.fcgi
 	$(INSTALL_PROGRAM) $(TOKENCTL) $(DESTDIR)$(bindir)/tokenctl
-	$(INSTALL_DATA) $(filter %.5,$(MAN)) $(DESTDIR)$(mandir)/man5
-	$(INSTALL_DATA) $(filter %.8,$(MAN)) $(DESTDIR)$(mandir)/man8
-	$(INSTALL_DATA) $(CONF) $(DESTDIR)$(docdir)/conf
-	$(INSTALL_DATA) conf/token.tmpfiles $(DESTDIR)$(tmpfilesdir)/token.conf
-	$(INSTALL_DATA) $(DOC) $(DESTDIR)$(docdir)
-	$(NAME_FOLDERS) $(DESTDIR)$(tmpfilesdir)/token.conf $(addprefix $(DESTDIR)$(docdir)/,$(CONF) $(notdir $(DOC))) $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,\
-	    $(patsubst src/man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(MAN)))
+	$(foreach pair,$(DATA),$(INSTALL_DATA) -D $(subst :, $(DESTDIR),$(pair))$(NEWLINE)	)
+	$(NAME_FOLDERS) $(INSTALLED)
 
 .PHONY: install-strip
 install-strip:
@@ -251,11 +269,8 @@ install-strip:
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(libexecdir)/token.fcgi $(DESTDIR)$(bindir)/tokenctl $(addprefix $(DESTDIR)$(docdir)/,$(notdir $(DOC)))
-	rm -f $(patsubst src/man/%.5,$(DESTDIR)$(mandir)/man5/%.5,$(filter %.5,$(MAN)))
-	rm -f $(patsubst src/man/%.8,$(DESTDIR)$(mandir)/man8/%.8,$(filter %.8,$(MAN)))
-	rm -f $(CONF:%=$(DESTDIR)$(docdir)/%) $(DESTDIR)$(tmpfilesdir)/token.conf
-	@rmdir $(addprefix $(DESTDIR),$(docdir)/conf $(docdir) $(sysconfdir)/token $(tmpfilesdir)) 2>/dev/null || true
+	rm -f $(DESTDIR)$(libexecdir)/token.fcgi $(DESTDIR)$(bindir)/tokenctl $(INSTALLED)
+	@rmdir $(DESTDIR)$(docdir)/conf $(sort $(dir $(INSTALLED))) $(DESTDIR)$(sysconfdir)/token 2>/dev/null || true
 
 .PHONY: clean
 clean:

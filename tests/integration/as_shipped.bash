@@ -61,7 +61,7 @@ install_programs() {
     install -D "$FOLDER/${FCGI##*/}" /usr/local/libexec/token.fcgi
     install -D "$FOLDER/${TOKENCTL##*/}" /usr/local/bin/tokenctl
     install -d $CONF
-    install -m 0644 "$REPOSITORY"/conf/* $CONF
+    find "$REPOSITORY/conf" -maxdepth 1 -type f -exec install -m 0644 -t $CONF {} +
     install -D -m 0644 $CONF/token.tmpfiles /usr/local/lib/tmpfiles.d/token.conf
 }
 
@@ -149,10 +149,10 @@ check_fail2ban() {
     rm -f /etc/fail2ban/jail.d/*
     cp $CONF/fail2ban-filter.conf /etc/fail2ban/filter.d/token-fcgi.conf
     cp $CONF/fail2ban-jail.conf /etc/fail2ban/jail.d/token-fcgi.conf
-    install -d /var/log/token
-    : >/var/log/token/token.log
+    # As its head says.
+    sed -n 's/^#     //p' $CONF/fail2ban-jail.conf >/etc/fail2ban/jail.d/token-fcgi.local
     fail2ban-client --test || fail 'fail2ban refuses the jail'
-    fail2ban-client -d | grep -F "['set', 'token-fcgi', 'addlogpath', '/var/log/token/token.log', 'head']"
+    fail2ban-client -d | grep -F "['set', 'token-fcgi', 'addjournalmatch', '_COMM=token.fcgi']"
 }
 
 check_units() {

@@ -114,7 +114,14 @@ finds() {
     cp -r /etc/fail2ban "$DIR/fail2ban"
     rm -f "$DIR"/fail2ban/{jail,filter,fail2ban}.d/*.local "$DIR"/fail2ban/jail.d/* "$DIR"/fail2ban/*.local
     cp "$FILTER" "$DIR/fail2ban/filter.d/token-fcgi.conf"
-    sed "s|/var/log/token/token.log|$LOG|" "$REPOSITORY/conf/fail2ban-jail.conf" >"$DIR/fail2ban/jail.d/token-fcgi.conf"
+    cp "$REPOSITORY/conf/fail2ban-jail.conf" "$DIR/fail2ban/jail.d/token-fcgi.conf"
+    fail2ban-client -c "$DIR/fail2ban" -d >"$DIR/log/dump"
+    ! grep "'token-fcgi'" "$DIR/log/dump" || fail 'it is enabled'
+    # As the jail says how, for the journal and for a log file.
+    printf '[token-fcgi]\nenabled = true\n' >"$DIR/fail2ban/jail.d/token-fcgi.local"
+    fail2ban-client -c "$DIR/fail2ban" -d >"$DIR/log/dump"
+    grep -F "['set', 'token-fcgi', 'addjournalmatch', '_COMM=token.fcgi']" "$DIR/log/dump"
+    printf 'backend = auto\nlogpath = %s\n' "$LOG" >>"$DIR/fail2ban/jail.d/token-fcgi.local"
     : >"$LOG"
     run fail2ban-client -c "$DIR/fail2ban" --test
     [[ $status -eq 0 ]] || fail "$output"

@@ -143,12 +143,16 @@ installed() {
     local page expected
     in_copy install DESTDIR="$DIR/root" PREFIX=/opt/token sysconfdir=/etc
     expected=$(
-        printf '755 opt/token/bin/tokenctl\n755 opt/token/libexec/token.fcgi\n'
+        printf '755 opt/token/%s\n' bin/tokenctl libexec/token.fcgi
         for page in README.md "$REPOSITORY"/src/doc/*.md; do
             printf '644 opt/token/share/doc/token.fcgi/%s\n' "${page##*/}"
         done
-        for page in "$REPOSITORY"/conf/*; do printf '644 opt/token/share/doc/token.fcgi/conf/%s\n' "${page##*/}"; done
-        printf "644 opt/token/lib/tmpfiles.d/token.conf\n"
+        for page in "$REPOSITORY"/conf/*; do
+            [[ -d $page ]] || printf '644 opt/token/share/doc/token.fcgi/conf/%s\n' "${page##*/}"
+        done
+        printf '644 opt/token/%s\n' lib/tmpfiles.d/token.conf lib/sysusers.d/token.conf \
+            lib/systemd/system/token.service lib/systemd/system/token.socket share/bash-completion/completions/tokenctl
+        printf '644 etc/%s\n' logrotate.d/token.fcgi fail2ban/filter.d/token-fcgi.conf fail2ban/jail.d/token-fcgi.conf
         for page in token-accounts.5 token.conf.5 token.fcgi.8 tokenctl.8; do
             printf '644 opt/token/share/man/man%s/%s\n' "${page##*.}" "$page"
         done
@@ -160,8 +164,8 @@ installed() {
     [[ -d $DIR/root/etc/token ]]
     # So do the configurations and the manual.
     # shellcheck disable=SC2016 # as they stand in the manual's source
-    ! grep -rn -e '/usr/local/[les]' -e '\$(' "$DIR/root/opt/token/share" || fail 'folders of another prefix'
-    grep -F 'ExecStart=/opt/token/libexec/token.fcgi' "$DIR/root/opt/token/share/doc/token.fcgi/conf/token.service"
+    ! grep -rn -e '/usr/local/[les]' -e '\$(s' -e '\$(d' "$DIR/root/opt/token/"{share,lib} || fail 'folders of another prefix'
+    grep -F 'ExecStart=/opt/token/libexec/token.fcgi' "$DIR/root/opt/token/lib/systemd/system/token.service"
     grep -F '"TOKEN_CONF" => "/etc/token/token.conf"' "$DIR/root/opt/token/share/doc/token.fcgi/conf/lighttpd-cgi.conf"
     grep -F '/etc/token/token.conf' "$DIR/root/opt/token/share/man/man5/token.conf.5"
     while read -r page; do
@@ -171,7 +175,22 @@ installed() {
     : >"$DIR/root/etc/token/token.conf"
     in_copy uninstall DESTDIR="$DIR/root" PREFIX=/opt/token sysconfdir=/etc
     [[ $(installed) == '644 etc/token/token.conf' || $(installed) == *' etc/token/token.conf' ]]
-    [[ ! -d $DIR/root/opt/token/share/doc/token.fcgi ]]
+    [[ ! -d $DIR/root/opt/token/share/doc/token.fcgi && ! -d $DIR/root/opt/token/lib/systemd/system ]]
+}
+
+@test "make install: what a prefix does not have goes to /etc, unless it is said where else" {
+    in_copy install DESTDIR="$DIR/root"
+    [[ -e $DIR/root/etc/logrotate.d/token.fcgi && -e $DIR/root/etc/fail2ban/jail.d/token-fcgi.conf ]]
+    [[ -e $DIR/root/usr/local/lib/systemd/system/token.socket ]]
+    in_copy uninstall DESTDIR="$DIR/root"
+    [[ -z $(installed) ]] || fail "$(installed)"
+    in_copy install DESTDIR="$DIR/root" PREFIX=/usr sysconfdir=/etc systemdunitdir=/1 sysusersdir=/2 tmpfilesdir=/3 \
+        completiondir=/4 logrotatedir=/5 fail2bandir=/6
+    [[ $(cd "$DIR/root" && find [1-6] -mindepth 1 -maxdepth 1 | sort | tr '\n' ' ') == \
+        '1/token.service 1/token.socket 2/token.conf 3/token.conf 4/tokenctl 5/token.fcgi 6/filter.d 6/jail.d ' ]]
+    in_copy uninstall DESTDIR="$DIR/root" PREFIX=/usr sysconfdir=/etc systemdunitdir=/1 sysusersdir=/2 tmpfilesdir=/3 \
+        completiondir=/4 logrotatedir=/5 fail2bandir=/6
+    [[ -z $(installed) ]] || fail "$(installed)"
 }
 
 @test "make clean leaves what git knows" {
