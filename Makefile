@@ -1,6 +1,7 @@
 # make            token.fcgi and tokenctl            make run        a demo behind lighttpd on 127.0.0.1:8080
 # make check      all tests, counted                 make lint       format, static analysis, direction of includes
 # make install    PREFIX, DESTDIR, sysconfdir        make check-slow the tests again under sanitizers and valgrind
+# make deb        a Debian package, in build/package/
 # make fuzz       each parser of foreign bytes for FUZZ_SECONDS (60), or the one that FUZZ names
 # make bench      how fast it is, beside what; SECTIONS="floor flood": some of it, BENCH_SECONDS (3): a measurement;
 #                 OLD=COMMIT: also beside the program of that commit
@@ -271,6 +272,20 @@ install-strip:
 uninstall:
 	rm -f $(DESTDIR)$(libexecdir)/token.fcgi $(DESTDIR)$(bindir)/tokenctl $(INSTALLED)
 	@rmdir $(DESTDIR)$(docdir)/conf $(sort $(dir $(INSTALLED))) $(DESTDIR)$(sysconfdir)/token 2>/dev/null || true
+
+# A package of Debian must have its files in a folder debian at the top, so it is built in a copy of the tree. -d: the build
+# dependencies were seen to by make deps.
+VERSION := $(shell sed -n 's/^\#define TOKEN_VERSION "\(.*\)"/\1/p' src/version.h)
+DEB_TREE := build/deb/token.fcgi-$(VERSION)
+.PHONY: deb
+deb:
+	@$(MAKE) --no-print-directory deps SETS="build deb"
+	@rm -rf build/deb build/package && mkdir -p $(DEB_TREE) build/package
+	@tar -cf - --exclude=./build --exclude=./run --exclude=./.git --exclude=./cgi-bin/token.fcgi . | tar -xf - -C $(DEB_TREE)
+	@cp -R conf/debian $(DEB_TREE)/debian && sed -i 's/@VERSION@/$(VERSION)/' $(DEB_TREE)/debian/changelog
+	@cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -b -d -us -uc >../build.log 2>&1 || \
+	    { tail -n 20 ../build.log; exit 1; }
+	@mv build/deb/*.deb build/package/ && ls build/package/*.deb
 
 .PHONY: clean
 clean:

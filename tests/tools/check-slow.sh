@@ -43,22 +43,23 @@ run() {
         printf 'it was not built\n' >"$build.out"
     fi
     ((status == 0)) || failed=1
-    results+=("$(printf '%-10s %s' "$name" "$(tail -n 1 "$build.out")")")
+    results+=("$(printf '%-16s %s' "$name" "$(tail -n 1 "$build.out")")")
 }
 
-# run_in RELEASE [--arch=ARCH]: all tests there, see in-release.sh. The table has the reason where it cannot be done here.
-run_in() {
-    local name=$1${2:+-${2#--arch=}} status
+# run_as_root NAME COMMAND…: keeps the last line. The table has the reason where it cannot be done here.
+run_as_root() {
+    local name=$1 status
+    shift
     is_wanted "$name" || return 0
     printf '\n%s\n' "=== $name"
     if ((EUID != 0)); then
-        results+=("$(printf '%-10s not run: it needs root' "$name")")
+        results+=("$(printf '%-16s not run: it needs root' "$name")")
         return
     fi
-    "$here/in-release.sh" "$@" 2>&1 | tee "build/slow/$name.out"
+    "$@" 2>&1 | tee "build/slow/$name.out"
     status=${PIPESTATUS[0]}
     ((status == 0 || status == 77)) || failed=1
-    results+=("$(printf '%-10s %s' "$name" "$(tail -n 1 "build/slow/$name.out")")")
+    results+=("$(printf '%-16s %s' "$name" "$(tail -n 1 "build/slow/$name.out")")")
 }
 
 wanted=("$@")
@@ -77,8 +78,11 @@ run clang CC=clang -- "${programs[@]}"
 run asan CC=gcc SANITIZE=address,undefined -- "${programs[@]}"
 run tsan CC=gcc SANITIZE=thread -- "${programs[@]}"
 UNDER=$memcheck run valgrind CC=gcc -- "${programs[@]}"
-run_in trixie
-run_in bookworm --arch=i386
+run_as_root trixie "$here/in-release.sh" trixie
+run_as_root bookworm-i386 "$here/in-release.sh" bookworm --arch=i386
+for release in bookworm trixie; do
+    run_as_root package-$release "$here/package.sh" $release
+done
 
 printf '\n'
 printf '%s\n' "${results[@]}"

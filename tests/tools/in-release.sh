@@ -1,8 +1,9 @@
 #!/bin/bash
-# in-release.sh RELEASE [--arch=ARCH] [COMMAND…]: copies the tree into a Debian release of its own below build/release/,
-# without what was built here, and runs COMMAND there, `make check` if none is given. debootstrap makes the release once;
-# it and the packages that are installed in it are kept. Needs root. The exit status is the command's; 77: this machine
-# cannot run programs of ARCH.
+# in-release.sh RELEASE [--arch=ARCH] [--fresh=FOLDER] [COMMAND…]: copies the tree into a Debian release of its own below
+# build/release/, without what was built here, and runs COMMAND there, `make check` if none is given. debootstrap makes the
+# release once; it and the packages that are installed in it are kept. With --fresh nothing is kept: the release has no
+# packages but debootstrap's, and FOLDER is copied in place of the tree. Needs root. The exit status is the command's; 77:
+# this machine cannot run programs of ARCH.
 #
 #     tests/tools/in-release.sh trixie
 #     tests/tools/in-release.sh bookworm --arch=i386 make unit
@@ -14,7 +15,7 @@ stop() {
     exit 1
 }
 
-[[ ${1:-} == [a-z]* ]] || stop 'usage: in-release.sh RELEASE [--arch=ARCH] [COMMAND…]'
+[[ ${1:-} == [a-z]* ]] || stop 'usage: in-release.sh RELEASE [--arch=ARCH] [--fresh=FOLDER] [COMMAND…]'
 release=$1
 shift
 arch=$(dpkg --print-architecture)
@@ -22,8 +23,14 @@ if [[ ${1:-} == --arch=* ]]; then
     arch=${1#--arch=}
     shift
 fi
+fresh=
+if [[ ${1:-} == --fresh=* ]]; then
+    fresh=$(realpath "${1#--fresh=}") || exit 1
+    shift
+fi
 (($# > 0)) || set -- make check
-root=$here/build/release/$release-$arch
+minimal=$here/build/release/$release-$arch.minimal
+root=$here/build/release/$release-$arch${fresh:+.fresh}
 tree=/srv/token.fcgi
 
 ((EUID == 0)) || stop "$0 mounts file systems and changes its root: run it as root."
@@ -36,34 +43,42 @@ find_mirror() {
 
 # debootstrap has unpacked /bin/true when it first needs to run something.
 cannot_run() {
-    [[ -e $root.new/bin/true ]] && ! chroot "$root.new" /bin/true 2>/dev/null
+    [[ -e $minimal.new/bin/true ]] && ! chroot "$minimal.new" /bin/true 2>/dev/null
 }
 
 # A release that is complete has its name. The certificates that this machine trusts, as npm may be behind a proxy.
-make_release() {
+make_minimal() {
     local mirror
     mirror=$(find_mirror)
     [[ -n $mirror ]] || stop 'apt knows no mirror of Debian: run apt-get update.'
     printf 'Installing %s for %s …\n' "$release" "$arch"
-    rm -rf --one-file-system "$root.new"
+    rm -rf --one-file-system "$minimal.new"
     # It mounts /proc there, and does not unmount it where it is ended.
     unshare --mount --pid --fork --kill-child debootstrap --arch="$arch" --variant=minbase \
-        --include=ca-certificates,make "$release" "$root.new" "$mirror" >"$root.log" 2>&1 || {
+        --include=ca-certificates,make "$release" "$minimal.new" "$mirror" >"$minimal.log" 2>&1 || {
         ! cannot_run || {
             printf 'The kernel of this machine does not run programs of %s.\n' "$arch"
             exit 77
         }
-        stop "debootstrap has failed ($root.log): $(tail -n 3 "$root.log")"
+        stop "debootstrap has failed ($minimal.log): $(tail -n 3 "$minimal.log")"
     }
-    cp -r /usr/local/share/ca-certificates/. "$root.new/usr/local/share/ca-certificates/" 2>/dev/null
-    chroot "$root.new" update-ca-certificates >>"$root.log" 2>&1
+    cp -r /usr/local/share/ca-certificates/. "$minimal.new/usr/local/share/ca-certificates/" 2>/dev/null
+    chroot "$minimal.new" update-ca-certificates >>"$minimal.log" 2>&1
+    mv "$minimal.new" "$minimal"
+}
+
+# A copy of the minimal release.
+make_release() {
+    [[ -e $minimal ]] || make_minimal
+    rm -rf --one-file-system "$root" "$root.new"
+    cp -a "$minimal" "$root.new"
     mv "$root.new" "$root"
 }
 
 copy_tree() {
     rm -rf --one-file-system "$root$tree"
     mkdir -p "$root$tree"
-    tar -C "$here" -cf - --exclude=./build --exclude=./run --exclude=./.git --exclude=./cgi-bin/token.fcgi . |
+    tar -C "${fresh:-$here}" -cf - --exclude=./build --exclude=./run --exclude=./.git --exclude=./cgi-bin/token.fcgi . |
         tar -C "$root$tree" -xf -
     cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 }
@@ -81,9 +96,9 @@ inside='
     exit $?'
 
 mkdir -p "${root%/*}"
-exec 8>"$root.lock"
+exec 8>"$minimal.lock"
 flock 8
-[[ -e $root ]] || make_release
+[[ -e $root && -z $fresh ]] || make_release
 copy_tree
 # shellcheck disable=SC2016
 unshare --mount --pid --fork --kill-child setarch "$([[ $arch == i386 ]] && echo linux32 || echo linux64)" \
