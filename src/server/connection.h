@@ -24,7 +24,15 @@ struct connection {
     bool is_lingering; /* what comes is dropped until the peer closes */
 };
 
-enum connection_fault { CONNECTION_GOOD, CONNECTION_NOT_FASTCGI, CONNECTION_OUT_OF_MEMORY };
+/* Why a connection was closed before its time, for the log. */
+enum connection_fault {
+    CONNECTION_GOOD,
+    CONNECTION_NOT_FASTCGI,
+    CONNECTION_OUT_OF_MEMORY,
+    CONNECTION_TIMED_OUT,
+    CONNECTION_EVICTED,
+    CONNECTION_FAULTS
+};
 
 /* What a turn goes by. */
 struct connection_turn {

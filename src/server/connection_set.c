@@ -1,7 +1,11 @@
 #include "server/connection_set.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,24 +13,48 @@
 #include "base/clock.h"
 #include "server/connection.h"
 
-/* The lock of the server, and the atomics that decide who owns a connection, are in this file. The rule:
+/* All locks and atomics of the server are in this file. The rule:
  *
- * A connection belongs to one thread at a time. Whatever happens to it (epoll, a verification that is done,
- * the watch) raises its count of events. The thread that raises it from 0 owns the connection. It notes the
- * count, does all that can be done, and takes off what it noted; when 0 is left it owns the connection no
- * more, else there was another event, and it begins again. So an event is a hint to look, and one too many
- * does no harm.
+ * A connection belongs to one thread at a time. Whatever happens to it (an event of epoll, the end of a
+ * verification, a wish of the watch) increments its count of events. The thread that increments the count
+ * from 0 owns the connection. It notes the count, does all that can be done, and subtracts what it noted. If
+ * 0 is left, it no longer owns the connection; otherwise there was another event, and it starts again. So an
+ * event is a hint to look at the connection, and a superfluous one does no harm.
  *
- * The memory of a connection is used again for another one and freed at the end, because epoll may tell of a
- * connection that another thread has just closed: that is one event too many for the next one.
+ * The memory of a connection is reused for another one, and freed only at the end: epoll may report an event
+ * of a connection that another thread has just closed. It is then a superfluous event of the next one.
  *
- * `mutex` guards the lists and what the comments below say. No thread waits for anything while it holds it.
+ * `mutex` guards the lists and the members that say so. No thread waits for anything while it holds it.
  *
- * The other atomics, which event_loop.c uses, too, are limits, flags and counts. Their order matters twice: a
- * flag is set before all connections are woken, and the count of connections goes down last. */
+ * The other atomics are limits, flags and counts. Their order matters twice: a flag is set before all
+ * connections are woken, and the count of connections is decremented last. */
 
 /* Bytes that all unfinished things together may take. */
 static const size_t unfinished_max = (size_t)64 * 1024 * 1024;
+
+enum { GIVE_BACK_MS = 1000 };
+
+struct connection_set {
+    struct reload *reload;
+    int epoll;
+    atomic_long request_timeout_ms;
+    atomic_long idle_timeout_ms;
+    atomic_size_t max_body;
+    atomic_bool is_stopping;
+    atomic_bool is_impatient;
+    atomic_bool has_served;                /* since memory was returned last */
+    atomic_long connections;               /* that are open, or have something in flight */
+    atomic_long faults[CONNECTION_FAULTS]; /* since the log was written */
+    atomic_size_t unfinished;              /* bytes */
+    atomic_int accept_error;               /* errno of the last attempt to accept; 0: it succeeded */
+    int logged_error; /* of the watch, like the next: the accept_error that it has logged */
+    double given_back_ms;
+
+    /* Guarded by the mutex. */
+    pthread_mutex_t mutex;
+    struct slot *all;
+    struct slot *free;
+};
 
 /* A connection and what only this file knows of it. */
 struct slot {
@@ -49,9 +77,10 @@ _Static_assert(sizeof(struct slot) <= 512, "what an idle connection costs");
 
 /* --- Ownership --- */
 
-static void note(struct connection_set *set, enum connection_note note)
+static void count_fault(struct connection_set *set, enum connection_fault fault)
 {
-    atomic_fetch_add(&set->notes[note], 1);
+    if (fault != CONNECTION_GOOD)
+        atomic_fetch_add(&set->faults[fault], 1);
 }
 
 static void handle(struct slot *slot, bool reads_to_the_end);
@@ -111,27 +140,23 @@ static void close_if_due(struct slot *slot, double now_ms)
     if (connection->descriptor < 0 || (!is_evicted && !is_expired(slot->set, since_ms, now_ms)))
         return;
     if (is_evicted || since_ms > 0)
-        note(slot->set, is_evicted ? CONNECTION_NOTE_EVICTED : CONNECTION_NOTE_TIMED_OUT);
+        count_fault(slot->set, is_evicted ? CONNECTION_EVICTED : CONNECTION_TIMED_OUT);
     connection_close(connection);
 }
 
 static void do_what_can_be_done(struct slot *slot, bool reads_to_the_end)
 {
-    static const enum connection_note notes[] = {[CONNECTION_NOT_FASTCGI] = CONNECTION_NOTE_NOT_FASTCGI,
-                                                 [CONNECTION_OUT_OF_MEMORY] = CONNECTION_NOTE_OUT_OF_MEMORY};
     struct connection_set *set = slot->set;
     struct connection_turn turn = {.now_ms = clock_coarse_ms(),
-                                   .slot = set->service,
-                                   .max_body = (size_t)atomic_load(&set->max_body),
+                                   .slot = set->reload,
+                                   .max_body = atomic_load(&set->max_body),
                                    .reads_to_the_end = reads_to_the_end,
                                    .is_stopping = atomic_load(&set->is_stopping),
                                    .is_impatient = atomic_load(&set->is_impatient),
                                    .resumed = take_resumed(slot),
                                    .resume = resume};
     close_if_due(slot, turn.now_ms);
-    const enum connection_fault fault = connection_handle(&slot->connection, &turn);
-    if (fault != CONNECTION_GOOD)
-        note(set, notes[fault]);
+    count_fault(set, connection_handle(&slot->connection, &turn));
     if (slot->connection.has_answered && !atomic_load(&set->has_served))
         atomic_store(&set->has_served, true);
     slot->connection.has_answered = false;
@@ -151,7 +176,7 @@ static void await_event(struct slot *slot)
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (is_for_output ? EPOLLOUT : 0),
                                 .data.ptr = slot};
     if (epoll_ctl(slot->set->epoll, operation, connection->descriptor, &event) != 0) {
-        note(slot->set, CONNECTION_NOTE_OUT_OF_MEMORY);
+        count_fault(slot->set, CONNECTION_OUT_OF_MEMORY);
         connection_close(connection);
     }
 }
@@ -225,17 +250,22 @@ static struct slot *take_slot(struct connection_set *set)
     return is_owner ? slot : new_slot(set);
 }
 
-bool connection_set_accept(struct connection_set *set, int listener)
+enum accept_result connection_set_accept(struct connection_set *set, int listener)
 {
     const int descriptor = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (descriptor < 0)
-        return false;
-    struct slot *slot = take_slot(set);
+    if (descriptor < 0 && (errno == ECONNABORTED || errno == EINTR))
+        return ACCEPT_DONE;
+    if (descriptor < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return ACCEPT_NONE;
+    struct slot *slot = descriptor >= 0 ? take_slot(set) : NULL;
     if (slot == NULL) {
-        close(descriptor);
-        errno = ENOMEM;
-        return false;
+        atomic_store(&set->accept_error, descriptor >= 0 ? ENOMEM : errno);
+        if (descriptor >= 0)
+            close(descriptor);
+        return ACCEPT_FAILED;
     }
+    if (atomic_load(&set->accept_error) != 0)
+        atomic_store(&set->accept_error, 0);
     slot->connection =
         (struct connection){.descriptor = descriptor, .idle_ms = clock_coarse_ms(), .is_fresh = true};
     slot->is_in_set = slot->is_for_output = false;
@@ -243,7 +273,7 @@ bool connection_set_accept(struct connection_set *set, int listener)
     atomic_fetch_add(&set->connections, 1);
     /* Where a web server makes a connection for each request, the request is mostly there at once. */
     handle(slot, false);
-    return true;
+    return ACCEPT_DONE;
 }
 
 /* --- All connections --- */
@@ -265,13 +295,62 @@ static void wake_all(struct connection_set *set)
     }
 }
 
-void connection_set_close_expired(struct connection_set *set, double now_ms)
+static void close_expired(struct connection_set *set, double now_ms)
 {
     for (struct slot *slot = first_slot(set); slot != NULL; slot = slot->next) {
         const double since_ms = atomic_load(&slot->since_ms);
         if (since_ms != 0 && is_expired(set, since_ms, now_ms))
             connection_set_wake(slot, false);
     }
+}
+
+static void log_faults(struct connection_set *set)
+{
+    static const struct {
+        enum log_level level;
+        const char *text;
+    } messages[CONNECTION_FAULTS] = {
+        [CONNECTION_TIMED_OUT] = {LOG_LEVEL_WARN, "dropped: %ld connections, whose requests took longer than "
+                                                  "request_timeout, %ld s"},
+        [CONNECTION_EVICTED] = {LOG_LEVEL_WARN,
+                                "dropped: %ld connections, as all that is unfinished takes more than 64 MiB"},
+        [CONNECTION_NOT_FASTCGI] = {LOG_LEVEL_WARN, "closed: %ld connections, as what came was not FastCGI"},
+        [CONNECTION_OUT_OF_MEMORY] = {LOG_LEVEL_ERROR, "closed: %ld connections, as there was no memory"},
+    };
+    for (size_t i = CONNECTION_GOOD + 1; i < CONNECTION_FAULTS; i++) {
+        const long count = atomic_exchange(&set->faults[i], 0);
+        if (count > 0)
+            reload_log(set->reload, messages[i].level, messages[i].text, count,
+                       atomic_load(&set->request_timeout_ms) / 1000);
+    }
+}
+
+/* The error is logged once, until a connection is accepted again. */
+static void log_accept_error(struct connection_set *set)
+{
+    const int error = atomic_load(&set->accept_error);
+    if (error != 0 && error != set->logged_error)
+        reload_log(set->reload, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s", strerror(error));
+    set->logged_error = error;
+}
+
+/* malloc() keeps what requests have used, in each of its arenas, of which there are up to eight per CPU: as
+ * much as all requests that ever waited there at the same time. Returning it once a second costs the requests
+ * nothing that could be measured. */
+static void give_back_memory(struct connection_set *set, double now_ms)
+{
+    if (now_ms - set->given_back_ms < GIVE_BACK_MS || !atomic_exchange(&set->has_served, false))
+        return;
+    malloc_trim(0);
+    set->given_back_ms = now_ms;
+}
+
+void connection_set_watch(struct connection_set *set, double now_ms)
+{
+    close_expired(set, now_ms);
+    log_faults(set);
+    log_accept_error(set);
+    give_back_memory(set, now_ms);
 }
 
 /* The oldest goes, and with it what is not much younger, as each pass over the list takes long. */
@@ -295,32 +374,51 @@ void connection_set_evict(struct connection_set *set)
     }
 }
 
-void connection_set_stop(struct connection_set *set)
+void connection_set_stop(struct connection_set *set, bool is_impatient)
 {
-    atomic_store(&set->is_stopping, true);
-    wake_all(set);
+    const bool was_stopping = atomic_exchange(&set->is_stopping, true);
+    const bool was_impatient = is_impatient && atomic_exchange(&set->is_impatient, true);
+    if (is_impatient ? !was_impatient : !was_stopping)
+        wake_all(set);
 }
 
-void connection_set_hurry(struct connection_set *set)
+bool connection_set_is_stopping(const struct connection_set *set)
 {
-    if (!atomic_exchange(&set->is_impatient, true))
-        wake_all(set);
+    return atomic_load(&set->is_stopping);
+}
+
+bool connection_set_is_empty(const struct connection_set *set)
+{
+    return atomic_load(&set->connections) == 0;
 }
 
 void connection_set_configure(struct connection_set *set)
 {
-    struct service *service = reload_current(set->service);
+    struct service *service = reload_current(set->reload);
     atomic_store(&set->request_timeout_ms, service->config->request_timeout * 1000);
     atomic_store(&set->idle_timeout_ms, service->config->idle_timeout * 1000);
-    atomic_store(&set->max_body, service->config->max_body);
+    atomic_store(&set->max_body, (size_t)service->config->max_body);
     service_release(service);
 }
 
-void connection_set_clear(struct connection_set *set)
+struct connection_set *connection_set_new(struct reload *reload, int epoll)
 {
-    while (set->all != NULL) {
+    struct connection_set *set = calloc(1, sizeof *set);
+    if (set == NULL)
+        return NULL;
+    set->reload = reload;
+    set->epoll = epoll;
+    set->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    connection_set_configure(set);
+    return set;
+}
+
+void connection_set_free(struct connection_set *set)
+{
+    while (set != NULL && set->all != NULL) {
         struct slot *slot = set->all;
         set->all = slot->next;
         free(slot);
     }
+    free(set);
 }

@@ -1,64 +1,48 @@
-/* All connections of the event loop: which thread owns each one, and which are dropped. */
+/* All connections of the event loop: which thread owns each one, and which are dropped. Any thread may call
+ * any of these functions, unless a comment says otherwise. */
 #ifndef SERVER_CONNECTION_SET_H
 #define SERVER_CONNECTION_SET_H
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "service/reload.h"
 
-/* Why connections were dropped or closed. They are counted until the log is written. */
-enum connection_note {
-    CONNECTION_NOTE_TIMED_OUT,
-    CONNECTION_NOTE_EVICTED,
-    CONNECTION_NOTE_NOT_FASTCGI,
-    CONNECTION_NOTE_OUT_OF_MEMORY,
-    CONNECTION_NOTES
-};
+struct connection_set;
 
-/* Begins as {.service = …, .epoll = …, .mutex = PTHREAD_MUTEX_INITIALIZER}, then connection_set_configure().
- */
-struct connection_set {
-    struct reload *service;
-    int epoll; /* of the event loop; an event's pointer is for connection_set_wake() */
-    atomic_long request_timeout_ms;
-    atomic_long idle_timeout_ms;
-    atomic_long max_body;
-    atomic_bool is_stopping;
-    atomic_bool is_impatient;
-    atomic_bool has_served;  /* since memory was given back last */
-    atomic_long connections; /* that are open, or have something in flight */
-    atomic_long notes[CONNECTION_NOTES];
-    atomic_size_t unfinished; /* bytes */
-    pthread_mutex_t mutex;
-    struct slot *all;
-    struct slot *free;
-};
+/* `epoll` is the epoll set of the event loop; the pointer of an event is for connection_set_wake(). Both must
+ * outlive the set. Returns NULL if memory runs out. */
+struct connection_set *connection_set_new(struct reload *reload, int epoll);
+
+/* No connection may be left, and no thread may use the set. NULL is allowed. */
+void connection_set_free(struct connection_set *set);
 
 /* Takes the time limits and max_body from the current snapshot. */
 void connection_set_configure(struct connection_set *set);
 
-/* Accepts one connection and handles it. Returns false with errno set if there is none. */
-bool connection_set_accept(struct connection_set *set, int listener);
+/* ACCEPT_FAILED: descriptors or memory ran out. The listening socket stays ready then. */
+enum accept_result { ACCEPT_DONE, ACCEPT_NONE, ACCEPT_FAILED };
 
-/* An event of the connection that `slot` is for. The caller may not use it afterwards. */
+/* Accepts one connection, if one waits, and handles it. */
+enum accept_result connection_set_accept(struct connection_set *set, int listener);
+
+/* Handles an event of the connection that `slot` stands for. `reads_to_the_end`: the peer has hung up, or may
+ * have. */
 void connection_set_wake(void *slot, bool reads_to_the_end);
 
-/* Closes the connections that were unfinished for request_timeout, or idle for idle_timeout. */
-void connection_set_close_expired(struct connection_set *set, double now_ms);
-
-/* Drops the oldest of what is unfinished while all of it takes more than 64 MiB. */
+/* Drops the oldest unfinished connections while all of them together take more than 64 MiB. */
 void connection_set_evict(struct connection_set *set);
 
-/* Closes what is idle, now and from now on. */
-void connection_set_stop(struct connection_set *set);
+/* Closes the connections that have been unfinished for request_timeout or idle for idle_timeout, and logs how
+ * many were dropped, and why, and that connections could not be accepted. Once a second, while requests are
+ * answered, returns memory to the system. For one thread at a time; `now_ms` is clock_coarse_ms(). */
+void connection_set_watch(struct connection_set *set, double now_ms);
 
-/* After that: also closes what has not arrived whole, and drops what comes. */
-void connection_set_hurry(struct connection_set *set);
+/* Closes idle connections, now and from now on. With `is_impatient` also those whose request has not arrived
+ * whole; what arrives from then on is dropped. */
+void connection_set_stop(struct connection_set *set, bool is_impatient);
+bool connection_set_is_stopping(const struct connection_set *set);
 
-/* Frees the memory of all connections. None may be in use. */
-void connection_set_clear(struct connection_set *set);
+/* Returns whether no connection is open and nothing is in flight. */
+bool connection_set_is_empty(const struct connection_set *set);
 
 #endif

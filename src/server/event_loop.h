@@ -8,7 +8,7 @@
 struct event_loop;
 
 /* Starts serving on `listener`, which it takes over. NULL with errno set. */
-struct event_loop *event_loop_start(int listener, struct reload *slot);
+struct event_loop *event_loop_start(int listener, struct reload *reload);
 
 /* Takes the time limits and max_body from the current snapshot; `threads` is that of the start. */
 void event_loop_configure(struct event_loop *loop);

@@ -25,6 +25,9 @@
 #define SECRET "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
 #define FORM "grant_type=client_credentials&client_id=demo&client_secret="
 
+/* Each thread that is woken by the listening socket may try once; the machine has some. */
+enum { ACCEPTS_PER_WATCH = 64 };
+
 static sem_t hash_begun;
 static sem_t hash_may_end;
 static atomic_bool has_ended; /* the event loop */
@@ -40,8 +43,9 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
     return real(phrase, setting, data, size);
 }
 
-/* By so much the clock is ahead. */
+/* By so much the clocks are ahead. */
 static atomic_long seconds_ahead;
+static atomic_long wall_clock_ahead;
 
 /* In the place of the library's own. */
 int clock_gettime(clockid_t clock, struct timespec *time)
@@ -49,6 +53,8 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     const int result = (int)syscall(SYSTEM_CLOCK_GETTIME, clock, time);
     if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE)
         time->tv_sec += atomic_load(&seconds_ahead);
+    else if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+        time->tv_sec += atomic_load(&wall_clock_ahead);
     return result;
 }
 
@@ -80,6 +86,10 @@ int epoll_wait(int set, struct epoll_event *events, int room, int timeout)
     return real(set, events, room, timeout);
 }
 
+/* While it is set, the kernel has no memory for connections. */
+static atomic_bool accept_fails;
+static atomic_long failed_accepts;
+
 /* How many connections are still to come, where they come without end; each of them takes a second. */
 static atomic_long endless;
 
@@ -87,6 +97,11 @@ static atomic_long endless;
 int accept4(int listener, __SOCKADDR_ARG address, socklen_t *length, int flags)
 {
     int ends[2];
+    if (atomic_load(&accept_fails)) {
+        atomic_fetch_add(&failed_accepts, 1);
+        errno = ENOMEM;
+        return -1;
+    }
     if (atomic_load(&endless) == 0)
         return (int)syscall(SYS_accept4, listener, address.__sockaddr__, length, flags);
     atomic_fetch_sub(&endless, 1);
@@ -95,6 +110,20 @@ int accept4(int listener, __SOCKADDR_ARG address, socklen_t *length, int flags)
         return -1;
     close(ends[1]);
     return ends[0];
+}
+
+/* How many further connections the kernel has no memory for in the epoll set. */
+static atomic_long failing_additions;
+
+/* In the place of the library's own. */
+int epoll_ctl(int set, int operation, int descriptor, struct epoll_event *event)
+{
+    if (operation == EPOLL_CTL_ADD && atomic_load(&failing_additions) > 0) {
+        atomic_fetch_sub(&failing_additions, 1);
+        errno = ENOMEM;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, set, operation, descriptor, event);
 }
 
 static int given_back; /* how often memory was */
@@ -392,6 +421,109 @@ static void test_idle(void **state)
     configure("");
 }
 
+/* Returns how many lines of the log hold `words`. */
+static size_t count_in_log(const char *words)
+{
+    static char log[64 * 1024];
+    size_t count = 0;
+    for (const char *at = read_text("log", log, sizeof log); (at = strstr(at, words)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* A connection that has been made is served; a new one waits until there is memory, and no thread spins. */
+static void test_no_memory_to_accept(void **state)
+{
+    (void)state;
+    static const char words[] = "a connection cannot be accepted: Cannot allocate memory";
+    static char answer[CONTENT_MAX + 256];
+    struct reload *slot = open_slot();
+    struct event_loop *loop = start_loop(slot);
+    const int kept = request(true, "grant_type=password");
+    assert_int_equal(read_answer(kept, answer), 400);
+    const size_t logged = count_in_log(words);
+    failed_accepts = 0;
+    accept_fails = true;
+    const int waiting = request(true, "grant_type=password");
+    const double end_ms = clock_monotonic_ms() + 60000;
+    for (long watches = 0; watches < 10 || count_in_log(words) == logged; watches++) {
+        assert_true(clock_monotonic_ms() < end_ms);
+        event_loop_watch(loop);
+        static struct bytes further;
+        further.length = 0;
+        append_head(&further, true, NULL, strlen("grant_type=password"));
+        append_body(&further, "grant_type=password", strlen("grant_type=password"));
+        send_all(kept, &further);
+        assert_int_equal(read_answer(kept, answer), 400);
+        assert_in_range(failed_accepts, 0, (watches + 2) * ACCEPTS_PER_WATCH);
+    }
+    assert_int_equal(count_in_log(words), logged + 1);
+    accept_fails = false;
+    event_loop_watch(loop);
+    assert_int_equal(read_answer(waiting, answer), 400);
+    close(kept);
+    close(waiting);
+    stop_loop(loop, slot);
+}
+
+/* The connection is closed and logged, without harm to the next one. */
+static void test_no_memory_in_epoll(void **state)
+{
+    (void)state;
+    static const char words[] = "closed: 1 connections, as there was no memory";
+    static char answer[CONTENT_MAX + 256];
+    struct reload *slot = open_slot();
+    struct event_loop *loop = start_loop(slot);
+    const size_t logged = count_in_log(words);
+    failing_additions = 1;
+    const int closed = open_connection("./socket");
+    assert_int_equal(read_answer(closed, answer), -1);
+    const int next = request(true, "grant_type=password");
+    assert_int_equal(read_answer(next, answer), 400);
+    const double end_ms = clock_monotonic_ms() + 60000;
+    while (count_in_log(words) == logged) {
+        assert_true(clock_monotonic_ms() < end_ms);
+        event_loop_watch(loop);
+    }
+    close(closed);
+    close(next);
+    stop_loop(loop, slot);
+    assert_int_equal(count_in_log(words), logged + 1);
+}
+
+/* Neither what is idle nor what is half there is closed when somebody sets the clock. */
+static void test_wall_clock_jumps(void **state)
+{
+    (void)state;
+    static const long jumps[] = {365L * 86400, -365L * 86400, 0};
+    static char answer[CONTENT_MAX + 256];
+    configure("request_timeout = 3600\nidle_timeout = 3600\n");
+    struct reload *slot = open_slot();
+    struct event_loop *loop = start_loop(slot);
+    const int kept = request(true, "grant_type=password");
+    assert_int_equal(read_answer(kept, answer), 400);
+    static struct bytes rest;
+    rest.length = 0;
+    append_head(&rest, true, NULL, strlen("grant_type=password"));
+    append_body(&rest, "grant_type=password", strlen("grant_type=password"));
+    const int half = open_connection("./socket");
+    assert_int_equal(send(half, rest.data, 2, 0), 2);
+    for (size_t i = 0; i < ROWS(jumps); i++) {
+        wall_clock_ahead = jumps[i];
+        for (int watches = 0; watches < 3; watches++)
+            event_loop_watch(loop);
+        send_all(kept, &rest);
+        assert_int_equal(read_answer(kept, answer), 400);
+        assert_false(is_closed(half));
+    }
+    assert_int_equal(send(half, rest.data + 2, rest.length - 2, 0), rest.length - 2);
+    assert_int_equal(read_answer(half, answer), 400);
+    close(kept);
+    close(half);
+    stop_loop(loop, slot);
+    configure("");
+}
+
 static size_t count_descriptors(void)
 {
     size_t count = 0;
@@ -422,6 +554,9 @@ int main(void)
         cmocka_unit_test(test_memory_is_given_back_seldom),
         cmocka_unit_test(test_new_connections),
         cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_no_memory_to_accept),
+        cmocka_unit_test(test_no_memory_in_epoll),
+        cmocka_unit_test(test_wall_clock_jumps),
         cmocka_unit_test(test_leaves_no_descriptor),
     };
     if (!fastcgi_prepare())
