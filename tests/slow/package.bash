@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")"
 export DEBIAN_FRONTEND=noninteractive
-GUIDE=install-debian.md
+GUIDE=$PWD/install-debian.md
 PATIENCE=60
 STEP=
 PASSED=0
@@ -42,7 +42,7 @@ wait_until() {
 # guide SECTION [LINES]: its commands, or those of these lines, as sed has them.
 guide() {
     local commands
-    commands=$(awk -v section="## $1" '/^## / { inside = $0 == section } inside && sub(/^    /, "")' $GUIDE | sed -n "${2:-1,$}p")
+    commands=$(awk -v section="## $1" '/^## / { inside = $0 == section } inside && sub(/^    /, "")' "$GUIDE" | sed -n "${2:-1,$}p")
     [[ -n $commands ]] || fail "no command ${2:-} in '$1' of the guide"
     printf '%s\n' "$commands"
 }
@@ -284,14 +284,14 @@ upgrade() {
     [[ $(state_of_files) == "$before" ]] || fail "$(state_of_files)"
 
     step 'an installation that was interrupted before the owners were set is completed'
-    chown -R root:root /etc/token /var/lib/token
+    chown root:root /etc/token/accounts /etc/token/keys.jwks /var/lib/token
     /var/lib/dpkg/info/token.fcgi.postinst configure >>apt.log
     [[ $(state_of_files) == "$before" ]] || fail "$(state_of_files)"
 
     step 'removed and installed again: the same accounts, keys and settings'
     stop_token
     follow 'Upgrade, remove, purge' 2 >>apt.log 2>&1
-    ! command -v tokenctl || fail 'it was not removed'
+    [[ ! -e /usr/bin/tokenctl ]] || fail 'it was not removed'
     [[ ! -e /usr/libexec/token.fcgi ]]
     [[ $(state_of_files) == "$before" ]]
     follow 'Three commands' 1 >>apt.log 2>&1
