@@ -13,7 +13,7 @@ struct credentials {
 };
 
 /* The possible decodings of the header: first the form-decoded one, if that is valid; then the raw one, if
- * it differs. A part that is not UTF-8 is taken for Latin-1 and converted to UTF-8. */
+ * it differs. A part that is not UTF-8 is read as Latin-1 and converted to UTF-8. */
 struct basic_auth {
     struct credentials decodings[2];
     size_t count;

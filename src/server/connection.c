@@ -59,7 +59,8 @@ static bool start(struct connection *connection, struct record_request *request,
     return fastcgi_is_pending(request->fastcgi) || answer(connection, request);
 }
 
-/* A request of the same id as another waits for that one's answer, as its own would be taken for it. */
+/* A request with the id of another waits for that one's answer: the web server could not tell the two answers
+ * apart. */
 static bool is_to_be_started(const struct connection *connection, const struct record_request *request)
 {
     const struct record_request *before = connection->reader.requests;

@@ -58,7 +58,7 @@ resident_mib() {
     awk '/^VmRSS:/ { print $2 / 1024 }' "/proc/$1/status"
 }
 
-# The program of the stand in use, whoever has started it.
+# The program of the stand in use, started by the web server or on its own.
 program_pid() {
     if [[ -e $DIR/pids/token.fcgi ]]; then pid_of token.fcgi; else responders server; fi
 }

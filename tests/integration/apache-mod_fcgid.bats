@@ -11,6 +11,6 @@ load web_server
 @test "apache-mod_fcgid: encodings of credentials" { check_encodings; }
 @test "apache-mod_fcgid: HTTPS" { check_tls; }
 @test "apache-mod_fcgid: SIGHUP while requests go on" { check_reload server; }
-@test "apache-mod_fcgid: SIGTERM to the processes with requests in hand" { check_terminate server; }
+@test "apache-mod_fcgid: SIGTERM to the processes with requests in flight" { check_terminate server; }
 @test "apache-mod_fcgid: graceful restart while requests go on" { check_graceful_restart; }
 @test "apache-mod_fcgid: ends, and leaves nothing behind" { check_end; }

@@ -11,6 +11,6 @@ load web_server
 @test "apache-mod_proxy_fcgi: encodings of credentials" { check_encodings; }
 @test "apache-mod_proxy_fcgi: HTTPS" { check_tls; }
 @test "apache-mod_proxy_fcgi: SIGHUP while requests go on" { check_reload token.fcgi; }
-@test "apache-mod_proxy_fcgi: SIGTERM with requests in hand" { check_terminate_behind_socket; }
+@test "apache-mod_proxy_fcgi: SIGTERM with requests in flight" { check_terminate_behind_socket; }
 @test "apache-mod_proxy_fcgi: graceful restart while requests go on" { check_graceful_restart; }
 @test "apache-mod_proxy_fcgi: ends, and leaves nothing behind" { check_end; }

@@ -138,7 +138,7 @@ check_link_local() {
     wait_until 'the log' in_log /var/log/apache2/error.log 'source=fe80::78 line='
 }
 
-# Whoever connects to an address of his own comes from it.
+# A client that connects to an address of this machine has the same address as its source.
 ask_from() {
     curl -sS --max-time "$PATIENCE" --cacert /etc/ssl/certs/$HOST.pem --connect-to "$HOST:443:[$1%lo]:443" -d grant_type=client_credentials -d client_id=demo -d "client_secret=$2" "$URL"
 }

@@ -276,7 +276,7 @@ refusals_between() {
     [[ $(grep -c 'error .* role AUTHORIZER' "$DIR/log/token.log") == 2 ]]
 }
 
-@test "a body that looks like FastCGI records is never taken for requests" {
+@test "a body that looks like FastCGI records is never read as requests" {
     start_listening
     [[ $(client forged 200) == '1×413 1×400 1×closed ' ]]
     run grep -c outcome= "$DIR/log/token.log"

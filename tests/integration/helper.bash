@@ -46,7 +46,7 @@ install_program() {
 }
 
 # write_launcher PROGRAM: a script that becomes valgrind on the program. What that finds goes to a file in DIR/reports,
-# whoever runs it and however it ends; opened by valgrind, the file would be descriptor 1 or 2 where they are closed.
+# for every user and every end of it; opened by valgrind, the file would be descriptor 1 or 2 where they are closed.
 # lighttpd ends a CGI process when it has the answer, in the middle of freeing, which looks like a leak.
 write_launcher() {
     cat <<END
@@ -112,7 +112,7 @@ add_account() {
 start() {
     local name=$1
     shift
-    # bats waits for whoever holds its descriptors.
+    # bats waits for every process that holds its descriptors.
     "$@" >>"$DIR/log/$name.log" 2>&1 3>&- 4>&- &
     printf '%s\n' $! >"$DIR/pids/$name"
 }

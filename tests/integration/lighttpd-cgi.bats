@@ -12,7 +12,7 @@ load web_server
 @test "lighttpd-cgi: HTTPS" { check_tls; }
 @test "lighttpd-cgi: keys that cannot be used" { check_keys_unusable; }
 @test "lighttpd-cgi: graceful restart while requests go on" {
-    not_under_valgrind 'lighttpd waits 8 s for requests in hand, which so many processes of valgrind do not keep'
+    not_under_valgrind 'lighttpd waits 8 s for requests in flight, which so many processes of valgrind do not keep'
     check_graceful_restart
 }
 @test "lighttpd-cgi: ends, and leaves nothing behind" { check_end; }

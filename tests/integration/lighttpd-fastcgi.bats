@@ -11,7 +11,7 @@ load web_server
 @test "lighttpd-fastcgi: encodings of credentials" { check_encodings; }
 @test "lighttpd-fastcgi: HTTPS" { check_tls; }
 @test "lighttpd-fastcgi: SIGHUP while requests go on" { check_reload server; }
-@test "lighttpd-fastcgi: SIGTERM with requests in hand" { check_terminate server; }
+@test "lighttpd-fastcgi: SIGTERM with requests in flight" { check_terminate server; }
 @test "lighttpd-fastcgi: graceful restart while requests go on" { check_graceful_restart; }
 @test "lighttpd-fastcgi: kill -9 while requests go on" { check_killed server; }
 @test "lighttpd-fastcgi: ends, and leaves nothing behind" { check_end; }

@@ -1,4 +1,4 @@
-# Requests that go on while something happens to a server, and requests that are in hand at a moment.
+# Requests that go on while something happens to a server, and requests that are in flight at a moment.
 
 # --- Going on --------------------------------------------------------------------------------------------------
 
@@ -7,13 +7,13 @@ add_load_account() {
     export LOAD_SECRET
 }
 
-# What `go_on` repeats: a request on a fresh connection; prints its status.
+# What `repeat_requests` repeats: a request on a fresh connection; prints its status.
 load_request() {
     curl -s --max-time "$PATIENCE" -o /dev/null -w '%{http_code}\n' \
         -d "$GRANT" -d client_id=load --data-urlencode "client_secret=$LOAD_SECRET" "$URL"
 }
 
-go_on() {
+repeat_requests() {
     while [[ -e $DIR/load/on ]]; do
         load_request || printf 'curl: %s\n' $?
     done >"$DIR/load/answers.$1"
@@ -24,7 +24,7 @@ start_load() {
     rm -rf "$DIR/load" && mkdir "$DIR/load" && : >"$DIR/load/on"
     LOAD=()
     for i in 1 2 3; do
-        go_on $i 3>&- 4>&- &
+        repeat_requests $i 3>&- 4>&- &
         LOAD+=($!)
     done
     load_goes_on
@@ -52,9 +52,9 @@ stop_load() {
         fail "of $(answers) requests: $others"
 }
 
-# --- In hand ---------------------------------------------------------------------------------------------------
+# --- In flight -------------------------------------------------------------------------------------------------
 
-# Accounts whose secret takes about a second to verify, so that requests with it can be found in hand: each has a
+# Accounts whose secret takes about a second to verify, so that requests with it can be found in flight: each has a
 # verification of its own, and none is remembered. Valgrind runs one thread at a time, and that thirty times slower.
 # shellcheck disable=SC2016 # hashes have dollars in them
 if [[ -z ${UNDER:-} ]]; then
@@ -92,7 +92,7 @@ computing() {
     printf '%s\n' $count
 }
 
-are_in_hand() {
+are_in_flight() {
     # shellcheck disable=SC2046
     (($(computing $(responders "$1")) >= $2))
 }
@@ -107,8 +107,8 @@ start_slow_requests() {
     done
 }
 
-are_in_hand_or_over() {
-    are_in_hand "$1" $SLOW_ACCOUNTS || (($(cat "$DIR"/held.* | wc -l) == SLOW_ACCOUNTS))
+are_in_flight_or_over() {
+    are_in_flight "$1" $SLOW_ACCOUNTS || (($(cat "$DIR"/held.* | wc -l) == SLOW_ACCOUNTS))
 }
 
 # hold_requests SERVER-NAME: returns while the program computes on one of each. On a machine that is busy enough one may
@@ -116,8 +116,8 @@ are_in_hand_or_over() {
 hold_requests() {
     while
         start_slow_requests
-        wait_until 'requests in hand' are_in_hand_or_over "$1" || return
-        ! are_in_hand "$1" $SLOW_ACCOUNTS
+        wait_until 'requests in flight' are_in_flight_or_over "$1" || return
+        ! are_in_flight "$1" $SLOW_ACCOUNTS
     do
         wait "${HELD[@]}"
         [[ $(sort -u "$DIR"/held.*) == 200 ]] || fail "slow requests: $(cat "$DIR"/held.*)" || return
@@ -126,12 +126,12 @@ hold_requests() {
 
 held_are_answered() {
     wait "${HELD[@]}"
-    equal 'answers to the requests in hand' "$(sort "$DIR"/held.* | uniq -c | tr -s ' ')" " ${#HELD[@]} 200"
+    equal 'answers to the requests in flight' "$(sort "$DIR"/held.* | uniq -c | tr -s ' ')" " ${#HELD[@]} 200"
 }
 
 # --- What every server's program must do -----------------------------------------------------------------------
 
-# check_terminate NAME: the program that NAME is or has started gets SIGTERM with requests in hand.
+# check_terminate NAME: the program that NAME is or has started gets SIGTERM with requests in flight.
 check_terminate() {
     local pids
     row SIGTERM
@@ -167,7 +167,7 @@ has_come_back() {
     [[ -n $(responders "$1") && $(responders "$1") != "$2" && $(load_request) == 200 ]]
 }
 
-# check_killed NAME: the server starts the program again, and all is as before. What was in hand is lost.
+# check_killed NAME: the server starts the program again, and all is as before. The requests in flight are lost.
 check_killed() {
     local pids i
     row 'kill -9'

@@ -12,6 +12,6 @@ load web_server
 @test "nginx: HTTPS" { check_tls; }
 @test "nginx: kept connections" { check_kept_connections "$(nproc)"; }
 @test "nginx: SIGHUP while requests go on" { check_reload token.fcgi; }
-@test "nginx: SIGTERM with requests in hand" { check_terminate_behind_socket; }
+@test "nginx: SIGTERM with requests in flight" { check_terminate_behind_socket; }
 @test "nginx: graceful restart while requests go on" { check_graceful_restart; }
 @test "nginx: ends, and leaves nothing behind" { check_end; }

@@ -167,7 +167,7 @@ check_unauthorized() {
     unauthorized 'another scheme' "$challenge" -H 'Authorization: Bearer abc' -d "$GRANT"
 }
 
-# A body that came after the answer to HEAD would be taken for the answer to the next request on the connection.
+# A body that came after the answer to HEAD would be read as the answer to the next request on the connection.
 check_head() {
     row 'method HEAD'
     printf 'HEAD %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n' /apiops/auth/token '' /apiops/auth/token $'Connection: close\r\n' |

@@ -154,7 +154,7 @@ check_graceful_restart() {
     stop_load 503 "$(grep -cs 'failed reading PID from cgi daemon' "$DIR/log/error.log" || true)"
 }
 
-# The program behind a socket ends with 0 when its requests are answered. It is started anew here, as only the shell
+# The program behind a socket ends with 0 when its requests are answered. It is started again here, as only the shell
 # that started it learns how it ended.
 check_terminate_behind_socket() {
     stop token.fcgi

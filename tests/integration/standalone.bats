@@ -105,7 +105,7 @@ lifetime_is() {
     ends_with 0 token.fcgi
 }
 
-@test "started with descriptor 0 alone, nothing that it opens is taken for standard error" {
+@test "started with descriptor 0 alone, nothing that it opens is used as standard error" {
     configure log stderr
     # shellcheck disable=SC2016
     start token.fcgi spawn-fcgi -n -s "$SOCKET" -M 0660 -b 1024 -- /bin/sh -c 'exec "$0" >&- 2>&-' "$DIR/token.fcgi"
@@ -116,7 +116,7 @@ lifetime_is() {
     ends_with 0 token.fcgi
 }
 
-@test "SIGTERM with requests in hand: all are answered, exit status 0" {
+@test "SIGTERM with requests in flight: all are answered, exit status 0" {
     start_listening "$SOCKET"
     check_terminate token.fcgi
     ends_with 0 token.fcgi
@@ -154,7 +154,7 @@ bindings() {
     LD_DEBUG=bindings "$1" -V 2>&1
 }
 
-# A hash of yescrypt, which takes its memory anew each time, is a third faster in huge pages.
+# A hash of yescrypt, which allocates its memory for each call, is a third faster in huge pages.
 @test "libcrypt's memory comes in huge pages: from the programs' own mmap()" {
     [[ ! $(nm "$FCGI" 2>/dev/null) =~ __(a|t)san_init ]] || skip 'a sanitizer has an mmap() of its own'
     bindings "$DIR/token.fcgi" | grep -q "libcrypt.* to .*token.fcgi .* \`mmap'"

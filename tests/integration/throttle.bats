@@ -31,7 +31,7 @@ teardown() {
 
 # --- Asking ----------------------------------------------------------------------------------------------------
 
-# by_fcgi SOURCE CLIENT_ID SECRET, by_cgi likewise: prints the answer as CGI has it.
+# by_fcgi SOURCE CLIENT_ID SECRET, by_cgi with the same arguments: prints the answer as CGI has it.
 by_fcgi() {
     ask "$@" timeout "$PATIENCE" cgi-fcgi -bind -connect "$SOCKET"
 }

@@ -129,7 +129,7 @@ time.sleep(1000)' "$DIR/etc/.tokenctl.lock" "$DIR/held" 3>&- &
     wait_until 'the lock' test -e "$DIR/held"
 }
 
-@test "a lock goes with whoever held it" {
+@test "a lock ends with the process that held it" {
     exits 0 add client <<<'secret'
     hold_lock
     "$DIR/tokenctl" -c "$CONF" lock client 3>&- &

@@ -15,7 +15,7 @@ warns() {
     grep -qF -- "warning: $ACCOUNTS:$1" <<<"$ERR" || fail "no warning $1 in: $ERR"
 }
 
-@test "hash-cost: a row a method and cost, what tokenctl hashes with marked, and no configuration" {
+@test "hash-cost: one row per method and cost, what tokenctl hashes with marked, and no configuration" {
     CONF=/nowhere
     exits 0 hash-cost
     [[ -z $ERR ]]

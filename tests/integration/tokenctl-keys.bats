@@ -6,7 +6,7 @@
 load helper
 load tokenctl
 
-# Answers of `key list`, a row a key, without its head.
+# Answers of `key list`, one row per key, without its head.
 keys() {
     tokenctl key list | tail -n +2
 }

@@ -1,6 +1,6 @@
 /* mutate_records SOCKET COUNT SEED: sends COUNT FastCGI records to the program, most of them with some bytes
- * changed, cut anywhere, on connections that are closed by whoever has enough first; then prints the status
- * of a good request's answer. */
+ * changed, cut anywhere, on connections that either side may close; then prints the status of a good
+ * request's answer. */
 #include "../tools/fcgi_peer.h"
 
 #include <errno.h>

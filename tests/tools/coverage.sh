@@ -23,7 +23,7 @@ build_programs() {
     }
 }
 
-# Each process adds its counts to these files when it ends, whoever it runs as: what root starts becomes www-data.
+# Each process adds its counts to these files when it ends, as any user: what root starts becomes www-data.
 empty_counts() {
     local object
     find "$build" -name '*.gcda' -delete
@@ -53,7 +53,7 @@ count_lines() {
         END { for (line in run) print line, run[line] }' | sort -k 1,1 -k 2,2n
 }
 
-# From "FILE LINE RUN" a row a file, the lines that follow one another as one range, and the total.
+# From "FILE LINE RUN" one row per file, the lines that follow one another as one range, and the total.
 print_table() {
     awk -v least="$least" '
         function end_range() {

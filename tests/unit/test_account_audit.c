@@ -198,5 +198,5 @@ int main(void)
         cmocka_unit_test(test_weak),     cmocka_unit_test(test_slow),   cmocka_unit_test(test_fewest_tokens),
         cmocka_unit_test(test_gathered), cmocka_unit_test(test_quoted), cmocka_unit_test(test_without_memory),
     };
-    return cmocka_run_group_tests_name("account_advice", tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests_name("account_audit", tests, enter_folder, leave_folder);
 }

@@ -80,7 +80,7 @@ static const struct {
     {"+3", NULL, "abc", false, HTTP_BODY_BAD_LENGTH, "", 3},
     {"3 ", NULL, "abc", false, HTTP_BODY_BAD_LENGTH, "", 3},
     {"99999999999999999999", NULL, "abc", false, HTTP_BODY_BAD_LENGTH, "", 3},
-    /* FastCGI: always to the end, or the rest would be taken for a request */
+    /* FastCGI: always to the end, or the rest would be read as a request */
     {"3", NULL, "abcdef", true, HTTP_BODY_WHOLE, "abc", 0},
     {"0", NULL, "abc", true, HTTP_BODY_WHOLE, "", 0},
     {"4", NULL, "abc", true, HTTP_BODY_CUT_SHORT, "abc", 0},

@@ -137,7 +137,7 @@ static void test_answers_are_not_piled_up(void **state)
     close_peer(&peer);
 }
 
-/* The time that request_timeout goes by begins anew with whatever the peer takes, and only then. */
+/* The time that request_timeout goes by starts again whenever the peer takes some bytes, and only then. */
 static void test_stuck(void **state)
 {
     (void)state;

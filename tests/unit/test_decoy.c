@@ -173,7 +173,7 @@ static void test_all_are_chosen(void **state)
     }
 }
 
-/* A hash with rounds is not taken for one without. */
+/* A hash with rounds is not equal to one without. */
 static void test_settings(void **state)
 {
     (void)state;

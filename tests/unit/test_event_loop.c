@@ -300,7 +300,7 @@ static bool is_counted(void)
     return given_back == 1;
 }
 
-/* Until the last of an answered request is no more in hand. */
+/* Watches until malloc_trim() was called TIMES times. */
 static void watch_until_given_back(struct event_loop *loop, int times)
 {
     const double end_ms = clock_monotonic_ms() + 60000;

@@ -196,5 +196,5 @@ int main(void)
         cmocka_unit_test(test_log_gets_its_owner_before_its_name),
         cmocka_unit_test(test_log_without_its_owner_is_not_created),
     };
-    return cmocka_run_group_tests_name("own_files", tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests_name("file_access", tests, enter_folder, leave_folder);
 }

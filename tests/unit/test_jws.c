@@ -156,7 +156,7 @@ static void test_other_key(void **state)
     jws_key_release(other);
 }
 
-/* A signer goes on when whoever made it lets the key go. */
+/* A signer works after its maker has released the key. */
 static void test_hold(void **state)
 {
     (void)state;

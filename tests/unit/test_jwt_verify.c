@@ -314,7 +314,7 @@ static struct jws_key *public_part_as_secret(struct json_object *jwk)
     return jws_key_of_secret(der, size + sizeof behind);
 }
 
-/* The classic attack: what everybody knows of an RSA key taken for an HMAC secret. */
+/* The classic attack: the public part of an RSA key used as an HMAC secret. */
 static void test_algorithm_confusion(void **state)
 {
     (void)state;

@@ -214,7 +214,7 @@ static void test_remove(void **state)
     assert_string_equal(order(""), "a@- ");
 }
 
-/* What cannot be taken for a key set, or has nothing that signs, stays as it is. */
+/* A file that is not a key set, or that has no key that signs, is not changed. */
 static void test_refused(void **state)
 {
     (void)state;

@@ -580,7 +580,7 @@ static void test_without_memory(void **state)
     assert_int_equal(event, RECORD_REQUEST);
 }
 
-/* Whatever is half there takes memory, be it a request or a question. */
+/* Half a record takes memory, whether it belongs to a request or is a management record. */
 static void test_size(void **state)
 {
     (void)state;

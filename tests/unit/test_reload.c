@@ -398,5 +398,5 @@ int main(void)
         cmocka_unit_test(test_hash_above_cost_limit_is_unusable),
         cmocka_unit_test(test_reload_fails),
     };
-    return cmocka_run_group_tests_name("service_slot", tests, make_files, leave_folder);
+    return cmocka_run_group_tests_name("reload", tests, make_files, leave_folder);
 }

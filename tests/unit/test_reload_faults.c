@@ -175,5 +175,5 @@ int main(void)
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_without_memory),
     };
-    return cmocka_run_group_tests_name("service_slot", tests, make_files, leave_folder);
+    return cmocka_run_group_tests_name("reload_faults", tests, make_files, leave_folder);
 }

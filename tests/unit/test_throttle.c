@@ -516,7 +516,7 @@ static void test_method_fallback_is_one_failure(void **state)
     (void)state;
     static const struct {
         const char *ways; /* of attempts with one secret: B(asic) where it has two decodings, Y where it has
-                             one, b(ody); X, x: likewise with another secret */
+                             one, b(ody); X, x: the same with another secret */
         int admitted;
     } rows[] = {
         {"BbBbBbBb", 5}, {"YbYbYbYb", 5}, {"bYbYbYbY", 5}, {"bBbBbBbB", 4}, {"BBBBBB", 3},

@@ -447,7 +447,7 @@ static int count_begun(int most)
     return most;
 }
 
-/* Whoever goes on may have another verification, in the only thread there is, and find room for it. */
+/* A callback may submit another verification from the only thread, and the queue has room for it. */
 static void test_second_from_first(void **state)
 {
     (void)state;
@@ -589,8 +589,8 @@ static void test_refusals_outlive_lines(void **state)
     verifier_release(verifier);
 }
 
-/* Credentials whose bytes are the same when they are put together are different ones: else whoever may name
- * his own account could have another's secret taken for proven. */
+/* Credentials whose bytes are the same when they are put together are different ones: otherwise a client that
+ * chooses its own name could make the secret of another count as proven. */
 static void test_parts_are_told_apart(void **state)
 {
     (void)state;

@@ -55,7 +55,7 @@ static enum password_result ask(struct verifier *verifier, const char *id, const
     return await_result(verifier, NULL, &verification);
 }
 
-/* Whoever guesses, at a client's own name or at others, costs the client nothing. */
+/* Failed attempts, at the client's own name or at others, cost the client nothing. */
 static void test_refused_leaves_proven(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* A verification for whoever has nothing else to do meanwhile. */
+/* A verification whose caller waits for the result. */
 #ifndef TESTS_UNIT_VERDICT_FIXTURE_H
 #define TESTS_UNIT_VERDICT_FIXTURE_H
 
