@@ -1,5 +1,5 @@
 #!/bin/bash
-# lint.sh COMPILER-FLAG…: format, static analysis, shell, manual, direction of includes. All of them run; the first
+# lint.sh COMPILER-FLAG…: format, static analysis, shell, manual, direction of includes, words. All of them run; the first
 # line of each says what it is. Silent is good.
 set -u
 flags=("$@")
@@ -39,4 +39,5 @@ check 'shellcheck of bats' shellcheck -s bats "${suites[@]}"
 ((${#pages[@]} > 0)) || { printf 'there are no pages of the manual\n'; failed=1; }
 check 'mandoc' mandoc -Tlint -W warning "${pages[@]}"
 check 'includes' tests/tools/includes.sh
+check 'words' tests/tools/words.sh
 exit $failed
