@@ -175,6 +175,37 @@ out:
     return object;
 }
 
+static int count_name(struct json_object *value, int flags, struct json_object *parent, const char *key,
+                      size_t *index, void *context)
+{
+    (void)value;
+    (void)parent;
+    (void)index;
+    size_t *const names = context;
+    *names += key != NULL && flags != JSON_C_VISIT_SECOND;
+    return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+/* Outside of strings, each name has one colon, and only NaN and Infinity have these capital letters. */
+bool json_is_unambiguous(struct text text, struct json_object *object)
+{
+    size_t names = 0;
+    size_t colons = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.length; i++) {
+        const char c = text.data[i];
+        if (c == '"')
+            in_string = !in_string;
+        else if (in_string)
+            i += c == '\\';
+        else if (c == 'N' || c == 'I')
+            return false;
+        else
+            colons += c == ':';
+    }
+    return json_c_visit(object, 0, count_name, &names) == 0 && names == colons;
+}
+
 /* The most bytes that a value needs without its strings: the number, punctuation, and indentation for 32
  * levels, twice. */
 enum { VALUE_SIZE = 192, PLAIN_VALUE_SIZE = 48 };

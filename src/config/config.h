@@ -43,6 +43,7 @@ struct config {
     long max_body;
     long request_timeout;
     long backlog;
+    long clock_skew;
     enum log_level log_level;
     bool strict_rfc6749;
     bool allow_legacy_hashes;

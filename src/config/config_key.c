@@ -146,6 +146,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"backlog", set_number, offsetof(struct config, backlog), "1024", 1, 65535},
     {"strict_rfc6749", set_yes_no, offsetof(struct config, strict_rfc6749), "no", 0, 0},
     {"token_typ", set_media_type, offsetof(struct config, token_typ), "at+jwt", 0, 0},
+    {"clock_skew", set_number, offsetof(struct config, clock_skew), "30", 0, 3600},
     {"allow_legacy_hashes", set_yes_no, offsetof(struct config, allow_legacy_hashes), "no", 0, 0},
     {"user", set_user, offsetof(struct config, user), NULL, 0, 0},
     {"group", set_group, offsetof(struct config, group), NULL, 0, 0},

@@ -1,6 +1,12 @@
 #include "token/jwt_verify.h"
 
+#include <string.h>
+#include <strings.h>
+
 #include "base/json_text.h"
+
+/* 2^53: the largest number up to which a double holds every whole number. */
+#define JWT_LATEST 9007199254740992.0
 
 /* Returns an absent text if the member is missing or not a string. */
 static struct text string_member(struct json_object *object, const char *name)
@@ -11,30 +17,50 @@ static struct text string_member(struct json_object *object, const char *name)
     return (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)};
 }
 
-/* Finds the key that `kid` names. A token without `kid` is verified by the only key, if the set has only one.
- */
-static enum jwt_status find_key(const struct keyset *keyset, struct jwt *jwt)
+/* Finds the key that `kid` names. A retired key verifies until the last of its tokens has expired. */
+static enum jwt_status find_key(const struct keyset *keyset, const struct jwt_expectation *expected,
+                                struct jwt *jwt)
 {
     const struct text kid = string_member(jwt->header, "kid");
-    if (kid.data != NULL)
-        jwt->key = keyset_find(keyset, kid);
-    else if (json_object_object_get_ex(jwt->header, "kid", NULL))
-        return JWT_MALFORMED;
-    else if (keyset->count == 1)
-        jwt->key = &keyset->keys[0];
-    return jwt->key != NULL ? JWT_VALID : JWT_UNKNOWN_KEY;
+    if (kid.data == NULL)
+        return json_object_object_get_ex(jwt->header, "kid", NULL) ? JWT_MALFORMED : JWT_UNKNOWN_KEY;
+    jwt->key = keyset_find(keyset, kid);
+    if (jwt->key == NULL)
+        return JWT_UNKNOWN_KEY;
+    const bool is_over = jwt->key->retired && expected->now - expected->clock_skew >= jwt->key->expires;
+    return is_over ? JWT_EXPIRED_KEY : JWT_VALID;
 }
 
 /* This program supports no extensions, so "crit" is an error (RFC 7515 §4.1.11). */
-static enum jwt_status check_header(const struct keyset *keyset, struct jwt *jwt)
+static enum jwt_status check_header(const struct keyset *keyset, const struct jwt_expectation *expected,
+                                    struct jwt *jwt)
 {
     const struct text alg = string_member(jwt->header, "alg");
     if (alg.data == NULL || json_object_object_get_ex(jwt->header, "crit", NULL))
         return JWT_MALFORMED;
-    const enum jwt_status status = find_key(keyset, jwt);
+    const enum jwt_status status = find_key(keyset, expected, jwt);
     if (status != JWT_VALID)
         return status;
     return text_is(alg, jws_algorithm_name(jwt->key->algorithm)) ? JWT_VALID : JWT_WRONG_ALGORITHM;
+}
+
+static bool is_type(struct text typ, const char *type)
+{
+    return typ.length == strlen(type) && strncasecmp(typ.data, type, typ.length) == 0;
+}
+
+/* "typ" is a media type, which has no case and whose "application/" may be left out (RFC 7515 §4.1.9). */
+static bool has_type(struct json_object *header, const char *type)
+{
+    static const char prefix[] = "application/";
+    struct text typ = string_member(header, "typ");
+    if (typ.data == NULL)
+        return false;
+    if (is_type(typ, type))
+        return true;
+    if (typ.length > strlen(prefix) && strncasecmp(typ.data, prefix, strlen(prefix)) == 0)
+        typ = (struct text){typ.data + strlen(prefix), typ.length - strlen(prefix)};
+    return is_type(typ, type) || is_type(typ, "at+jwt");
 }
 
 /* "aud" is a string or an array of strings (RFC 7519 §4.1.3). */
@@ -56,8 +82,7 @@ static bool has_audience(struct json_object *claims, const char *audience)
 }
 
 /* Reads a NumericDate (RFC 7519 §2), which may have a fraction. Leaves `*seconds` unchanged if it is absent.
- * Refuses numbers that need more than 63 bits: json-c 0.18 refuses them while it parses, 0.16 replaces them
- * by the largest number. */
+ * Refuses numbers beyond those that a double holds exactly, as JSON parsers differ in them (RFC 8259 §6). */
 static bool read_date(struct json_object *claims, const char *name, double *seconds)
 {
     struct json_object *value;
@@ -65,58 +90,70 @@ static bool read_date(struct json_object *claims, const char *name, double *seco
         return true;
     if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double))
         return false;
-    if (json_object_is_type(value, json_type_int) && json_object_get_uint64(value) > INT64_MAX)
-        return false;
     *seconds = json_object_get_double(value);
-    return true;
+    return *seconds >= -JWT_LATEST && *seconds <= JWT_LATEST;
 }
 
-static enum jwt_status check_claims(struct json_object *claims, const char *issuer, const char *audience,
-                                    int64_t now)
+/* The claims that RFC 9068 §2.2 requires, besides those that are checked one by one. */
+static bool has_required_claims(struct json_object *claims)
 {
-    const double time = (double)now;
-    double expires = time + 1;
-    double not_before = time;
-    double issued = time;
+    const struct text subject = string_member(claims, "sub");
+    const struct text client_id = string_member(claims, "client_id");
+    return subject.length > 0 && text_equal(subject, client_id) && string_member(claims, "jti").length > 0 &&
+           json_object_object_get_ex(claims, "iat", NULL);
+}
+
+static enum jwt_status check_claims(struct json_object *claims, const struct jwt_expectation *expected)
+{
+    const double latest = (double)expected->now + (double)expected->clock_skew;
+    const double earliest = (double)expected->now - (double)expected->clock_skew;
+    double expires = earliest + 1;
+    double not_before = latest;
+    double issued = latest;
     if (!read_date(claims, "exp", &expires) || !read_date(claims, "nbf", &not_before) ||
         !read_date(claims, "iat", &issued))
         return JWT_MALFORMED;
-    if (!text_is(string_member(claims, "iss"), issuer))
+    if (!text_is(string_member(claims, "iss"), expected->issuer))
         return JWT_WRONG_ISSUER;
-    if (!has_audience(claims, audience))
+    if (!has_audience(claims, expected->audience))
         return JWT_WRONG_AUDIENCE;
-    /* Written so that a NaN, which json-c accepts, is refused. */
-    if (!(time < expires))
+    if (!has_required_claims(claims))
+        return JWT_MISSING_CLAIM;
+    if (earliest >= expires)
         return JWT_EXPIRED;
-    return time >= not_before && time >= issued ? JWT_VALID : JWT_NOT_YET_VALID;
+    return latest >= not_before && latest >= issued ? JWT_VALID : JWT_NOT_YET_VALID;
 }
 
 /* Returns NULL and sets `*status` if the part is not a JSON object. */
-static struct json_object *read_part(const char *data, size_t length, enum jwt_status *status)
+static struct json_object *read_part(struct text part, enum jwt_status *status)
 {
     struct json_fault fault;
-    struct json_object *object = json_read((struct text){data, length}, &fault);
+    struct json_object *object = json_read(part, &fault);
     if (object == NULL)
         *status = fault.line > 0 ? JWT_MALFORMED : JWT_NO_MEMORY;
+    else if (!json_is_unambiguous(part, object))
+        *status = JWT_MALFORMED;
     return object;
 }
 
-enum jwt_status jwt_verify(const struct keyset *keyset, struct text token, const char *issuer,
-                           const char *audience, int64_t now, struct jwt *jwt)
+enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
+                           const struct jwt_expectation *expected, struct jwt *jwt)
 {
     enum jwt_status status = JWT_VALID;
     struct jws_parts parts;
     *jwt = (struct jwt){.header = NULL};
-    if (!jws_split(token, &parts))
+    if (token.length > JWT_LONGEST || !jws_split(token, &parts))
         return JWT_MALFORMED;
-    jwt->header = read_part(parts.header, parts.header_length, &status);
-    jwt->claims = read_part(parts.payload, parts.payload_length, &status);
+    jwt->header = read_part((struct text){parts.header, parts.header_length}, &status);
+    jwt->claims = read_part((struct text){parts.payload, parts.payload_length}, &status);
     if (status == JWT_VALID)
-        status = check_header(keyset, jwt);
+        status = check_header(keyset, expected, jwt);
     if (status == JWT_VALID && !jws_verify(jwt->key->key, &parts))
         status = JWT_BAD_SIGNATURE;
+    if (status == JWT_VALID && !has_type(jwt->header, expected->type))
+        status = JWT_WRONG_TYPE;
     if (status == JWT_VALID)
-        status = check_claims(jwt->claims, issuer, audience, now);
+        status = check_claims(jwt->claims, expected);
     jws_parts_free(&parts);
     return status;
 }
@@ -132,12 +169,15 @@ const char *jwt_status_text(enum jwt_status status)
 {
     static const char *const texts[] = {
         [JWT_VALID] = "the token is valid",
-        [JWT_MALFORMED] = "it is not a JWT",
+        [JWT_MALFORMED] = "it is not a JWT in strict JSON",
         [JWT_UNKNOWN_KEY] = "the key set has no key of its kid",
+        [JWT_EXPIRED_KEY] = "its key is retired, and the last token of that key has expired",
         [JWT_WRONG_ALGORITHM] = "its alg is not the key's",
         [JWT_BAD_SIGNATURE] = "the signature is not the key's",
+        [JWT_WRONG_TYPE] = "its typ is not that of an access token",
         [JWT_WRONG_ISSUER] = "its iss is not the issuer",
         [JWT_WRONG_AUDIENCE] = "its aud is not the audience",
+        [JWT_MISSING_CLAIM] = "its sub, client_id, iat or jti is missing, or sub and client_id differ",
         [JWT_EXPIRED] = "it has expired",
         [JWT_NOT_YET_VALID] = "it is not valid yet: its iat or nbf lies ahead",
         [JWT_NO_MEMORY] = "out of memory",

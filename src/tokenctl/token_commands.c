@@ -13,8 +13,6 @@
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 
-enum { LONGEST_TOKEN = 65536 };
-
 static int run_check(const struct invocation *invocation)
 {
     return service_check(invocation->config_file) ? finish_output() : EXIT_FAILURE;
@@ -76,10 +74,10 @@ static int run_token(const struct invocation *invocation)
 }
 
 /* Reads one token from standard input. A byte order mark and blanks around the token are skipped. */
-static bool read_token(char buffer[LONGEST_TOKEN], struct text *token)
+static bool read_token(char buffer[JWT_LONGEST], struct text *token)
 {
-    const size_t length = fread(buffer, 1, LONGEST_TOKEN, stdin);
-    if (ferror(stdin) || length == LONGEST_TOKEN) {
+    const size_t length = fread(buffer, 1, JWT_LONGEST, stdin);
+    if (ferror(stdin) || length == JWT_LONGEST) {
         complain(0, "standard input: %s", ferror(stdin) ? strerror(errno) : "too long for a token");
         return false;
     }
@@ -126,9 +124,13 @@ static int print_token(const struct jwt *jwt, enum jwt_status status)
 static int inspect(const struct service *service, struct text token)
 {
     const struct config *config = service->config;
+    const struct jwt_expectation expected = {.issuer = config->issuer,
+                                             .audience = config->audience,
+                                             .type = config->token_typ,
+                                             .clock_skew = config->clock_skew,
+                                             .now = clock_now()};
     struct jwt jwt;
-    const enum jwt_status status =
-        jwt_verify(service->keys, token, config->issuer, config->audience, clock_now(), &jwt);
+    const enum jwt_status status = jwt_verify(service->keys, token, &expected, &jwt);
     int result = EXIT_SUCCESS;
     if (jwt.header != NULL && jwt.claims != NULL)
         result = print_token(&jwt, status);
@@ -140,7 +142,7 @@ static int inspect(const struct service *service, struct text token)
 
 static int run_inspect(const struct invocation *invocation)
 {
-    static char buffer[LONGEST_TOKEN];
+    static char buffer[JWT_LONGEST];
     struct text token = text_of(invocation->argument);
     if (invocation->argument == NULL && !read_token(buffer, &token))
         return EXIT_FAILURE;

@@ -194,9 +194,12 @@ void demo_require_grant(const struct service *service, struct json_object *body,
                         unsigned spoken)
 {
     const char *token = json_object_get_string(json_object_object_get(body, "access_token"));
+    const struct jwt_expectation expected = {.issuer = service->config->issuer,
+                                             .audience = service->config->audience,
+                                             .type = service->config->token_typ,
+                                             .now = clock_now()};
     struct jwt jwt;
-    REQUIRE(jwt_verify(service->keys, text_of(token), service->config->issuer, service->config->audience,
-                       clock_now(), &jwt) == JWT_VALID);
+    REQUIRE(jwt_verify(service->keys, text_of(token), &expected, &jwt) == JWT_VALID);
     const size_t i = index_of(json_object_get_string(json_object_object_get(jwt.claims, "sub")));
     REQUIRE(!demos[i].refused);
     REQUIRE(spoken & 1U << i);

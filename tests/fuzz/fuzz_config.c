@@ -26,6 +26,7 @@ static void check_numbers(const struct config *config)
     check_range(config->max_body, 1024, 1048576);
     check_range(config->request_timeout, 1, 3600);
     check_range(config->backlog, 1, 65535);
+    check_range(config->clock_skew, 0, 3600);
     check_range((long)config->log_level, LOG_LEVEL_ERROR, LOG_LEVEL_DEBUG);
 }
 

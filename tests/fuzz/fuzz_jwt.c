@@ -12,7 +12,7 @@
 #define ISSUER "https://api.example.com/apiops/auth"
 #define AUDIENCE "https://api.example.com/"
 
-enum { NOW = 2000000000 };
+enum { NOW = 2000000000, SKEW = 30 };
 
 static const char key_set[] =
     "{\"keys\":["
@@ -63,7 +63,8 @@ static void check_date(struct json_object *claims, const char *name, bool is_ahe
 {
     struct json_object *value;
     if (json_object_object_get_ex(claims, name, &value))
-        REQUIRE(is_ahead ? json_object_get_double(value) > NOW : json_object_get_double(value) <= NOW);
+        REQUIRE(is_ahead ? json_object_get_double(value) > NOW - SKEW
+                         : json_object_get_double(value) <= NOW + SKEW);
 }
 
 static void check_valid(const struct jwt *jwt, struct text token)
@@ -75,6 +76,9 @@ static void check_valid(const struct jwt *jwt, struct text token)
     REQUIRE(!json_object_object_get_ex(jwt->header, "crit", NULL));
     REQUIRE(text_is(member(jwt->claims, "iss"), ISSUER));
     REQUIRE(names_audience(json_object_object_get(jwt->claims, "aud")));
+    REQUIRE(text_equal(member(jwt->claims, "sub"), member(jwt->claims, "client_id")));
+    REQUIRE(member(jwt->claims, "jti").length > 0 && member(jwt->header, "typ").length > 0);
+    REQUIRE(json_object_object_get_ex(jwt->claims, "iat", NULL));
     check_date(jwt->claims, "exp", true);
     check_date(jwt->claims, "nbf", false);
     check_date(jwt->claims, "iat", false);
@@ -88,8 +92,10 @@ static void check_valid(const struct jwt *jwt, struct text token)
 
 static void verify(struct text token)
 {
+    const struct jwt_expectation expected = {
+        .issuer = ISSUER, .audience = AUDIENCE, .type = "JWT", .clock_skew = SKEW, .now = NOW};
     struct jwt jwt;
-    const enum jwt_status status = jwt_verify(the_keyset(), token, ISSUER, AUDIENCE, NOW, &jwt);
+    const enum jwt_status status = jwt_verify(the_keyset(), token, &expected, &jwt);
     REQUIRE(status != JWT_NO_MEMORY);
     REQUIRE(jwt_status_text(status) != NULL);
     if (status == JWT_VALID)

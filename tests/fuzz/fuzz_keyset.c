@@ -37,7 +37,9 @@ static void check_signer(const struct keyset *keyset)
     char *token = jwt_issue(signer, &claims);
     struct jwt jwt;
     REQUIRE(token != NULL);
-    REQUIRE(jwt_verify(keyset, text_of(token), "https://a/", "b", NOW, &jwt) == JWT_VALID);
+    const struct jwt_expectation expected = {
+        .issuer = "https://a/", .audience = "b", .type = "at+jwt", .now = NOW};
+    REQUIRE(jwt_verify(keyset, text_of(token), &expected, &jwt) == JWT_VALID);
     REQUIRE(jwt.key == keyset->signer);
     jwt_clear(&jwt);
     free(token);

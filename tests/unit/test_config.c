@@ -44,6 +44,7 @@ static void test_defaults_are_those_of_the_contract(void **state)
     assert_int_equal(config->max_body, 16384);
     assert_int_equal(config->request_timeout, 30);
     assert_int_equal(config->backlog, 1024);
+    assert_int_equal(config->clock_skew, 30);
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
     assert_false(config->strict_rfc6749);
     assert_false(config->allow_legacy_hashes);
@@ -69,7 +70,7 @@ static void test_every_key_is_read(void **state)
         "throttle_window = 86400\nthrottle_source_failures = 1000000\n"
         "max_body = 1024\nrequest_timeout = 3600\nbacklog = 65535\n"
         "strict_rfc6749 = yes\ntoken_typ = application/at+jwt\n"
-        "allow_legacy_hashes = yes\nuser = www-data\ngroup = www-data\n"
+        "clock_skew = 3600\nallow_legacy_hashes = yes\nuser = www-data\ngroup = www-data\n"
         "sandbox = no\nlog = token.log\nlog_level = debug\n",
         &collected);
     assert_string_equal(collected.text, "");
@@ -92,6 +93,7 @@ static void test_every_key_is_read(void **state)
     assert_int_equal(config->max_body, 1024);
     assert_int_equal(config->request_timeout, 3600);
     assert_int_equal(config->backlog, 65535);
+    assert_int_equal(config->clock_skew, 3600);
     assert_true(config->strict_rfc6749);
     assert_string_equal(config->token_typ, "application/at+jwt");
     assert_true(config->allow_legacy_hashes);
@@ -128,6 +130,7 @@ static void test_values_out_of_range_are_errors(void **state)
         {"max_body", 1024, 1048576},
         {"request_timeout", 1, 3600},
         {"backlog", 1, 65535},
+        {"clock_skew", 0, 3600},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         const struct {

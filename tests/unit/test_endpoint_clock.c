@@ -99,9 +99,10 @@ static void check_token(const struct service *service, size_t row)
     const struct http_response response = request_token(service, "always", "secret");
     assert_int_equal(response.status, 200);
     const char *token = json_object_get_string(json_object_object_get(response.body, "access_token"));
+    const struct jwt_expectation expected = {
+        .issuer = ISSUER, .audience = ISSUER, .type = "at+jwt", .now = now};
     struct jwt jwt;
-    check_row(jwt_verify(service->keys, text_of(token), ISSUER, ISSUER, now, &jwt) == JWT_VALID, "verify",
-              row, token);
+    check_row(jwt_verify(service->keys, text_of(token), &expected, &jwt) == JWT_VALID, "verify", row, token);
     check_row(json_object_get_int64(json_object_object_get(jwt.claims, "iat")) == now, "iat", row, token);
     check_row(json_object_get_int64(json_object_object_get(jwt.claims, "exp")) == now + 3600, "exp", row,
               token);

@@ -45,10 +45,18 @@ static struct keyset *load_zeros(const char *more)
     return keyset;
 }
 
+static enum jwt_status verify_and_keep(const struct keyset *keyset, const char *token, int64_t now,
+                                       struct jwt *jwt)
+{
+    const struct jwt_expectation expected = {
+        .issuer = ISSUER, .audience = AUDIENCE, .type = "JWT", .now = now};
+    return jwt_verify(keyset, text_of(token), &expected, jwt);
+}
+
 static enum jwt_status verify(const struct keyset *keyset, const char *token, int64_t now)
 {
     struct jwt jwt;
-    const enum jwt_status status = jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, now, &jwt);
+    const enum jwt_status status = verify_and_keep(keyset, token, now, &jwt);
     jwt_clear(&jwt);
     return status;
 }
@@ -61,7 +69,7 @@ static const char *member(struct json_object *object, const char *name)
 static void check_token(const struct keyset *keyset, const char *token)
 {
     struct jwt jwt;
-    assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
+    assert_int_equal(verify_and_keep(keyset, token, NOW, &jwt), JWT_VALID);
     assert_int_equal(json_object_object_length(jwt.header), 3);
     assert_string_equal(member(jwt.header, "alg"), jws_algorithm_name(keyset->signer->algorithm));
     assert_string_equal(member(jwt.header, "typ"), "at+jwt");
@@ -106,16 +114,17 @@ static void test_lifetimes(void **state)
     static const struct {
         int64_t issued;
         int64_t lifetime;
-        const char *exp; /* NULL: none */
+        const char *exp;        /* NULL: none */
+        enum jwt_status status; /* of the check at that time: it refuses numbers beyond 2^53 */
     } rows[] = {
-        {NOW, 0, NULL},
-        {NOW, 1, "1700000001"},
-        {NOW, 315360000, "2015360000"},
-        {NOW, INT64_MAX, "9223372036854775807"},
-        {0, INT64_MAX, "9223372036854775807"},
-        {-1, NOW, "1699999999"},
-        {-NOW, NOW, "0"}, /* a clock that has lost its time */
-        {INT64_MIN, INT64_MAX, "-1"},
+        {NOW, 0, NULL, JWT_VALID},
+        {NOW, 1, "1700000001", JWT_VALID},
+        {NOW, 315360000, "2015360000", JWT_VALID},
+        {NOW, INT64_MAX, "9223372036854775807", JWT_MALFORMED},
+        {0, INT64_MAX, "9223372036854775807", JWT_MALFORMED},
+        {-1, NOW, "1699999999", JWT_VALID},
+        {-NOW, NOW, "0", JWT_VALID}, /* a clock that has lost its time */
+        {INT64_MIN, INT64_MAX, "-1", JWT_MALFORMED},
     };
     struct keyset *keyset = load_zeros("");
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -125,7 +134,7 @@ static void test_lifetimes(void **state)
                                        .lifetime = rows[i].lifetime};
         struct jwt jwt;
         char *token = issue_once(keyset, "JWT", ISSUER, AUDIENCE, &row);
-        assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, row.issued, &jwt), JWT_VALID);
+        check_row(verify_and_keep(keyset, token, row.issued, &jwt) == rows[i].status, "status", i, token);
         const int64_t iat = json_object_get_int64(json_object_object_get(jwt.claims, "iat"));
         const char *exp = member(jwt.claims, "exp");
         check_row(iat == row.issued, "iat", i, token);
@@ -160,9 +169,16 @@ static void test_times(void **state)
     keyset_release(keyset);
 }
 
-#define GOOD_HEADER "{\"alg\":\"HS256\",\"kid\":\"a\"}"
-#define GOOD_CLAIMS "{\"iss\":\"" ISSUER "\",\"aud\":\"" AUDIENCE "\"}"
-#define CLAIMS_WITH(more) "{\"iss\":\"" ISSUER "\",\"aud\":\"" AUDIENCE "\"," more "}"
+#define HEADER_WITH(more) "{\"alg\":\"HS256\",\"kid\":\"a\"," more "}"
+#define GOOD_HEADER HEADER_WITH("\"typ\":\"at+jwt\"")
+#define OF_HERE "\"iss\":\"" ISSUER "\",\"aud\":\"" AUDIENCE "\""
+#define OF_CLIENT "\"sub\":\"c\",\"client_id\":\"c\",\"jti\":\"j\""
+#define GOOD_CLAIMS "{" OF_HERE "," OF_CLIENT ",\"iat\":1700000000}"
+#define CLAIMS_WITH(more) "{" OF_HERE "," OF_CLIENT ",\"iat\":1700000000," more "}"
+#define CLAIMS_AT(iat) "{" OF_HERE "," OF_CLIENT ",\"iat\":" iat "}"
+#define CLAIMS_OF(more) "{" OF_HERE "," more "}"
+#define CLAIMS_FOR(aud) "{\"iss\":\"" ISSUER "\"," OF_CLIENT ",\"iat\":1700000000" aud "}"
+#define CLAIMS_FROM(iss) "{\"iss\":" iss ",\"aud\":\"" AUDIENCE "\"," OF_CLIENT ",\"iat\":1700000000}"
 
 /* All signed with key "a" of a set of one, and rightly so. */
 static const struct {
@@ -171,48 +187,86 @@ static const struct {
     enum jwt_status status;
 } signed_rows[] = {
     {GOOD_HEADER, GOOD_CLAIMS, JWT_VALID},
-    {"{\"alg\":\"HS256\"}", GOOD_CLAIMS, JWT_VALID},
-    {"{\"alg\":\"HS256\",\"typ\":\"anything\"}", GOOD_CLAIMS, JWT_VALID},
+    {" {\"kid\" : \"a\", \"alg\":\"HS256\",\"typ\":\"at+jwt\",\"x\":{\"kid\":\"\\\":N\"}} ", GOOD_CLAIMS,
+     JWT_VALID},
+    {HEADER_WITH("\"typ\":\"AT+JWT\""), GOOD_CLAIMS, JWT_VALID},
+    {HEADER_WITH("\"typ\":\"application/at+jwt\""), GOOD_CLAIMS, JWT_VALID},
+    {HEADER_WITH("\"typ\":\"Application/AT+jwt\""), GOOD_CLAIMS, JWT_VALID},
+    {HEADER_WITH("\"typ\":\"JWT\""), GOOD_CLAIMS, JWT_VALID},
+    {HEADER_WITH("\"typ\":\"application/jwt\""), GOOD_CLAIMS, JWT_VALID},
+    {HEADER_WITH("\"typ\":\"id+jwt\""), GOOD_CLAIMS, JWT_WRONG_TYPE},
+    {HEADER_WITH("\"typ\":\"text/at+jwt\""), GOOD_CLAIMS, JWT_WRONG_TYPE},
+    {HEADER_WITH("\"typ\":\"application/\""), GOOD_CLAIMS, JWT_WRONG_TYPE},
+    {HEADER_WITH("\"typ\":\"application/application/at+jwt\""), GOOD_CLAIMS, JWT_WRONG_TYPE},
+    {HEADER_WITH("\"typ\":\"at+jwt\\u0000\""), GOOD_CLAIMS, JWT_WRONG_TYPE},
+    {HEADER_WITH("\"typ\":\"\""), GOOD_CLAIMS, JWT_WRONG_TYPE},
+    {HEADER_WITH("\"typ\":[\"at+jwt\"]"), GOOD_CLAIMS, JWT_WRONG_TYPE},
+    {HEADER_WITH("\"typ\":null"), GOOD_CLAIMS, JWT_WRONG_TYPE},
+    {"{\"alg\":\"HS256\",\"kid\":\"a\"}", GOOD_CLAIMS, JWT_WRONG_TYPE},
+    {"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
     {"{\"alg\":\"HS256\",\"kid\":\"b\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
     {"{\"alg\":\"HS256\",\"kid\":\"\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
     {"{\"alg\":\"HS256\",\"kid\":\"a\\u0000\"}", GOOD_CLAIMS, JWT_UNKNOWN_KEY},
     {"{\"alg\":\"HS256\",\"kid\":7}", GOOD_CLAIMS, JWT_MALFORMED},
     {"{\"alg\":\"HS256\",\"kid\":null}", GOOD_CLAIMS, JWT_MALFORMED},
-    {"{\"alg\":\"HS256\",\"crit\":[\"exp\"],\"exp\":1}", GOOD_CLAIMS, JWT_MALFORMED},
+    {HEADER_WITH("\"typ\":\"at+jwt\",\"crit\":[\"exp\"],\"exp\":1"), GOOD_CLAIMS, JWT_MALFORMED},
+    {HEADER_WITH("\"typ\":\"at+jwt\",\"crit\":null"), GOOD_CLAIMS, JWT_MALFORMED},
+    {HEADER_WITH("\"typ\":\"at+jwt\",\"kid\":\"a\""), GOOD_CLAIMS, JWT_MALFORMED},
+    {HEADER_WITH("\"typ\":\"at+jwt\",\"\\u0061lg\":\"HS256\""), GOOD_CLAIMS, JWT_MALFORMED},
+    {HEADER_WITH("\"typ\":\"at+jwt\",\"x\":[{\"y\":1,\"y\":1}]"), GOOD_CLAIMS, JWT_MALFORMED},
+    {HEADER_WITH("\"typ\":\"at+jwt\",\"x\":-Infinity"), GOOD_CLAIMS, JWT_MALFORMED},
     {"{\"kid\":\"a\"}", GOOD_CLAIMS, JWT_MALFORMED},
     {"{\"alg\":true}", GOOD_CLAIMS, JWT_MALFORMED},
     {"{\"alg\":\"none\",\"kid\":\"a\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
-    {"{\"alg\":\"hs256\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
-    {"{\"alg\":\"HS512\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
+    {"{\"alg\":\"hs256\",\"kid\":\"a\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
+    {"{\"alg\":\"HS512\",\"kid\":\"a\"}", GOOD_CLAIMS, JWT_WRONG_ALGORITHM},
     {"", GOOD_CLAIMS, JWT_MALFORMED},
     {"[]", GOOD_CLAIMS, JWT_MALFORMED},
     {GOOD_HEADER "x", GOOD_CLAIMS, JWT_MALFORMED},
     {GOOD_HEADER, "", JWT_MALFORMED},
     {GOOD_HEADER, "\"a\"", JWT_MALFORMED},
     {GOOD_HEADER, GOOD_CLAIMS ",", JWT_MALFORMED},
+    {GOOD_HEADER, "eyJhbGciOiJub25lIn0.e30.", JWT_MALFORMED}, /* a nested JWT (RFC 7519 §7.2) */
+    {GOOD_HEADER, CLAIMS_WITH("\"jti\":\"j\""), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"x\":{\"sub\":\"y\"}"), JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"x\":NaN"), JWT_MALFORMED},
     {GOOD_HEADER, "{}", JWT_WRONG_ISSUER},
-    {GOOD_HEADER, "{\"iss\":\"" ISSUER "/\",\"aud\":\"" AUDIENCE "\"}", JWT_WRONG_ISSUER},
-    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\\u0000\",\"aud\":\"" AUDIENCE "\"}", JWT_WRONG_ISSUER},
-    {GOOD_HEADER, "{\"iss\":[\"" ISSUER "\"],\"aud\":\"" AUDIENCE "\"}", JWT_WRONG_ISSUER},
-    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\"}", JWT_WRONG_AUDIENCE},
-    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":\"other\"}", JWT_WRONG_AUDIENCE},
-    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":[]}", JWT_WRONG_AUDIENCE},
-    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":[null,1,\"other\"]}", JWT_WRONG_AUDIENCE},
-    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":{\"" AUDIENCE "\":1}}", JWT_WRONG_AUDIENCE},
-    {GOOD_HEADER, "{\"iss\":\"" ISSUER "\",\"aud\":[\"other\",\"" AUDIENCE "\"]}", JWT_VALID},
+    {GOOD_HEADER, CLAIMS_FROM("\"" ISSUER "/\""), JWT_WRONG_ISSUER},
+    {GOOD_HEADER, CLAIMS_FROM("\"" ISSUER "\\u0000\""), JWT_WRONG_ISSUER},
+    {GOOD_HEADER, CLAIMS_FROM("[\"" ISSUER "\"]"), JWT_WRONG_ISSUER},
+    {GOOD_HEADER, CLAIMS_FOR(""), JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, CLAIMS_FOR(",\"aud\":\"other\""), JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, CLAIMS_FOR(",\"aud\":[]"), JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, CLAIMS_FOR(",\"aud\":[null,1,\"other\"]"), JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, CLAIMS_FOR(",\"aud\":{\"" AUDIENCE "\":1}"), JWT_WRONG_AUDIENCE},
+    {GOOD_HEADER, CLAIMS_FOR(",\"aud\":[\"other\",\"" AUDIENCE "\"]"), JWT_VALID},
+    {GOOD_HEADER, CLAIMS_OF(OF_CLIENT), JWT_MISSING_CLAIM},
+    {GOOD_HEADER, CLAIMS_OF("\"iat\":1,\"sub\":\"c\",\"client_id\":\"c\""), JWT_MISSING_CLAIM},
+    {GOOD_HEADER, CLAIMS_OF("\"iat\":1,\"sub\":\"c\",\"client_id\":\"c\",\"jti\":1"), JWT_MISSING_CLAIM},
+    {GOOD_HEADER, CLAIMS_OF("\"iat\":1,\"sub\":\"c\",\"client_id\":\"c\",\"jti\":\"\""), JWT_MISSING_CLAIM},
+    {GOOD_HEADER, CLAIMS_OF("\"iat\":1,\"sub\":\"c\",\"jti\":\"j\""), JWT_MISSING_CLAIM},
+    {GOOD_HEADER, CLAIMS_OF("\"iat\":1,\"client_id\":\"c\",\"jti\":\"j\""), JWT_MISSING_CLAIM},
+    {GOOD_HEADER, CLAIMS_OF("\"iat\":1,\"sub\":\"c\",\"client_id\":\"C\",\"jti\":\"j\""), JWT_MISSING_CLAIM},
+    {GOOD_HEADER, CLAIMS_OF("\"iat\":1,\"sub\":\"\",\"client_id\":\"\",\"jti\":\"j\""), JWT_MISSING_CLAIM},
     {GOOD_HEADER, CLAIMS_WITH("\"exp\":1700000000"), JWT_EXPIRED},
     {GOOD_HEADER, CLAIMS_WITH("\"exp\":1700000000.5"), JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":9007199254740992"), JWT_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":9007199254740994"), JWT_MALFORMED},
     {GOOD_HEADER, CLAIMS_WITH("\"exp\":99999999999999999999999"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":1e400"), JWT_MALFORMED},
     {GOOD_HEADER, CLAIMS_WITH("\"exp\":-1"), JWT_EXPIRED},
-    {GOOD_HEADER, CLAIMS_WITH("\"exp\":NaN"), JWT_EXPIRED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":-9007199254740994"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":NaN"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_WITH("\"exp\":Infinity"), JWT_MALFORMED},
     {GOOD_HEADER, CLAIMS_WITH("\"exp\":\"1800000000\""), JWT_MALFORMED},
     {GOOD_HEADER, CLAIMS_WITH("\"exp\":null"), JWT_MALFORMED},
     {GOOD_HEADER, CLAIMS_WITH("\"nbf\":1700000000"), JWT_VALID},
     {GOOD_HEADER, CLAIMS_WITH("\"nbf\":1700000001"), JWT_NOT_YET_VALID},
-    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":NaN"), JWT_NOT_YET_VALID},
+    {GOOD_HEADER, CLAIMS_WITH("\"nbf\":null"), JWT_MALFORMED},
     {GOOD_HEADER, CLAIMS_WITH("\"nbf\":[]"), JWT_MALFORMED},
-    {GOOD_HEADER, CLAIMS_WITH("\"iat\":1700000001"), JWT_NOT_YET_VALID},
-    {GOOD_HEADER, CLAIMS_WITH("\"iat\":false"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_AT("1700000001"), JWT_NOT_YET_VALID},
+    {GOOD_HEADER, CLAIMS_AT("null"), JWT_MALFORMED},
+    {GOOD_HEADER, CLAIMS_AT("false"), JWT_MALFORMED},
 };
 
 static void test_signed_rows(void **state)
@@ -229,21 +283,84 @@ static void test_signed_rows(void **state)
     keyset_release(keyset);
 }
 
-/* A token without a kid is of no particular key, where there are two. */
+/* The clock of another machine may be off by clock_skew. A retired key verifies as long as its last token. */
+static void test_clock_skew(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kid;
+        int64_t now;
+        long skew;
+        enum jwt_status status;
+    } rows[] = {
+        {"a", NOW, 0, JWT_VALID},
+        {"a", NOW - 1, 0, JWT_NOT_YET_VALID},
+        {"a", NOW - 30, 30, JWT_VALID},
+        {"a", NOW - 31, 30, JWT_NOT_YET_VALID},
+        {"a", NOW + 100, 0, JWT_EXPIRED},
+        {"a", NOW + 129, 30, JWT_VALID},
+        {"a", NOW + 130, 30, JWT_EXPIRED},
+        {"retired", NOW + 49, 0, JWT_VALID},
+        {"retired", NOW + 50, 0, JWT_EXPIRED_KEY},
+        {"retired", NOW + 79, 30, JWT_VALID},
+        {"retired", NOW + 80, 30, JWT_EXPIRED_KEY},
+    };
+    struct keyset *keyset =
+        load_zeros(",{\"kty\":\"oct\",\"kid\":\"retired\",\"exp\":1700000050,\"k\":\"" SECRET "\"}");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const struct jwt_expectation expected = {.issuer = ISSUER,
+                                                 .audience = AUDIENCE,
+                                                 .type = "at+jwt",
+                                                 .clock_skew = rows[i].skew,
+                                                 .now = rows[i].now};
+        struct jwt jwt;
+        char header[100];
+        snprintf(header, sizeof header, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", rows[i].kid);
+        char *token =
+            sign_once(keyset->signer->key, text_of(header), text_of(CLAIMS_WITH("\"exp\":1700000100")));
+        const enum jwt_status status = jwt_verify(keyset, text_of(token), &expected, &jwt);
+        check_row(status == rows[i].status, jwt_status_text(status), i, rows[i].kid);
+        jwt_clear(&jwt);
+        free(token);
+    }
+    keyset_release(keyset);
+}
+
+/* A token of the greatest length is read, and a longer one is not. */
+static void test_longest(void **state)
+{
+    (void)state;
+    static char text[JWT_LONGEST];
+    struct keyset *keyset = load_zeros("");
+    size_t valid = 0;
+    for (int spaces = 48000; spaces < 49200; spaces++) {
+        snprintf(text, sizeof text, "%*s%s", spaces, "", GOOD_CLAIMS);
+        char *token = sign_once(keyset->signer->key, text_of(GOOD_HEADER), text_of(text));
+        const enum jwt_status status = verify(keyset, token, NOW);
+        check_row(status == (strlen(token) <= JWT_LONGEST ? JWT_VALID : JWT_MALFORMED),
+                  jwt_status_text(status), (size_t)spaces, "spaces");
+        valid += status == JWT_VALID;
+        free(token);
+    }
+    assert_true(valid > 0 && valid < 1200);
+    keyset_release(keyset);
+}
+
+/* Two keys: a token is checked with the one that its kid names, and with no other. */
 static void test_kid_among_keys(void **state)
 {
     (void)state;
-    struct keyset *keyset = load_zeros(
-        ",{\"kty\":\"oct\",\"kid\":\"b\",\"exp\":1,\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}");
+    struct keyset *keyset = load_zeros(",{\"kty\":\"oct\",\"kid\":\"b\",\"next\":true,"
+                                       "\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}");
     static const struct {
         const char *header;
         size_t key;
         enum jwt_status status;
     } rows[] = {
         {"{\"alg\":\"HS256\"}", 0, JWT_UNKNOWN_KEY},
-        {"{\"alg\":\"HS256\",\"kid\":\"a\"}", 0, JWT_VALID},
-        {"{\"alg\":\"HS256\",\"kid\":\"b\"}", 1, JWT_VALID},
-        {"{\"alg\":\"HS256\",\"kid\":\"a\"}", 1, JWT_BAD_SIGNATURE},
+        {"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"a\"}", 0, JWT_VALID},
+        {"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"b\"}", 1, JWT_VALID},
+        {"{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"a\"}", 1, JWT_BAD_SIGNATURE},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         char *token = sign_once(keyset->keys[rows[i].key].key, text_of(rows[i].header), text_of(GOOD_CLAIMS));
@@ -266,6 +383,7 @@ static void test_not_a_token(void **state)
         "e30.e30.",
         "e30.e30.AAAA",
         "e30.e30.AAAA.AAAA",
+        "e30.AAAA.AAAA.AAAA.AAAA", /* JWE (RFC 7516 §3.1) */
         "Bearer x",
         "\xff.\xff.\xff",
     };
@@ -349,14 +467,14 @@ static void test_filled_as_far_as_it_went(void **state)
     struct keyset *keyset = load_zeros("");
     char *token = sign_once(keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"gone\"}"),
                             text_of("{\"sub\":\"x\"}"));
-    assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_UNKNOWN_KEY);
+    assert_int_equal(verify_and_keep(keyset, token, NOW, &jwt), JWT_UNKNOWN_KEY);
     assert_null(jwt.key);
     assert_string_equal(member(jwt.header, "kid"), "gone");
     assert_string_equal(member(jwt.claims, "sub"), "x");
     jwt_clear(&jwt);
     free(token);
 
-    assert_int_equal(jwt_verify(keyset, text_of("x"), ISSUER, AUDIENCE, NOW, &jwt), JWT_MALFORMED);
+    assert_int_equal(verify_and_keep(keyset, "x", NOW, &jwt), JWT_MALFORMED);
     assert_null(jwt.header);
     jwt_clear(&jwt);
     keyset_release(keyset);
@@ -422,7 +540,7 @@ static void test_many_subjects(void **state)
             .client_id = text_of(client_id), .scope = text_of(scope), .issued = NOW, .lifetime = i % 2};
         struct jwt jwt;
         char *token = jwt_issue(signer, &row);
-        assert_int_equal(jwt_verify(keyset, text_of(token), ISSUER, AUDIENCE, NOW, &jwt), JWT_VALID);
+        assert_int_equal(verify_and_keep(keyset, token, NOW, &jwt), JWT_VALID);
         check_row(strcmp(member(jwt.claims, "sub"), client_id) == 0, "sub", (size_t)i, client_id);
         check_row(strcmp(member(jwt.claims, "client_id"), client_id) == 0, "client_id", (size_t)i, client_id);
         const char *claim = member(jwt.claims, "scope");
@@ -438,12 +556,20 @@ static void test_many_subjects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_algorithm),      cmocka_unit_test(test_many_subjects),
-        cmocka_unit_test(test_lifetimes),           cmocka_unit_test(test_times),
-        cmocka_unit_test(test_signed_rows),         cmocka_unit_test(test_kid_among_keys),
-        cmocka_unit_test(test_not_a_token),         cmocka_unit_test(test_tampering),
-        cmocka_unit_test(test_algorithm_confusion), cmocka_unit_test(test_filled_as_far_as_it_went),
-        cmocka_unit_test(test_status_texts),        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_each_algorithm),
+        cmocka_unit_test(test_many_subjects),
+        cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_signed_rows),
+        cmocka_unit_test(test_kid_among_keys),
+        cmocka_unit_test(test_not_a_token),
+        cmocka_unit_test(test_tampering),
+        cmocka_unit_test(test_algorithm_confusion),
+        cmocka_unit_test(test_filled_as_far_as_it_went),
+        cmocka_unit_test(test_status_texts),
+        cmocka_unit_test(test_clock_skew),
+        cmocka_unit_test(test_longest),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
