@@ -116,9 +116,8 @@ void attempt_set_proven(struct attempt *attempt, size_t decoding)
         attempt->throttle.proven = decoding;
 }
 
-enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error)
+static enum oauth_error end_in(struct attempt *attempt, enum throttle_outcome outcome, enum oauth_error error)
 {
-    const enum throttle_outcome outcome = outcome_of(error);
     if (attempt->service->state == NULL)
         return error;
     if (outcome != THROTTLE_MATCH)
@@ -127,9 +126,14 @@ enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error)
     return error_of(attempt->verdict, error);
 }
 
+enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error)
+{
+    return end_in(attempt, outcome_of(error), error);
+}
+
 void attempt_withdraw(struct attempt *attempt, bool was_hashed)
 {
-    attempt_end(attempt, was_hashed ? OAUTH_BAD_CREDENTIALS : OAUTH_BUSY);
+    end_in(attempt, was_hashed ? THROTTLE_MISMATCH : THROTTLE_WITHDRAWN, OAUTH_NO_ERROR);
 }
 
 const char *attempt_reason(const struct attempt *attempt)

@@ -42,9 +42,8 @@ void attempt_set_proven(struct attempt *attempt, size_t decoding);
 enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error);
 
 /* Ends the attempt of a client that has gone before it got an answer; replaces attempt_end(). It counts as a
- * failure if a hash was computed, whatever the result: otherwise a client that hangs up in time would get
- * work done for free. If not, it counts like a full queue: a client that gets no immediate answer also learns
- * that the cache does not prove the credential. */
+ * failure, as a client that gets no immediate answer also learns that the cache does not prove the
+ * credential. If no hash was computed (`was_hashed`), repeating it with the same secret counts nothing. */
 void attempt_withdraw(struct attempt *attempt, bool was_hashed);
 
 /* Returns the reason of OAUTH_THROTTLED, for the log. */

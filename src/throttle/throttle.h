@@ -10,10 +10,13 @@
  * secret is not the proven one, and counts:
  * - "Bad credentials" is a failure of the pair and of the source.
  * - A refusal because the source is over its limit is a failure of the pair.
- * - A refusal because too many attempts are in flight, or a verification that failed or was cancelled, is a
- *   tenth of a failure of the pair. It counts nothing if the same secret was the last one counted for the
- * pair, as the answer reveals nothing new. So a client that retries after 503 never reaches the limit,
- * however many processes it has.
+ * - A client that gives up while it waits for a verification also learns this. It is a failure of the pair
+ * and of the source.
+ * - A refusal because too many attempts are in flight, or a verification that failed, is a tenth of a failure
+ *   of the pair.
+ * - The last two count nothing if the same secret was the last one counted for the pair, as they reveal
+ *   nothing new. So a client that retries after 503 or a timeout never reaches the limit, however many
+ *   processes it has.
  * - A refusal because the pair is over its limit counts nothing: it is made before the cache is consulted,
  * and again at the end if other processes have reached the limit in the meantime.
  *
@@ -76,8 +79,9 @@ struct throttle_attempt {
 };
 
 /* The result of an attempt. THROTTLE_NOT_VERIFIED: throttle_begin() refused it, or the verification was not
- * possible (queue full, out of memory). */
-enum throttle_outcome { THROTTLE_MATCH, THROTTLE_MISMATCH, THROTTLE_NOT_VERIFIED };
+ * possible (queue full, out of memory). THROTTLE_WITHDRAWN: the client gave up
+ * while the attempt waited. */
+enum throttle_outcome { THROTTLE_MATCH, THROTTLE_MISMATCH, THROTTLE_WITHDRAWN, THROTTLE_NOT_VERIFIED };
 
 /* `now_ms` comes from clock_now_ms(). Any thread may call the functions below, each thread with its own
  * attempt. */

@@ -59,6 +59,12 @@ static enum charge end_in_mismatch(struct throttle_operation *operation)
     return operation->verdict == THROTTLE_ADMITTED ? CHARGE_PAIR_AND_SOURCE : charge_tenth(operation);
 }
 
+/* That there was no answer at once reveals as much as an answer: the secret is not the proven one. */
+static enum charge end_withdrawn(struct throttle_operation *operation)
+{
+    return throttle_operation_is_known_secret(operation) ? CHARGE_NOTHING : CHARGE_PAIR_AND_SOURCE;
+}
+
 static enum charge end_without_verification(struct throttle_operation *operation)
 {
     const struct throttle_attempt *attempt = operation->attempt;
@@ -71,6 +77,7 @@ static enum charge end_without_verification(struct throttle_operation *operation
 static enum charge (*const end_in[])(struct throttle_operation *operation) = {
     [THROTTLE_MATCH] = end_in_match,
     [THROTTLE_MISMATCH] = end_in_mismatch,
+    [THROTTLE_WITHDRAWN] = end_withdrawn,
     [THROTTLE_NOT_VERIFIED] = end_without_verification,
 };
 
@@ -178,6 +185,8 @@ static bool is_to_be_settled(const struct throttle_operation *operation)
         return operation->has_failures && is_proven(operation);
     case THROTTLE_MISMATCH:
         return !operation->pair->is_method_fallback;
+    case THROTTLE_WITHDRAWN:
+        return !operation->is_known;
     case THROTTLE_NOT_VERIFIED:
         break;
     }
