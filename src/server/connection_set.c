@@ -1,7 +1,6 @@
 #include "server/connection_set.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -31,8 +30,6 @@
 
 /* Bytes that all unfinished things together may take. */
 static const size_t unfinished_max = (size_t)64 * 1024 * 1024;
-
-enum { GIVE_BACK_MS = 1000 };
 
 struct connection_set {
     struct reload *reload;
@@ -287,19 +284,12 @@ static struct slot *first_slot(struct connection_set *set)
     return slot;
 }
 
-static void wake_all(struct connection_set *set)
-{
-    for (struct slot *slot = first_slot(set); slot != NULL; slot = slot->next) {
-        if (atomic_load(&slot->since_ms) != 0)
-            connection_set_wake(slot, false);
-    }
-}
-
-static void close_expired(struct connection_set *set, double now_ms)
+/* Wakes the connections that are in use: those that are expired, or all of them. */
+static void wake_connections(struct connection_set *set, bool all, double now_ms)
 {
     for (struct slot *slot = first_slot(set); slot != NULL; slot = slot->next) {
         const double since_ms = atomic_load(&slot->since_ms);
-        if (since_ms != 0 && is_expired(set, since_ms, now_ms))
+        if (since_ms != 0 && (all || is_expired(set, since_ms, now_ms)))
             connection_set_wake(slot, false);
     }
 }
@@ -334,23 +324,16 @@ static void log_accept_error(struct connection_set *set)
     set->logged_error = error;
 }
 
-/* malloc() keeps what requests have used, in each of its arenas, of which there are up to eight per CPU: as
- * much as all requests that ever waited there at the same time. Returning it once a second costs the requests
- * nothing that could be measured. */
-static void give_back_memory(struct connection_set *set, double now_ms)
-{
-    if (now_ms - set->given_back_ms < GIVE_BACK_MS || !atomic_exchange(&set->has_served, false))
-        return;
-    malloc_trim(0);
-    set->given_back_ms = now_ms;
-}
-
 void connection_set_watch(struct connection_set *set, double now_ms)
 {
-    close_expired(set, now_ms);
+    wake_connections(set, false, now_ms);
     log_faults(set);
     log_accept_error(set);
-    give_back_memory(set, now_ms);
+}
+
+bool connection_set_take_served(struct connection_set *set)
+{
+    return atomic_exchange(&set->has_served, false);
 }
 
 /* The oldest goes, and with it what is not much younger, as each pass over the list takes long. */
@@ -376,10 +359,8 @@ void connection_set_evict(struct connection_set *set)
 
 void connection_set_stop(struct connection_set *set, bool is_impatient)
 {
-    const bool was_stopping = atomic_exchange(&set->is_stopping, true);
-    const bool was_impatient = is_impatient && atomic_exchange(&set->is_impatient, true);
-    if (is_impatient ? !was_impatient : !was_stopping)
-        wake_all(set);
+    if (!atomic_exchange(is_impatient ? &set->is_impatient : &set->is_stopping, true))
+        wake_connections(set, true, 0);
 }
 
 bool connection_set_is_stopping(const struct connection_set *set)

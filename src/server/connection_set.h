@@ -33,12 +33,15 @@ void connection_set_wake(void *slot, bool reads_to_the_end);
 void connection_set_evict(struct connection_set *set);
 
 /* Closes the connections that have been unfinished for request_timeout or idle for idle_timeout, and logs how
- * many were dropped, and why, and that connections could not be accepted. Once a second, while requests are
- * answered, returns memory to the system. For one thread at a time; `now_ms` is clock_coarse_ms(). */
+ * many were dropped, and why, and that connections could not be accepted. For one thread at a time; `now_ms`
+ * is clock_coarse_ms(). */
 void connection_set_watch(struct connection_set *set, double now_ms);
 
-/* Closes idle connections, now and from now on. With `is_impatient` also those whose request has not arrived
- * whole; what arrives from then on is dropped. */
+/* Returns whether requests have been answered since the last call. */
+bool connection_set_take_served(struct connection_set *set);
+
+/* Closes idle connections, now and from now on. With `is_impatient`, after a call without, also those whose
+ * request has not arrived whole; what arrives from then on is dropped. */
 void connection_set_stop(struct connection_set *set, bool is_impatient);
 bool connection_set_is_stopping(const struct connection_set *set);
 
