@@ -39,13 +39,12 @@ struct connection_set {
     atomic_size_t max_body;
     atomic_bool is_stopping;
     atomic_bool is_impatient;
-    atomic_bool has_served;                /* since memory was returned last */
+    atomic_bool has_served;                /* since connection_set_take_served() */
     atomic_long connections;               /* that are open, or have something in flight */
     atomic_long faults[CONNECTION_FAULTS]; /* since the log was written */
     atomic_size_t unfinished;              /* bytes */
     atomic_int accept_error;               /* errno of the last attempt to accept; 0: it succeeded */
-    int logged_error; /* of the watch, like the next: the accept_error that it has logged */
-    double given_back_ms;
+    int logged_error;                      /* of the watch: the accept_error that it has logged */
 
     /* Guarded by the mutex. */
     pthread_mutex_t mutex;
