@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/refcount.h"
-#include "throttle/throttle_db.h"
+#include "state/state_db.h"
 
 /* How often the folder is checked, or reopened while degraded; how often the same fault is logged. */
 #define PROBE_INTERVAL_MS 1000
@@ -26,7 +26,7 @@ struct throttle_store {
     atomic_bool is_reported;     /* a fault was logged, and the recovery was not yet */
     _Atomic double probe_due_ms; /* on the monotonic clock */
     pthread_rwlock_t lock;       /* guards `db`: held for writing while it is replaced */
-    struct throttle_db *db;      /* NULL: it could not be opened */
+    struct state_db *db;         /* NULL: it could not be opened */
     pthread_mutex_t fault_mutex; /* guards the members below */
     char fault[FAULT_SIZE];      /* the last fault logged */
     double logged_ms;
@@ -36,7 +36,7 @@ struct throttle_store {
 
 static void free_store(struct throttle_store *store)
 {
-    throttle_db_close(store->db);
+    state_db_close(store->db);
     throttle_memory_free(store->memory);
     free(store->folder);
     free(store);
@@ -57,7 +57,7 @@ struct throttle_store *throttle_store_open(const char *folder, struct diagnostic
     if (store == NULL || store->folder == NULL || store->memory == NULL)
         diagnostics_add(diagnostics, SEVERITY_ERROR, folder, 0, "%s", strerror(ENOMEM));
     else
-        store->db = throttle_db_open(folder, diagnostics);
+        store->db = state_db_open(folder, diagnostics);
     if (store != NULL && store->db != NULL)
         return store;
     if (store != NULL)
@@ -80,12 +80,12 @@ void throttle_store_release(struct throttle_store *store)
 
 bool throttle_store_check(const char *folder, struct diagnostics *diagnostics)
 {
-    return throttle_db_check(folder, diagnostics);
+    return state_db_check(folder, diagnostics);
 }
 
 bool throttle_store_exists(const char *folder)
 {
-    return throttle_db_exists(folder);
+    return state_db_exists(folder);
 }
 
 struct throttle_in_flight *throttle_store_in_flight(struct throttle_store *store)
@@ -162,9 +162,9 @@ static void reopen_db(struct throttle_store *store, struct log *log)
     struct fault_sink sink = {store, log};
     struct diagnostics diagnostics = {.on_message = log_fault, .context = &sink};
     pthread_rwlock_wrlock(&store->lock);
-    throttle_db_close(store->db);
-    store->db = throttle_db_open(store->folder, &diagnostics);
-    const int error = store->db != NULL ? throttle_db_write(store->db, write_probe, NULL) : 0;
+    state_db_close(store->db);
+    store->db = state_db_open(store->folder, &diagnostics);
+    const int error = store->db != NULL ? state_db_write(store->db, write_probe, NULL) : 0;
     if (error != 0)
         add_fault(store, &diagnostics, mdb_strerror(error));
     store->is_degraded = store->db == NULL || error != 0;
@@ -186,7 +186,7 @@ static void throttle_store_probe(struct throttle_store *store, struct log *log)
     if (now < due || !atomic_compare_exchange_strong(&store->probe_due_ms, &due, now + PROBE_INTERVAL_MS))
         return;
     pthread_rwlock_rdlock(&store->lock);
-    const bool is_in_place = store->db != NULL && throttle_db_is_in_place(store->db);
+    const bool is_in_place = store->db != NULL && state_db_is_in_place(store->db);
     pthread_rwlock_unlock(&store->lock);
     if (!is_in_place && !store->is_degraded)
         throttle_store_degrade(store, log, "its file is not there any more");
@@ -217,7 +217,7 @@ static void run_in_memory(struct throttle_store *store, struct work_call *work_c
     throttle_memory_unlock(store->memory);
 }
 
-typedef int transact_function(struct throttle_db *db, throttle_db_work *work, void *context);
+typedef int transact_function(struct state_db *db, state_db_work *work, void *context);
 
 static bool run_transaction(struct throttle_store *store, struct log *log, struct work_call *work_call,
                             transact_function *transact)
@@ -229,7 +229,7 @@ static bool run_transaction(struct throttle_store *store, struct log *log, struc
     if (tried)
         error = transact(store->db, run_on_disk, work_call);
     pthread_rwlock_unlock(&store->lock);
-    if (error == 0 && transact == throttle_db_write)
+    if (error == 0 && transact == state_db_write)
         log_recovery(store, log);
     if (error == 0 || error == ENOMEM)
         return error == 0;
@@ -243,7 +243,7 @@ bool throttle_store_is_empty(struct throttle_store *store, struct log *log)
 {
     throttle_store_probe(store, log);
     pthread_rwlock_rdlock(&store->lock);
-    const bool is_empty = !store->is_degraded && store->db != NULL && throttle_db_is_empty(store->db);
+    const bool is_empty = !store->is_degraded && store->db != NULL && state_db_is_empty(store->db);
     pthread_rwlock_unlock(&store->lock);
     return is_empty;
 }
@@ -252,12 +252,12 @@ bool throttle_store_read(struct throttle_store *store, struct log *log, throttle
                          void *context)
 {
     struct work_call work_call = {work, context};
-    return run_transaction(store, log, &work_call, throttle_db_read);
+    return run_transaction(store, log, &work_call, state_db_read);
 }
 
 bool throttle_store_update(struct throttle_store *store, struct log *log, throttle_store_work *work,
                            void *context)
 {
     struct work_call work_call = {work, context};
-    return run_transaction(store, log, &work_call, throttle_db_write);
+    return run_transaction(store, log, &work_call, state_db_write);
 }

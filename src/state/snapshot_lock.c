@@ -1,4 +1,4 @@
-#include "throttle/snapshot_lock.h"
+#include "state/snapshot_lock.h"
 
 #include <errno.h>
 #include <fcntl.h>

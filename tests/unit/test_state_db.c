@@ -1,5 +1,5 @@
 /* A reader and writers at the same time. */
-#include "throttle/throttle_db.h"
+#include "state/state_db.h"
 
 #include "fixture.h"
 
@@ -7,7 +7,7 @@
 #include <semaphore.h>
 
 struct writing {
-    struct throttle_db *environment;
+    struct state_db *environment;
     pthread_t thread;
     sem_t committed;
 };
@@ -24,7 +24,7 @@ static void *write_one(void *context)
 {
     struct writing *writing = context;
     int number = 1;
-    assert_int_equal(throttle_db_write(writing->environment, put_one, &number), 0);
+    assert_int_equal(state_db_write(writing->environment, put_one, &number), 0);
     sem_post(&writing->committed);
     return NULL;
 }
@@ -37,7 +37,7 @@ static void await_commit(struct writing *writing)
     assert_int_equal(sem_timedwait(&writing->committed, &until), 0);
 }
 
-static void start_writing(struct writing *writing, struct throttle_db *environment)
+static void start_writing(struct writing *writing, struct state_db *environment)
 {
     writing->environment = environment;
     sem_init(&writing->committed, 0, 0);
@@ -45,7 +45,7 @@ static void start_writing(struct writing *writing, struct throttle_db *environme
 }
 
 struct writers {
-    struct throttle_db *environment;
+    struct state_db *environment;
     struct writing first;
     struct writing second;
 };
@@ -72,7 +72,7 @@ static void test_reader_and_writers(void **state)
     struct collected problems;
     struct writers writers = {.environment = NULL};
     assert_int_equal(mkdir("state", 0700), 0);
-    writers.environment = throttle_db_open("state", collect(&problems));
+    writers.environment = state_db_open("state", collect(&problems));
     if (writers.environment == NULL)
         fail_msg("%s", problems.text);
     /* Something to read. */
@@ -80,15 +80,15 @@ static void test_reader_and_writers(void **state)
     start_writing(&before, writers.environment);
     await_commit(&before);
     pthread_join(before.thread, NULL);
-    assert_int_equal(throttle_db_read(writers.environment, write_meanwhile, &writers), 0);
+    assert_int_equal(state_db_read(writers.environment, write_meanwhile, &writers), 0);
     await_commit(&writers.second);
     pthread_join(writers.first.thread, NULL);
     pthread_join(writers.second.thread, NULL);
-    throttle_db_close(writers.environment);
+    state_db_close(writers.environment);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_reader_and_writers)};
-    return cmocka_run_group_tests_name("throttle_db", tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests_name("state_db", tests, enter_folder, leave_folder);
 }

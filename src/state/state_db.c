@@ -1,4 +1,4 @@
-#include "throttle/throttle_db.h"
+#include "state/state_db.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "throttle/snapshot_lock.h"
-#include "throttle/throttle_folder.h"
+#include "state/snapshot_lock.h"
+#include "state/state_folder.h"
 
 /* Several times the size of the most counts that the quotas allow: see throttle_quota.h. */
 #define MAP_SIZE ((size_t)64 * 1024 * 1024)
@@ -28,7 +28,7 @@ struct handle {
     MDB_txn *txn; /* a read transaction, reset between uses; NULL: not created yet */
 };
 
-struct throttle_db {
+struct state_db {
     MDB_env *env;
     MDB_dbi table;
     char *path;
@@ -45,7 +45,7 @@ struct throttle_db {
 
 /* If the process is out of descriptors, waits for another thread to release a handle: failures must be
  * counted even then. */
-static int acquire_handle(struct throttle_db *db, struct handle *handle)
+static int acquire_handle(struct state_db *db, struct handle *handle)
 {
     int error = 0;
     pthread_mutex_lock(&db->mutex);
@@ -71,7 +71,7 @@ static void free_handle(struct handle *handle)
     close(handle->locks);
 }
 
-static void release_handle(struct throttle_db *db, struct handle *handle)
+static void release_handle(struct state_db *db, struct handle *handle)
 {
     pthread_mutex_lock(&db->mutex);
     const bool idle = db->count < MAX_IDLE_HANDLES;
@@ -86,7 +86,7 @@ static void release_handle(struct throttle_db *db, struct handle *handle)
 
 /* --- Transactions --- */
 
-static size_t last_snapshot(struct throttle_db *db)
+static size_t last_snapshot(struct state_db *db)
 {
     MDB_envinfo info = {.me_last_txnid = 0};
     mdb_env_info(db->env, &info);
@@ -95,7 +95,7 @@ static size_t last_snapshot(struct throttle_db *db)
 
 /* The ID of the snapshot is known only after the transaction has begun, but the lock must be taken before. If
  * another snapshot was written in between, the wrong one is locked: unlock it and retry. */
-static int begin_reading(struct throttle_db *db, struct handle *handle)
+static int begin_reading(struct state_db *db, struct handle *handle)
 {
     for (;;) {
         const size_t snapshot = last_snapshot(db);
@@ -121,7 +121,7 @@ static void end_reading(struct handle *handle)
 }
 
 /* The caller holds snapshot_lock_write(), and all locks until the commit is complete. */
-static int write_snapshot(struct throttle_db *db, const struct handle *handle, throttle_db_work *work,
+static int write_snapshot(struct state_db *db, const struct handle *handle, state_db_work *work,
                           void *context)
 {
     MDB_txn *txn = NULL;
@@ -142,7 +142,7 @@ static int write_snapshot(struct throttle_db *db, const struct handle *handle, t
 /* Stores the identity of the file. If the file ended before its last page, reading beyond its end would raise
  * SIGBUS. The size is read last: a process that extends the file does so before it publishes the number of
  * the last page. */
-static int check_file(struct throttle_db *db)
+static int check_file(struct state_db *db)
 {
     MDB_envinfo info;
     MDB_stat layout;
@@ -164,26 +164,26 @@ static int check_file(struct throttle_db *db)
 
 static int open_table(MDB_txn *txn, MDB_dbi table, void *context)
 {
-    struct throttle_db *db = context;
+    struct state_db *db = context;
     (void)table;
     return mdb_dbi_open(txn, NULL, 0, &db->table);
 }
 
-static int open_files(struct throttle_db *db)
+static int open_files(struct state_db *db)
 {
     int error = mdb_env_create(&db->env);
     if (error == 0)
         error = mdb_env_set_mapsize(db->env, MAP_SIZE);
     if (error == 0)
-        error = mdb_env_open(db->env, db->path,
-                             MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD,
-                             THROTTLE_FILE_MODE);
+        error =
+            mdb_env_open(db->env, db->path,
+                         MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, STATE_FILE_MODE);
     if (error == 0)
         error = check_file(db);
-    return error == 0 ? throttle_db_read(db, open_table, db) : error;
+    return error == 0 ? state_db_read(db, open_table, db) : error;
 }
 
-static void throttle_db_error(struct diagnostics *diagnostics, const char *path, int error)
+static void state_db_error(struct diagnostics *diagnostics, const char *path, int error)
 {
     static const struct {
         int error;
@@ -206,9 +206,9 @@ static void throttle_db_error(struct diagnostics *diagnostics, const char *path,
 }
 
 /* Takes ownership of `path`. */
-static struct throttle_db *open_path(char *path, struct diagnostics *diagnostics)
+static struct state_db *open_path(char *path, struct diagnostics *diagnostics)
 {
-    struct throttle_db *db = calloc(1, sizeof *db);
+    struct state_db *db = calloc(1, sizeof *db);
     int error = ENOMEM;
     if (db != NULL) {
         db->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -218,46 +218,46 @@ static struct throttle_db *open_path(char *path, struct diagnostics *diagnostics
     }
     if (error == 0)
         return db;
-    throttle_db_error(diagnostics, path, error);
+    state_db_error(diagnostics, path, error);
     if (db != NULL)
-        throttle_db_close(db);
+        state_db_close(db);
     else
         free(path);
     return NULL;
 }
 
-struct throttle_db *throttle_db_open(const char *folder, struct diagnostics *diagnostics)
+struct state_db *state_db_open(const char *folder, struct diagnostics *diagnostics)
 {
     /* One process at a time, so that no process sees a file that is half created. */
-    const int guard = throttle_folder_lock(folder, diagnostics);
+    const int guard = state_folder_lock(folder, diagnostics);
     if (guard < 0)
         return NULL;
-    char *path = throttle_folder_prepare(folder, diagnostics);
-    struct throttle_db *db = path != NULL ? open_path(path, diagnostics) : NULL;
+    char *path = state_folder_prepare(folder, diagnostics);
+    struct state_db *db = path != NULL ? open_path(path, diagnostics) : NULL;
     close(guard);
     return db;
 }
 
-bool throttle_db_exists(const char *folder)
+bool state_db_exists(const char *folder)
 {
-    char *path = throttle_folder_file(folder);
-    const bool exists = path != NULL && access(path, F_OK) == 0 && throttle_folder_is_of_this_boot(folder);
+    char *path = state_folder_file(folder);
+    const bool exists = path != NULL && access(path, F_OK) == 0 && state_folder_is_of_this_boot(folder);
     free(path);
     return exists;
 }
 
-bool throttle_db_check(const char *folder, struct diagnostics *diagnostics)
+bool state_db_check(const char *folder, struct diagnostics *diagnostics)
 {
-    if (!throttle_folder_check(folder, diagnostics))
+    if (!state_folder_check(folder, diagnostics))
         return false;
-    if (!throttle_db_exists(folder))
+    if (!state_db_exists(folder))
         return true;
-    struct throttle_db *db = throttle_db_open(folder, diagnostics);
-    throttle_db_close(db);
+    struct state_db *db = state_db_open(folder, diagnostics);
+    state_db_close(db);
     return db != NULL;
 }
 
-void throttle_db_close(struct throttle_db *db)
+void state_db_close(struct state_db *db)
 {
     if (db == NULL)
         return;
@@ -268,7 +268,7 @@ void throttle_db_close(struct throttle_db *db)
     free(db);
 }
 
-bool throttle_db_is_in_place(struct throttle_db *db)
+bool state_db_is_in_place(struct state_db *db)
 {
     struct stat status;
     return stat(db->path, &status) == 0 && status.st_dev == db->status.st_dev &&
@@ -278,20 +278,20 @@ bool throttle_db_is_in_place(struct throttle_db *db)
 /* --- Reading and writing --- */
 
 /* Transaction IDs only grow: as long as the ID is the same, there are still no counts. */
-static void note_if_empty(struct throttle_db *db, MDB_txn *txn)
+static void note_if_empty(struct state_db *db, MDB_txn *txn)
 {
     MDB_stat stat;
     if (mdb_stat(txn, db->table, &stat) == 0 && stat.ms_entries <= ENTRIES_WHEN_EMPTY)
         db->empty_at = mdb_txn_id(txn) + 1;
 }
 
-bool throttle_db_is_empty(struct throttle_db *db)
+bool state_db_is_empty(struct state_db *db)
 {
     MDB_envinfo info;
     return mdb_env_info(db->env, &info) == 0 && info.me_last_txnid + 1 == db->empty_at;
 }
 
-int throttle_db_read(struct throttle_db *db, throttle_db_work *work, void *context)
+int state_db_read(struct state_db *db, state_db_work *work, void *context)
 {
     struct handle handle;
     int error = acquire_handle(db, &handle);
@@ -308,7 +308,7 @@ int throttle_db_read(struct throttle_db *db, throttle_db_work *work, void *conte
     return error;
 }
 
-int throttle_db_write(struct throttle_db *db, throttle_db_work *work, void *context)
+int state_db_write(struct state_db *db, state_db_work *work, void *context)
 {
     struct handle handle;
     int error = acquire_handle(db, &handle);

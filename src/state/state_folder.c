@@ -1,4 +1,4 @@
-#include "throttle/throttle_folder.h"
+#include "state/state_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,31 +30,31 @@ static char *path_in(const char *folder, const char *name)
     return NULL;
 }
 
-char *throttle_folder_file(const char *folder)
+char *state_folder_file(const char *folder)
 {
     return path_in(folder, "throttle.mdb");
 }
 
-static bool throttle_folder_error(struct diagnostics *diagnostics, const char *path, int error)
+static bool state_folder_error(struct diagnostics *diagnostics, const char *path, int error)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the state cannot be kept there: %s",
                     strerror(error));
     return false;
 }
 
-bool throttle_folder_check(const char *folder, struct diagnostics *diagnostics)
+bool state_folder_check(const char *folder, struct diagnostics *diagnostics)
 {
     struct stat status;
     if (stat(folder, &status) != 0) {
         if (errno != ENOENT)
-            return throttle_folder_error(diagnostics, folder, errno);
+            return state_folder_error(diagnostics, folder, errno);
         diagnostics_add(diagnostics, SEVERITY_ERROR, folder, 0,
                         "the folder of the state is missing; run tokenctl init, or: install -d -m 0700 '%s'",
                         folder);
         return false;
     }
     if (!S_ISDIR(status.st_mode))
-        return throttle_folder_error(diagnostics, folder, ENOTDIR);
+        return state_folder_error(diagnostics, folder, ENOTDIR);
     if (!file_mode_is_safe(folder, &status, false, diagnostics))
         return false;
     if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
@@ -66,14 +66,14 @@ bool throttle_folder_check(const char *folder, struct diagnostics *diagnostics)
     return false;
 }
 
-int throttle_folder_lock(const char *folder, struct diagnostics *diagnostics)
+int state_folder_lock(const char *folder, struct diagnostics *diagnostics)
 {
-    if (!throttle_folder_check(folder, diagnostics))
+    if (!state_folder_check(folder, diagnostics))
         return -1;
     const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0 && flock(descriptor, LOCK_EX) == 0)
         return descriptor;
-    throttle_folder_error(diagnostics, folder, errno);
+    state_folder_error(diagnostics, folder, errno);
     if (descriptor >= 0)
         close(descriptor);
     return -1;
@@ -110,7 +110,7 @@ static bool same_boot(const char *path)
     return same;
 }
 
-bool throttle_folder_is_of_this_boot(const char *folder)
+bool state_folder_is_of_this_boot(const char *folder)
 {
     char *path = path_in(folder, "throttle.boot");
     const bool same = path != NULL && same_boot(path);
@@ -122,11 +122,10 @@ bool throttle_folder_is_of_this_boot(const char *folder)
  */
 static bool make_file(const char *path, const struct stat *folder)
 {
-    const int descriptor =
-        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, THROTTLE_FILE_MODE);
+    const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, STATE_FILE_MODE);
     if (descriptor < 0)
         return errno == EEXIST;
-    int error = fchmod(descriptor, THROTTLE_FILE_MODE) == 0 ? 0 : errno;
+    int error = fchmod(descriptor, STATE_FILE_MODE) == 0 ? 0 : errno;
     if (error == 0 && geteuid() == 0 && fchown(descriptor, folder->st_uid, folder->st_gid) != 0)
         error = errno;
     close(descriptor);
@@ -151,7 +150,7 @@ static bool replace_files(const char *note, const char *data, const char *lock_o
         return false;
     const bool has_boot_id = print_note(&text);
     const bool is_written = !has_boot_id || (make_file(note, folder) &&
-                                             file_replace(note, text.data, text.length, THROTTLE_FILE_MODE));
+                                             file_replace(note, text.data, text.length, STATE_FILE_MODE));
     const int error = errno;
     buffer_free(&text);
     errno = error;
@@ -165,15 +164,15 @@ static bool prepare_files(const char *folder, const char *note, const char *data
            make_file(data, &status);
 }
 
-char *throttle_folder_prepare(const char *folder, struct diagnostics *diagnostics)
+char *state_folder_prepare(const char *folder, struct diagnostics *diagnostics)
 {
     char *note = path_in(folder, "throttle.boot");
-    char *data = throttle_folder_file(folder);
+    char *data = state_folder_file(folder);
     char *lock = path_in(folder, "throttle.mdb-lock");
     errno = ENOMEM;
     const bool good = note != NULL && data != NULL && lock != NULL && prepare_files(folder, note, data, lock);
     if (!good) {
-        throttle_folder_error(diagnostics, data != NULL ? data : folder, errno);
+        state_folder_error(diagnostics, data != NULL ? data : folder, errno);
         free(data);
         data = NULL;
     }

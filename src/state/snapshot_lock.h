@@ -10,8 +10,8 @@
  * LMDB keeps two snapshots, in two meta pages: the writer of snapshot N replaces snapshot N - 2. Each of the
  * two has a lock. Readers of the snapshot hold it shared; the writer that replaces the snapshot holds it
  * exclusively. A reader never waits. A writer waits only for readers that started before the last commit. */
-#ifndef THROTTLE_SNAPSHOT_LOCK_H
-#define THROTTLE_SNAPSHOT_LOCK_H
+#ifndef STATE_SNAPSHOT_LOCK_H
+#define STATE_SNAPSHOT_LOCK_H
 
 #include <stddef.h>
 #include <sys/stat.h>
