@@ -3,14 +3,27 @@
 #include "base/json.h"
 #include "endpoint/endpoint.h"
 
-/* Sets Retry-After and the body's retry_after. */
-static void set_retry_after(long seconds, struct http_response *response)
+static void add_retry_after(long seconds, struct http_response *response)
 {
-    response->retry_after = seconds;
+    http_response_add_number(response, "Retry-After", (uint64_t)seconds);
+}
+
+/* Adds the body's retry_after. */
+static void add_retry_member(long seconds, struct http_response *response)
+{
     if (response->body == NULL || json_add_number(response->body, "retry_after", seconds))
         return;
     json_object_put(response->body);
     response->body = NULL;
+}
+
+static void add_challenge(const char *realm, struct http_response *response)
+{
+    struct buffer challenge = {0};
+    buffer_print(&challenge, "Basic realm=\"%s\"", realm);
+    response->is_broken = response->is_broken || challenge.out_of_memory;
+    http_response_add_header(response, "WWW-Authenticate", (struct text){challenge.data, challenge.length});
+    buffer_free(&challenge);
 }
 
 /* A client that sent its credentials in the body gets no challenge: with one, several client libraries hide
@@ -28,11 +41,13 @@ void error_answer(struct request_context *context, enum oauth_error error, long 
     audit_record_set_error(&context->record, error);
     oauth_error_respond(error, service->config->strict_rfc6749, response);
     if (error == OAUTH_METHOD_NOT_ALLOWED)
-        response->allow = context->endpoint->method;
+        http_response_add_header(response, "Allow", text_of(context->endpoint->method));
     else if (error == OAUTH_BAD_CREDENTIALS && wants_challenge(context))
-        response->realm = service->config->issuer;
+        add_challenge(service->config->issuer, response);
     else if (error == OAUTH_BUSY)
-        response->retry_after = verifier_retry_after(service->verifier);
-    else if (error == OAUTH_THROTTLED)
-        set_retry_after(retry_after, response);
+        add_retry_after(verifier_retry_after(service->verifier), response);
+    else if (error == OAUTH_THROTTLED) {
+        add_retry_after(retry_after, response);
+        add_retry_member(retry_after, response);
+    }
 }

@@ -6,7 +6,7 @@
 
 /* Answers any request. `context` need not be initialised; `context`, `service` and `request` must not move
  * until there is an answer. PROGRESS_DONE: context->response is complete and the log line is written; the
- * caller frees the response's body. PROGRESS_PENDING: the caller calls route_resume() after `on_done`, as
+ * caller clears the response. PROGRESS_PENDING: the caller calls route_resume() after `on_done`, as
  * base/progress.h says; that returns the same way. Without a verifier a request is never pending. */
 enum progress route_request(struct request_context *context, const struct service *service,
                             struct http_request *request, struct callback on_done);

@@ -5,14 +5,12 @@
 
 #include "base/json_text.h"
 
-#define COMMON_HEADERS                                                                                       \
-    "Content-Type: application/json;charset=UTF-8\r\n"                                                       \
-    "Cache-Control: no-store\r\n"                                                                            \
-    "Pragma: no-cache\r\n"
+#define CONTENT_TYPE "Content-Type: application/json;charset=UTF-8\r\n"
+#define NO_STORE "Cache-Control: no-store\r\nPragma: no-cache\r\n"
 
 /* A constant, for when memory runs out. */
 static const char out_of_memory[] =
-    "Status: 500 Internal Server Error\r\n" COMMON_HEADERS "\r\n"
+    "Status: 500 Internal Server Error\r\n" CONTENT_TYPE NO_STORE "\r\n"
     "{\"error\":\"server_error\",\"error_description\":\"An unexpected error occurred\"}";
 
 static struct text out_of_memory_answer(bool is_to_head)
@@ -27,8 +25,10 @@ static const struct {
     const char *phrase;
 } phrases[] = {
     {200, "OK"},
+    {304, "Not Modified"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
+    {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {413, "Content Too Large"},
@@ -68,32 +68,58 @@ static void append_number(struct buffer *out, uint64_t number)
     buffer_add(out, (struct text){digits, text_format_number(number, digits)});
 }
 
+void http_response_add_header(struct http_response *response, const char *name, struct text value)
+{
+    response->is_broken = response->is_broken || text_has_control(value);
+    buffer_add(&response->headers, text_of(name));
+    buffer_add(&response->headers, text_of(": "));
+    buffer_add(&response->headers, value);
+    buffer_add(&response->headers, text_of("\r\n"));
+}
+
+void http_response_add_number(struct http_response *response, const char *name, uint64_t value)
+{
+    char digits[TEXT_NUMBER_SIZE];
+    http_response_add_header(response, name, (struct text){digits, text_format_number(value, digits)});
+}
+
+void http_response_clear(struct http_response *response)
+{
+    json_object_put(response->body);
+    response->body = NULL;
+    buffer_free(&response->headers);
+}
+
 static void append_status(struct buffer *out, unsigned status)
 {
     buffer_add(out, text_of("Status: "));
     append_number(out, status);
     buffer_add(out, text_of(" "));
     buffer_add(out, text_of(phrase_of(status)));
-    buffer_add(out, text_of("\r\n" COMMON_HEADERS "Content-Length: "));
+    buffer_add(out, text_of("\r\n"));
+}
+
+static void append_body_headers(struct buffer *out, bool is_cacheable, size_t length)
+{
+    buffer_add(out, text_of(is_cacheable ? CONTENT_TYPE : CONTENT_TYPE NO_STORE));
+    buffer_add(out, text_of("Content-Length: "));
+    append_number(out, length);
+    buffer_add(out, text_of("\r\n"));
 }
 
 struct text http_response_render(const struct http_response *response, struct buffer *out)
 {
     const struct text json =
         response->body != NULL ? json_write(response->body, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-    if (json.data == NULL)
+    const bool is_complete = response->has_no_body || json.data != NULL;
+    if (!is_complete || response->is_broken || response->headers.out_of_memory)
         return out_of_memory_answer(response->is_to_head);
     append_status(out, response->status);
-    append_number(out, json.length);
+    if (!response->has_no_body)
+        append_body_headers(out, response->is_cacheable, json.length);
+    buffer_add(out, (struct text){response->headers.data, response->headers.length});
     buffer_add(out, text_of("\r\n"));
-    if (response->allow != NULL)
-        buffer_print(out, "Allow: %s\r\n", response->allow);
-    if (response->realm != NULL)
-        buffer_print(out, "WWW-Authenticate: Basic realm=\"%s\"\r\n", response->realm);
-    if (response->retry_after > 0)
-        buffer_print(out, "Retry-After: %ld\r\n", response->retry_after);
-    buffer_add(out, text_of("\r\n"));
-    if (!response->is_to_head)
+    if (!response->has_no_body && !response->is_to_head)
         buffer_add(out, json);
     return out->out_of_memory ? out_of_memory_answer(response->is_to_head)
                               : (struct text){out->data, out->length};

@@ -30,22 +30,32 @@ struct http_request {
     size_t body_length;
 };
 
+/* Begins as {.is_to_head = …}; the caller clears it with http_response_clear(). */
 struct http_response {
     bool is_to_head; /* the request is HEAD: the same header lines, no body (RFC 9110 §9.3.2) */
     unsigned status;
-    struct json_object *body; /* owned; NULL: memory ran out, and the response is the contract's 500 */
-    const char *allow;        /* Allow; NULL: none */
-    long retry_after;         /* Retry-After in seconds; 0: none */
-    const char *realm; /* WWW-Authenticate: Basic realm="…"; NULL: none; lives as long as the service */
+    bool has_no_body;         /* nor the header lines that describe one, as in a 304 */
+    bool is_cacheable;        /* `headers` has a Cache-Control; without it the body is sent with no-store */
+    struct json_object *body; /* owned; NULL: memory ran out, unless has_no_body */
+    struct buffer headers;    /* further header lines, in the order of http_response_add_header() */
+    bool is_broken;           /* a header line could not be added */
 };
+
+/* Adds the line "name: value". If memory runs out, or if the value has a control character, which would start
+ * another line, the response becomes the contract's 500. `name` is a constant. */
+void http_response_add_header(struct http_response *response, const char *name, struct text value);
+void http_response_add_number(struct http_response *response, const char *name, uint64_t value);
+
+/* Releases what the response owns. */
+void http_response_clear(struct http_response *response);
 
 /* Returns whether a Content-Type value names `media_type`, in any case and with any parameters (RFC 9110
  * §8.3.1). */
 bool http_media_type_is(struct text content_type, const char *media_type);
 
-/* Renders the response as CGI (RFC 3875 §6): header lines, a blank line, and JSON unless the request is
- * HEAD. Never fails: if memory runs out, it is the contract's 500. The result is a constant or lies in
- * `out`, which is initialised with {0} and which the caller frees. */
+/* Renders the response as CGI (RFC 3875 §6): header lines, of which Status is the first, a blank line, and
+ * JSON unless the request is HEAD. Never fails: if memory runs out or has run out, it is the contract's 500.
+ * The result is a constant or lies in `out`, which is initialised with {0} and which the caller frees. */
 struct text http_response_render(const struct http_response *response, struct buffer *out);
 
 #endif

@@ -99,7 +99,7 @@ int cgi_serve(const char *config_file)
     struct buffer out = {0};
     const bool written = write_standard_output(http_response_render(response, &out));
     buffer_free(&out);
-    json_object_put(response->body);
+    http_response_clear(response);
     gateway_request_clear(&request);
     service_release(service);
     return written ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -88,7 +88,7 @@ static struct fastcgi *new_fastcgi(const struct record_request *record, struct s
     fastcgi->service = service_hold(service);
     fastcgi->request.http.body = NULL;
     fastcgi->request.body_size = 0;
-    fastcgi->exchange.response.body = NULL;
+    fastcgi->exchange.response = (struct http_response){.status = 0};
     fastcgi->is_pending = false;
     FCGX_InitRequest(&fastcgi->fcgi, -1, 0);
     return fastcgi;
@@ -155,7 +155,7 @@ void fastcgi_free(struct fastcgi *fastcgi)
     libfcgi_io_use(&fastcgi->io);
     FCGX_Free(&fastcgi->fcgi, 0);
     libfcgi_io_use(NULL);
-    json_object_put(fastcgi->exchange.response.body);
+    http_response_clear(&fastcgi->exchange.response);
     gateway_request_clear(&fastcgi->request);
     service_release(fastcgi->service);
     secret_wipe(fastcgi->heap, fastcgi->io.heap_used);

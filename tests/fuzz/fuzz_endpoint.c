@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     answer_clear(&answer);
     buffer_free(&out);
-    json_object_put(exchange.response.body);
+    http_response_clear(&exchange.response);
     free(request.body);
     return 0;
 }

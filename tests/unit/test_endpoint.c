@@ -126,7 +126,7 @@ static const char *answer_to(const struct service *service, const struct example
                      PROGRESS_DONE);
     const struct text answer = http_response_render(&exchange.response, &buffer);
     snprintf(out, size, "%.*s", (int)answer.length, answer.data);
-    json_object_put(exchange.response.body);
+    http_response_clear(&exchange.response);
     buffer_free(&buffer);
     return out;
 }

@@ -88,15 +88,15 @@ static struct http_response request_token(const struct service *service, const c
 
 static unsigned status_of(const struct service *service, const char *client_id, const char *secret)
 {
-    const struct http_response response = request_token(service, client_id, secret);
-    json_object_put(response.body);
+    struct http_response response = request_token(service, client_id, secret);
+    http_response_clear(&response);
     return response.status;
 }
 
 /* The token is valid now, and was issued now. */
 static void check_token(const struct service *service, size_t row)
 {
-    const struct http_response response = request_token(service, "always", "secret");
+    struct http_response response = request_token(service, "always", "secret");
     assert_int_equal(response.status, 200);
     const char *token = json_object_get_string(json_object_object_get(response.body, "access_token"));
     const struct jwt_expectation expected = {
@@ -107,7 +107,7 @@ static void check_token(const struct service *service, size_t row)
     check_row(json_object_get_int64(json_object_object_get(jwt.claims, "exp")) == now + 3600, "exp", row,
               token);
     jwt_clear(&jwt);
-    json_object_put(response.body);
+    http_response_clear(&response);
 }
 
 static void test_jumps(void **state)

@@ -96,7 +96,7 @@ static unsigned end(struct visit *visit)
 {
     while (visit->progress == PROGRESS_PENDING)
         resume(visit);
-    json_object_put(visit->exchange.response.body);
+    http_response_clear(&visit->exchange.response);
     return visit->exchange.response.status;
 }
 
