@@ -2,28 +2,12 @@
 
 #include <string.h>
 
-#include "account/scope_set.h"
+#include "account/account_attribute.h"
 #include "base/clock.h"
-
-#define LONGEST_LIFETIME 315360000
 
 const char account_unfinished[] = "the last line has no newline and may be half written: it is not in force "
                                   "until the file has been unchanged "
                                   "for ten seconds; end the line with a newline";
-
-static const char bad_scope[] =
-    "scope= must be scopes of RFC 6749 without repeats, separated by commas, at most "
-    "8192 bytes of them: scope=read,write";
-static const char bad_lifetime[] = "lifetime= must be 0 (never expires) to 315360000 seconds: lifetime=600";
-static const char bad_expires[] =
-    "expires= must be a date or a time in UTC: expires=2027-01-31 or expires=2027-01-31T12:00:00Z";
-static const char bad_from[] =
-    "from= must be addresses or networks separated by commas, no bit set behind the prefix: "
-    "from=192.0.2.0/24,2001:db8::/32";
-static const char bad_introspect[] = "introspect takes no value";
-static const char unknown_attribute[] =
-    "unknown attribute; known are scope=, lifetime=, expires=, from= and introspect";
-static const char repeated_attribute[] = "an attribute is given twice; give it once";
 
 bool account_is_scope(struct text token)
 {
@@ -35,130 +19,13 @@ bool account_is_scope(struct text token)
     return token.length > 0;
 }
 
-static bool take_scope(struct text value, struct account *account)
-{
-    account->scope = value;
-    return true;
-}
-
-static bool is_scope_list(struct text value)
-{
-    struct scope_set set;
-    if (value.length > SCOPE_LIST_LONGEST)
-        return false;
-    for (struct text rest = value; rest.data != NULL;) {
-        if (!account_is_scope(text_split(&rest, ',')))
-            return false;
-    }
-    return scope_set_fill(&set, value);
-}
-
-static bool take_lifetime(struct text value, struct account *account)
-{
-    long lifetime = 0;
-    if (!text_parse_number(value, 0, LONGEST_LIFETIME, &lifetime))
-        return false;
-    account->lifetime = lifetime;
-    return true;
-}
-
-static bool take_expires(struct text value, struct account *account)
-{
-    return clock_parse_date(value.data, value.length, &account->expires);
-}
-
-static bool take_from(struct text value, struct account *account)
-{
-    account->from = value;
-    return true;
-}
-
-static bool is_network_list(struct text value)
-{
-    while (value.data != NULL) {
-        const struct text item = text_split(&value, ',');
-        struct network network;
-        if (!network_parse(item.data, item.length, &network))
-            return false;
-    }
-    return true;
-}
-
-static bool take_introspect(struct text value, struct account *account)
-{
-    account->introspect = true;
-    return value.data == NULL;
-}
-
-static const struct attribute {
-    const char *name;
-    bool has_value;
-    bool (*take)(struct text value, struct account *account); /* false: malformed */
-    bool (*check)(struct text value); /* checks that are too slow for a lookup; NULL: none */
-    const char *why;
-} attributes[] = {
-    {"scope", true, take_scope, is_scope_list, bad_scope},
-    {"lifetime", true, take_lifetime, NULL, bad_lifetime},
-    {"expires", true, take_expires, NULL, bad_expires},
-    {"from", true, take_from, is_network_list, bad_from},
-    {"introspect", false, take_introspect, NULL, bad_introspect},
-};
-#define ATTRIBUTE_COUNT (sizeof attributes / sizeof attributes[0])
-
-/* Returns NULL if there is no attribute of that name. */
-static const struct attribute *find_attribute(struct text name)
-{
-    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
-        if (text_is(name, attributes[i].name))
-            return &attributes[i];
-    }
-    return NULL;
-}
-
-/* Returns NULL if the attribute is valid. `*seen` has one bit per attribute that the line has so far. */
-static const char *parse_attribute(struct text value, unsigned *seen, struct account *account)
-{
-    const struct attribute *attribute = find_attribute(text_split(&value, '='));
-    if (attribute == NULL)
-        return unknown_attribute;
-    const unsigned bit = 1U << (attribute - attributes);
-    if (*seen & bit)
-        return repeated_attribute;
-    *seen |= bit;
-    const bool good = (!attribute->has_value || value.data != NULL) && attribute->take(value, account) &&
-                      (attribute->check == NULL || attribute->check(value));
-    return good ? NULL : attribute->why;
-}
-
-static const char *parse_attributes(struct text text, struct account *account)
-{
-    unsigned seen = 0;
-    while (text.data != NULL) {
-        const struct text item = text_split(&text, ' ');
-        const char *why = item.length > 0 ? parse_attribute(item, &seen, account) : NULL;
-        if (why != NULL)
-            return why;
-    }
-    return NULL;
-}
-
-/* Reads attributes that parse_attributes() has checked. Those of an unusable line may be malformed. */
-static void read_attributes(struct text text, struct account *account)
-{
-    while (text.data != NULL) {
-        struct text value = text_split(&text, ' ');
-        const struct attribute *attribute = find_attribute(text_split(&value, '='));
-        if (attribute != NULL && (!attribute->has_value || value.data != NULL))
-            attribute->take(value, account);
-    }
-}
-
 static const struct account empty_account = {.lifetime = -1, .expires = CLOCK_NEVER};
 
 const char *account_attributes_fault(struct text text)
 {
     struct account account = empty_account;
-    return text_has_control(text) ? "there is a control character in it" : parse_attributes(text, &account);
+    return text_has_control(text) ? "there is a control character in it"
+                                  : account_attributes_parse(text, &account);
 }
 
 static bool is_blank_character(char c)
@@ -253,7 +120,7 @@ static const char *parse_rest(struct text line, struct account *account)
 {
     if (!text_is_printable_ascii(line) && (!text_is_utf8(line) || text_has_control(line)))
         return "there is a control character, or a byte that is not UTF-8, in the line; take it out";
-    return parse_attributes(account->attributes, account);
+    return account_attributes_parse(account->attributes, account);
 }
 
 static const char *parse_line(struct text line, bool allow_legacy, struct account *account)
@@ -313,7 +180,7 @@ void account_read(struct text line, bool has_method, struct account *account)
         return;
     if (has_method)
         account->method = password_method_of_parsed(account->hash);
-    read_attributes(account->attributes, account);
+    account_attributes_read(account->attributes, account);
 }
 
 bool account_admits_source(const struct account *account, const struct address *source)

@@ -15,12 +15,16 @@ struct account {
     struct text hash; /* without the '!' or '*' of a locked account; may be empty if locked */
     const struct password_method *method; /* NULL: the hash cannot be verified */
     struct text attributes;
-    struct text scope; /* "a,b"; absent: none */
-    struct text from;  /* "192.0.2.0/24,…"; absent: any source */
-    int64_t lifetime;  /* seconds; -1: as the configuration says */
-    int64_t expires;   /* seconds since 1970; CLOCK_NEVER: never */
+    struct text scope;    /* "a,b"; absent: none */
+    struct text from;     /* "192.0.2.0/24,…"; absent: any source */
+    struct text audience; /* "a,b", percent-encoded, the default first; absent: as the configuration says */
+    struct text type;     /* `typ` of its tokens; absent: as the configuration says */
+    int64_t not_before;   /* seconds since 1970; tokens issued earlier are not valid */
+    int64_t lifetime;     /* seconds; -1: as the configuration says */
+    int64_t expires;      /* seconds since 1970; CLOCK_NEVER: never */
     bool locked;
     bool introspect;
+    bool has_claims; /* `attributes` has claim.NAME=VALUE; see token/private_claim.h */
 };
 
 enum account_line { ACCOUNT_LINE_IGNORED /* blank or comment */, ACCOUNT_LINE_USABLE, ACCOUNT_LINE_UNUSABLE };

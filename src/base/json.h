@@ -14,8 +14,14 @@
 bool json_add(struct json_object *object, const char *key, struct json_object *value);
 bool json_add_string(struct json_object *object, const char *key, const char *value);
 bool json_add_text(struct json_object *object, const char *key, struct text value);
+/* Adds `value` under a copy of `key`, which need not be a constant. */
+bool json_add_member(struct json_object *object, const char *key, struct text value);
 /* Adds a long `value` in which nothing needs JSON escaping, as in base64url. */
 bool json_add_plain(struct json_object *object, const char *key, const char *value);
 bool json_add_number(struct json_object *object, const char *key, int64_t value);
+
+/* Returns an array of the texts in `list`, which commas separate; an empty one if `list` is absent. If
+ * `is_encoded` is set, decodes %XX in each; malformed ones stay as they are. NULL if memory runs out. */
+struct json_object *json_list(struct text list, bool is_encoded);
 
 #endif

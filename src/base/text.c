@@ -203,6 +203,24 @@ bool text_percent_decode(struct text text, bool plus, char *out, size_t *length)
     return true;
 }
 
+bool text_percent_decode_strict(struct text text, char *out, size_t *length)
+{
+    if (!text_percent_decode(text, false, out, length))
+        return false;
+    const struct text decoded = {out, *length};
+    return *length > 0 && text_is_utf8(decoded) && !text_has_control(decoded);
+}
+
+bool text_is_media_type(struct text text)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&-^_.+/";
+    for (size_t i = 0; i < text.length; i++) {
+        if (memchr(allowed, text.data[i], sizeof allowed - 1) == NULL)
+            return false;
+    }
+    return text.length > 0;
+}
+
 bool text_parse_number(struct text text, long low, long high, long *number)
 {
     long value = 0;

@@ -55,6 +55,13 @@ size_t text_latin1_to_utf8(struct text text, char *out);
  * text.data itself. Returns false if a '%' is not followed by two hexadecimal digits. */
 bool text_percent_decode(struct text text, bool plus, char *out, size_t *length);
 
+/* As text_percent_decode() without `plus`. Also returns false if the result is empty, is not UTF-8, or
+ * contains a control character. */
+bool text_percent_decode_strict(struct text text, char *out, size_t *length);
+
+/* Returns whether `text` has only the characters of a media type's name (RFC 6838 §4.2) and slashes. */
+bool text_is_media_type(struct text text);
+
 /* Returns the number of characters to insert, delete or replace to turn `a` into `b`, or SIZE_MAX if one
  * of them is long. For "is … meant?". */
 size_t text_distance(struct text a, struct text b);

@@ -61,12 +61,10 @@ static void set_issuer(struct config_origin *origin, const struct config_key *ke
         config_key_error(origin, key, issuer_complaint(result));
 }
 
-/* Accepts the characters of a media type's name (RFC 6838 §4.2) and the slash. So no quote can break out
- * of the header. */
+/* No quote can break out of the header of a token. */
 static void set_media_type(struct config_origin *origin, const struct config_key *key, const char *value)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&-^_.+/";
-    if (value[strspn(value, allowed)] == '\0')
+    if (text_is_media_type(text_of(value)))
         set_string(origin, key, value);
     else
         config_key_error(origin, key, "is not a media type's name: write at+jwt or JWT");

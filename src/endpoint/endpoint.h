@@ -8,8 +8,9 @@
 struct endpoint {
     const char *path; /* relative to the issuer's path */
     const char *method;
-    const char *const *parameters;      /* of the form: the names; those of enum form_parameter come first */
-    const enum oauth_error *duplicates; /* the error if the parameter is given twice */
+    const char *const *parameters; /* of the form: the names; those of enum form_parameter come first; a name
+                                      may be there several times, as form_parse() explains */
+    const enum oauth_error *duplicates; /* the error if the parameter is given once more than that */
     size_t parameter_count;             /* at most FORM_PARAMETERS_MAX */
 
     /* Checks the values that the endpoint has added; called before the client is authenticated. */

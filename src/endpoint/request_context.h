@@ -6,7 +6,7 @@
 #include "oauth/client_auth.h"
 
 /* The parameters that the form of every endpoint has; its own ones follow. */
-enum form_parameter { FORM_CLIENT_ID, FORM_CLIENT_SECRET, FORM_OWN_PARAMETERS, FORM_PARAMETERS_MAX = 8 };
+enum form_parameter { FORM_CLIENT_ID, FORM_CLIENT_SECRET, FORM_OWN_PARAMETERS, FORM_PARAMETERS_MAX = 12 };
 
 struct request_context {
     const struct service *service;

@@ -3,20 +3,37 @@
 #include "endpoint/endpoint.h"
 #include "oauth/grant.h"
 
-enum token_parameter { GRANT_TYPE = FORM_OWN_PARAMETERS, SCOPE, PARAMETER_COUNT };
+/* RFC 8707 lets a client give `resource` more than once. */
+enum { RESOURCES_MAX = 8 };
+
+enum token_parameter {
+    GRANT_TYPE = FORM_OWN_PARAMETERS,
+    SCOPE,
+    RESOURCE,
+    PARAMETER_COUNT = RESOURCE + RESOURCES_MAX,
+};
+_Static_assert((int)PARAMETER_COUNT <= (int)FORM_PARAMETERS_MAX,
+               "struct request_context has a value for each");
 
 static const char *const parameters[PARAMETER_COUNT] = {
     [FORM_CLIENT_ID] = "client_id",
     [FORM_CLIENT_SECRET] = "client_secret",
     [GRANT_TYPE] = "grant_type",
     [SCOPE] = "scope",
+    [RESOURCE] = "resource",
+    "resource",
+    "resource",
+    "resource",
+    "resource",
+    "resource",
+    "resource",
+    "resource",
 };
 
 static const enum oauth_error duplicates[PARAMETER_COUNT] = {
-    [FORM_CLIENT_ID] = OAUTH_DUPLICATE_CLIENT_ID,
-    [FORM_CLIENT_SECRET] = OAUTH_DUPLICATE_CLIENT_SECRET,
-    [GRANT_TYPE] = OAUTH_DUPLICATE_GRANT_TYPE,
-    [SCOPE] = OAUTH_DUPLICATE_SCOPE,
+    [FORM_CLIENT_ID] = OAUTH_DUPLICATE_CLIENT_ID, [FORM_CLIENT_SECRET] = OAUTH_DUPLICATE_CLIENT_SECRET,
+    [GRANT_TYPE] = OAUTH_DUPLICATE_GRANT_TYPE,    [SCOPE] = OAUTH_DUPLICATE_SCOPE,
+    [RESOURCE] = OAUTH_TOO_MANY_RESOURCES,
 };
 
 static enum oauth_error check_grant_type(const struct text values[])
@@ -43,8 +60,11 @@ static struct json_object *token_body(const struct grant *grant)
 static enum oauth_error issue_token(struct request_context *context, const struct account *account)
 {
     struct grant grant;
-    const enum oauth_error error =
-        grant_access(context->service, account, context->values[SCOPE], context->now, &grant);
+    const struct grant_request request = {
+        .scope = context->values[SCOPE],
+        .resources = {&context->values[RESOURCE], RESOURCES_MAX},
+    };
+    const enum oauth_error error = grant_access(context->service, account, &request, context->now, &grant);
     if (error != OAUTH_NO_ERROR)
         return error;
     context->response.status = 200;

@@ -26,12 +26,16 @@ enum form_result form_parse(char *body, size_t length, const char *const names[]
         struct text name = text_split(&value, '=');
         if (!decode_in_place(&name) || (value.data != NULL && !decode_in_place(&value)))
             return FORM_MALFORMED;
-        const size_t i = index_of(name, names, count);
-        if (i == count || value.length == 0)
+        const size_t first = index_of(name, names, count);
+        if (first == count || value.length == 0)
             continue;
-        if (values[i].data != NULL && *duplicate == count)
-            *duplicate = i;
-        values[i] = value;
+        size_t i = first;
+        while (i < count && values[i].data != NULL && text_is(name, names[i]))
+            i++;
+        if (i < count && text_is(name, names[i]))
+            values[i] = value;
+        else if (*duplicate == count)
+            *duplicate = first;
     }
     return *duplicate < count ? FORM_DUPLICATE : FORM_GOOD;
 }

@@ -11,8 +11,9 @@
 enum form_result { FORM_GOOD, FORM_MALFORMED, FORM_DUPLICATE };
 
 /* Decodes `body` in place and sets `values[i]` to the value of the parameter `names[i]`, or absent if it
- * is missing or empty. Unknown parameters are ignored and may repeat. On FORM_DUPLICATE, `*duplicate` is
- * the index of the first name given twice; an encoding error anywhere takes precedence. */
+ * is missing or empty. A name that is in `names` several times, in a row, may be given as often, and has its
+ * values in their order. Unknown parameters are ignored and may repeat. On FORM_DUPLICATE, `*duplicate` is
+ * the first index of the first name given more often; an encoding error anywhere takes precedence. */
 enum form_result form_parse(char *body, size_t length, const char *const names[], size_t count,
                             struct text values[], size_t *duplicate);
 

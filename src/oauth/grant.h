@@ -4,8 +4,15 @@
 
 #include <stdint.h>
 
+#include "oauth/audience.h"
 #include "oauth/oauth_error.h"
 #include "service/service.h"
+
+/* What a client asks for. */
+struct grant_request {
+    struct text scope; /* absent: all scopes of the account */
+    struct resources resources;
+};
 
 struct grant {
     char *token;
@@ -13,11 +20,11 @@ struct grant {
     int64_t lifetime; /* seconds; 0: never expires */
 };
 
-/* Issues a token at Unix time `now` with the scope `requested` (absent: all scopes of the account). On
- * OAUTH_NO_ERROR the caller frees the grant with grant_clear(). Other results are OAUTH_SCOPE_MALFORMED,
- * OAUTH_SCOPE_NOT_GRANTED and OAUTH_SERVER_ERROR (out of memory); `grant` is empty then. */
+/* Issues a token at Unix time `now`. On OAUTH_NO_ERROR the caller frees the grant with grant_clear(). Other
+ * results are OAUTH_SCOPE_MALFORMED, OAUTH_SCOPE_NOT_GRANTED, OAUTH_TARGET_NOT_GRANTED and OAUTH_SERVER_ERROR
+ * (out of memory); `grant` is empty then. */
 enum oauth_error grant_access(const struct service *service, const struct account *account,
-                              struct text requested, int64_t now, struct grant *grant);
+                              const struct grant_request *request, int64_t now, struct grant *grant);
 
 void grant_clear(struct grant *grant);
 

@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "base/base64.h"
-#include "base/json.h"
-#include "base/json_text.h"
 #include "base/secret.h"
 #include "token/claims_prefix.h"
 
@@ -17,7 +15,6 @@ enum { JTI_SIZE = 16, RANDOM_SIZE = 256 };
 enum { REST_SIZE = 128 };
 
 struct jwt_issuer {
-    struct json_object *header;
     struct claims_prefix_cache *subjects;
     pthread_mutex_t mutex; /* guards the two members below */
     size_t left;           /* bytes at the start of `random` that no token has used yet */
@@ -57,17 +54,6 @@ static char *put_exp(char *to, int64_t issued, int64_t lifetime)
     return put_number(stpcpy(to, ",\"exp\":"), expires);
 }
 
-/* Returns NULL if memory runs out. */
-static struct json_object *make_header(const struct signing_key *key, const char *type)
-{
-    struct json_object *header = json_object_new_object();
-    if (json_add_string(header, "alg", jws_algorithm_name(key->algorithm)) &&
-        json_add_string(header, "typ", type) && json_add_string(header, "kid", key->kid))
-        return header;
-    json_object_put(header);
-    return NULL;
-}
-
 struct jwt_issuer *jwt_issuer_new(const struct keyset *keyset, const char *type, const char *issuer,
                                   const char *audience)
 {
@@ -75,11 +61,7 @@ struct jwt_issuer *jwt_issuer_new(const struct keyset *keyset, const char *type,
     if (signer == NULL)
         return NULL;
     signer->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    signer->header = make_header(keyset->signer, type);
-    const struct text header =
-        signer->header != NULL ? json_write(signer->header, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-    if (header.data != NULL)
-        signer->subjects = claims_prefix_cache_new(keyset->signer->key, header, issuer, audience);
+    signer->subjects = claims_prefix_cache_new(keyset->signer, type, issuer, audience);
     if (signer->subjects != NULL)
         return signer;
     jwt_issuer_free(signer);
@@ -91,7 +73,6 @@ void jwt_issuer_free(struct jwt_issuer *signer)
     if (signer == NULL)
         return;
     claims_prefix_cache_free(signer->subjects);
-    json_object_put(signer->header);
     free(signer);
 }
 
@@ -110,8 +91,7 @@ char *jwt_issue(struct jwt_issuer *signer, const struct jwt_claims *claims)
     char rest[REST_SIZE];
     if (!draw_jti(signer, jti))
         return NULL;
-    struct claims_prefix *subject =
-        claims_prefix_cache_get(signer->subjects, claims->client_id, claims->scope);
+    struct claims_prefix *subject = claims_prefix_cache_get(signer->subjects, claims);
     if (subject == NULL)
         return NULL;
     char *token = jws_sign(subject->signer, write_rest(rest, claims, jti));

@@ -2,25 +2,17 @@
 #ifndef TOKEN_JWT_ISSUE_H
 #define TOKEN_JWT_ISSUE_H
 
-#include <stdint.h>
-
+#include "token/jwt_claims.h"
 #include "token/keyset.h"
 
 /* Issues tokens, signed by the signing key of a key set. Threads may share it. */
 struct jwt_issuer;
 
-/* `type` is the `typ` of the header. `issuer` and `audience` must live as long as the jwt_issuer; the key set
- * need not. NULL if memory runs out. */
+/* `type` is the `typ` of the header and `audience` the `aud`, if the claims have none. They and `issuer` must
+ * live as long as the jwt_issuer; the key set need not. NULL if memory runs out. */
 struct jwt_issuer *jwt_issuer_new(const struct keyset *keyset, const char *type, const char *issuer,
                                   const char *audience);
 void jwt_issuer_free(struct jwt_issuer *signer); /* NULL is allowed */
-
-struct jwt_claims {
-    struct text client_id; /* `sub` and `client_id`; UTF-8 */
-    struct text scope;     /* space-separated; absent or empty: no claim */
-    int64_t issued;
-    int64_t lifetime; /* seconds; 0: never expires, no `exp` */
-};
 
 /* Returns a signed access token with a random `jti`. The caller frees it. NULL: out of memory, no random
  * bytes, or OpenSSL failed. */

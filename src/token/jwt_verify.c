@@ -63,19 +63,24 @@ static bool has_type(struct json_object *header, const char *type)
     return is_type(typ, type) || is_type(typ, "at+jwt");
 }
 
-/* "aud" is a string or an array of strings (RFC 7519 §4.1.3). */
+static bool is_audience(struct json_object *value, const char *audience)
+{
+    return json_object_is_type(value, json_type_string) &&
+           (audience == NULL ||
+            text_is((struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)},
+                    audience));
+}
+
+/* "aud" is a string or an array of strings (RFC 7519 §4.1.3). Without an audience asked for, any will do. */
 static bool has_audience(struct json_object *claims, const char *audience)
 {
     struct json_object *value;
     if (!json_object_object_get_ex(claims, "aud", &value))
         return false;
     if (!json_object_is_type(value, json_type_array))
-        return text_is(string_member(claims, "aud"), audience);
+        return is_audience(value, audience);
     for (size_t i = 0; i < json_object_array_length(value); i++) {
-        struct json_object *one = json_object_array_get_idx(value, i);
-        if (json_object_is_type(one, json_type_string) &&
-            text_is((struct text){json_object_get_string(one), (size_t)json_object_get_string_len(one)},
-                    audience))
+        if (is_audience(json_object_array_get_idx(value, i), audience))
             return true;
     }
     return false;

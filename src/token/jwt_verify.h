@@ -35,10 +35,10 @@ struct jwt {
 /* What a token is checked against. */
 struct jwt_expectation {
     const char *issuer;
-    const char *audience;
-    const char *type; /* a `typ` that is accepted like at+jwt */
-    long clock_skew;  /* seconds by which `exp`, `nbf` and `iat` may be off */
-    int64_t now;      /* seconds since 1970 */
+    const char *audience; /* NULL: any */
+    const char *type;     /* a `typ` that is accepted like at+jwt */
+    long clock_skew;      /* seconds by which `exp`, `nbf` and `iat` may be off */
+    int64_t now;          /* seconds since 1970 */
 };
 
 /* Decodes the token and verifies it (RFC 7519 §7.2, RFC 9068 §4). Fills `jwt` up to the first error. The

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/json_text.h"
 #include "config/config.h"
+#include "token/private_claim.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 
@@ -60,21 +61,6 @@ static bool print_row(void *context, const struct account_entry *entry, const ch
     return ferror(stdout) == 0;
 }
 
-static struct json_object *scopes_of(const struct account *account)
-{
-    struct json_object *scopes = json_object_new_array();
-    for (struct text rest = account->scope; scopes != NULL && rest.data != NULL;) {
-        const struct text scope = text_split(&rest, ',');
-        struct json_object *string = json_object_new_string_len(scope.data, (int)scope.length);
-        if (string == NULL || json_object_array_add(scopes, string) != 0) {
-            json_object_put(string);
-            json_object_put(scopes);
-            return NULL;
-        }
-    }
-    return scopes;
-}
-
 static bool add_limits(struct json_object *object, const struct account *account)
 {
     char expires[CLOCK_DATE_SIZE] = "";
@@ -83,6 +69,25 @@ static bool add_limits(struct json_object *object, const struct account *account
     return (expires[0] == '\0' || json_add_string(object, "expires", expires)) &&
            (account->lifetime < 0 || json_add_number(object, "lifetime", account->lifetime)) &&
            (account->from.data == NULL || json_add_text(object, "from", account->from));
+}
+
+/* Those of a line that is not usable may be malformed, and are not shown. */
+static bool add_token_attributes(struct json_object *object, const struct account *account)
+{
+    char not_before[CLOCK_DATE_SIZE];
+    clock_format_date(account->not_before, not_before);
+    struct json_object *claims = account->has_claims ? json_object_new_object() : NULL;
+    if (account->has_claims && (!private_claims_add(claims, account->attributes) ||
+                                !json_add(object, "claims", json_object_get(claims)))) {
+        json_object_put(claims);
+        return false;
+    }
+    json_object_put(claims);
+    return (account->audience.data == NULL ||
+            json_add(object, "audience", json_list(account->audience, true))) &&
+           (account->type.data == NULL || json_add_text(object, "typ", account->type)) &&
+           (account->not_before == 0 || json_add_string(object, "not_before", not_before)) &&
+           (!account->introspect || json_add(object, "introspect", json_object_new_boolean(true)));
 }
 
 static bool print_object(void *context, const struct account_entry *entry, const char *why)
@@ -95,7 +100,8 @@ static bool print_object(void *context, const struct account_entry *entry, const
         json_add_number(object, "line", (int64_t)entry->line) &&
         json_add_string(object, "state", state_of(listing, entry)) &&
         (account->method == NULL || json_add_string(object, "method", account->method->name)) &&
-        json_add(object, "scope", scopes_of(account)) && add_limits(object, account) &&
+        json_add(object, "scope", json_list(account->scope, false)) && add_limits(object, account) &&
+        (!entry->usable || add_token_attributes(object, account)) &&
         (why == NULL || json_add_string(object, "reason", why)))
         text = json_write(object, JSON_C_TO_STRING_PLAIN);
     fputs(listing->first ? "" : ",\n", stdout);

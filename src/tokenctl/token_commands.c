@@ -58,7 +58,8 @@ static int issue(const struct invocation *invocation, const struct service *serv
     struct grant grant;
     if (!find_line(service, text_of(invocation->argument), now, &account, &why))
         return complain(EXIT_FAILURE, "%s: %s", invocation->argument, why);
-    if (grant_access(service, &account, (struct text){NULL, 0}, now, &grant) != OAUTH_NO_ERROR)
+    const struct grant_request request = {.scope = {NULL, 0}};
+    if (grant_access(service, &account, &request, now, &grant) != OAUTH_NO_ERROR)
         return complain(EXIT_FAILURE, "no token was made: out of memory, or no random bytes");
     puts(grant.token);
     grant_clear(&grant);

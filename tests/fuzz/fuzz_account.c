@@ -15,13 +15,14 @@ static bool is_same(const struct account *a, const struct account *b)
            text_equal(a->attributes, b->attributes) && text_equal(a->scope, b->scope) &&
            text_equal(a->from, b->from) && (a->from.data == NULL) == (b->from.data == NULL) &&
            a->lifetime == b->lifetime && a->expires == b->expires && a->locked == b->locked &&
-           a->introspect == b->introspect;
+           a->introspect == b->introspect && text_equal(a->audience, b->audience) &&
+           text_equal(a->type, b->type) && a->not_before == b->not_before && a->has_claims == b->has_claims;
 }
 
 static void check_parts(const struct account *account, struct text line, bool allow_legacy)
 {
-    const struct text parts[] = {account->client_id, account->hash, account->attributes, account->scope,
-                                 account->from};
+    const struct text parts[] = {account->client_id, account->hash,     account->attributes, account->scope,
+                                 account->from,      account->audience, account->type};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         REQUIRE(parts[i].data == NULL || fuzz_is_inside(parts[i], line));
     REQUIRE(account_client_id_fault(account->client_id) == NULL);

@@ -274,6 +274,23 @@ in_range() {
     [[ $(tokenctl inspect "$(tokenctl token some)" | jq -r .claims.scope) == x ]]
 }
 
+@test "token: audience, claims and typ of the account; a malformed one says how it is written" {
+    local token
+    exits 0 add client <<<'secret'
+    sed -i '/^client:/s|$|:audience=https://a.example.com,b claim.tenant=acme%20inc typ=JWT not_before=2027-01-31|' "$ACCOUNTS"
+    token=$(tokenctl token client)
+    [[ $(cut -d . -f 1 <<<"$token" | basenc --base64url -d 2>/dev/null | jq -r .typ) == JWT ]]
+    [[ $(cut -d . -f 2 <<<"$token" | basenc --base64url -d 2>/dev/null | jq -c '[.aud, .tenant]') == \
+        '["https://a.example.com","acme inc"]' ]]
+    [[ $(tokenctl list --json | jq -c '.[] | [.audience, .claims, .typ, .not_before]') == \
+        '[["https://a.example.com","b"],{"tenant":"acme inc"},"JWT","2027-01-31T00:00:00Z"]' ]]
+    exits 0 check
+    sed -i 's/claim.tenant/claim.exp/' "$ACCOUNTS"
+    says 0 'client "client": claim. names a claim that the program sets' check
+    [[ $(tokenctl list --json | jq -c '.[] | [.state, has("claims")]') == '["unusable",false]' ]]
+    says 1 'unusable' token client
+}
+
 # What a terminal acts upon: control characters, C1 among them, and marks of the direction of writing.
 shows_nothing_raw() {
     ! LC_ALL=C grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xd8\x9c' \

@@ -30,9 +30,9 @@ setup() {
     add_account client secret --scope 'read write'
 }
 
-# Through the program as CGI: the JSON of the answer.
+# fetch [PARAMETERS]: through the program as CGI: the JSON of the answer.
 fetch() {
-    local body="$GRANT&client_id=client&client_secret=secret"
+    local body="$GRANT&client_id=client&client_secret=secret${1:-}"
     env -i TOKEN_CONF="$CONF" GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth/token \
         CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#body} REMOTE_ADDR=192.0.2.7 \
         "$DIR/token.fcgi" <<<"$body" | sed '1,/^\r$/d'
@@ -198,6 +198,15 @@ rotate_through() {
         del(.iat, .exp, .jti) == {$iss, sub: "client", client_id: "client", aud: $iss, scope: "read write"}
         and .iat >= $before and .iat <= $after and .exp == .iat + 3600 and (.jti | test("^[A-Za-z0-9_-]{22}$"))'
     [[ $(decode 2 <<<"$token" | jq .jti) != "$(decode 2 <<<"$other" | jq .jti)" ]]
+}
+
+@test "resource asks for an audience of the account, and several become an array" {
+    sed -i '/^client:/s|$| audience=https://a.example.com/,b claim.tenant=acme|' "$DIR/etc/accounts"
+    fetch_token | decode 2 | jq -e '[.aud, .tenant] == ["https://a.example.com/", "acme"]'
+    fetch '&resource=b' | jq -r .access_token | decode 2 | jq -e '.aud == "b"'
+    fetch '&resource=b&resource=https%3A%2F%2Fa.example.com%2F' | jq -r .access_token | decode 2 |
+        jq -e '.aud == ["b", "https://a.example.com/"]'
+    fetch '&resource=b&resource=c' | jq -e '.error == "invalid_target"'
 }
 
 @test "without a scope there is none, neither in the answer nor in the token" {

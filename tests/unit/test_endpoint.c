@@ -26,6 +26,7 @@ static const char accounts[] = "demo:" SECRET ":scope=read,write\n"
                                "expired:" SECRET ":expires=2001-01-01\n"
                                "elsewhere:" SECRET ":from=192.0.2.0/24\n"
                                "here:" SECRET ":from=198.51.100.7\n"
+                               "aud:" SECRET ":audience=https://a.example/,b\n"
                                "link:" SECRET ":from=fe80::77\n"
                                "plain:secret\n"
                                "attribute:" SECRET ":nonsense\n"
@@ -246,6 +247,11 @@ static const struct row granted[] = {
     {{.body = GOOD "&scope=write+read+write"},
      "200 {\"token_type\":\"Bearer\",\"expires_in\":3600,\"scope\":\"write read\"}"},
     {{.body = GOOD "&x=1&x=2&="}, "200 "},
+    {{.body = GOOD "&resource=https://api.example.com/apiops/auth&resource="}, "200 "},
+    {{.body = GRANT "&client_id=aud&client_secret=secret&resource=b&resource=https%3A//a.example/"}, "200 "},
+    {{.body = GRANT "&client_id=aud&client_secret=secret&resource=b&resource=b&resource=b&resource=b&"
+                    "resource=b&resource=b&resource=b&resource=b"},
+     "200 "},
     {{.body = "client%5Fid=demo&%63lient_secret=s%65cret&&" GRANT}, "200 "},
     {{.body = GRANT "&client_id=&client_id=demo&client_secret=secret"}, "200 "},
     {{.body = GRANT "&client_id=two&client_secret=secret"},
@@ -298,10 +304,14 @@ static const struct row refused[] = {
     {{.body = GOOD "&client_id=demo"}, "400 invalid_request: The parameter client_id is given more"},
     {{.body = GOOD "&client_secret=x"}, "400 invalid_request: The parameter client_secret is given more"},
     {{.body = GOOD "&scope=read&scope=read"}, "400 invalid_request: The parameter scope is given more"},
+    {{.body = GOOD "&resource=1&resource=2&resource=3&resource=4&resource=5&resource=6&resource=7&resource=8&"
+                   "resource=9"},
+     "400 invalid_request: The parameter resource is given more than 8"},
     {{.body = GOOD, .query = "client_secret=x"}, IN_URL},
     {{.body = GOOD, .query = "a=b&client%5fid=x"}, IN_URL},
     {{.body = GOOD, .query = GRANT}, IN_URL},
     {{.body = GOOD, .query = "scope=read"}, IN_URL},
+    {{.body = GOOD, .query = "resource=b"}, IN_URL},
     {{.body = "", .query = GOOD}, IN_URL},
     {{.body = "", .query = GOOD, .content_type = ""}, IN_URL},
     {{.body = GOOD, .query = "scope=&client_id=x"}, IN_URL},
@@ -331,6 +341,11 @@ static const struct row refused[] = {
     {{.body = GOOD "&scope=read++write"}, "400 invalid_scope: The scope is malformed"},
     {{.body = GOOD "&scope=%22"}, "400 invalid_scope: The scope is malformed"},
     {{.body = GRANT "&client_id=locked&client_secret=secret&scope=x"}, "401 unauthorized_client"},
+    {{.body = GOOD "&resource=b"}, "400 invalid_target"},
+    {{.body = GRANT "&client_id=aud&client_secret=secret&resource=b&resource=c"}, "400 invalid_target"},
+    {{.body = GRANT "&client_id=aud&client_secret=secret&resource=%00"}, "400 invalid_target"},
+    {{.body = GRANT "&client_id=aud&client_secret=secret&resource=c&scope=x"}, "400 invalid_scope"},
+    {{.body = GRANT "&client_id=aud&client_secret=wrong&resource=c"}, "401 unauthorized_client"},
 };
 
 static void test_scope_is_granted(void **state)
@@ -672,7 +687,7 @@ static void test_started(void **state)
     service_log_started(service);
     snprintf(expected, sizeof expected,
              " info started: version=" TOKEN_VERSION
-             " config=\"token.conf\" user=%lu accounts=13 unusable=2 keys=1\n",
+             " config=\"token.conf\" user=%lu accounts=14 unusable=2 keys=1\n",
              (unsigned long)geteuid());
     if (strstr(read_text("log", log, sizeof log), expected) == NULL)
         fail_msg("%s", log);

@@ -56,6 +56,35 @@ static void test_bodies(void **state)
     }
 }
 
+static void test_repeated_names(void **state)
+{
+    (void)state;
+    static const char *const repeated[] = {"a", "b", "b", "b", "c"};
+    static const struct {
+        const char *body;
+        enum form_result result;
+        size_t duplicate;
+        const char *values[ROWS(repeated)];
+    } rows[] = {
+        {"b=1", FORM_GOOD, 5, {NULL, "1"}},
+        {"b=1&c=4&b=2&a=0&b=&b=3", FORM_GOOD, 5, {"0", "1", "2", "3", "4"}},
+        {"b=1&b=1&b=1&b=1", FORM_DUPLICATE, 1, {NULL}},
+        {"c=1&c=1&b=1&b=1&b=1&b=1", FORM_DUPLICATE, 4, {NULL}},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char body[64];
+        struct text values[ROWS(repeated)];
+        size_t duplicate;
+        snprintf(body, sizeof body, "%s", rows[i].body);
+        check_row(form_parse(body, strlen(body), repeated, ROWS(repeated), values, &duplicate) ==
+                      rows[i].result,
+                  "result", i, rows[i].body);
+        check_row(duplicate == rows[i].duplicate, "duplicate", i, rows[i].body);
+        for (size_t j = 0; rows[i].result == FORM_GOOD && j < ROWS(repeated); j++)
+            check_row(is_value(values[j], rows[i].values[j]), repeated[j], i, rows[i].body);
+    }
+}
+
 static void test_queries(void **state)
 {
     (void)state;
@@ -81,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_repeated_names),
         cmocka_unit_test(test_queries),
     };
     return cmocka_run_group_tests_name("form", tests, NULL, NULL);
