@@ -28,22 +28,6 @@ const char *account_attributes_fault(struct text text)
                                   : account_attributes_parse(text, &account);
 }
 
-static bool is_blank_character(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct text trim_blanks(struct text text)
-{
-    while (text.length > 0 && is_blank_character(text.data[text.length - 1]))
-        text.length--;
-    while (text.length > 0 && is_blank_character(text.data[0])) {
-        text.data++;
-        text.length--;
-    }
-    return text;
-}
-
 const char *account_client_id_fault(struct text client_id)
 {
     if (client_id.length == 0)
@@ -63,7 +47,7 @@ const char *account_client_id_fault(struct text client_id)
 
 const char *account_client_id_advice(struct text client_id)
 {
-    if (trim_blanks(client_id).length != client_id.length)
+    if (text_trim(client_id).length != client_id.length)
         return "there is a blank before or after the client_id, which is a part of it; take it out";
     if (text_mark_length(client_id) > 0)
         return "there is a byte order mark before the client_id, which is a part of it; take it out";
@@ -73,7 +57,7 @@ const char *account_client_id_advice(struct text client_id)
 static bool is_blank(struct text line)
 {
     for (size_t i = 0; i < line.length; i++) {
-        if (!is_blank_character(line.data[i]))
+        if (line.data[i] != ' ' && line.data[i] != '\t')
             return false;
     }
     return true;
@@ -93,7 +77,7 @@ static void take_hash(struct text hash, struct account *account)
 /* A blank around a hash is hard to see. If the hash is valid without it, the message names the blank. */
 static const char *hash_fault(struct text hash, bool allow_legacy, const char *why)
 {
-    const struct text trimmed = trim_blanks(hash);
+    const struct text trimmed = text_trim(hash);
     const char *unused = NULL;
     if (trimmed.length == hash.length || password_method_of(trimmed, allow_legacy, &unused) == NULL)
         return why;

@@ -20,6 +20,9 @@ bool text_is(struct text a, const char *string);
  * no separator. Call it while rest->data is not NULL. */
 struct text text_split(struct text *rest, char separator);
 
+/* Returns the text without the spaces and tabs around it. */
+struct text text_trim(struct text text);
+
 /* Returns the length of a byte order mark at the beginning of `text`, or 0. */
 enum { TEXT_MARK_SIZE = 3 };
 size_t text_mark_length(struct text text);

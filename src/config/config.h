@@ -24,7 +24,8 @@ struct config {
     char *state;
     char *log;
     char *token_typ;
-    char *user;  /* NULL: none */
+    char *authorization_endpoint; /* NULL: none */
+    char *user;                   /* NULL: none */
     uid_t owner; /* files may belong to this user, as to root and the user of this process; 0: to no other
                     user */
     char *group; /* NULL: none */
@@ -44,6 +45,7 @@ struct config {
     long request_timeout;
     long backlog;
     long clock_skew;
+    long keys_max_age;
     enum log_level log_level;
     bool strict_rfc6749;
     bool allow_legacy_hashes;

@@ -61,6 +61,17 @@ static void set_issuer(struct config_origin *origin, const struct config_key *ke
         config_key_error(origin, key, issuer_complaint(result));
 }
 
+static void set_url(struct config_origin *origin, const struct config_key *key, const char *value)
+{
+    const bool has_scheme = strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+    if (has_scheme && strcspn(value, " \"\\<>#") == strlen(value) && text_is_printable_ascii(text_of(value)))
+        set_string(origin, key, value);
+    else
+        config_key_error(origin, key,
+                         "must be an absolute URL that starts with https:// or http://, without a "
+                         "fragment: write other characters as %XX");
+}
+
 /* No quote can break out of the header of a token. */
 static void set_media_type(struct config_origin *origin, const struct config_key *key, const char *value)
 {
@@ -145,6 +156,8 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"strict_rfc6749", set_yes_no, offsetof(struct config, strict_rfc6749), "no", 0, 0},
     {"token_typ", set_media_type, offsetof(struct config, token_typ), "at+jwt", 0, 0},
     {"clock_skew", set_number, offsetof(struct config, clock_skew), "30", 0, 3600},
+    {"keys_max_age", set_number, offsetof(struct config, keys_max_age), "3600", 0, 604800},
+    {"authorization_endpoint", set_url, offsetof(struct config, authorization_endpoint), NULL, 0, 0},
     {"allow_legacy_hashes", set_yes_no, offsetof(struct config, allow_legacy_hashes), "no", 0, 0},
     {"user", set_user, offsetof(struct config, user), NULL, 0, 0},
     {"group", set_group, offsetof(struct config, group), NULL, 0, 0},

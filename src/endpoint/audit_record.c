@@ -39,17 +39,18 @@ void audit_record_set_client_id(struct audit_record *record, struct text client_
 static const struct outcome {
     const char *name;
     enum log_level level;
-} issued = {"issued", LOG_LEVEL_INFO}, rejected = {"rejected", LOG_LEVEL_INFO},
-  refused = {"refused", LOG_LEVEL_WARN}, throttled = {"throttled", LOG_LEVEL_WARN},
-  deferred = {"deferred", LOG_LEVEL_WARN}, failed = {"failed", LOG_LEVEL_ERROR},
-  cancelled = {"cancelled", LOG_LEVEL_INFO};
+} successes[] =
+    {[AUDIT_ISSUED] = {"issued", LOG_LEVEL_INFO}, [AUDIT_PUBLISHED] = {"published", LOG_LEVEL_DEBUG}},
+  rejected = {"rejected", LOG_LEVEL_INFO}, refused = {"refused", LOG_LEVEL_WARN},
+  throttled = {"throttled", LOG_LEVEL_WARN}, deferred = {"deferred", LOG_LEVEL_WARN},
+  failed = {"failed", LOG_LEVEL_ERROR}, cancelled = {"cancelled", LOG_LEVEL_INFO};
 
 static const struct outcome *outcome_of(const struct audit_record *record)
 {
     if (record->is_cancelled)
         return &cancelled;
     if (record->error == OAUTH_NO_ERROR)
-        return &issued;
+        return &successes[record->success];
     switch (oauth_error_row(record->error)->status) {
     case 401:
         return &refused;

@@ -9,8 +9,12 @@
 /* The most bytes of a client_id that are logged. */
 #define AUDIT_RECORD_CLIENT_ID_SIZE 128
 
+/* What a request got that was answered as it asked. */
+enum audit_success { AUDIT_ISSUED, AUDIT_PUBLISHED };
+
 struct audit_record {
     double started_ms;
+    enum audit_success success; /* if there is no error */
     enum oauth_error error;
     bool is_cancelled;
     const char *reason;                          /* for the log; NULL: granted, or the reason of the error */
@@ -32,11 +36,11 @@ void audit_record_cancel(struct audit_record *record);
 
 void audit_record_set_client_id(struct audit_record *record, struct text client_id);
 
-/* Writes the line: outcome=issued|refused|throttled|rejected|deferred|failed|cancelled reason=… client_id="…"
- * source=… line=… method=… ms=…. The level is info for issued, rejected (the request is malformed) and
- * cancelled (the client has gone before there was a result), warn for refused (bad credentials), throttled
- * and deferred, and error for failed. For an unknown path it also has path="…" served="…": the path of the
- * request, and that of the token endpoint. */
+/* Writes the line: outcome=issued|published|refused|throttled|rejected|deferred|failed|cancelled reason=…
+ * client_id="…" source=… line=… method=… ms=…. The level is debug for published, info for issued, rejected
+ * (the request is malformed) and cancelled (the client has gone before there was a result), warn for refused
+ * (bad credentials), throttled and deferred, and error for failed. For an unknown path it also has path="…"
+ * served="…": the path of the request, and that of the token endpoint. */
 void audit_record_log(const struct audit_record *record, const struct service *service,
                       const struct http_request *request);
 

@@ -40,8 +40,8 @@ void error_answer(struct request_context *context, enum oauth_error error, long 
     struct http_response *response = &context->response;
     audit_record_set_error(&context->record, error);
     oauth_error_respond(error, service->config->strict_rfc6749, response);
-    if (error == OAUTH_METHOD_NOT_ALLOWED)
-        http_response_add_header(response, "Allow", text_of(context->endpoint->method));
+    if (error == OAUTH_METHOD_NOT_POST || error == OAUTH_METHOD_NOT_GET)
+        http_response_add_header(response, "Allow", text_of(context->endpoint->methods));
     else if (error == OAUTH_BAD_CREDENTIALS && wants_challenge(context))
         add_challenge(service->config->issuer, response);
     else if (error == OAUTH_BUSY)

@@ -6,25 +6,52 @@
 #include "endpoint/error_answer.h"
 #include "endpoint/request_log.h"
 
-static const struct endpoint *const endpoints[] = {
-    &token_endpoint,
+/* The path of a route is `before`, the issuer's path, `path`. The first is what the log names as served. */
+static const struct route {
+    const char *before;
+    const char *path;
+    const struct endpoint *endpoint;
+} routes[] = {
+    {"", "/token", &token_endpoint},
+    {"", "/jwks", &jwks_endpoint},
+    /* RFC 8414 §3.1 and §5, and OpenID Connect Discovery §4. */
+    {"/.well-known/oauth-authorization-server", "", &metadata_endpoint},
+    {"/.well-known/openid-configuration", "", &metadata_endpoint},
+    {"", "/.well-known/oauth-authorization-server", &metadata_endpoint},
+    {"", "/.well-known/openid-configuration", &metadata_endpoint},
 };
+
+/* Removes `prefix` from the start of `*path`, if it is there. */
+static bool skip(struct text *path, const char *prefix)
+{
+    const size_t length = strlen(prefix);
+    if (path->length < length || memcmp(path->data, prefix, length) != 0)
+        return false;
+    *path = (struct text){path->data + length, path->length - length};
+    return true;
+}
 
 static const struct endpoint *find_endpoint(const struct service *service, struct text path)
 {
-    const char *mount = service->config->mount_path;
-    const size_t mount_length = strlen(mount);
-    if (path.length < mount_length || memcmp(path.data, mount, mount_length) != 0)
-        return NULL;
-    struct text rest = {path.data + mount_length, path.length - mount_length};
     /* One trailing slash is ignored; several are not. */
-    if (rest.length > 1 && rest.data[rest.length - 1] == '/')
-        rest.length--;
-    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
-        if (text_is(rest, endpoints[i]->path))
-            return endpoints[i];
+    if (path.length > 1 && path.data[path.length - 1] == '/')
+        path.length--;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        struct text rest = path;
+        if (path.data != NULL && skip(&rest, routes[i].before) && skip(&rest, service->config->mount_path) &&
+            text_is(rest, routes[i].path))
+            return routes[i].endpoint;
     }
     return NULL;
+}
+
+bool route_serves(const char *path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (routes[i].before[0] == '\0' && strcmp(routes[i].path, path) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* The error of a request whose head was discarded. */
@@ -35,19 +62,30 @@ static enum oauth_error head_error(const struct http_request *request)
     return request->body_state == HTTP_HEAD_HOLDS_NUL ? OAUTH_HEAD_HOLDS_NUL : OAUTH_NO_ERROR;
 }
 
+static bool allows(const struct endpoint *endpoint, struct text method)
+{
+    for (struct text rest = text_of(endpoint->methods); rest.data != NULL; skip(&rest, " ")) {
+        if (text_equal(text_split(&rest, ','), method))
+            return true;
+    }
+    return endpoint->methods == NULL;
+}
+
 /* Returns the first error in the order of the contract. */
 static enum oauth_error prepare(struct request_context *context)
 {
+    const struct endpoint *endpoint = context->endpoint;
     const enum oauth_error error = head_error(context->request);
     if (error != OAUTH_NO_ERROR)
         return error;
-    if (context->endpoint == NULL) {
-        context->record.served = endpoints[0]->path;
+    if (endpoint == NULL) {
+        context->record.served = routes[0].path;
         return OAUTH_NOT_FOUND;
     }
-    if (!text_is(context->request->method, context->endpoint->method))
-        return OAUTH_METHOD_NOT_ALLOWED;
-    return client_endpoint_prepare(context);
+    context->record.success = endpoint->success;
+    if (!allows(endpoint, context->request->method))
+        return endpoint->parameters != NULL ? OAUTH_METHOD_NOT_POST : OAUTH_METHOD_NOT_GET;
+    return endpoint->parameters != NULL ? client_endpoint_prepare(context) : endpoint->answer(context, NULL);
 }
 
 enum progress route_request(struct request_context *context, const struct service *service,
@@ -64,9 +102,10 @@ enum progress route_request(struct request_context *context, const struct servic
 
     context->endpoint = find_endpoint(service, request->path);
     const enum oauth_error error = prepare(context);
-    if (error == OAUTH_NO_ERROR)
+    if (error == OAUTH_NO_ERROR && context->endpoint->parameters != NULL)
         return route_resume(context);
-    error_answer(context, error, 0);
+    if (error != OAUTH_NO_ERROR)
+        error_answer(context, error, 0);
     audit_record_log(&context->record, service, request);
     return PROGRESS_DONE;
 }

@@ -12,6 +12,9 @@ enum progress route_request(struct request_context *context, const struct servic
                             struct http_request *request, struct callback on_done);
 enum progress route_resume(struct request_context *context);
 
+/* Returns whether there is an endpoint at `path`, relative to the issuer's. */
+bool route_serves(const char *path);
+
 /* Cancels a pending request whose client has gone or whose time is up, and which the caller has not resumed
  * yet.
  *

@@ -74,8 +74,8 @@ static enum oauth_error issue_token(struct request_context *context, const struc
 }
 
 const struct endpoint token_endpoint = {
-    .path = "/token",
-    .method = "POST",
+    .methods = "POST",
+    .success = AUDIT_ISSUED,
     .parameters = parameters,
     .duplicates = duplicates,
     .parameter_count = PARAMETER_COUNT,

@@ -47,18 +47,20 @@ static const char *phrase_of(unsigned status)
     return "Unknown";
 }
 
+struct text http_request_variable(const struct http_request *request, const char *name, size_t index)
+{
+    if (request->variable == NULL)
+        return (struct text){NULL, 0};
+    const struct text value = text_of(request->variable(request->variable_context, name, index));
+    return value.length > 0 ? value : (struct text){NULL, 0};
+}
+
 bool http_media_type_is(struct text content_type, const char *media_type)
 {
     struct text rest = content_type;
     if (rest.data == NULL)
         return false;
-    struct text type = text_split(&rest, ';');
-    while (type.length > 0 && (type.data[type.length - 1] == ' ' || type.data[type.length - 1] == '\t'))
-        type.length--;
-    while (type.length > 0 && (type.data[0] == ' ' || type.data[0] == '\t')) {
-        type.data++;
-        type.length--;
-    }
+    const struct text type = text_trim(text_split(&rest, ';'));
     return type.length == strlen(media_type) && strncasecmp(type.data, media_type, type.length) == 0;
 }
 

@@ -25,6 +25,10 @@ struct http_request {
     struct text content_type;
     struct text authorization;
     struct text source; /* REMOTE_ADDR */
+    /* Returns the value of a meta-variable that only some endpoints read; of several of one name, that of
+     * `index`. NULL: there is none. It lives as long as the request. A NULL function: there are no others. */
+    const char *(*variable)(void *context, const char *name, size_t index);
+    void *variable_context;
     enum http_body_state body_state;
     char *body; /* decoded in place by the endpoint; the gateway owns and wipes it */
     size_t body_length;
@@ -48,6 +52,9 @@ void http_response_add_number(struct http_response *response, const char *name, 
 
 /* Releases what the response owns. */
 void http_response_clear(struct http_response *response);
+
+/* Returns the value of a meta-variable by request->variable. */
+struct text http_request_variable(const struct http_request *request, const char *name, size_t index);
 
 /* Returns whether a Content-Type value names `media_type`, in any case and with any parameters (RFC 9110
  * §8.3.1). */

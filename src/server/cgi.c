@@ -16,10 +16,10 @@ bool cgi_is_requested(void)
     return getenv("GATEWAY_INTERFACE") != NULL || getenv("REQUEST_METHOD") != NULL;
 }
 
-static const char *environment_variable(void *context, const char *name)
+static const char *environment_variable(void *context, const char *name, size_t index)
 {
     (void)context;
-    return getenv(name);
+    return index == 0 ? getenv(name) : NULL;
 }
 
 static size_t read_standard_input(void *context, char *out, size_t size)

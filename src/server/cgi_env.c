@@ -15,7 +15,7 @@ enum length_kind { LENGTH_KNOWN, LENGTH_UNKNOWN, LENGTH_BAD };
 
 static struct text variable(const struct gateway *gateway, const char *name)
 {
-    const struct text value = text_of(gateway->variable(gateway->context, name));
+    const struct text value = text_of(gateway->variable(gateway->context, name, 0));
     return value.length > 0 ? value : (struct text){NULL, 0};
 }
 
@@ -129,6 +129,8 @@ void gateway_read(const struct gateway *gateway, size_t max_body, struct gateway
         .content_type = variable(gateway, "CONTENT_TYPE"),
         .authorization = variable(gateway, "HTTP_AUTHORIZATION"),
         .source = variable(gateway, "REMOTE_ADDR"),
+        .variable = gateway->variable,
+        .variable_context = gateway->context,
         .body_state = HTTP_BODY_WHOLE,
     };
     request->body_size = 0;

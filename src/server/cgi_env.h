@@ -9,8 +9,9 @@
 #include "http/http.h"
 
 struct gateway {
-    /* The value of a meta-variable, NULL where there is none; lives as long as the request. */
-    const char *(*variable)(void *context, const char *name);
+    /* The value of a meta-variable, NULL where there is none; of several of one name, that of `index`. It
+     * lives as long as the request. */
+    const char *(*variable)(void *context, const char *name, size_t index);
     /* Reads up to `size` bytes of input; fewer only at its end or where it broke off; 0 at the end. */
     size_t (*read)(void *context, char *out, size_t size);
     void *context;

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/secret.h"
 #include "endpoint/route.h"
@@ -26,10 +27,16 @@ bool fastcgi_prepare(void)
     return FCGX_Init() == 0;
 }
 
-static const char *variable(void *context, const char *name)
+/* FCGX_GetParam() finds the first one only. */
+static const char *variable(void *context, const char *name, size_t index)
 {
     const struct fastcgi *fastcgi = context;
-    return FCGX_GetParam(name, fastcgi->fcgi.envp);
+    const size_t length = strlen(name);
+    for (char **entry = fastcgi->fcgi.envp; *entry != NULL; entry++) {
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=' && index-- == 0)
+            return *entry + length + 1;
+    }
+    return NULL;
 }
 
 static size_t read_input(void *context, char *out, size_t size)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/json_text.h"
 #include "base/secret.h"
 #include "token/keyset_file.h"
@@ -75,6 +76,22 @@ static bool read_expiry(const struct entry *entry, struct signing_key *key)
     return true;
 }
 
+/* Members that keys of other origin may lack are added; what concerns this program alone is left out. */
+static bool publish(const struct entry *entry, struct signing_key *key)
+{
+    if (key->algorithm == JWS_HS256)
+        return true;
+    key->published = jwk_public(entry->jwk);
+    if (key->published == NULL)
+        return refuse(entry, "out of memory");
+    json_object_object_del(key->published, "iat");
+    json_object_object_del(key->published, "exp");
+    return (json_add_string(key->published, "alg", jws_algorithm_name(key->algorithm)) &&
+            json_add_string(key->published, "use", "sig") &&
+            json_add_string(key->published, "kid", key->kid)) ||
+           refuse(entry, "out of memory");
+}
+
 static bool read_key(const struct entry *entry, struct signing_key *key)
 {
     char fault[JWK_FAULT_SIZE];
@@ -85,7 +102,7 @@ static bool read_key(const struct entry *entry, struct signing_key *key)
     key->algorithm = parts.algorithm;
     key->can_sign = parts.is_private;
     key->is_next = keyset_file_is_next(entry->jwk);
-    return read_kid(entry, key) && read_expiry(entry, key);
+    return read_kid(entry, key) && read_expiry(entry, key) && publish(entry, key);
 }
 
 /* Selects the first key that has its private part, is not retired, and is not `next`. */
@@ -187,6 +204,7 @@ void keyset_release(struct keyset *keyset)
         return;
     for (size_t i = 0; i < keyset->count; i++) {
         free(keyset->keys[i].kid);
+        json_object_put(keyset->keys[i].published);
         jws_key_release(keyset->keys[i].key);
     }
     free(keyset->keys);

@@ -7,6 +7,7 @@
 #ifndef TOKEN_KEYSET_H
 #define TOKEN_KEYSET_H
 
+#include <json-c/json_object.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,10 +22,12 @@ struct signing_key {
     char *kid; /* from the JWK, else its RFC 7638 thumbprint */
     enum jws_algorithm algorithm;
     struct jws_key *key;
-    bool can_sign;   /* it has the private part */
-    bool retired;    /* no longer signs */
-    bool is_next;    /* does not sign yet */
-    int64_t expires; /* when its last token expires; CLOCK_NEVER: unknown, or never */
+    bool can_sign;                 /* it has the private part */
+    bool retired;                  /* no longer signs */
+    bool is_next;                  /* does not sign yet */
+    struct json_object *published; /* the public key as resource servers get it; NULL: symmetric. Threads may
+                                      copy it, but not hold it */
+    int64_t expires;               /* when its last token expires; CLOCK_NEVER: unknown, or never */
 };
 
 struct keyset {

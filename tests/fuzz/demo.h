@@ -6,7 +6,8 @@
 
 #include "service/service.h"
 
-#define DEMO_PATH "/apiops/auth/token"
+#define DEMO_MOUNT "/apiops/auth"
+#define DEMO_PATH DEMO_MOUNT "/token"
 
 /* Loads it. Nothing stays on disk. Never NULL. */
 struct service *demo_service(void);

@@ -7,6 +7,7 @@ load web_server
 @test "apache-mod_cgid: scope" { check_scope; }
 @test "apache-mod_cgid: bad credentials" { check_unauthorized; }
 @test "apache-mod_cgid: paths and methods" { check_paths_and_methods; }
+@test "apache-mod_cgid: keys and metadata" { check_published; }
 @test "apache-mod_cgid: bodies" { check_bodies; }
 @test "apache-mod_cgid: encodings of credentials" { check_encodings; }
 @test "apache-mod_cgid: HTTPS" { check_tls; }

@@ -7,6 +7,7 @@ load web_server
 @test "apache-mod_fcgid: scope" { check_scope; }
 @test "apache-mod_fcgid: bad credentials" { check_unauthorized; }
 @test "apache-mod_fcgid: paths and methods" { check_paths_and_methods; }
+@test "apache-mod_fcgid: keys and metadata" { check_published; }
 @test "apache-mod_fcgid: bodies" { check_bodies; }
 @test "apache-mod_fcgid: encodings of credentials" { check_encodings; }
 @test "apache-mod_fcgid: HTTPS" { check_tls; }

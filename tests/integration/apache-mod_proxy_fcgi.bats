@@ -7,6 +7,7 @@ load web_server
 @test "apache-mod_proxy_fcgi: scope" { check_scope; }
 @test "apache-mod_proxy_fcgi: bad credentials" { check_unauthorized; }
 @test "apache-mod_proxy_fcgi: paths and methods" { check_paths_and_methods; }
+@test "apache-mod_proxy_fcgi: keys and metadata" { check_published; }
 @test "apache-mod_proxy_fcgi: bodies" { check_bodies; }
 @test "apache-mod_proxy_fcgi: encodings of credentials" { check_encodings; }
 @test "apache-mod_proxy_fcgi: HTTPS" { check_tls; }

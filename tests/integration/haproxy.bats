@@ -47,3 +47,4 @@ END
 @test "haproxy: tokens" { check_granted; }
 @test "haproxy: bad credentials" { check_unauthorized; }
 @test "haproxy: paths and methods" { check_paths_and_methods; }
+@test "haproxy: keys and metadata" { check_published; }

@@ -7,6 +7,7 @@ load web_server
 @test "lighttpd-cgi: scope" { check_scope; }
 @test "lighttpd-cgi: bad credentials" { check_unauthorized; }
 @test "lighttpd-cgi: paths and methods" { check_paths_and_methods; }
+@test "lighttpd-cgi: keys and metadata" { check_published; }
 @test "lighttpd-cgi: bodies" { check_bodies; }
 @test "lighttpd-cgi: encodings of credentials" { check_encodings; }
 @test "lighttpd-cgi: HTTPS" { check_tls; }

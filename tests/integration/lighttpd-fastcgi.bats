@@ -7,6 +7,7 @@ load web_server
 @test "lighttpd-fastcgi: scope" { check_scope; }
 @test "lighttpd-fastcgi: bad credentials" { check_unauthorized; }
 @test "lighttpd-fastcgi: paths and methods" { check_paths_and_methods; }
+@test "lighttpd-fastcgi: keys and metadata" { check_published; }
 @test "lighttpd-fastcgi: bodies" { check_bodies; }
 @test "lighttpd-fastcgi: encodings of credentials" { check_encodings; }
 @test "lighttpd-fastcgi: HTTPS" { check_tls; }

@@ -7,6 +7,7 @@ load web_server
 @test "nginx: scope" { check_scope; }
 @test "nginx: bad credentials" { check_unauthorized; }
 @test "nginx: paths and methods" { check_paths_and_methods; }
+@test "nginx: keys and metadata" { check_published; }
 @test "nginx: bodies" { check_bodies; }
 @test "nginx: encodings of credentials" { check_encodings; }
 @test "nginx: HTTPS" { check_tls; }

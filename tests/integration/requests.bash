@@ -258,3 +258,42 @@ check_keys_unusable() {
     mv "$DIR/etc/keys.gone" "$DIR/etc/keys.jwks"
     granted 'keys again' 3600 'read write' "${DEMO[@]}"
 }
+
+is_published() {
+    curl -s --max-time "$PATIENCE" "${URL%/token}/jwks" | jq -e '.keys[0].kty == "EC"' >/dev/null
+}
+
+# The keys and the metadata, at each place where clients look: CONTRACT §7.
+check_published() {
+    local root=${URL%/apiops/auth/token} at first='' etag
+    tokenctl key list | grep -q ' next ' || tokenctl key add --alg ES256 >/dev/null
+    own "$DIR/etc"
+    wait_until 'the key' is_published
+    for at in /apiops/auth/{jwks,.well-known/{oauth-authorization-server,openid-configuration}} \
+        /.well-known/{oauth-authorization-server,openid-configuration}/apiops/auth; do
+        row "$at"
+        request "$root$at"
+        equal status "$STATUS" 200
+        equal Content-Type "$(header Content-Type)" 'application/json;charset=UTF-8'
+        equal Cache-Control "$(header Cache-Control)" 'public, max-age=3600'
+        equal Pragma "$(header Pragma)" ''
+        equal Access-Control-Allow-Origin "$(header Access-Control-Allow-Origin)" '*'
+        if [[ $at == */jwks ]]; then
+            equal 'an EC key' "$(jq -r '.keys[] | keys | join(" ")' "$REPLY_BODY")" 'alg crv kid kty use x y'
+        else
+            equal issuer "$(jq -r .issuer "$REPLY_BODY")" https://api.example.com/apiops/auth
+            first=${first:-$(cat "$REPLY_BODY")}
+            equal metadata "$(cat "$REPLY_BODY")" "$first"
+        fi
+        etag=$(header ETag)
+        request -I "$root$at"
+        equal 'status of HEAD' "$STATUS" 200
+        equal 'ETag of HEAD' "$(header ETag)" "$etag"
+        request -H "If-None-Match: $etag" "$root$at"
+        equal 'status if it has not changed' "$STATUS" 304
+        equal 'body if it has not changed' "$(cat "$REPLY_BODY")" ''
+        request -d '' "$root$at"
+        equal 'status of POST' "$STATUS" 405
+        equal Allow "$(header Allow)" 'GET, HEAD'
+    done
+}

@@ -20,11 +20,11 @@ struct peer {
     size_t piece; /* bytes that a read gives at most */
 };
 
-static const char *variable(void *context, const char *name)
+static const char *variable(void *context, const char *name, size_t index)
 {
     const struct peer *peer = context;
     for (size_t i = 0; i < MOST_VARIABLES && peer->variables[i].name != NULL; i++) {
-        if (strcmp(peer->variables[i].name, name) == 0)
+        if (strcmp(peer->variables[i].name, name) == 0 && index-- == 0)
             return peer->variables[i].value;
     }
     return NULL;
@@ -128,8 +128,9 @@ static size_t read_for_ever(void *context, char *out, size_t size)
     return size;
 }
 
-static const char *no_variable(void *context, const char *name)
+static const char *no_variable(void *context, const char *name, size_t index)
 {
+    (void)index;
     (void)context;
     (void)name;
     return NULL;
@@ -186,16 +187,14 @@ static void test_path(void **state)
 static void test_variables(void **state)
 {
     (void)state;
-    static const struct variable given[MOST_VARIABLES] = {{"REQUEST_METHOD", "POST"},
-                                                          {"QUERY_STRING", "a=b"},
-                                                          {"CONTENT_TYPE", "x/y"},
-                                                          {"HTTP_AUTHORIZATION", "Basic"},
-                                                          {"REMOTE_ADDR", "::1"}};
-    static const struct variable empty[MOST_VARIABLES] = {{"REQUEST_METHOD", ""},
-                                                          {"QUERY_STRING", ""},
-                                                          {"CONTENT_TYPE", ""},
-                                                          {"HTTP_AUTHORIZATION", ""},
-                                                          {"REMOTE_ADDR", ""}};
+    static const struct variable given[MOST_VARIABLES] = {
+        {"REQUEST_METHOD", "POST"}, {"QUERY_STRING", "a=b"},
+        {"CONTENT_TYPE", "x/y"},    {"HTTP_AUTHORIZATION", "Basic"},
+        {"REMOTE_ADDR", "::1"},     {"TOKEN_SCOPE", "a"},
+        {"TOKEN_SCOPE", "b"}};
+    static const struct variable empty[MOST_VARIABLES] = {{"REQUEST_METHOD", ""}, {"QUERY_STRING", ""},
+                                                          {"CONTENT_TYPE", ""},   {"HTTP_AUTHORIZATION", ""},
+                                                          {"REMOTE_ADDR", ""},    {"TOKEN_SCOPE", ""}};
     struct gateway_request request;
     struct peer peer = {given, "", 0, 1};
     const struct gateway gateway = gateway_to(&peer, true);
@@ -203,6 +202,9 @@ static void test_variables(void **state)
     assert_true(text_is(request.http.method, "POST") && text_is(request.http.query, "a=b"));
     assert_true(text_is(request.http.content_type, "x/y") && text_is(request.http.authorization, "Basic"));
     assert_true(text_is(request.http.source, "::1"));
+    assert_true(text_is(http_request_variable(&request.http, "TOKEN_SCOPE", 0), "a"));
+    assert_true(text_is(http_request_variable(&request.http, "TOKEN_SCOPE", 1), "b"));
+    assert_null(http_request_variable(&request.http, "TOKEN_SCOPE", 2).data);
     gateway_request_clear(&request);
     peer.variables = empty;
     gateway_read(&gateway, MAX_BODY, &request);
@@ -211,6 +213,7 @@ static void test_variables(void **state)
     assert_null(request.http.content_type.data);
     assert_null(request.http.authorization.data);
     assert_null(request.http.source.data);
+    assert_null(http_request_variable(&request.http, "TOKEN_SCOPE", 0).data);
     gateway_request_clear(&request);
 }
 

@@ -45,6 +45,8 @@ static void test_defaults_are_those_of_the_contract(void **state)
     assert_int_equal(config->request_timeout, 30);
     assert_int_equal(config->backlog, 1024);
     assert_int_equal(config->clock_skew, 30);
+    assert_int_equal(config->keys_max_age, 3600);
+    assert_null(config->authorization_endpoint);
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
     assert_false(config->strict_rfc6749);
     assert_false(config->allow_legacy_hashes);
@@ -70,7 +72,9 @@ static void test_every_key_is_read(void **state)
         "throttle_window = 86400\nthrottle_source_failures = 1000000\n"
         "max_body = 1024\nrequest_timeout = 3600\nbacklog = 65535\n"
         "strict_rfc6749 = yes\ntoken_typ = application/at+jwt\n"
-        "clock_skew = 3600\nallow_legacy_hashes = yes\nuser = www-data\ngroup = www-data\n"
+        "clock_skew = 3600\nkeys_max_age = 604800\n"
+        "authorization_endpoint = https://id.example.com/login?a=b\nallow_legacy_hashes = yes\nuser = "
+        "www-data\ngroup = www-data\n"
         "sandbox = no\nlog = token.log\nlog_level = debug\n",
         &collected);
     assert_string_equal(collected.text, "");
@@ -94,6 +98,8 @@ static void test_every_key_is_read(void **state)
     assert_int_equal(config->request_timeout, 3600);
     assert_int_equal(config->backlog, 65535);
     assert_int_equal(config->clock_skew, 3600);
+    assert_int_equal(config->keys_max_age, 604800);
+    assert_string_equal(config->authorization_endpoint, "https://id.example.com/login?a=b");
     assert_true(config->strict_rfc6749);
     assert_string_equal(config->token_typ, "application/at+jwt");
     assert_true(config->allow_legacy_hashes);
@@ -131,6 +137,7 @@ static void test_values_out_of_range_are_errors(void **state)
         {"request_timeout", 1, 3600},
         {"backlog", 1, 65535},
         {"clock_skew", 0, 3600},
+        {"keys_max_age", 0, 604800},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         const struct {
@@ -155,6 +162,10 @@ static void test_values_out_of_range_are_errors(void **state)
     }
 }
 
+#define URL_PROBLEM                                                                                          \
+    "authorization_endpoint must be an absolute URL that starts with https:// or http://, without a "        \
+    "fragment: "                                                                                             \
+    "write other characters as %XX"
 #define PROBLEM(line, text) "error: token.conf:" #line ": " text "\n"
 
 static const struct {
@@ -176,6 +187,12 @@ static const struct {
                                               3, "threads is already set in line 2: remove one of them")},
     {ISSUER "threads = 1\nverify_concurrency = 256\n", ""}, /* clients that wait for these hold no thread */
     {ISSUER "verify_queue = 65536\n", ""},
+    {ISSUER "authorization_endpoint = /login\n", PROBLEM(2, URL_PROBLEM)},
+    {ISSUER "authorization_endpoint = ftp://a/\n", PROBLEM(2, URL_PROBLEM)},
+    {ISSUER "authorization_endpoint = https://a/\"b\n", PROBLEM(2, URL_PROBLEM)},
+    {ISSUER "authorization_endpoint = https://a/ b\n", PROBLEM(2, URL_PROBLEM)},
+    {ISSUER "authorization_endpoint = https://a/#b\n", PROBLEM(2, URL_PROBLEM)},
+    {ISSUER "authorization_endpoint = https://\xc3\xa9/\n", PROBLEM(2, URL_PROBLEM)},
     {ISSUER "threads = 0x10\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
     {ISSUER "threads = 5 s\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
     {ISSUER "sandbox = true\n", PROBLEM(2, "sandbox must be yes or no")},

@@ -56,10 +56,11 @@ static void skip_unless_free_is_seen(void)
         skip();
 }
 
-static const char *no_variable(void *context, const char *name)
+static const char *no_variable(void *context, const char *name, size_t index)
 {
     (void)context;
     (void)name;
+    (void)index;
     return NULL;
 }
 
