@@ -48,6 +48,7 @@ struct config {
     long keys_max_age;
     enum log_level log_level;
     bool strict_rfc6749;
+    bool check_accounts;
     bool allow_legacy_hashes;
     bool sandbox;
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/json_text.h"
 
 /* 2^53: the largest number up to which a double holds every whole number. */
@@ -44,23 +45,23 @@ static enum jwt_status check_header(const struct keyset *keyset, const struct jw
     return text_is(alg, jws_algorithm_name(jwt->key->algorithm)) ? JWT_VALID : JWT_WRONG_ALGORITHM;
 }
 
-static bool is_type(struct text typ, const char *type)
+static bool is_type(struct text typ, struct text type)
 {
-    return typ.length == strlen(type) && strncasecmp(typ.data, type, typ.length) == 0;
+    return typ.length == type.length && strncasecmp(typ.data, type.data, typ.length) == 0;
 }
 
 /* "typ" is a media type, which has no case and whose "application/" may be left out (RFC 7515 §4.1.9). */
-static bool has_type(struct json_object *header, const char *type)
+bool jwt_has_type(const struct jwt *jwt, struct text type)
 {
     static const char prefix[] = "application/";
-    struct text typ = string_member(header, "typ");
+    struct text typ = string_member(jwt->header, "typ");
     if (typ.data == NULL)
         return false;
     if (is_type(typ, type))
         return true;
     if (typ.length > strlen(prefix) && strncasecmp(typ.data, prefix, strlen(prefix)) == 0)
         typ = (struct text){typ.data + strlen(prefix), typ.length - strlen(prefix)};
-    return is_type(typ, type) || is_type(typ, "at+jwt");
+    return is_type(typ, type) || is_type(typ, text_of("at+jwt"));
 }
 
 static bool is_audience(struct json_object *value, const char *audience)
@@ -108,8 +109,9 @@ static bool has_required_claims(struct json_object *claims)
            json_object_object_get_ex(claims, "iat", NULL);
 }
 
-static enum jwt_status check_claims(struct json_object *claims, const struct jwt_expectation *expected)
+enum jwt_status jwt_check_claims(const struct jwt *jwt, const struct jwt_expectation *expected)
 {
+    struct json_object *claims = jwt->claims;
     const double latest = (double)expected->now + (double)expected->clock_skew;
     const double earliest = (double)expected->now - (double)expected->clock_skew;
     double expires = earliest + 1;
@@ -155,10 +157,10 @@ enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
         status = check_header(keyset, expected, jwt);
     if (status == JWT_VALID && !jws_verify(jwt->key->key, &parts))
         status = JWT_BAD_SIGNATURE;
-    if (status == JWT_VALID && !has_type(jwt->header, expected->type))
+    if (status == JWT_VALID && !jwt_has_type(jwt, text_of(expected->type)))
         status = JWT_WRONG_TYPE;
     if (status == JWT_VALID)
-        status = check_claims(jwt->claims, expected);
+        status = jwt_check_claims(jwt, expected);
     jws_parts_free(&parts);
     return status;
 }
@@ -170,22 +172,65 @@ void jwt_clear(struct jwt *jwt)
     *jwt = (struct jwt){.header = NULL};
 }
 
+struct text jwt_claim_text(const struct jwt *jwt, const char *name)
+{
+    return string_member(jwt->claims, name);
+}
+
+static int64_t date_of(const struct jwt *jwt, const char *name, int64_t otherwise)
+{
+    double seconds = 0;
+    if (!json_object_object_get_ex(jwt->claims, name, NULL) || !read_date(jwt->claims, name, &seconds))
+        return otherwise;
+    return (int64_t)seconds;
+}
+
+int64_t jwt_issued(const struct jwt *jwt)
+{
+    return date_of(jwt, "iat", 0);
+}
+
+int64_t jwt_expires(const struct jwt *jwt)
+{
+    return date_of(jwt, "exp", CLOCK_NEVER);
+}
+
+bool jwt_is_signed(enum jwt_status status)
+{
+    return status == JWT_VALID || (status > JWT_BAD_SIGNATURE && status < JWT_NOT_CHECKED);
+}
+
+static const struct {
+    const char *reason;
+    const char *text;
+} rows[] = {
+    [JWT_VALID] = {"valid", "The token is valid"},
+    [JWT_MALFORMED] = {"malformed", "It is not a JWT in strict JSON"},
+    [JWT_UNKNOWN_KEY] = {"unknown_key", "The key set has no key of its kid"},
+    [JWT_EXPIRED_KEY] = {"expired_key", "Its key is retired, and the last token of that key has expired"},
+    [JWT_WRONG_ALGORITHM] = {"wrong_algorithm", "Its alg is not the key's"},
+    [JWT_BAD_SIGNATURE] = {"bad_signature", "The signature is not the key's"},
+    [JWT_WRONG_TYPE] = {"wrong_typ", "Its typ is not that of an access token"},
+    [JWT_WRONG_ISSUER] = {"wrong_issuer", "Its iss is not the issuer"},
+    [JWT_WRONG_AUDIENCE] = {"wrong_audience", "Its aud is not the audience"},
+    [JWT_MISSING_CLAIM] = {"missing_claim",
+                           "Its sub, client_id, iat or jti is missing, or sub and client_id differ"},
+    [JWT_EXPIRED] = {"expired", "The token has expired"},
+    [JWT_NOT_YET_VALID] = {"not_yet_valid", "The token is not valid yet: its iat or nbf lies ahead"},
+    [JWT_REVOKED] = {"revoked", "The token was revoked"},
+    [JWT_CLIENT_REVOKED] = {"client_revoked", "The tokens that the client had until then were revoked"},
+    [JWT_ACCOUNT_UNKNOWN] = {"account_unknown", "Its client has no account"},
+    [JWT_ACCOUNT_CLOSED] = {"account_closed", "The account of its client is locked or has expired"},
+    [JWT_NOT_CHECKED] = {"not_checked", "The accounts cannot be read"},
+    [JWT_NO_MEMORY] = {"no_memory", "Out of memory"},
+};
+
+const char *jwt_status_reason(enum jwt_status status)
+{
+    return rows[status].reason;
+}
+
 const char *jwt_status_text(enum jwt_status status)
 {
-    static const char *const texts[] = {
-        [JWT_VALID] = "the token is valid",
-        [JWT_MALFORMED] = "it is not a JWT in strict JSON",
-        [JWT_UNKNOWN_KEY] = "the key set has no key of its kid",
-        [JWT_EXPIRED_KEY] = "its key is retired, and the last token of that key has expired",
-        [JWT_WRONG_ALGORITHM] = "its alg is not the key's",
-        [JWT_BAD_SIGNATURE] = "the signature is not the key's",
-        [JWT_WRONG_TYPE] = "its typ is not that of an access token",
-        [JWT_WRONG_ISSUER] = "its iss is not the issuer",
-        [JWT_WRONG_AUDIENCE] = "its aud is not the audience",
-        [JWT_MISSING_CLAIM] = "its sub, client_id, iat or jti is missing, or sub and client_id differ",
-        [JWT_EXPIRED] = "it has expired",
-        [JWT_NOT_YET_VALID] = "it is not valid yet: its iat or nbf lies ahead",
-        [JWT_NO_MEMORY] = "out of memory",
-    };
-    return texts[status];
+    return rows[status].text;
 }

@@ -17,12 +17,19 @@ enum jwt_status {
     JWT_EXPIRED_KEY,     /* the last token of its retired key has expired */
     JWT_WRONG_ALGORITHM, /* `alg` is not the algorithm of the key */
     JWT_BAD_SIGNATURE,
-    JWT_WRONG_TYPE, /* `typ` is not that of an access token */
+    JWT_WRONG_TYPE, /* `typ` is not that of an access token; from here on the signature is right */
     JWT_WRONG_ISSUER,
     JWT_WRONG_AUDIENCE,
     JWT_MISSING_CLAIM, /* no `sub`, `client_id`, `iat` or `jti`, or `client_id` is not `sub` */
     JWT_EXPIRED,
     JWT_NOT_YET_VALID, /* `iat` or `nbf` is in the future */
+
+    /* Results of token_check() (oauth/token_check.h), which also knows the accounts and what was revoked. */
+    JWT_REVOKED,         /* its `jti` is */
+    JWT_CLIENT_REVOKED,  /* `iat` is before not_before= of its account */
+    JWT_ACCOUNT_UNKNOWN, /* its account has no line */
+    JWT_ACCOUNT_CLOSED,  /* each line of its account is locked, expired or unusable */
+    JWT_NOT_CHECKED,     /* the accounts cannot be read */
     JWT_NO_MEMORY,
 };
 
@@ -46,7 +53,26 @@ struct jwt_expectation {
 enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
                            const struct jwt_expectation *expected, struct jwt *jwt);
 void jwt_clear(struct jwt *jwt);
-/* Returns a constant sentence for people. */
+
+/* Verify a part of it. jwt_has_type() returns whether `typ` is `type` or at+jwt, in any case and with or
+ * without "application/". jwt_check_claims() is what jwt_verify() does after the signature and `typ`. */
+bool jwt_has_type(const struct jwt *jwt, struct text type);
+enum jwt_status jwt_check_claims(const struct jwt *jwt, const struct jwt_expectation *expected);
+
+/* Returns a claim that is a string, absent if there is no such claim. The text lives as long as the jwt. */
+struct text jwt_claim_text(const struct jwt *jwt, const char *name);
+
+/* Return `iat` and `exp` of claims that jwt_check_claims() has accepted, in seconds since 1970, without a
+ * fraction; CLOCK_NEVER if there is no `exp`. */
+int64_t jwt_issued(const struct jwt *jwt);
+int64_t jwt_expires(const struct jwt *jwt);
+
+/* Returns whether the signature was verified and is right. If not, a client must not be told what is wrong
+ * with the token. */
+bool jwt_is_signed(enum jwt_status status);
+
+/* Return a constant: a word for the log, and a sentence for people, without '"' and '\\' (RFC 6750 §3). */
+const char *jwt_status_reason(enum jwt_status status);
 const char *jwt_status_text(enum jwt_status status);
 
 #endif

@@ -1,4 +1,5 @@
 /* tokenctl check, token, inspect */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "base/json.h"
 #include "base/json_text.h"
 #include "oauth/grant.h"
-#include "token/jwt_verify.h"
+#include "oauth/token_check.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 
@@ -122,21 +123,37 @@ static int print_token(const struct jwt *jwt, enum jwt_status status)
     return result;
 }
 
+static bool has_own_audiences(const struct service *service, struct text client_id)
+{
+    struct account_entry entry;
+    for (size_t cursor = 0; account_table_find(service->accounts, client_id, &cursor, &entry);) {
+        if (entry.account.audience.data != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* The audience must be the configuration's, unless the account's tokens are for others. */
+static enum jwt_status check_token(const struct service *service, struct text token, struct jwt *jwt)
+{
+    const int64_t now = clock_now();
+    const enum jwt_status status = token_check(service, token, service->config->audience, now, jwt);
+    if (status != JWT_WRONG_AUDIENCE || !has_own_audiences(service, jwt_claim_text(jwt, "sub")))
+        return status;
+    jwt_clear(jwt);
+    return token_check(service, token, NULL, now, jwt);
+}
+
 static int inspect(const struct service *service, struct text token)
 {
-    const struct config *config = service->config;
-    const struct jwt_expectation expected = {.issuer = config->issuer,
-                                             .audience = config->audience,
-                                             .type = config->token_typ,
-                                             .clock_skew = config->clock_skew,
-                                             .now = clock_now()};
     struct jwt jwt;
-    const enum jwt_status status = jwt_verify(service->keys, token, &expected, &jwt);
+    const enum jwt_status status = check_token(service, token, &jwt);
+    const char *text = jwt_status_text(status);
     int result = EXIT_SUCCESS;
     if (jwt.header != NULL && jwt.claims != NULL)
         result = print_token(&jwt, status);
     if (status != JWT_VALID)
-        result = complain(EXIT_FAILURE, "not valid: %s", jwt_status_text(status));
+        result = complain(EXIT_FAILURE, "not valid: %c%s", tolower((unsigned char)*text), text + 1);
     jwt_clear(&jwt);
     return result;
 }

@@ -285,6 +285,17 @@ in_range() {
     [[ $(tokenctl list --json | jq -c '.[] | [.audience, .claims, .typ, .not_before]') == \
         '[["https://a.example.com","b"],{"tenant":"acme inc"},"JWT","2027-01-31T00:00:00Z"]' ]]
     exits 0 check
+    says 1 'not valid: the tokens that the client had until then were revoked' inspect "$token"
+    sed -i 's/ not_before=[^ ]*//' "$ACCOUNTS"
+    exits 0 inspect "$token"
+    exits 0 lock client
+    says 1 'not valid: the account of its client is locked' inspect "$token"
+    configure check_accounts no
+    exits 0 inspect "$token"
+    configure check_accounts yes
+    exits 0 unlock client
+    sed -i 's/ typ=JWT//' "$ACCOUNTS"
+    says 1 'not valid: its typ' inspect "$token"
     sed -i 's/claim.tenant/claim.exp/' "$ACCOUNTS"
     says 0 'client "client": claim. names a claim that the program sets' check
     [[ $(tokenctl list --json | jq -c '.[] | [.state, has("claims")]') == '["unusable",false]' ]]

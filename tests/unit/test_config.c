@@ -49,6 +49,7 @@ static void test_defaults_are_those_of_the_contract(void **state)
     assert_null(config->authorization_endpoint);
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
     assert_false(config->strict_rfc6749);
+    assert_true(config->check_accounts);
     assert_false(config->allow_legacy_hashes);
     assert_true(config->sandbox);
     cpu_set_t cpus;
@@ -72,7 +73,7 @@ static void test_every_key_is_read(void **state)
         "throttle_window = 86400\nthrottle_source_failures = 1000000\n"
         "max_body = 1024\nrequest_timeout = 3600\nbacklog = 65535\n"
         "strict_rfc6749 = yes\ntoken_typ = application/at+jwt\n"
-        "clock_skew = 3600\nkeys_max_age = 604800\n"
+        "clock_skew = 3600\ncheck_accounts = no\nkeys_max_age = 604800\n"
         "authorization_endpoint = https://id.example.com/login?a=b\nallow_legacy_hashes = yes\nuser = "
         "www-data\ngroup = www-data\n"
         "sandbox = no\nlog = token.log\nlog_level = debug\n",
@@ -102,6 +103,7 @@ static void test_every_key_is_read(void **state)
     assert_string_equal(config->authorization_endpoint, "https://id.example.com/login?a=b");
     assert_true(config->strict_rfc6749);
     assert_string_equal(config->token_typ, "application/at+jwt");
+    assert_false(config->check_accounts);
     assert_true(config->allow_legacy_hashes);
     assert_string_equal(config->user, "www-data");
     assert_string_equal(config->group, "www-data");

@@ -483,8 +483,11 @@ static void test_filled_as_far_as_it_went(void **state)
 static void test_status_texts(void **state)
 {
     (void)state;
-    for (int i = JWT_VALID; i <= JWT_NO_MEMORY; i++)
-        assert_true(strlen(jwt_status_text((enum jwt_status)i)) > 0);
+    for (int i = JWT_VALID; i <= JWT_NO_MEMORY; i++) {
+        const char *text = jwt_status_text((enum jwt_status)i);
+        check_row(strlen(text) > 0 && strpbrk(text, "\"\\") == NULL, "text", (size_t)i, text);
+        check_row(strchr(jwt_status_reason((enum jwt_status)i), ' ') == NULL, "reason", (size_t)i, text);
+    }
 }
 
 /* Whichever allocation fails, there is a whole token or none. */
