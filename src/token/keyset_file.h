@@ -39,6 +39,8 @@ struct keyset_rotation {
     bool has_algorithm; /* false: the algorithm of the current signing key, or HS256 */
     enum jws_algorithm algorithm;
     int64_t now;         /* seconds */
+    long published_for;  /* if the current signing key is published: the seconds for which its successor must
+                            have been, too; 0: it may be made now */
     int64_t last_expiry; /* when the last token of the current signing key expires; CLOCK_NEVER: never */
     char kid[KEYSET_KID_SIZE]; /* output: kid of the new key, truncated if longer */
 };
@@ -50,7 +52,8 @@ bool keyset_file_add(const char *path, struct keyset_rotation *rotation, struct 
 /* Makes another key the first one, which signs from now on: the key that keyset_file_add() added, or a new
  * key if there is none or `rotation` has another algorithm. Sets `exp` on the previous signing key, so that
  * it verifies as long as its tokens live. Creates the file with mode 0600 if there is none. It is also an
- * error if no process would load the file. */
+ * error if no process would load the file, or if resource servers that keep the published keys for
+ * `published_for` may not have the new key yet. */
 bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct diagnostics *diagnostics);
 
 /* Removes the keys whose `exp` has passed. It is also an error if the mode of the file gives others access.

@@ -128,9 +128,42 @@ static bool tell_kid(struct json_object *jwk, struct keyset_rotation *rotation)
     return kid != NULL;
 }
 
+/* Returns whether resource servers have the key that will sign. A key without the time when it was made is
+ * not of keyset_file_add(), and may be as old as it must be. */
+static bool check_published(struct json_object *keys, const struct signer *signer,
+                            const struct keyset_rotation *rotation, char fault[JWK_FAULT_SIZE])
+{
+    if (rotation->published_for == 0 || signer->jwk == NULL || signer->algorithm == JWS_HS256)
+        return true;
+    struct json_object *next = json_object_array_get_idx(keys, find_next(keys));
+    struct json_object *made = NULL;
+    struct jwk_key key;
+    snprintf(
+        fault, JWK_FAULT_SIZE,
+        "resource servers cannot have it yet: call tokenctl key add, and this %ld seconds later, or with "
+        "--now if they must not wait",
+        rotation->published_for);
+    if (next == NULL || !jwk_read(next, &key, fault))
+        return false;
+    jws_key_release(key.key);
+    if (!key.is_private || (rotation->has_algorithm && rotation->algorithm != key.algorithm))
+        return false;
+    if (!json_object_object_get_ex(next, "iat", &made) || !json_object_is_type(made, json_type_int))
+        return true;
+    char date[CLOCK_DATE_SIZE];
+    const int64_t ready = json_object_get_int64(made) + rotation->published_for;
+    clock_format_date(ready, date);
+    snprintf(fault, JWK_FAULT_SIZE,
+             "resource servers may not have the next one before %s (keys_max_age); --now does not wait",
+             date);
+    return ready <= rotation->now;
+}
+
 static bool rotate(struct json_object *document, const struct signer *signer,
                    struct keyset_rotation *rotation, char fault[JWK_FAULT_SIZE])
 {
+    if (!check_published(keys_of(document), signer, rotation, fault))
+        return false;
     snprintf(fault, JWK_FAULT_SIZE, "%s", strerror(ENOMEM));
     if (signer->jwk != NULL && rotation->last_expiry != CLOCK_NEVER &&
         !json_add_number(signer->jwk, "exp", rotation->last_expiry))

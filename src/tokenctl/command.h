@@ -19,6 +19,7 @@ enum command_option {
     OPTION_JSON,
     OPTION_KEEP_OLD,
     OPTION_LIFETIME,
+    OPTION_NOW,
     OPTION_PUBLIC,
     OPTION_SCOPE,
     OPTION_COUNT

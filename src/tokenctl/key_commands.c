@@ -134,6 +134,7 @@ static int run_rotate(const struct invocation *invocation)
     const int status = load_key_command(invocation, &rotation, &config);
     if (config == NULL)
         return status;
+    rotation.published_for = invocation->values[OPTION_NOW] != NULL ? 0 : config->keys_max_age;
     const bool good =
         find_last_expiry(config, rotation.now, invocation->diagnostics, &rotation.last_expiry) &&
         keyset_file_rotate(config->keys, &rotation, invocation->diagnostics);
@@ -253,15 +254,17 @@ const struct command key_commands[] = {
      "of a key that no longer signs expires.\n",
      0, NO_ARGUMENT, run_list},
     {"key add", "key add [--alg A]",
-     "Makes a key that signs after the next tokenctl key rotate. Export it to the resource servers\n"
-     "before.\n"
+     "Makes a key that signs after the next tokenctl key rotate. It is published at once: wait for\n"
+     "keys_max_age, so that resource servers have it, or export it to them.\n"
      "  --alg A   HS256, ES256, EdDSA or RS256; else that of the key that signs now\n",
      TAKES(OPTION_ALG), NO_ARGUMENT, run_add},
-    {"key rotate", "key rotate [--alg A]",
+    {"key rotate", "key rotate [--alg A] [--now]",
      "Makes the key of tokenctl key add the one that signs, or else a new key. The old key verifies\n"
-     "until its last token has expired; then tokenctl key prune removes it.\n"
-     "  --alg A   HS256, ES256, EdDSA or RS256; else that of the key of key add, or of the old key\n",
-     TAKES(OPTION_ALG), NO_ARGUMENT, run_rotate},
+     "until its last token has expired; then tokenctl key prune removes it. If the old key is\n"
+     "published (all but HS256 are), the new one must have been, too, for keys_max_age.\n"
+     "  --alg A   HS256, ES256, EdDSA or RS256; else that of the key of key add, or of the old key\n"
+     "  --now     does not wait: resource servers refuse new tokens until they get the new key\n",
+     TAKES(OPTION_ALG) | TAKES(OPTION_NOW), NO_ARGUMENT, run_rotate},
     {"key prune", "key prune", "Removes the keys that no longer sign and whose last token has expired.\n", 0,
      NO_ARGUMENT, run_prune},
     {"key remove", "key remove KID",

@@ -25,11 +25,17 @@ static const struct option_form {
     const char *name;
     int has_value;
 } option_forms[OPTION_COUNT] = {
-    [OPTION_ALG] = {"alg", required_argument},       [OPTION_EXPIRES] = {"expires", required_argument},
-    [OPTION_FROM] = {"from", required_argument},     [OPTION_GENERATE] = {"generate", no_argument},
-    [OPTION_ISSUER] = {"issuer", required_argument}, [OPTION_JSON] = {"json", no_argument},
-    [OPTION_KEEP_OLD] = {"keep-old", no_argument},   [OPTION_LIFETIME] = {"lifetime", required_argument},
-    [OPTION_PUBLIC] = {"public", no_argument},       [OPTION_SCOPE] = {"scope", required_argument},
+    [OPTION_ALG] = {"alg", required_argument},
+    [OPTION_EXPIRES] = {"expires", required_argument},
+    [OPTION_FROM] = {"from", required_argument},
+    [OPTION_GENERATE] = {"generate", no_argument},
+    [OPTION_ISSUER] = {"issuer", required_argument},
+    [OPTION_JSON] = {"json", no_argument},
+    [OPTION_KEEP_OLD] = {"keep-old", no_argument},
+    [OPTION_LIFETIME] = {"lifetime", required_argument},
+    [OPTION_NOW] = {"now", no_argument},
+    [OPTION_PUBLIC] = {"public", no_argument},
+    [OPTION_SCOPE] = {"scope", required_argument},
 };
 
 int complain(int status, const char *format, ...)

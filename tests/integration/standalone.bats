@@ -193,7 +193,7 @@ loaded() {
     local before algorithm
     before=$(loaded)
     for algorithm in ES256 EdDSA RS256; do
-        tokenctl key rotate --alg "$algorithm"
+        tokenctl key rotate --now --alg "$algorithm"
         wait_until "signs by $algorithm" signs_by "$algorithm"
     done
     [[ $(loaded) == "$before" ]] || fail "more was loaded: $(grep 'dynamically loaded' "$DIR/log/token.fcgi.log")"

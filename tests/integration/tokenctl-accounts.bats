@@ -17,7 +17,7 @@ load tokenctl
     done
     # Of a group, its commands.
     exits 0 key --help
-    [[ $OUT == *'key rotate [--alg A]'*'key export'* ]]
+    [[ $OUT == *'key rotate [--alg A] [--now]'*'key export'* ]]
     exits 0 -V
     [[ $OUT == 'tokenctl '* ]]
     says 2 'no command'

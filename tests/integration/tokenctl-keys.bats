@@ -87,7 +87,7 @@ keys() {
     exits 0 add client <<<'secret'
     for algorithm in ES256 EdDSA RS256 HS256; do
         old=$(tokenctl token client)
-        exits 0 key rotate --alg $algorithm
+        exits 0 key rotate --now --alg $algorithm
         new=$(tokenctl token client)
         [[ $(tokenctl inspect "$new" | jq -r '.header.alg') == "$algorithm" ]]
         tokenctl inspect "$old" | jq -e .valid
@@ -95,7 +95,7 @@ keys() {
     done
     [[ $(keys | grep -c signs) == 1 && $(keys | grep -c verifies) == 4 ]]
     # As the one that signs, unless told.
-    exits 0 key rotate
+    exits 0 key rotate --now
     [[ $(keys | head -n 1) == *' HS256 '*signs* && $(stat -c %a "$KEYS") == 600 ]]
     exits 0 key prune
     [[ $OUT == '0 removed' ]]
@@ -117,11 +117,11 @@ in_range() {
     local before
     exits 0 add client --lifetime 864000 <<<'secret'
     before=$(date +%s)
-    exits 0 key rotate
+    exits 0 key rotate --now
     # A minute more, as a process that has not seen the new key yet signs with the old one.
     in_range "$(jq '.keys[1].exp' "$KEYS")" $((before + 864060)) $(($(date +%s) + 864060))
     exits 0 add forever --lifetime 0 <<<'secret'
-    exits 0 key rotate
+    exits 0 key rotate --now
     [[ $(jq '.keys[1].exp' "$KEYS") == null && $(keys | sed -n 2p) == *'verifies  never'* ]]
 }
 
@@ -129,14 +129,14 @@ in_range() {
     local broken
     rm "$KEYS"
     says 1 'tokenctl key rotate' check
-    exits 0 key rotate --alg EdDSA
+    exits 0 key rotate --now --alg EdDSA
     own "$DIR/etc"
     exits 0 check
     broken=$(jq '.keys[0].exp = 1' "$KEYS")
     printf '%s' "$broken" >"$KEYS"
     says 1 'no key signs' check
     says 1 'no key of it signs' key prune
-    exits 0 key rotate
+    exits 0 key rotate --now
     exits 0 check
     printf '{"keys":[' >"$KEYS"
     says 1 "$KEYS:1: not a JWK Set" key rotate
@@ -148,9 +148,9 @@ in_range() {
     says 1 'key rotate --alg ES256' key export --public
     exits 0 key export
     [[ $(jq -c . <<<"$OUT") == "$(jq -c 'del(.pepper)' "$KEYS")" ]]
-    exits 0 key rotate --alg ES256
-    exits 0 key rotate --alg RS256
-    exits 0 key rotate --alg EdDSA
+    exits 0 key rotate --now --alg ES256
+    exits 0 key rotate --now --alg RS256
+    exits 0 key rotate --now --alg EdDSA
     exits 0 key export --public
     [[ $(jq -c '.keys | map(.kty)' <<<"$OUT") == '["OKP","RSA","EC"]' ]]
     jq -e '[.keys[] | has("d") or has("p") or has("q") or has("dp") or has("dq") or has("qi") or has("k")] | any | not' <<<"$OUT"
@@ -170,9 +170,9 @@ in_range() {
     exits 0 init
     pepper=$(jq -r .pepper "$KEYS")
     [[ $pepper =~ ^[A-Za-z0-9_-]{43}$ ]]
-    exits 0 key rotate --alg ES256
+    exits 0 key rotate --now --alg ES256
     exits 0 key add
-    exits 0 key rotate
+    exits 0 key rotate --now
     exits 0 key prune
     [[ $(jq -r .pepper "$KEYS") == "$pepper" ]]
     for command in 'key export' 'key export --public' 'key list' check; do
@@ -182,7 +182,7 @@ in_range() {
     done
 
     jq 'del(.pepper)' "$KEYS" >"$DIR/bare"
-    for command in 'key rotate' 'key add' 'key prune'; do
+    for command in 'key rotate --now' 'key add' 'key prune'; do
         cat "$DIR/bare" >"$KEYS"
         exits 0 key list
         exits 0 check
@@ -194,7 +194,7 @@ in_range() {
     # All of them keep what was derived from the oldest key; with that key it goes.
     pepper=$(jq -r .pepper "$KEYS")
     kid=$(jq -r '.keys[-1].kid' "$KEYS")
-    exits 0 key rotate
+    exits 0 key rotate --now
     [[ $(jq -r .pepper "$KEYS") == "$pepper" ]]
     exits 0 key remove "$kid"
     [[ $(jq -r .pepper "$KEYS") != "$pepper" ]]
@@ -212,7 +212,7 @@ in_range() {
 @test "key add: a resource server has the key before it signs" {
     local next
     exits 0 add client <<<'secret'
-    exits 0 key rotate --alg ES256
+    exits 0 key rotate --now --alg ES256
     exits 0 key add
     next=${OUT%% *}
     [[ $OUT == "$next signs from the next rotation on" ]]
@@ -221,21 +221,60 @@ in_range() {
     exits 0 key export --public
     jq -e --arg kid "$next" '[.keys[] | select(.kid == $kid)] | length == 1' <<<"$OUT"
     says 1 'tokenctl key rotate' key add
-    exits 0 key rotate
+    exits 0 key rotate --now
     [[ $OUT == "$next signs from now on" ]]
     [[ $(tokenctl inspect "$(tokenctl token client)" | jq -r .header.kid) == "$next" ]]
     [[ $(keys | grep -c next) == 0 ]]
     says 2 '--alg' key add --alg none
 }
 
+# made_at SECONDS: when the key that is next was made.
+made_at() {
+    local made
+    made=$(jq --argjson made "$1" '(.keys[] | select(.next)).iat |= $made' "$KEYS")
+    printf '%s' "$made" >"$KEYS"
+}
+
+@test "key rotate: where keys are published the next one must have been, for keys_max_age; --now does not wait" {
+    local before
+    # HS256 is never published.
+    exits 0 key rotate
+    exits 0 key rotate --alg ES256
+    before=$(<"$KEYS")
+    says 1 'call tokenctl key add, and this 3600 seconds later, or with --now' key rotate
+    says 1 'call tokenctl key add' key rotate --alg HS256
+    exits 0 key add
+    made_at $(($(date +%s) - 3590))
+    says 1 'may not have the next one before 20' key rotate
+    [[ $ERR == *'Z (keys_max_age); --now does not wait'* && $(keys | head -n 1) == *' ES256 '*signs* ]]
+    says 1 'call tokenctl key add' key rotate --alg EdDSA
+    made_at $(($(date +%s) - 3600))
+    exits 0 key rotate
+    [[ $OUT == *' signs from now on' ]]
+
+    printf '%s' "$before" >"$KEYS"
+    exits 0 key add
+    configure keys_max_age 7200
+    made_at $(($(date +%s) - 3600))
+    says 1 '--now does not wait' key rotate
+    made_at null
+    exits 0 key rotate
+
+    printf '%s' "$before" >"$KEYS"
+    exits 0 key rotate --now
+    [[ $(keys | grep -c verifies) == 3 ]]
+    configure keys_max_age 0
+    exits 0 key rotate
+}
+
 @test "key remove: the tokens of a stolen key are refused, and it is not exported; the one that signs stays" {
     local stolen token
     exits 0 add client <<<'secret'
-    exits 0 key rotate --alg ES256
+    exits 0 key rotate --now --alg ES256
     token=$(tokenctl token client)
     stolen=$(tokenctl inspect "$token" | jq -r .header.kid)
     says 1 'this key signs' key remove "$stolen"
-    exits 0 key rotate
+    exits 0 key rotate --now
     exits 0 key remove "$stolen"
     says 1 'no key of its kid' inspect "$token"
     exits 0 key export
@@ -247,7 +286,7 @@ in_range() {
 @test "key export: a key without a kid has the one that its tokens name" {
     local bare
     exits 0 add client <<<'secret'
-    exits 0 key rotate --alg ES256
+    exits 0 key rotate --now --alg ES256
     bare=$(jq 'del(.keys[].kid)' "$KEYS")
     printf '%s' "$bare" >"$KEYS"
     exits 0 key export
@@ -365,6 +404,6 @@ shows_nothing_raw() {
     says 1 'not valid: ' inspect "$token"
     configure issuer https://api.example.com/apiops/auth
     rm "$KEYS"
-    exits 0 key rotate
+    exits 0 key rotate --now
     says 1 'not valid: ' inspect "$token"
 }

@@ -162,7 +162,7 @@ rotate_through() {
     local algorithm
     TOKENS=("$(fetch_token)")
     for algorithm in $ROTATIONS; do
-        tokenctl key rotate --alg "$algorithm"
+        tokenctl key rotate --now --alg "$algorithm"
         TOKENS+=("$(fetch_token)")
         [[ $(decode 1 <<<"${TOKENS[-1]}" | jq -r .alg) == "$algorithm" ]]
     done
