@@ -39,8 +39,9 @@ void audit_record_set_client_id(struct audit_record *record, struct text client_
 static const struct outcome {
     const char *name;
     enum log_level level;
-} successes[] =
-    {[AUDIT_ISSUED] = {"issued", LOG_LEVEL_INFO}, [AUDIT_PUBLISHED] = {"published", LOG_LEVEL_DEBUG}},
+} successes[] = {[AUDIT_ISSUED] = {"issued", LOG_LEVEL_INFO},
+                 [AUDIT_PUBLISHED] = {"published", LOG_LEVEL_DEBUG},
+                 [AUDIT_INTROSPECTED] = {"introspected", LOG_LEVEL_INFO}},
   rejected = {"rejected", LOG_LEVEL_INFO}, refused = {"refused", LOG_LEVEL_WARN},
   throttled = {"throttled", LOG_LEVEL_WARN}, deferred = {"deferred", LOG_LEVEL_WARN},
   failed = {"failed", LOG_LEVEL_ERROR}, cancelled = {"cancelled", LOG_LEVEL_INFO};

@@ -13,6 +13,7 @@ static const struct route {
     const struct endpoint *endpoint;
 } routes[] = {
     {"", "/token", &token_endpoint},
+    {"", "/introspect", &introspect_endpoint},
     {"", "/jwks", &jwks_endpoint},
     /* RFC 8414 §3.1 and §5, and OpenID Connect Discovery §4. */
     {"/.well-known/oauth-authorization-server", "", &metadata_endpoint},

@@ -130,9 +130,10 @@ char *jws_sign(const struct jws_signer *signer, struct text suffix)
 }
 
 /* Decodes one part and adds a NUL, which the parts that are JSON need. */
-static bool decode_part(struct text part, char **out, size_t *length)
+static bool decode_part(struct text part, char **out, size_t *length, bool *out_of_memory)
 {
     *out = malloc(part.length / 4 * 3 + 3 + 1);
+    *out_of_memory = *out == NULL;
     if (*out == NULL || !base64url_decode(part.data, part.length, (unsigned char *)*out, length))
         return false;
     (*out)[*length] = '\0';
@@ -151,9 +152,11 @@ bool jws_split(struct text token, struct jws_parts *parts)
     }
 
     char *signature = NULL;
-    const bool good = suffix.data == NULL && decode_part(encoded[0], &parts->header, &parts->header_length) &&
-                      decode_part(encoded[1], &parts->payload, &parts->payload_length) &&
-                      decode_part(encoded[2], &signature, &parts->signature_length);
+    bool *out_of_memory = &parts->out_of_memory;
+    const bool good = suffix.data == NULL &&
+                      decode_part(encoded[0], &parts->header, &parts->header_length, out_of_memory) &&
+                      decode_part(encoded[1], &parts->payload, &parts->payload_length, out_of_memory) &&
+                      decode_part(encoded[2], &signature, &parts->signature_length, out_of_memory);
     parts->signature = (unsigned char *)signature;
     parts->signing_input = (struct text){token.data, encoded[0].length + 1 + encoded[1].length};
     if (!good)
@@ -166,7 +169,7 @@ void jws_parts_free(struct jws_parts *parts)
     free(parts->header);
     free(parts->payload);
     free(parts->signature);
-    *parts = (struct jws_parts){.header = NULL};
+    *parts = (struct jws_parts){.out_of_memory = parts->out_of_memory};
 }
 
 static bool verify_hmac(const struct jws_key *key, const struct jws_parts *parts)

@@ -44,6 +44,7 @@ struct jws_parts {
     size_t payload_length;
     unsigned char *signature;
     size_t signature_length;
+    bool out_of_memory; /* why jws_split() failed */
 };
 bool jws_split(struct text token, struct jws_parts *parts);
 void jws_parts_free(struct jws_parts *parts);

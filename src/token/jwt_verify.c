@@ -149,8 +149,10 @@ enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
     enum jwt_status status = JWT_VALID;
     struct jws_parts parts;
     *jwt = (struct jwt){.header = NULL};
-    if (token.length > JWT_LONGEST || !jws_split(token, &parts))
+    if (token.length > JWT_LONGEST)
         return JWT_MALFORMED;
+    if (!jws_split(token, &parts))
+        return parts.out_of_memory ? JWT_NO_MEMORY : JWT_MALFORMED;
     jwt->header = read_part((struct text){parts.header, parts.header_length}, &status);
     jwt->claims = read_part((struct text){parts.payload, parts.payload_length}, &status);
     if (status == JWT_VALID)

@@ -1,8 +1,8 @@
 # The program without a web server: starting it, asking it with cgi-fcgi of libfcgi, what it says when it does not start.
 
-# fastcgi ADDRESS BODY: prints the answer as CGI has it.
+# fastcgi ADDRESS BODY [PATH]: prints the answer as CGI has it.
 fastcgi() {
-    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token QUERY_STRING= \
+    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO="${3:-/token}" QUERY_STRING= \
         CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#2} REMOTE_ADDR=127.0.0.1 \
         timeout "$PATIENCE" cgi-fcgi -bind -connect "$1" <<<"$2"
 }

@@ -19,6 +19,7 @@ struct example {
     const char *path;
     const char *query;
     const char *authorization;
+    const char *body; /* a form; NULL: none */
     struct variable variables[VARIABLES_MAX];
     bool is_authorizer;
 };
@@ -49,12 +50,17 @@ static inline const char *answer_to(const struct service *service, const struct 
                                     char out[ANSWER_SIZE])
 {
     struct example copy = *example;
+    char body[ANSWER_SIZE];
+    snprintf(body, sizeof body, "%s", example->body != NULL ? example->body : "");
     struct http_request request = {
         .method = text_of(example->method != NULL ? example->method : "GET"),
         .path = text_of(example->path),
         .query = text_of(example->query),
         .authorization = text_of(example->authorization),
+        .content_type = text_of(example->body != NULL ? "application/x-www-form-urlencoded" : NULL),
         .source = text_of("198.51.100.7"),
+        .body = body,
+        .body_length = strlen(body),
         .variable = find_variable,
         .variable_context = copy.variables,
     };
