@@ -1,5 +1,6 @@
 #include "base/json_text.h"
 
+#include <errno.h>
 #include <json-c/json_tokener.h>
 #include <json-c/json_visit.h>
 #include <json-c/printbuf.h>
@@ -115,15 +116,21 @@ static struct text escape(struct text text, size_t *capacity)
     return escaped;
 }
 
+/* Some failed allocations make json-c call the text malformed, and some leave out a member. */
 static struct json_object *parse(struct json_tokener *tokener, struct text text, struct json_fault *fault)
 {
+    errno = 0;
     struct json_object *object = json_tokener_parse_ex(tokener, text.data, (int)text.length);
+    const bool has_no_memory = errno == ENOMEM;
     const enum json_tokener_error error = json_tokener_get_error(tokener);
     const size_t end = json_tokener_get_parse_end(tokener);
-    if (error == json_tokener_success && end == text.length && json_object_is_type(object, json_type_object))
+    if (!has_no_memory && error == json_tokener_success && end == text.length &&
+        json_object_is_type(object, json_type_object))
         return object;
 
     json_put_wiped(object);
+    if (has_no_memory)
+        return NULL;
     fault->line = line_of(text, end);
     if (error == json_tokener_continue)
         fault->text = "the JSON ends too early";

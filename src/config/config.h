@@ -45,6 +45,7 @@ struct config {
     long request_timeout;
     long backlog;
     long clock_skew;
+    long check_max_age;
     long keys_max_age;
     enum log_level log_level;
     bool strict_rfc6749;

@@ -157,6 +157,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"token_typ", set_media_type, offsetof(struct config, token_typ), "at+jwt", 0, 0},
     {"clock_skew", set_number, offsetof(struct config, clock_skew), "30", 0, 3600},
     {"check_accounts", set_yes_no, offsetof(struct config, check_accounts), "yes", 0, 0},
+    {"check_max_age", set_number, offsetof(struct config, check_max_age), "1", 0, 3600},
     {"keys_max_age", set_number, offsetof(struct config, keys_max_age), "3600", 0, 604800},
     {"authorization_endpoint", set_url, offsetof(struct config, authorization_endpoint), NULL, 0, 0},
     {"allow_legacy_hashes", set_yes_no, offsetof(struct config, allow_legacy_hashes), "no", 0, 0},

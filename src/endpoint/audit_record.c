@@ -41,10 +41,12 @@ static const struct outcome {
     enum log_level level;
 } successes[] = {[AUDIT_ISSUED] = {"issued", LOG_LEVEL_INFO},
                  [AUDIT_PUBLISHED] = {"published", LOG_LEVEL_DEBUG},
-                 [AUDIT_INTROSPECTED] = {"introspected", LOG_LEVEL_INFO}},
-  rejected = {"rejected", LOG_LEVEL_INFO}, refused = {"refused", LOG_LEVEL_WARN},
-  throttled = {"throttled", LOG_LEVEL_WARN}, deferred = {"deferred", LOG_LEVEL_WARN},
-  failed = {"failed", LOG_LEVEL_ERROR}, cancelled = {"cancelled", LOG_LEVEL_INFO};
+                 [AUDIT_INTROSPECTED] = {"introspected", LOG_LEVEL_INFO},
+                 [AUDIT_ALLOWED] = {"allowed", LOG_LEVEL_DEBUG}},
+  denied = {"denied", LOG_LEVEL_INFO}, rejected = {"rejected", LOG_LEVEL_INFO},
+  refused = {"refused", LOG_LEVEL_WARN}, throttled = {"throttled", LOG_LEVEL_WARN},
+  deferred = {"deferred", LOG_LEVEL_WARN}, failed = {"failed", LOG_LEVEL_ERROR},
+  cancelled = {"cancelled", LOG_LEVEL_INFO};
 
 static const struct outcome *outcome_of(const struct audit_record *record)
 {
@@ -52,9 +54,12 @@ static const struct outcome *outcome_of(const struct audit_record *record)
         return &cancelled;
     if (record->error == OAUTH_NO_ERROR)
         return &successes[record->success];
+    /* fail2ban acts on what is refused: a token cannot be guessed, and any client's may expire. */
     switch (oauth_error_row(record->error)->status) {
     case 401:
-        return &refused;
+        return record->success == AUDIT_ALLOWED ? &denied : &refused;
+    case 403:
+        return record->success == AUDIT_ALLOWED ? &denied : &rejected;
     case 429:
         return &throttled;
     case 500:

@@ -19,7 +19,7 @@ struct endpoint {
 
     /* Answers the request: sets the status, the body and the header lines of the response. `account` is the
      * authenticated client, or NULL if there are no parameters. If it returns an error, the caller answers
-     * with it. */
+     * with it; the response has no body then. */
     enum oauth_error (*answer)(struct request_context *context, const struct account *account);
 };
 
@@ -27,5 +27,6 @@ extern const struct endpoint introspect_endpoint;
 extern const struct endpoint jwks_endpoint;
 extern const struct endpoint metadata_endpoint;
 extern const struct endpoint token_endpoint;
+extern const struct endpoint verify_endpoint;
 
 #endif

@@ -14,6 +14,7 @@ static const struct route {
 } routes[] = {
     {"", "/token", &token_endpoint},
     {"", "/introspect", &introspect_endpoint},
+    {"", "/verify", &verify_endpoint},
     {"", "/jwks", &jwks_endpoint},
     /* RFC 8414 §3.1 and §5, and OpenID Connect Discovery §4. */
     {"/.well-known/oauth-authorization-server", "", &metadata_endpoint},
@@ -101,7 +102,8 @@ enum progress route_request(struct request_context *context, const struct servic
     audit_record_start(&context->record);
     request_log(service, request);
 
-    context->endpoint = find_endpoint(service, request->path);
+    /* An authorizer is asked with the path that the client wants. */
+    context->endpoint = request->is_authorizer ? &verify_endpoint : find_endpoint(service, request->path);
     const enum oauth_error error = prepare(context);
     if (error == OAUTH_NO_ERROR && context->endpoint->parameters != NULL)
         return route_resume(context);

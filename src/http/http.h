@@ -19,6 +19,7 @@ enum http_body_state {
 
 /* An absent text has data NULL. Empty meta-variables count as absent (RFC 3875 §4.1). */
 struct http_request {
+    bool is_authorizer; /* the web server asks whether a request of its own is authorized (FastCGI §6.3) */
     struct text method;
     struct text path; /* SCRIPT_NAME followed by PATH_INFO, decoded by the web server */
     struct text query;
@@ -53,7 +54,7 @@ void http_response_add_number(struct http_response *response, const char *name, 
 /* Releases what the response owns. */
 void http_response_clear(struct http_response *response);
 
-/* Returns the value of a meta-variable by request->variable. */
+/* Returns the value of a meta-variable by request->variable. A NUL follows it. */
 struct text http_request_variable(const struct http_request *request, const char *name, size_t index);
 
 /* Returns whether a Content-Type value names `media_type`, in any case and with any parameters (RFC 9110

@@ -27,7 +27,7 @@ static void free_in_flight(struct connection *connection, struct record_request 
  * drop the answer, so the peer has to close first where there may be some. */
 static void note_end(struct connection *connection, const struct record_request *request)
 {
-    if (!request->keeps_connection || request->is_cut_off || request->role == FCGI_AUTHORIZER)
+    if (!request->keeps_connection || request->is_cut_off)
         connection->is_ending = true;
     if (connection->is_ending && request->has_input_left)
         connection->is_lingering = true;

@@ -71,18 +71,11 @@ static void read_request(struct fastcgi *fastcgi, const struct record_request *r
     const size_t kept = record->length - record->parameters;
     struct http_request *http = &fastcgi->request.http;
     gateway_read(&gateway, (size_t)fastcgi->service->config->max_body, &fastcgi->request);
+    http->is_authorizer = record->role == FCGI_AUTHORIZER;
     if (record->fault != RECORD_NO_FAULT)
         http->body_state = faults[record->fault];
     else if (record->body > kept && http->body_length >= kept)
         http->body_state = HTTP_BODY_TOO_LARGE;
-}
-
-/* A slip in the web server's configuration. */
-static void refuse_authorizer(struct fastcgi *fastcgi)
-{
-    log_write(fastcgi->service->log, LOG_LEVEL_ERROR,
-              "the web server asks for FastCGI role AUTHORIZER; this is a RESPONDER");
-    route_failed(fastcgi->request.http.method, &fastcgi->exchange.response);
 }
 
 static struct fastcgi *new_fastcgi(const struct record_request *record, struct service *service)
@@ -118,11 +111,8 @@ struct fastcgi *fastcgi_start(const struct record_request *record, struct servic
         fastcgi_free(fastcgi);
         return NULL;
     }
-    if (record->role == FCGI_RESPONDER)
-        fastcgi->is_pending = route_request(&fastcgi->exchange, service, &fastcgi->request.http,
-                                            (struct callback){resume, context}) == PROGRESS_PENDING;
-    else
-        refuse_authorizer(fastcgi);
+    fastcgi->is_pending = route_request(&fastcgi->exchange, service, &fastcgi->request.http,
+                                        (struct callback){resume, context}) == PROGRESS_PENDING;
     return fastcgi;
 }
 

@@ -1,5 +1,6 @@
 #include "token/jws.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,5 +182,6 @@ static bool verify_hmac(const struct jws_key *key, const struct jws_parts *parts
 
 bool jws_verify(const struct jws_key *key, const struct jws_parts *parts)
 {
+    errno = 0;
     return key->algorithm == JWS_HS256 ? verify_hmac(key, parts) : jws_asymmetric_verify(key, parts);
 }

@@ -50,7 +50,7 @@ bool jws_split(struct text token, struct jws_parts *parts);
 void jws_parts_free(struct jws_parts *parts);
 
 /* Returns whether the signature is valid under the key and the key's algorithm. Ignores the `alg` of the
- * token. */
+ * token. False with errno ENOMEM: memory ran out before that was known. */
 bool jws_verify(const struct jws_key *key, const struct jws_parts *parts);
 
 #endif

@@ -1,5 +1,6 @@
 #include "token/jwt_verify.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -158,7 +159,7 @@ enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
     if (status == JWT_VALID)
         status = check_header(keyset, expected, jwt);
     if (status == JWT_VALID && !jws_verify(jwt->key->key, &parts))
-        status = JWT_BAD_SIGNATURE;
+        status = errno == ENOMEM ? JWT_NO_MEMORY : JWT_BAD_SIGNATURE;
     if (status == JWT_VALID && !jwt_has_type(jwt, text_of(expected->type)))
         status = JWT_WRONG_TYPE;
     if (status == JWT_VALID)

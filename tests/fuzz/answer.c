@@ -9,9 +9,17 @@ static const struct error {
     unsigned status;
     const char *code;
 } errors[] = {
-    {400, "unsupported_grant_type"},  {400, "invalid_request"},     {400, "invalid_scope"},
-    {401, "unauthorized_client"},     {404, "not_found"},           {405, "invalid_request"},
-    {413, "invalid_request"},         {429, "rate_limit_exceeded"}, {500, "server_error"},
+    {400, "unsupported_grant_type"},
+    {400, "invalid_request"},
+    {400, "invalid_scope"},
+    {401, "unauthorized_client"},
+    {401, "invalid_request"},
+    {401, "invalid_token"},
+    {404, "not_found"},
+    {405, "invalid_request"},
+    {413, "invalid_request"},
+    {429, "rate_limit_exceeded"},
+    {500, "server_error"},
     {503, "temporarily_unavailable"},
 };
 
@@ -43,28 +51,54 @@ static long number_of(struct text text)
     return number;
 }
 
-static void require_headers(struct answer *answer, struct text *rest)
+static void take_status(struct answer *answer, struct text *rest)
 {
     const struct text status = take_header(rest, "Status: ");
     REQUIRE(status.length > 4 && status.data[3] == ' ');
     answer->status = (unsigned)number_of((struct text){status.data, 3});
+}
+
+/* Keys and metadata, which have no secret. */
+static struct answer require_public(struct text text)
+{
+    struct answer answer = {.is_public = true};
+    take_status(&answer, &text);
+    while (take_line(&text).length > 0)
+        ;
+    REQUIRE(answer.status == (text.length > 0 ? 200 : answer.status));
+    REQUIRE(answer.status == 200 || answer.status == 304);
+    REQUIRE(!fuzz_holds(text, "\"k\"") && !fuzz_holds(text, "\"d\""));
+    answer.has_body = text.length > 0;
+    answer.body = answer.has_body ? json_read(text, NULL) : NULL;
+    REQUIRE(answer.has_body == (answer.body != NULL));
+    return answer;
+}
+
+static void require_headers(struct answer *answer, struct text *rest)
+{
+    take_status(answer, rest);
     REQUIRE(text_is(take_line(rest), "Content-Type: application/json;charset=UTF-8"));
     REQUIRE(text_is(take_line(rest), "Cache-Control: no-store"));
     REQUIRE(text_is(take_line(rest), "Pragma: no-cache"));
     const long length = number_of(take_header(rest, "Content-Length: "));
     const struct text allow = take_header(rest, "Allow: ");
     const struct text realm = take_header(rest, "WWW-Authenticate: Basic realm=\"");
+    const struct text bearer = take_header(rest, "WWW-Authenticate: Bearer realm=\"");
+    const struct text max_age = take_header(rest, "X-Accel-Expires: 0");
     const struct text retry_after = take_header(rest, "Retry-After: ");
     REQUIRE(take_line(rest).length == 0);
 
     answer->has_body = rest->length > 0;
     REQUIRE(rest->length == (answer->has_body ? (size_t)length : 0));
-    REQUIRE((answer->status == 405) == text_is(allow, "POST"));
+    REQUIRE(allow.data == NULL || text_is(allow, "POST") || text_is(allow, "GET, HEAD"));
     REQUIRE((allow.data != NULL) == (answer->status == 405));
     REQUIRE((retry_after.data != NULL) == (answer->status == 429 || answer->status == 503));
     REQUIRE(retry_after.data == NULL || number_of(retry_after) > 0);
     REQUIRE(realm.data == NULL || answer->status == 401);
+    REQUIRE((bearer.data != NULL) == (max_age.data != NULL));
+    REQUIRE(bearer.data == NULL || (realm.data == NULL && answer->status == 401));
     answer->has_realm = realm.data != NULL;
+    answer->has_bearer = bearer.data != NULL;
 }
 
 static const char *string_member(struct json_object *body, const char *name)
@@ -83,7 +117,7 @@ static void require_error(const struct answer *answer)
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         known = known || (errors[i].status == answer->status && strcmp(errors[i].code, code) == 0);
     REQUIRE(known);
-    REQUIRE(answer->status != 401 || strcmp(description, "Bad credentials") == 0);
+    REQUIRE(answer->status != 401 || answer->has_bearer || strcmp(description, "Bad credentials") == 0);
     REQUIRE(json_object_object_length(answer->body) == (answer->status == 429 ? 3 : 2));
     REQUIRE(answer->status != 429 || json_object_object_get(answer->body, "retry_after") != NULL);
 }
@@ -108,6 +142,8 @@ static void require_token(const struct answer *answer)
 struct answer answer_require(struct text text)
 {
     struct answer answer = {.status = 0};
+    if (fuzz_holds(text, "\r\nCache-Control: public"))
+        return require_public(text);
     require_headers(&answer, &text);
     if (!answer.has_body)
         return answer;

@@ -27,6 +27,7 @@ static void check_numbers(const struct config *config)
     check_range(config->request_timeout, 1, 3600);
     check_range(config->backlog, 1, 65535);
     check_range(config->clock_skew, 0, 3600);
+    check_range(config->check_max_age, 0, 3600);
     check_range(config->keys_max_age, 0, 604800);
     check_range((long)config->log_level, LOG_LEVEL_ERROR, LOG_LEVEL_DEBUG);
 }

@@ -217,15 +217,18 @@ static void read_script(struct script *script, struct text text)
     script->spoken |= demo_secrets_in((struct text){script->body.data, script->body.length});
 }
 
-static void check_answer(const struct script *script, const struct service *service, struct text text)
+/* Returns whether there is a line in the log. */
+static bool check_answer(const struct script *script, const struct service *service, struct text text)
 {
     struct answer answer = answer_require(text);
-    if (answer.status == 200 && !script->is_raw)
+    if (answer.status == 200 && !answer.is_public && !script->is_raw)
         demo_require_grant(service, answer.body, script->source, script->spoken);
+    const bool is_logged = !answer.is_public;
     answer_clear(&answer);
+    return is_logged;
 }
 
-/* Returns how many there are. */
+/* Returns how many of them are logged. */
 static size_t check_answers(const struct script *script, const struct service *service, struct text rest)
 {
     size_t count = 0;
@@ -234,8 +237,7 @@ static size_t check_answers(const struct script *script, const struct service *s
     while (serve_take_answer(&rest, &answer)) {
         REQUIRE(answer.id == 1 || script->is_raw);
         if (answer.text.length > 0) {
-            check_answer(script, service, (struct text){answer.text.data, answer.text.length});
-            count++;
+            count += check_answer(script, service, (struct text){answer.text.data, answer.text.length});
         }
         ends++;
     }

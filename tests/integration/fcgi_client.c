@@ -173,7 +173,8 @@ static void endless(int count, const char *form)
     send_until_dropped(connections, count, &flood, 0);
 }
 
-/* COUNT requests in a role that is not the responder's, and what comes behind each on its connection. */
+/* COUNT checks in the role of an authorizer, each with input, which none has, and another request behind it.
+ */
 static void authorizer(int count, const char *form)
 {
     static struct bytes request;
@@ -184,6 +185,7 @@ static void authorizer(int count, const char *form)
         const int connection = open_connection(socket_path);
         send_all(connection, &request);
         print_answer(connection);
+        send_request(connection, true, form);
         print_answer(connection);
     }
 }

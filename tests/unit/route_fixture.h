@@ -53,6 +53,7 @@ static inline const char *answer_to(const struct service *service, const struct 
     char body[ANSWER_SIZE];
     snprintf(body, sizeof body, "%s", example->body != NULL ? example->body : "");
     struct http_request request = {
+        .is_authorizer = example->is_authorizer,
         .method = text_of(example->method != NULL ? example->method : "GET"),
         .path = text_of(example->path),
         .query = text_of(example->query),

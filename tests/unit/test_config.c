@@ -45,6 +45,7 @@ static void test_defaults_are_those_of_the_contract(void **state)
     assert_int_equal(config->request_timeout, 30);
     assert_int_equal(config->backlog, 1024);
     assert_int_equal(config->clock_skew, 30);
+    assert_int_equal(config->check_max_age, 1);
     assert_int_equal(config->keys_max_age, 3600);
     assert_null(config->authorization_endpoint);
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
@@ -73,7 +74,7 @@ static void test_every_key_is_read(void **state)
         "throttle_window = 86400\nthrottle_source_failures = 1000000\n"
         "max_body = 1024\nrequest_timeout = 3600\nbacklog = 65535\n"
         "strict_rfc6749 = yes\ntoken_typ = application/at+jwt\n"
-        "clock_skew = 3600\ncheck_accounts = no\nkeys_max_age = 604800\n"
+        "clock_skew = 3600\ncheck_accounts = no\nkeys_max_age = 604800\ncheck_max_age = 0\n"
         "authorization_endpoint = https://id.example.com/login?a=b\nallow_legacy_hashes = yes\nuser = "
         "www-data\ngroup = www-data\n"
         "sandbox = no\nlog = token.log\nlog_level = debug\n",
@@ -99,6 +100,7 @@ static void test_every_key_is_read(void **state)
     assert_int_equal(config->request_timeout, 3600);
     assert_int_equal(config->backlog, 65535);
     assert_int_equal(config->clock_skew, 3600);
+    assert_int_equal(config->check_max_age, 0);
     assert_int_equal(config->keys_max_age, 604800);
     assert_string_equal(config->authorization_endpoint, "https://id.example.com/login?a=b");
     assert_true(config->strict_rfc6749);
@@ -139,6 +141,7 @@ static void test_values_out_of_range_are_errors(void **state)
         {"request_timeout", 1, 3600},
         {"backlog", 1, 65535},
         {"clock_skew", 0, 3600},
+        {"check_max_age", 0, 3600},
         {"keys_max_age", 0, 604800},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
