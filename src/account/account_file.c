@@ -5,137 +5,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "account/account.h"
-#include "base/buffer.h"
+#include "account/account_edit.h"
 #include "base/file.h"
 
 #define LARGEST_FILE (((size_t)1 << 31) - 1)
 
-/* One line of the file, split as far as an edit needs. */
-struct line {
-    struct text whole;  /* with its newline */
-    struct text ending; /* "\n", "\r\n"; at the end of the file it may be empty or "\r" */
-    struct account account;
-    size_t index; /* among the lines of the client_id, from 0 */
-};
-
-struct edit {
-    struct text client_id;
-    struct text hash;
-    struct text attributes; /* for add */
-    const struct command *command;
-    size_t matches; /* lines of client_id in the file */
-    bool changed;
-    struct buffer out;
-    struct text newline; /* the file's convention */
-};
-
-struct command {
-    /* Writes the replacement of a line of the client_id. */
-    void (*edit_line)(struct edit *edit, const struct line *line);
-    /* Writes a line after the last one; NULL: none. */
-    void (*append)(struct edit *edit);
-};
-
-static void edit_add(struct edit *edit, struct text text)
-{
-    buffer_add(&edit->out, text);
-}
-
-static void edit_add_account(struct edit *edit, bool locked, struct text hash, struct text attributes,
-                             struct text ending)
-{
-    edit_add(edit, edit->client_id);
-    edit_add(edit, text_of(locked ? ":!" : ":"));
-    edit_add(edit, hash);
-    if (attributes.data != NULL) {
-        edit_add(edit, text_of(":"));
-        edit_add(edit, attributes);
-    }
-    edit_add(edit, ending);
-    edit->changed = true;
-}
-
-static bool is_newest(const struct edit *edit, const struct line *line)
-{
-    return line->index + 1 == edit->matches;
-}
-
-static void keep_newest(struct edit *edit, const struct line *line)
-{
-    if (is_newest(edit, line))
-        edit_add(edit, line->whole);
-    else
-        edit->changed = true;
-}
-
-static void keep_line(struct edit *edit, const struct line *line)
-{
-    edit_add(edit, line->whole);
-}
-
-static void drop_line(struct edit *edit, const struct line *line)
-{
-    (void)line;
-    edit->changed = true;
-}
-
-static void replace_line(struct edit *edit, const struct line *line)
-{
-    if (is_newest(edit, line))
-        edit_add_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
-}
-
-/* Completes the line ending of a last line that has none, or only a '\r'. */
-static void complete_line(struct edit *edit, struct text ending)
-{
-    if (ending.length == 0)
-        edit_add(edit, edit->newline);
-    else if (ending.data[ending.length - 1] != '\n')
-        edit_add(edit, text_of("\n"));
-}
-
-static void add_line_behind(struct edit *edit, const struct line *line)
-{
-    edit_add(edit, line->whole);
-    if (!is_newest(edit, line))
-        return;
-    complete_line(edit, line->ending);
-    edit_add_account(edit, line->account.locked, edit->hash, line->account.attributes, line->ending);
-}
-
-static void lock_line(struct edit *edit, const struct line *line)
-{
-    if (line->account.locked)
-        edit_add(edit, line->whole);
-    else
-        edit_add_account(edit, true, line->account.hash, line->account.attributes, line->ending);
-}
-
-static void unlock_line(struct edit *edit, const struct line *line)
-{
-    if (!line->account.locked || line->account.hash.length == 0)
-        edit_add(edit, line->whole);
-    else
-        edit_add_account(edit, false, line->account.hash, line->account.attributes, line->ending);
-}
-
-static void append_account(struct edit *edit)
-{
-    edit_add_account(edit, false, edit->hash, edit->attributes, edit->newline);
-}
-
-static const struct command look = {keep_line, NULL};
-static const struct command add = {keep_line, append_account};
-static const struct command replace_hash = {replace_line, NULL};
-static const struct command add_hash = {add_line_behind, NULL};
-static const struct command retire = {keep_newest, NULL};
-static const struct command lock = {lock_line, NULL};
-static const struct command unlock = {unlock_line, NULL};
-static const struct command drop = {drop_line, NULL};
-
 /* Removes the next line from `rest`. False: end of the file. */
-static bool file_next_line(struct text *rest, struct line *line)
+static bool file_next_line(struct text *rest, struct account_edit_line *line)
 {
     if (rest->data == NULL || rest->length == 0)
         return false;
@@ -155,7 +31,7 @@ static bool file_next_line(struct text *rest, struct line *line)
 }
 
 /* Reads the fields without checks, so that an edit keeps attributes that are in error. */
-static void read_raw_fields(struct line *line)
+static void read_raw_fields(struct account_edit_line *line)
 {
     struct text rest = {line->whole.data, line->whole.length - line->ending.length};
     text_split(&rest, ':');
@@ -168,7 +44,7 @@ static void read_raw_fields(struct line *line)
     line->account.attributes = rest;
 }
 
-static bool is_line_of(const struct line *line, struct text client_id)
+static bool is_line_of(const struct account_edit_line *line, struct text client_id)
 {
     return line->account.client_id.data != NULL && text_equal(line->account.client_id, client_id);
 }
@@ -179,9 +55,9 @@ static struct text skip_byte_order_mark(struct text text)
     return (struct text){text.data + length, text.length - length};
 }
 
-static void count_matches(struct edit *edit, struct text content)
+static void count_matches(struct account_edit *edit, struct text content)
 {
-    struct line line;
+    struct account_edit_line line;
     edit->newline = text_of("\n");
     for (struct text rest = content; file_next_line(&rest, &line);) {
         if (line.whole.data == content.data && line.ending.length == 2)
@@ -190,15 +66,15 @@ static void count_matches(struct edit *edit, struct text content)
     }
 }
 
-static void write_edited(struct edit *edit, struct text content)
+static void write_edited(struct account_edit *edit, struct text content)
 {
-    struct line line = {.index = 0};
+    struct account_edit_line line = {.index = 0};
     size_t index = 0;
     struct text last_ending = edit->newline;
     for (struct text rest = content; file_next_line(&rest, &line);) {
         last_ending = line.ending;
         if (!is_line_of(&line, edit->client_id)) {
-            edit_add(edit, line.whole);
+            account_edit_put(edit, line.whole);
             continue;
         }
         read_raw_fields(&line);
@@ -207,7 +83,7 @@ static void write_edited(struct edit *edit, struct text content)
     }
     if (edit->command->append == NULL)
         return;
-    complete_line(edit, last_ending);
+    account_edit_complete_line(edit, last_ending);
     edit->command->append(edit);
 }
 
@@ -233,22 +109,22 @@ static enum account_change account_file_failed(struct diagnostics *diagnostics, 
 }
 
 /* Completes the last line, so that a line appended later does not continue it. */
-static void complete_last_line(struct edit *edit, size_t start)
+static void complete_last_line(struct account_edit *edit, size_t start)
 {
     const struct buffer *out = &edit->out;
     if (out->out_of_memory || out->length <= start || out->data[out->length - 1] == '\n')
         return;
-    edit_add(edit, out->data[out->length - 1] == '\r' ? text_of("\n") : edit->newline);
+    account_edit_put(edit, out->data[out->length - 1] == '\r' ? text_of("\n") : edit->newline);
 }
 
 /* Edits in memory. Replaces the file if that changed anything. */
-static enum account_change apply_edit(const char *path, struct edit *edit, const struct file_content *content,
-                                      struct diagnostics *diagnostics)
+static enum account_change apply_edit(const char *path, struct account_edit *edit,
+                                      const struct file_content *content, struct diagnostics *diagnostics)
 {
     const struct text whole = {content->data, content->size};
     const struct text without_mark = skip_byte_order_mark(whole);
     const size_t mark = whole.length - without_mark.length;
-    edit_add(edit, (struct text){whole.data, mark});
+    account_edit_put(edit, (struct text){whole.data, mark});
     write_edited(edit, without_mark);
     complete_last_line(edit, mark);
 
@@ -280,13 +156,13 @@ static bool is_unfinished(const struct file_content *content)
 
 /* Waits until the last line is complete, and reads the file. An edit ends that line with a newline, which
  * puts it in force, so it must not be half written. */
-static bool read_finished(const char *path, const struct command *command, struct file_content *content,
-                          struct diagnostics *diagnostics)
+static bool read_finished(const char *path, const struct account_edit_command *command,
+                          struct file_content *content, struct diagnostics *diagnostics)
 {
     static const struct timespec pause = {.tv_nsec = 100000000};
     bool is_warned = false;
     while (file_read(path, LARGEST_FILE, content)) {
-        if (command == &look || !is_unfinished(content))
+        if (command == &account_edit_look || !is_unfinished(content))
             return true;
         file_content_free(content);
         if (!is_warned)
@@ -301,7 +177,8 @@ static bool read_finished(const char *path, const struct command *command, struc
     return false;
 }
 
-static enum account_change change_locked(const char *path, struct edit *edit, struct diagnostics *diagnostics)
+static enum account_change change_locked(const char *path, struct account_edit *edit,
+                                         struct diagnostics *diagnostics)
 {
     struct file_content content;
     if (!read_finished(path, edit->command, &content, diagnostics))
@@ -318,8 +195,8 @@ static enum account_change change_locked(const char *path, struct edit *edit, st
     return change;
 }
 
-static enum account_change change_file(const char *path, const struct command *command, struct edit edit,
-                                       struct diagnostics *diagnostics)
+static enum account_change change_file(const char *path, const struct account_edit_command *command,
+                                       struct account_edit edit, struct diagnostics *diagnostics)
 {
     const int guard = file_lock(path, diagnostics);
     if (guard < 0)
@@ -334,49 +211,60 @@ enum account_change account_file_look(const char *path, struct text client_id,
                                       struct diagnostics *diagnostics)
 {
     const enum account_change change =
-        change_file(path, &look, (struct edit){.client_id = client_id}, diagnostics);
+        change_file(path, &account_edit_look, (struct account_edit){.client_id = client_id}, diagnostics);
     return change == ACCOUNT_AS_IT_WAS ? ACCOUNT_EXISTS : change;
 }
 
 enum account_change account_file_add(const char *path, struct text client_id, struct text hash,
                                      struct text attributes, struct diagnostics *diagnostics)
 {
-    const struct edit edit = {.client_id = client_id, .hash = hash, .attributes = attributes};
-    return change_file(path, &add, edit, diagnostics);
+    const struct account_edit edit = {.client_id = client_id, .hash = hash, .attributes = attributes};
+    return change_file(path, &account_edit_add, edit, diagnostics);
 }
 
 enum account_change account_file_replace_hash(const char *path, struct text client_id, struct text hash,
                                               struct diagnostics *diagnostics)
 {
-    return change_file(path, &replace_hash, (struct edit){.client_id = client_id, .hash = hash}, diagnostics);
+    return change_file(path, &account_edit_replace_hash,
+                       (struct account_edit){.client_id = client_id, .hash = hash}, diagnostics);
 }
 
 enum account_change account_file_add_hash(const char *path, struct text client_id, struct text hash,
                                           struct diagnostics *diagnostics)
 {
-    return change_file(path, &add_hash, (struct edit){.client_id = client_id, .hash = hash}, diagnostics);
+    return change_file(path, &account_edit_add_hash,
+                       (struct account_edit){.client_id = client_id, .hash = hash}, diagnostics);
 }
 
 enum account_change account_file_retire(const char *path, struct text client_id,
                                         struct diagnostics *diagnostics)
 {
-    return change_file(path, &retire, (struct edit){.client_id = client_id}, diagnostics);
+    return change_file(path, &account_edit_retire, (struct account_edit){.client_id = client_id},
+                       diagnostics);
 }
 
 enum account_change account_file_lock(const char *path, struct text client_id,
                                       struct diagnostics *diagnostics)
 {
-    return change_file(path, &lock, (struct edit){.client_id = client_id}, diagnostics);
+    return change_file(path, &account_edit_lock, (struct account_edit){.client_id = client_id}, diagnostics);
 }
 
 enum account_change account_file_unlock(const char *path, struct text client_id,
                                         struct diagnostics *diagnostics)
 {
-    return change_file(path, &unlock, (struct edit){.client_id = client_id}, diagnostics);
+    return change_file(path, &account_edit_unlock, (struct account_edit){.client_id = client_id},
+                       diagnostics);
 }
 
 enum account_change account_file_remove(const char *path, struct text client_id,
                                         struct diagnostics *diagnostics)
 {
-    return change_file(path, &drop, (struct edit){.client_id = client_id}, diagnostics);
+    return change_file(path, &account_edit_drop, (struct account_edit){.client_id = client_id}, diagnostics);
+}
+
+enum account_change account_file_set_not_before(const char *path, struct text client_id, int64_t not_before,
+                                                struct diagnostics *diagnostics)
+{
+    const struct account_edit edit = {.client_id = client_id, .not_before = not_before};
+    return change_file(path, &account_edit_set_not_before, edit, diagnostics);
 }

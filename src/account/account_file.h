@@ -15,7 +15,7 @@ enum account_change {
     ACCOUNT_EXISTS,    /* look, add: the client_id has a line already */
     ACCOUNT_UNKNOWN,   /* no line of that client_id */
     ACCOUNT_AS_IT_WAS, /* nothing to do. lock: locked already; unlock: not locked, or no hash after the '!';
-                          retire: there is one line only */
+                          retire: there is one line only; set_not_before: each is as late already */
     ACCOUNT_FAILED,    /* the file cannot be read or written; the diagnostics have an error */
 };
 
@@ -44,5 +44,8 @@ enum account_change account_file_unlock(const char *path, struct text client_id,
                                         struct diagnostics *diagnostics);
 enum account_change account_file_remove(const char *path, struct text client_id,
                                         struct diagnostics *diagnostics);
+/* Sets not_before= in every line of client_id (seconds since 1970), unless it is as late already. */
+enum account_change account_file_set_not_before(const char *path, struct text client_id, int64_t not_before,
+                                                struct diagnostics *diagnostics);
 
 #endif

@@ -14,7 +14,7 @@
 #define OLD "$2b$04$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
 #define NEW "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
 
-enum command { LOOK, ADD, REPLACE, ADD_HASH, RETIRE, LOCK, UNLOCK, REMOVE };
+enum command { LOOK, ADD, REPLACE, ADD_HASH, RETIRE, LOCK, UNLOCK, REMOVE, END_TOKENS };
 
 static enum account_change run(enum command command, const char *client_id, const char *attributes,
                                struct diagnostics *diagnostics)
@@ -37,6 +37,8 @@ static enum account_change run(enum command command, const char *client_id, cons
         return account_file_unlock("accounts", id, diagnostics);
     case REMOVE:
         return account_file_remove("accounts", id, diagnostics);
+    case END_TOKENS: /* of before 2027-01-31T12:00:00Z */
+        return account_file_set_not_before("accounts", id, 1801396800, diagnostics);
     }
     return ACCOUNT_FAILED;
 }
@@ -112,6 +114,17 @@ static const struct {
      "\xef\xbb\xbf"
      "b:" OLD "\n"},
     {REMOVE, "c", NULL, "#\n", ACCOUNT_UNKNOWN, NULL},
+    {END_TOKENS, "a", NULL, "a:" OLD "\nb:" OLD "\na:!" OLD ":scope=x \r\n", ACCOUNT_CHANGED,
+     "a:" OLD ":not_before=2027-01-31T12:00:00Z\nb:" OLD "\na:!" OLD
+     ":scope=x not_before=2027-01-31T12:00:00Z\r\n"},
+    {END_TOKENS, "a", NULL, "a:" OLD ":not_before=2027-01-31  scope=x", ACCOUNT_CHANGED,
+     "a:" OLD ": scope=x not_before=2027-01-31T12:00:00Z\n"},
+    {END_TOKENS, "a", NULL, "a:" OLD ":nonsense not_before=x\n", ACCOUNT_CHANGED,
+     "a:" OLD ":nonsense not_before=2027-01-31T12:00:00Z\n"},
+    {END_TOKENS, "a", NULL, "a:" OLD ":not_before=2027-02-01 x\na::\n", ACCOUNT_CHANGED,
+     "a:" OLD ":not_before=2027-02-01 x\na::not_before=2027-01-31T12:00:00Z\n"},
+    {END_TOKENS, "a", NULL, "a:" OLD ":not_before=2027-01-31T12:00:00Z\n", ACCOUNT_AS_IT_WAS, NULL},
+    {END_TOKENS, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
 };
 
 static void test_commands(void **state)
