@@ -140,7 +140,8 @@ static void refuse(struct request_context *context, const struct wanted *wanted,
     if (description != NULL && !json_add_string(response->body, "error_description", description))
         response->is_broken = true;
     add_challenge(context, wanted, description);
-    http_response_add_number(response, "X-Accel-Expires", 0);
+    if (!context->request->is_authorizer)
+        http_response_add_number(response, "X-Accel-Expires", 0);
 }
 
 /* nginx's cache must not keep the answer longer than the token is valid. */

@@ -168,6 +168,9 @@ check_folders() {
     tokenctl check
 }
 
+# shellcheck source=tests/integration/protect.bash
+. "$REPOSITORY/tests/integration/protect.bash"
+
 make_machine
 install_programs
 make_certificate

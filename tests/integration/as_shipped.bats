@@ -32,6 +32,11 @@ as_shipped() {
 @test "as shipped: apache-mod_proxy_fcgi.conf" { as_shipped check_server apache-mod_proxy_fcgi.conf ''; }
 @test "as shipped: apache-mod_fcgid.conf" { as_shipped check_server apache-mod_fcgid.conf /var/log/apache2/error.log; }
 @test "as shipped: apache-mod_cgid.conf" { as_shipped check_server apache-mod_cgid.conf /var/log/apache2/error.log; }
+@test "as shipped: nginx-auth_request.conf" { as_shipped check_nginx_auth_request; }
+@test "as shipped: nginx-auth_request.conf with its cache" { as_shipped check_nginx_cache; }
+@test "as shipped: lighttpd-authorizer.conf" { as_shipped check_lighttpd_authorizer; }
+@test "as shipped: apache-mod_authnz_fcgi.conf" { as_shipped check_apache_mod_authnz_fcgi; }
+@test "as shipped: apache-mod_fcgid-access.conf" { as_shipped check_apache_mod_fcgid_access; }
 @test "as shipped: link-local clients behind Apache" { as_shipped check_link_local; }
 @test "as shipped: fail2ban-filter.conf and fail2ban-jail.conf" { as_shipped check_fail2ban; }
 @test "as shipped: token.service and token.socket" { as_shipped check_units; }

@@ -207,6 +207,16 @@ static void check_length(char *answer, bool is_to_head)
     memmove(line, end, strlen(end) + 1);
 }
 
+/* An authorizer's refusal goes to the client as it is, so it has no word for nginx. */
+static void expect(const struct row *row, char out[ANSWER_SIZE])
+{
+    snprintf(out, ANSWER_SIZE, "%s", row->answer);
+    char *line = strstr(out, "X-Accel-Expires: 0\r\n");
+    if (row->example.is_authorizer && line != NULL)
+        memmove(line, line + strlen("X-Accel-Expires: 0\r\n"),
+                strlen(line + strlen("X-Accel-Expires: 0\r\n")) + 1);
+}
+
 static void check_rows(struct service *service)
 {
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -218,8 +228,9 @@ static void check_rows(struct service *service)
         example.authorization = claims != NULL ? make_token(service, claims, token) : example.authorization;
         answer_to(service, &example, answer);
         check_length(answer, example.method != NULL && strcmp(example.method, "HEAD") == 0);
-        const bool is_good =
-            strcmp(rows[i].answer, FAULT) == 0 ? is_fault(answer) : strcmp(answer, rows[i].answer) == 0;
+        char expected[ANSWER_SIZE];
+        expect(&rows[i], expected);
+        const bool is_good = strcmp(expected, FAULT) == 0 ? is_fault(answer) : strcmp(answer, expected) == 0;
         check_row(is_good, answer, i, rows[i].answer);
     }
 }
@@ -361,7 +372,9 @@ static void test_authorizer_paths(void **state)
             const struct example example = {.path = paths[i], .method = methods[j], .is_authorizer = true};
             answer_to(service, &example, answer);
             check_length(answer, false);
-            check_row(strcmp(answer, ABSENT(REALM)) == 0, answer, i, paths[i]);
+            check_row(strcmp(answer, HEAD("401 Unauthorized") "WWW-Authenticate: " REALM "\r\n\r\n" BODY(
+                                         "invalid_request", "An access token is needed")) == 0,
+                      answer, i, paths[i]);
         }
     }
     service_release(service);
