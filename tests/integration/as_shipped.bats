@@ -37,6 +37,7 @@ as_shipped() {
 @test "as shipped: lighttpd-authorizer.conf" { as_shipped check_lighttpd_authorizer; }
 @test "as shipped: apache-mod_authnz_fcgi.conf" { as_shipped check_apache_mod_authnz_fcgi; }
 @test "as shipped: apache-mod_fcgid-access.conf" { as_shipped check_apache_mod_fcgid_access; }
+@test "as shipped: Caddyfile" { as_shipped check_caddy; }
 @test "as shipped: link-local clients behind Apache" { as_shipped check_link_local; }
 @test "as shipped: fail2ban-filter.conf and fail2ban-jail.conf" { as_shipped check_fail2ban; }
 @test "as shipped: token.service and token.socket" { as_shipped check_units; }

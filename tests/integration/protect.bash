@@ -7,6 +7,8 @@ REALM='Bearer realm="https://api.example.com/apiops/auth"'
 FORBIDDEN=403
 # Whether applications get the token, too; empty: they do not.
 HANDS_ON=
+# The method of the check for a PUT.
+ASKED_WITH=PUT
 
 # A file, an application behind a proxy, a program.
 FILE=/files/hello.txt
@@ -28,6 +30,7 @@ env
 END
     sed -i "s|/tmp/token-shipped-program.log|$FOLDER/program.log|" /usr/lib/cgi-bin/environment
     chmod 0755 /usr/lib/cgi-bin/environment
+    ln -s environment /usr/lib/cgi-bin/environment.cgi
     : >"$FOLDER/program.log"
     : >"$FOLDER/application.seen"
     chmod 0666 "$FOLDER/program.log"
@@ -181,7 +184,7 @@ check_bodies() {
     get_with "$BAD" --http1.1 -X POST -T "$FOLDER/random" "$SITE$APPLICATION"
     is status "$STATUS" 401
     wait_until 'the last check in the log' in_log /var/log/token.log 'reason=bad_signature'
-    in_log /var/log/token.log ' debug request method="PUT" ' || fail 'no check in the log'
+    in_log /var/log/token.log " debug request method=\"$ASKED_WITH\" " || fail 'no check in the log'
     ! grep ' debug request ' /var/log/token.log | grep -v 'path="/apiops/auth/token"' | grep -v ' length=0 ' ||
         fail 'a check has got a body'
 }
@@ -190,15 +193,21 @@ check_bodies() {
 check_upgrade() {
     local said
     for token in "$TOKEN" "$BAD"; do
-        said=$(printf 'GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: echo\r\nAuthorization: Bearer %s\r\n\r\nhello\n' \
-            "$APPLICATION" "$HOST" "$token" | timeout "$PATIENCE" python3 -c '
-import socket, sys
+        said=$(timeout "$PATIENCE" python3 - "$APPLICATION" "$token" <<'END'
+import socket
+import sys
+
 peer = socket.create_connection(("127.0.0.1", 8080))
-peer.sendall(sys.stdin.buffer.read())
-answer = b""
-while b"upgraded: hello" not in answer and b"401" not in answer and (piece := peer.recv(4096)):
-    answer += piece
-print(answer.decode())')
+peer.sendall(("GET %s HTTP/1.1\r\nHost: api.example.com\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"
+              "Authorization: Bearer %s\r\n\r\n" % tuple(sys.argv[1:])).encode())
+answer = peer.recv(4096).decode()
+if " 101 " in answer:
+    peer.sendall(b"hello\n")
+    while "upgraded: hello" not in answer:
+        answer += peer.recv(4096).decode()
+print(answer)
+END
+        )
         [[ $token == "$BAD" || $said == *' 101 '*'upgraded: hello'* ]] || fail "no upgrade: $said"
         [[ $token == "$TOKEN" || $said == *' 401 '* ]] || fail "an upgrade: $said"
     done
@@ -376,4 +385,13 @@ end_of_all_processes() {
         kill -KILL "$pid"
         wait_until 'the end of a process' is_gone "$pid"
     done
+}
+
+# Caddy knows a program by the end of its name.
+check_caddy() {
+    PROGRAM=/cgi-bin/environment.cgi ASKED_WITH=GET
+    start_site Caddyfile
+    check_site
+    check_upgrade
+    check_closed end_spawned
 }
