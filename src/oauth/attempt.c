@@ -65,9 +65,9 @@ enum oauth_error attempt_check(struct attempt *attempt)
     if (attempt->service->state == NULL)
         return OAUTH_NO_ERROR;
     attempt->verdict = throttle_check(throttle, clock_now_ms());
-    if (attempt->verdict == THROTTLE_ADMITTED && throttle_is_pair_saturated(throttle)) {
+    if (attempt->verdict == THROTTLE_ADMITTED && throttle->is_saturated) {
         compute_digests(attempt);
-        attempt->verdict = throttle_check_in_flight(throttle, clock_now_ms());
+        attempt->verdict = throttle_begin(throttle, clock_now_ms());
     }
     return error_of(attempt->verdict, OAUTH_NO_ERROR);
 }

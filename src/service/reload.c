@@ -274,6 +274,8 @@ int reload_if_changed(struct reload *reload)
 {
     const struct config *config = reload->current->config;
     release_previous(reload);
+    if (reload->current->state != NULL)
+        throttle_store_maintain(reload->current->state, reload->current->log);
     if (is_due(&reload->accounts, config->accounts)) {
         reload_file(reload, &reload->accounts, replace_accounts, config->accounts);
         if (reload->accounts.retry_ms == 0)

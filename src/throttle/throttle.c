@@ -1,6 +1,6 @@
-#include <limits.h>
+#include "throttle/throttle.h"
 
-#include "throttle/throttle_operation.h"
+#include "throttle/throttle_charge.h"
 
 enum { MS_PER_SECOND = 1000 };
 
@@ -17,110 +17,230 @@ struct throttle_limits throttle_limits_of(const struct config *config)
     };
 }
 
+static struct throttle_window window_of(const struct throttle_attempt *attempt, int64_t now_ms)
+{
+    return (struct throttle_window){now_ms, attempt->limits.window_ms};
+}
+
+static void find_counts(struct throttle_txn *txn, const struct throttle_attempt *attempt, size_t pair,
+                        struct throttle_counts *counts)
+{
+    throttle_counts_find(counts, txn, &attempt->pairs[pair].key, &attempt->limits.quota);
+}
+
+/* --- Judging --- */
+
+/* The greatest one of the pairs holds. */
+enum judgement {
+    JUDGED_GOOD,
+    JUDGED_SOURCE_IN_FLIGHT, /* attempts in flight fill the limit of the source */
+    JUDGED_PAIR_IN_FLIGHT,
+    JUDGED_SOURCE_FULL,
+    JUDGED_PAIR_FULL,
+};
+
+static const enum throttle_verdict verdicts[] = {
+    [JUDGED_GOOD] = THROTTLE_ADMITTED,
+    [JUDGED_SOURCE_IN_FLIGHT] = THROTTLE_SOURCE_REFUSED,
+    [JUDGED_PAIR_IN_FLIGHT] = THROTTLE_PAIR_REFUSED,
+    [JUDGED_SOURCE_FULL] = THROTTLE_SOURCE_REFUSED,
+    [JUDGED_PAIR_FULL] = THROTTLE_PAIR_REFUSED,
+};
+
+/* Sets the seconds to wait after a refusal; attempts in flight end soon. If the netblock has no quota left
+ * for the pair, the netblock's count is used for both: it counts beyond the limit of the source, by as many
+ * failures as a pair may have. */
+static enum judgement judge(const struct throttle_limits *limits, const struct throttle_counts *counts,
+                            const struct throttle_window *window, long *wait)
+{
+    const struct throttle_record *source = &counts->of_source->record;
+    const bool has_count = counts->of_pair != NULL;
+    const struct throttle_record *pair = has_count ? &counts->of_pair->record : source;
+    const enum throttle_fullness of_pair =
+        throttle_record_fullness(pair, limits->failures + (has_count ? 0 : limits->source_failures));
+    const enum throttle_fullness of_source = throttle_record_fullness(source, limits->source_failures);
+    if (of_pair == THROTTLE_FULL || of_source == THROTTLE_FULL) {
+        *wait = throttle_record_wait(of_pair == THROTTLE_FULL ? pair : source, window);
+        return of_pair == THROTTLE_FULL ? JUDGED_PAIR_FULL : JUDGED_SOURCE_FULL;
+    }
+    *wait = of_pair != THROTTLE_NOT_FULL || of_source != THROTTLE_NOT_FULL ? 1 : 0;
+    if (of_pair != THROTTLE_NOT_FULL)
+        return JUDGED_PAIR_IN_FLIGHT;
+    return of_source != THROTTLE_NOT_FULL ? JUDGED_SOURCE_IN_FLIGHT : JUDGED_GOOD;
+}
+
+/* The secret counted last may be tried again beside the attempts in flight: it reveals nothing new. */
+static bool is_repeated(const struct throttle_counts *counts, const struct throttle_pair *pair)
+{
+    return throttle_is_known_secret(counts, pair) && counts->of_pair->record.in_flight > 0;
+}
+
+/* All pairs are judged before the first one is charged: the attempt must not be refused because of its own
+ * charge. */
+static enum judgement judge_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt, bool may_repeat)
+{
+    enum judgement worst = JUDGED_GOOD;
+    attempt->wait = 0;
+    for (size_t i = 0; i < attempt->pair_count; i++) {
+        struct throttle_counts counts;
+        long wait;
+        find_counts(txn, attempt, i, &counts);
+        const enum judgement judgement = judge(&attempt->limits, &counts, &txn->window, &wait);
+        if (judgement <= worst ||
+            (may_repeat && judgement <= JUDGED_PAIR_IN_FLIGHT && is_repeated(&counts, &attempt->pairs[i])))
+            continue;
+        worst = judgement;
+        attempt->wait = wait;
+    }
+    return worst;
+}
+
 /* --- Checks --- */
 
-/* Attempts in flight end soon: retry after a second. */
-static void refuse_in_flight(struct throttle_attempt *attempt, enum throttle_verdict refusal)
+static bool is_ahead(const struct throttle_count *count, const struct throttle_window *window)
 {
-    attempt->is_too_many_in_flight = true;
-    attempt->refusal = refusal;
-    attempt->wait = 1;
+    return count->stored.since_ms > window->now_ms;
+}
+
+/* If the clock was set back, store the adjusted time; otherwise each refusal would restart the window. */
+static void store_adjusted_times(const struct throttle_attempt *attempt, struct throttle_window window)
+{
+    struct throttle_txn txn;
+    do {
+        throttle_store_begin(attempt->store, attempt->log, DATABASE_WRITE, window, &txn);
+        for (size_t i = 0; i < attempt->pair_count; i++) {
+            struct throttle_counts counts;
+            find_counts(&txn, attempt, i, &counts);
+            throttle_counts_save(&counts, &txn);
+        }
+    } while (throttle_store_end(&txn) == THROTTLE_TXN_REPEAT);
+}
+
+/* What the counts of the pairs say, as far as a match from the cache is concerned: its source may be over its
+ * limit. */
+struct check {
+    bool is_refused;
+    bool is_saturated;
+    bool is_ahead;
+    bool has_failures; /* in the own count of the proven pair */
+};
+
+static void check_pair(struct throttle_txn *txn, struct throttle_attempt *attempt, size_t i,
+                       struct check *check)
+{
+    struct throttle_counts counts;
+    long wait;
+    find_counts(txn, attempt, i, &counts);
+    const enum judgement judgement = judge(&attempt->limits, &counts, &txn->window, &wait);
+    if (judgement == JUDGED_PAIR_FULL) {
+        check->is_refused = true;
+        attempt->wait = wait > attempt->wait ? wait : attempt->wait;
+    }
+    if (counts.of_pair != NULL)
+        check->is_saturated |=
+            throttle_record_fullness(&counts.of_pair->record, attempt->limits.failures) != THROTTLE_NOT_FULL;
+    check->is_ahead |= is_ahead(&counts.source, &txn->window) || is_ahead(&counts.netblock, &txn->window) ||
+                       is_ahead(&counts.pair, &txn->window);
+    check->has_failures |= i == attempt->proven && throttle_has_own_count(&counts) &&
+                           throttle_record_has_failures(&counts.of_pair->record);
+}
+
+/* Returns THROTTLE_ADMITTED, THROTTLE_PAIR_REFUSED or THROTTLE_NO_MEMORY. */
+static enum throttle_verdict check_pairs(struct throttle_attempt *attempt, int64_t now_ms,
+                                         struct check *check)
+{
+    const struct throttle_window window = window_of(attempt, now_ms);
+    struct throttle_txn txn;
+    enum throttle_txn_result ended = THROTTLE_TXN_DONE;
+    *check = (struct check){.is_refused = false};
+    attempt->wait = 0;
+    if (throttle_store_is_empty(attempt->store))
+        return THROTTLE_ADMITTED;
+    do {
+        *check = (struct check){.is_refused = false};
+        throttle_store_begin(attempt->store, attempt->log, DATABASE_READ, window, &txn);
+        for (size_t i = 0; i < attempt->pair_count; i++)
+            check_pair(&txn, attempt, i, check);
+        ended = throttle_store_end(&txn);
+    } while (ended == THROTTLE_TXN_REPEAT);
+    if (ended == THROTTLE_TXN_NO_MEMORY)
+        return THROTTLE_NO_MEMORY;
+    if (check->is_refused && check->is_ahead)
+        store_adjusted_times(attempt, window);
+    return check->is_refused ? THROTTLE_PAIR_REFUSED : THROTTLE_ADMITTED;
 }
 
 enum throttle_verdict throttle_check(struct throttle_attempt *attempt, int64_t now_ms)
 {
-    for (size_t i = 0; i < attempt->pair_count; i++) {
-        struct throttle_pair *pair = &attempt->pairs[i];
-        struct throttle_operation operation = {.attempt = attempt, .pair = pair, .now_ms = now_ms};
-        const enum throttle_verdict verdict = throttle_operation_check_pair(&operation);
-        if (verdict != THROTTLE_ADMITTED)
-            return verdict;
-        pair->failures = operation.of_pair;
-    }
-    return THROTTLE_ADMITTED;
-}
-
-bool throttle_is_pair_saturated(const struct throttle_attempt *attempt)
-{
-    struct throttle_in_flight *in_flight = throttle_store_in_flight(attempt->store);
-    for (size_t i = 0; i < attempt->pair_count; i++) {
-        const struct throttle_pair *pair = &attempt->pairs[i];
-        if (throttle_in_flight_of_pair(in_flight, &pair->key) + pair->failures >= attempt->limits.failures)
-            return true;
-    }
-    return false;
-}
-
-enum throttle_verdict throttle_check_in_flight(struct throttle_attempt *attempt, int64_t now_ms)
-{
-    struct throttle_in_flight *in_flight = throttle_store_in_flight(attempt->store);
-    for (size_t i = 0; i < attempt->pair_count; i++) {
-        const struct throttle_pair *pair = &attempt->pairs[i];
-        const struct throttle_in_flight_count others =
-            throttle_in_flight_count(in_flight, &pair->key, &pair->secret);
-        if (!others.has_same && others.of_pair + pair->failures >= attempt->limits.failures) {
-            refuse_in_flight(attempt, THROTTLE_PAIR_REFUSED);
-            return throttle_end(attempt, THROTTLE_NOT_VERIFIED, now_ms);
-        }
-    }
-    return THROTTLE_ADMITTED;
+    struct check check;
+    const enum throttle_verdict verdict = check_pairs(attempt, now_ms, &check);
+    attempt->is_saturated = check.is_saturated;
+    return verdict;
 }
 
 /* --- Admission --- */
 
-static void begin_method_fallback(struct throttle_txn *transaction, void *context)
+/* Returns what an attempt charges that would charge `wanted` if it was admitted and revealed something new.
+ */
+static enum throttle_charge charge_of(enum judgement judgement, enum throttle_charge wanted,
+                                      const struct throttle_counts *counts,
+                                      const struct throttle_attempt *attempt,
+                                      const struct throttle_pair *pair)
 {
-    struct throttle_operation *operation = context;
-    throttle_operation_load(operation, transaction);
-    throttle_operation_use_method_fallback(operation);
-    throttle_counts_save(&operation->counts, transaction);
-}
-
-static enum throttle_verdict use_method_fallback(struct throttle_operation *operation)
-{
-    struct throttle_attempt *attempt = operation->attempt;
-    return throttle_operation_apply(
-        operation, throttle_store_update(attempt->store, attempt->log, begin_method_fallback, operation));
-}
-
-/* Attempts in flight count like failures. An attempt with the same pair and secret as one of them is admitted
- * without being added. The source counts an attempt with two pairs once. */
-static enum throttle_verdict add_in_flight(const struct throttle_operation *operation)
-{
-    struct throttle_attempt *attempt = operation->attempt;
-    struct throttle_pair *pair = operation->pair;
-    const bool is_source_counted = attempt->pairs[0].run.is_in_flight;
-    const long quota_of_pair = attempt->limits.failures - operation->of_pair;
-    const long quota_of_source =
-        is_source_counted ? LONG_MAX : attempt->limits.source_failures - operation->of_source;
-    pair->run = (struct throttle_in_flight_attempt){
-        .pair = &pair->key, .secret = pair->secret, .is_source_counted = is_source_counted};
-    const struct throttle_in_flight_count before = throttle_in_flight_add(
-        throttle_store_in_flight(attempt->store), &pair->run, quota_of_pair, quota_of_source);
-    if (before.has_same || pair->run.is_in_flight)
-        return THROTTLE_ADMITTED;
-    refuse_in_flight(attempt,
-                     before.of_pair >= quota_of_pair ? THROTTLE_PAIR_REFUSED : THROTTLE_SOURCE_REFUSED);
-    return attempt->refusal;
-}
-
-/* Nothing is changed before all pairs have been checked. */
-static enum throttle_verdict begin_pairs(struct throttle_attempt *attempt, int64_t now_ms)
-{
-    struct throttle_operation operations[THROTTLE_PAIRS];
-    enum throttle_verdict verdict = THROTTLE_ADMITTED;
-    for (size_t i = 0; i < attempt->pair_count && verdict == THROTTLE_ADMITTED; i++) {
-        operations[i] =
-            (struct throttle_operation){.attempt = attempt, .pair = &attempt->pairs[i], .now_ms = now_ms};
-        verdict = throttle_operation_check(&operations[i]);
+    switch (judgement) {
+    case JUDGED_PAIR_FULL:
+        return CHARGE_NOTHING;
+    case JUDGED_SOURCE_FULL:
+        return CHARGE_PAIR;
+    case JUDGED_PAIR_IN_FLIGHT:
+    case JUDGED_SOURCE_IN_FLIGHT:
+        wanted = CHARGE_TENTH;
+        break;
+    case JUDGED_GOOD:
+        break;
     }
-    for (size_t i = 0; i < attempt->pair_count && verdict == THROTTLE_ADMITTED; i++) {
-        if (operations[i].finds_method_fallback)
-            verdict = use_method_fallback(&operations[i]);
-        if (verdict == THROTTLE_ADMITTED && !attempt->pairs[i].is_method_fallback)
-            verdict = add_in_flight(&operations[i]);
+    if (wanted == CHARGE_TENTH)
+        return throttle_is_known_secret(counts, pair) ? CHARGE_NOTHING : CHARGE_TENTH;
+    if (wanted == CHARGE_IN_FLIGHT && is_repeated(counts, pair))
+        return CHARGE_NOTHING;
+    return throttle_is_method_fallback(counts, pair, attempt->auth_method) ? CHARGE_METHOD_FALLBACK : wanted;
+}
+
+static void charge_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt, enum judgement judgement,
+                         enum throttle_charge wanted)
+{
+    struct throttle_charged charged = {false, false};
+    attempt->of_source.size = 0;
+    for (size_t i = 0; i < attempt->pair_count; i++) {
+        struct throttle_pair *pair = &attempt->pairs[i];
+        struct throttle_counts counts;
+        pair->count.size = 0;
+        find_counts(txn, attempt, i, &counts);
+        pair->was_known = throttle_is_known_secret(&counts, pair);
+        const enum throttle_charge charge = charge_of(judgement, wanted, &counts, attempt, pair);
+        pair->state = charge == CHARGE_IN_FLIGHT         ? THROTTLE_PAIR_COUNTED
+                      : charge == CHARGE_METHOD_FALLBACK ? THROTTLE_PAIR_METHOD_FALLBACK
+                                                         : THROTTLE_PAIR_REPEATED;
+        throttle_charge(charge, &counts, pair, attempt, &txn->window, &charged);
+        throttle_counts_save(&counts, txn);
     }
-    return verdict;
+}
+
+/* Judges the attempt, and charges `wanted` if it is admitted, or what the refusal reveals. */
+static enum throttle_verdict admit(struct throttle_attempt *attempt, enum throttle_charge wanted,
+                                   int64_t now_ms)
+{
+    struct throttle_txn txn;
+    enum throttle_txn_result ended;
+    enum judgement judgement;
+    do {
+        throttle_store_begin(attempt->store, attempt->log, DATABASE_WRITE, window_of(attempt, now_ms), &txn);
+        throttle_quota_evict(&txn, &attempt->limits.quota);
+        judgement = judge_pairs(&txn, attempt, true);
+        charge_pairs(&txn, attempt, judgement, wanted);
+        ended = throttle_store_end(&txn);
+    } while (ended == THROTTLE_TXN_REPEAT);
+    return ended == THROTTLE_TXN_DONE ? verdicts[judgement] : THROTTLE_NO_MEMORY;
 }
 
 /* A refusal is final. If a later line of the same client_id were admitted, the attempt would still end with
@@ -129,7 +249,111 @@ enum throttle_verdict throttle_begin(struct throttle_attempt *attempt, int64_t n
 {
     if (attempt->is_begun || attempt->refusal != THROTTLE_ADMITTED)
         return attempt->refusal;
-    attempt->refusal = begin_pairs(attempt, now_ms);
+    attempt->refusal = admit(attempt, CHARGE_IN_FLIGHT, now_ms);
     attempt->is_begun = attempt->refusal == THROTTLE_ADMITTED;
     return attempt->refusal;
+}
+
+/* --- The end --- */
+
+/* Returns whether a counted attempt stays counted. A client that gave up learned that there was no answer at
+ * once, which reveals as much as a refusal, unless it was known. */
+static bool has_failed(const struct throttle_pair *pair, enum throttle_outcome outcome)
+{
+    return pair->state == THROTTLE_PAIR_COUNTED &&
+           (outcome == THROTTLE_MISMATCH || (outcome == THROTTLE_WITHDRAWN && !pair->was_known));
+}
+
+/* A repeated secret was not counted before, so a limit may have been reached since. Others have their result:
+ * none of them could pass a limit with it in flight. */
+static enum judgement judge_end(struct throttle_txn *txn, struct throttle_attempt *attempt,
+                                enum throttle_outcome outcome)
+{
+    bool is_repeated_mismatch = false;
+    for (size_t i = 0; i < attempt->pair_count; i++)
+        is_repeated_mismatch |=
+            outcome == THROTTLE_MISMATCH && attempt->pairs[i].state == THROTTLE_PAIR_REPEATED;
+    attempt->wait = 0;
+    return is_repeated_mismatch ? judge_pairs(txn, attempt, false) : JUDGED_GOOD;
+}
+
+/* Returns what the end charges beside the count of the attempt in flight. */
+static enum throttle_charge charge_of_end(enum judgement judgement, const struct throttle_counts *counts,
+                                          const struct throttle_attempt *attempt, size_t i,
+                                          enum throttle_outcome outcome)
+{
+    const struct throttle_pair *pair = &attempt->pairs[i];
+    const bool is_known =
+        pair->state == THROTTLE_PAIR_COUNTED ? pair->was_known : throttle_is_known_secret(counts, pair);
+    switch (outcome) {
+    case THROTTLE_MATCH:
+        return i == attempt->proven ? CLEAR_FAILURES : CHARGE_NOTHING;
+    case THROTTLE_MISMATCH:
+        return pair->state == THROTTLE_PAIR_REPEATED
+                   ? charge_of(judgement, CHARGE_PAIR_AND_SOURCE, counts, attempt, pair)
+                   : CHARGE_NOTHING;
+    case THROTTLE_WITHDRAWN:
+        return pair->state == THROTTLE_PAIR_COUNTED || is_known ? CHARGE_NOTHING : CHARGE_PAIR_AND_SOURCE;
+    case THROTTLE_NOT_VERIFIED:
+        break;
+    }
+    return is_known ? CHARGE_NOTHING : CHARGE_TENTH;
+}
+
+static void end_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt,
+                      enum throttle_outcome outcome, enum judgement judgement)
+{
+    struct throttle_charged charged = {false, false};
+    for (size_t i = 0; i < attempt->pair_count; i++)
+        charged.source |= has_failed(&attempt->pairs[i], outcome);
+    throttle_charge_end(txn, &attempt->of_source, charged.source);
+    for (size_t i = 0; i < attempt->pair_count; i++) {
+        struct throttle_pair *pair = &attempt->pairs[i];
+        struct throttle_counts counts;
+        throttle_charge_end(txn, &pair->count, has_failed(pair, outcome));
+        find_counts(txn, attempt, i, &counts);
+        throttle_charge(charge_of_end(judgement, &counts, attempt, i, outcome), &counts, pair, attempt,
+                        &txn->window, &charged);
+        throttle_counts_save(&counts, txn);
+    }
+}
+
+static enum throttle_verdict end_begun(struct throttle_attempt *attempt, enum throttle_outcome outcome,
+                                       int64_t now_ms)
+{
+    struct throttle_txn txn;
+    enum throttle_txn_result ended;
+    enum judgement judgement;
+    do {
+        throttle_store_begin(attempt->store, attempt->log, DATABASE_WRITE, window_of(attempt, now_ms), &txn);
+        if (outcome == THROTTLE_NOT_VERIFIED)
+            throttle_quota_evict(&txn, &attempt->limits.quota);
+        judgement = judge_end(&txn, attempt, outcome);
+        end_pairs(&txn, attempt, outcome, judgement);
+        ended = throttle_store_end(&txn);
+    } while (ended == THROTTLE_TXN_REPEAT);
+    /* A match is not refused because it could not be written. */
+    return ended == THROTTLE_TXN_DONE || outcome == THROTTLE_MATCH ? verdicts[judgement] : THROTTLE_NO_MEMORY;
+}
+
+/* Other attempts may have reached the limit since throttle_check(). */
+static enum throttle_verdict end_cached_match(struct throttle_attempt *attempt, int64_t now_ms)
+{
+    struct check check;
+    const enum throttle_verdict verdict = check_pairs(attempt, now_ms, &check);
+    if (verdict != THROTTLE_ADMITTED || !check.has_failures)
+        return verdict;
+    return end_begun(attempt, THROTTLE_MATCH, now_ms);
+}
+
+enum throttle_verdict throttle_end(struct throttle_attempt *attempt, enum throttle_outcome outcome,
+                                   int64_t now_ms)
+{
+    if (attempt->is_begun)
+        return end_begun(attempt, outcome, now_ms);
+    if (outcome == THROTTLE_MATCH)
+        return end_cached_match(attempt, now_ms);
+    if (attempt->refusal != THROTTLE_ADMITTED)
+        return attempt->refusal;
+    return admit(attempt, outcome == THROTTLE_NOT_VERIFIED ? CHARGE_TENTH : CHARGE_PAIR_AND_SOURCE, now_ms);
 }

@@ -2,23 +2,26 @@
  * source, in a store that all processes share. At the limit, further attempts are refused until the window is
  * over.
  *
- * An attempt counts from the start of its verification: in its own process at once, in the other processes
- * when it ends. At its end it is refused, whether right or wrong, if other processes have reached the limit
- * in the meantime. A successful attempt writes nothing, unless there were failures to clear.
+ * An attempt counts as a failure from the moment its verification is admitted, in all processes. When it ends
+ * in a match, what it counted is taken back, and the failures of its pair are cleared. If its process is
+ * killed, it stays counted.
  *
  * A proven credential is answered from the credential cache. Every other answer therefore reveals that the
  * secret is not the proven one, and counts:
  * - "Bad credentials" is a failure of the pair and of the source.
  * - A refusal because the source is over its limit is a failure of the pair.
  * - A client that gives up while it waits for a verification also learns this. It is a failure of the pair
- * and of the source.
+ *   and of the source.
  * - A refusal because too many attempts are in flight, or a verification that failed, is a tenth of a failure
  *   of the pair.
  * - The last two count nothing if the same secret was the last one counted for the pair, as they reveal
  *   nothing new. So a client that retries after 503 or a timeout never reaches the limit, however many
  *   processes it has.
  * - A refusal because the pair is over its limit counts nothing: it is made before the cache is consulted,
- * and again at the end if other processes have reached the limit in the meantime.
+ *   and again before a match from the cache is answered.
+ *
+ * The secret that was counted last for a pair may be tried again while attempts of the pair are in flight,
+ * whatever their number: that counts only if it fails. So a client with many processes is not refused.
  *
  * An attempt that tries two client_ids counts for both pairs, and once for the source. It is refused if
  * either pair is. A success clears the pair that it proves, and no other: otherwise a client could clear the
@@ -27,7 +30,6 @@
 #define THROTTLE_THROTTLE_H
 
 #include "config/config.h"
-#include "throttle/throttle_in_flight.h"
 #include "throttle/throttle_quota.h"
 #include "throttle/throttle_store.h"
 
@@ -53,9 +55,14 @@ struct throttle_pair {
     struct throttle_key key;       /* of level THROTTLE_PAIR */
     struct throttle_secret secret; /* not needed by throttle_check(), nor for a match from the cache */
 
-    long failures;                         /* whole failures, as throttle_check() read them */
-    bool is_method_fallback;               /* repeats a counted failure with the other auth_method */
-    struct throttle_in_flight_attempt run; /* the attempt must not move until throttle_end() */
+    enum throttle_pair_state {
+        THROTTLE_PAIR_COUNTED,         /* counted in `count` as an attempt in flight */
+        THROTTLE_PAIR_REPEATED,        /* repeats the secret counted last: counts if it fails */
+        THROTTLE_PAIR_METHOD_FALLBACK, /* repeats a counted failure with the other auth_method: counts nothing
+                                        */
+    } state;
+    struct throttle_key count;
+    bool was_known; /* its secret was the last one counted before */
 };
 
 /* HTTP Basic has two decodings, which may name two client_ids. */
@@ -73,39 +80,36 @@ struct throttle_attempt {
     enum throttle_auth_method auth_method;
 
     long wait;                     /* seconds to wait after a refusal */
+    bool is_saturated;             /* set by throttle_check(): attempts in flight fill a limit of a pair */
     bool is_begun;                 /* throttle_begin() has admitted it */
-    bool is_too_many_in_flight;    /* refused because of attempts in flight, not because of failures */
     enum throttle_verdict refusal; /* verdict of throttle_begin(), if it refused */
+    struct throttle_key
+        of_source; /* the count in which the attempt is in flight for its source; size 0: none */
 };
 
 /* The result of an attempt. THROTTLE_NOT_VERIFIED: throttle_begin() refused it, or the verification was not
- * possible (queue full, out of memory). THROTTLE_WITHDRAWN: the client gave up
- * while the attempt waited. */
+ * possible (queue full, out of memory). THROTTLE_WITHDRAWN: the client gave up while the attempt waited. */
 enum throttle_outcome { THROTTLE_MATCH, THROTTLE_MISMATCH, THROTTLE_WITHDRAWN, THROTTLE_NOT_VERIFIED };
 
 /* `now_ms` comes from clock_now_ms(). Any thread may call the functions below, each thread with its own
  * attempt. */
 
 /* Checks whether a pair is over its limit; call it first. It only reads, unless the clock was set back. A
- * pair that has no count of its own, because the quota is used up, is judged by the count that it shares. */
+ * pair that has no count of its own, because the quota is used up, is judged by the count that it shares. If
+ * it sets `is_saturated`, the caller sets the secrets and calls throttle_begin() before the cache is
+ * consulted. */
 enum throttle_verdict throttle_check(struct throttle_attempt *attempt, int64_t now_ms);
 
-/* Returns whether the failures of a pair and its attempts in flight in this process together reach the limit.
- * If so, the caller sets `secret` and calls throttle_check_in_flight(): it admits an attempt whose
- * secret is already being verified, and refuses and counts any other before the cache is consulted. */
-bool throttle_is_pair_saturated(const struct throttle_attempt *attempt);
-enum throttle_verdict throttle_check_in_flight(struct throttle_attempt *attempt, int64_t now_ms);
-
-/* Admits a verification. Call it before a verification starts or waits for one in flight; it is not needed
- * for a credential that the cache proves. An attempt with the same pair and secret as one in flight is
- * admitted, and counts if it fails. Repeated calls return the same result. After it, the caller must call
- * throttle_end(), also if it refused. */
+/* Admits a verification and counts it, or refuses it and counts what the refusal reveals. Call it before a
+ * verification starts or waits for one in flight; it is not needed for a credential that the cache proves.
+ * Repeated calls return the same result. After it, the caller must call throttle_end(), also if it refused.
+ */
 enum throttle_verdict throttle_begin(struct throttle_attempt *attempt, int64_t now_ms);
 
 /* Ends the attempt and counts it. Call it exactly once, also for a match from the cache, but not after a
- * refusal of the functions that check. Returns the verdict to answer with: THROTTLE_ADMITTED means that
- * `outcome` stands. A match from the cache is not refused because of its source. THROTTLE_NO_MEMORY: nothing
- * was counted. */
+ * refusal of throttle_check(). Returns the verdict to answer with: THROTTLE_ADMITTED means that `outcome`
+ * stands. A match from the cache is not refused because of its source. THROTTLE_NO_MEMORY: nothing was
+ * counted. */
 enum throttle_verdict throttle_end(struct throttle_attempt *attempt, enum throttle_outcome outcome,
                                    int64_t now_ms);
 

@@ -83,14 +83,25 @@ struct throttle_key throttle_key_above(const struct throttle_key *key, enum thro
     return throttle_key_of(level, &address, (struct text){NULL, 0});
 }
 
+struct throttle_key throttle_key_lowest(void)
+{
+    return (struct throttle_key){.size = THROTTLE_HEAD_SIZE};
+}
+
+/* Bytes are compared, and a prefix sorts before a longer key. */
+void throttle_key_advance(struct throttle_key *key)
+{
+    if (key->size < sizeof key->bytes) {
+        key->bytes[key->size++] = 0;
+        return;
+    }
+    for (size_t i = key->size; i > 0 && ++key->bytes[i - 1] == 0; i--)
+        ;
+}
+
 bool throttle_key_equal(const struct throttle_key *one, const struct throttle_key *other)
 {
     return one->size == other->size && memcmp(one->bytes, other->bytes, one->size) == 0;
-}
-
-bool throttle_key_is_of_source(const struct throttle_key *one, const struct throttle_key *other)
-{
-    return memcmp(one->bytes, other->bytes, LEVEL_AT) == 0;
 }
 
 enum throttle_level throttle_key_level(const struct throttle_key *key)

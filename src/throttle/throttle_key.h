@@ -34,10 +34,13 @@ bool throttle_key_read(const void *bytes, size_t size, struct throttle_key *key)
 /* Returns the key of a higher level for the same source. */
 struct throttle_key throttle_key_above(const struct throttle_key *key, enum throttle_level level);
 
-bool throttle_key_equal(const struct throttle_key *one, const struct throttle_key *other);
+/* Returns the key that sorts before all others. */
+struct throttle_key throttle_key_lowest(void);
 
-/* Returns whether both keys have the same source. Neither may be of THROTTLE_NETBLOCK. */
-bool throttle_key_is_of_source(const struct throttle_key *one, const struct throttle_key *other);
+/* Sets `key` to the smallest key that is greater than it. */
+void throttle_key_advance(struct throttle_key *key);
+
+bool throttle_key_equal(const struct throttle_key *one, const struct throttle_key *other);
 
 enum throttle_level throttle_key_level(const struct throttle_key *key);
 

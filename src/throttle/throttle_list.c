@@ -7,13 +7,6 @@ enum { FIRST_CAPACITY = 64, MS_PER_SECOND = 1000 };
 
 /* --- Listing --- */
 
-struct listing {
-    const struct throttle_limits *limits;
-    int64_t now_ms;
-    struct throttle_list *list;
-    enum throttle_list_result result;
-};
-
 static bool grow(struct throttle_list *list)
 {
     const size_t capacity = list->capacity > 0 ? list->capacity * 2 : FIRST_CAPACITY;
@@ -25,14 +18,13 @@ static bool grow(struct throttle_list *list)
     return true;
 }
 
-static struct throttle_entry entry_of(const struct listing *listing, const struct throttle_key *key,
+static struct throttle_entry entry_of(const struct throttle_limits *limits, const struct throttle_key *key,
                                       const struct throttle_record *record)
 {
-    const struct throttle_limits *limits = listing->limits;
     const bool is_pair = throttle_key_level(key) >= THROTTLE_OVERFLOW;
     const uint64_t tenths = throttle_record_tenths(record);
-    const bool is_full =
-        throttle_record_is_full(record, is_pair ? limits->failures : limits->source_failures);
+    const long limit = is_pair ? limits->failures : limits->source_failures;
+    const bool is_full = throttle_record_fullness(record, limit) != THROTTLE_NOT_FULL;
     return (struct throttle_entry){
         .key = *key,
         .failures = tenths / THROTTLE_TENTHS,
@@ -42,33 +34,46 @@ static struct throttle_entry entry_of(const struct listing *listing, const struc
     };
 }
 
-static void list_counts(struct throttle_txn *transaction, void *context)
+/* Returns false if memory runs out. */
+static bool list_counts(struct throttle_txn *txn, const struct throttle_limits *limits,
+                        struct throttle_list *list)
 {
-    struct listing *listing = context;
-    struct throttle_list *list = listing->list;
-    struct throttle_key key = {.size = THROTTLE_HEAD_SIZE};
+    struct throttle_key key = throttle_key_lowest();
     struct throttle_record record;
-    const struct throttle_window window = {listing->now_ms, listing->limits->window_ms};
-    listing->result = transaction->txn != NULL ? THROTTLE_LISTED : THROTTLE_LIST_DEGRADED;
-    for (list->count = 0; throttle_txn_next(transaction, &key, &record); throttle_key_advance(&key)) {
-        throttle_record_age(&record, &window);
+    for (list->count = 0; throttle_txn_next(txn, &key, &record); throttle_key_advance(&key)) {
+        throttle_record_age(&record, &txn->window);
         if (!throttle_record_has_failures(&record))
             continue;
-        if (list->count == list->capacity && !grow(list)) {
-            listing->result = THROTTLE_LIST_NO_MEMORY;
-            return;
-        }
-        list->entries[list->count++] = entry_of(listing, &key, &record);
+        if (list->count == list->capacity && !grow(list))
+            return false;
+        list->entries[list->count++] = entry_of(limits, &key, &record);
     }
+    return true;
+}
+
+static enum throttle_list_result result_of(enum throttle_txn_result ended, bool was_listed,
+                                           struct throttle_store *store)
+{
+    if (ended == THROTTLE_TXN_NO_MEMORY || !was_listed)
+        return THROTTLE_LIST_NO_MEMORY;
+    return throttle_store_is_degraded(store) ? THROTTLE_LIST_DEGRADED : THROTTLE_LISTED;
 }
 
 enum throttle_list_result throttle_list_load(struct throttle_store *store, struct log *log,
                                              const struct throttle_limits *limits, int64_t now_ms,
                                              struct throttle_list *list)
 {
-    struct listing listing = {.limits = limits, .now_ms = now_ms, .list = list};
+    const struct throttle_window window = {now_ms, limits->window_ms};
+    struct throttle_txn txn;
+    enum throttle_txn_result ended;
+    bool was_listed;
     *list = (struct throttle_list){.count = 0};
-    return throttle_store_read(store, log, list_counts, &listing) ? listing.result : THROTTLE_LIST_NO_MEMORY;
+    do {
+        throttle_store_begin(store, log, DATABASE_READ, window, &txn);
+        was_listed = list_counts(&txn, limits, list);
+        ended = throttle_store_end(&txn);
+    } while (ended == THROTTLE_TXN_REPEAT);
+    return result_of(ended, was_listed, store);
 }
 
 void throttle_list_free(struct throttle_list *list)
@@ -79,53 +84,47 @@ void throttle_list_free(struct throttle_list *list)
 
 /* --- Clearing --- */
 
-struct clearing {
-    struct throttle_window window;
-    struct text client_id;
-    const struct network *around;
-    size_t cleared;
-    enum throttle_list_result result;
-};
-
 /* Returns whether one network contains the other. */
 static bool overlap(const struct network *a, const struct network *b)
 {
     return a->prefix <= b->prefix ? network_contains(a, &b->address) : network_contains(b, &a->address);
 }
 
-static bool is_selected(const struct clearing *clearing, const struct throttle_key *key)
+static bool is_selected(const struct throttle_key *key, struct text client_id, const struct network *around)
 {
     const struct network network = throttle_key_network(key);
-    if (clearing->around != NULL && overlap(&network, clearing->around))
+    if (around != NULL && overlap(&network, around))
         return true;
     if (throttle_key_level(key) < THROTTLE_PAIR)
         return false;
-    const struct throttle_key meant = throttle_key_of(THROTTLE_PAIR, &network.address, clearing->client_id);
+    const struct throttle_key meant = throttle_key_of(THROTTLE_PAIR, &network.address, client_id);
     return throttle_key_equal(&meant, key);
 }
 
-static void clear_counts(struct throttle_txn *transaction, void *context)
+static size_t clear_counts(struct throttle_txn *txn, struct text client_id, const struct network *around)
 {
-    struct clearing *clearing = context;
-    struct throttle_key key = {.size = THROTTLE_HEAD_SIZE};
+    struct throttle_key key = throttle_key_lowest();
     struct throttle_record record;
-    transaction->window = clearing->window;
-    clearing->cleared = 0;
-    clearing->result = transaction->txn != NULL ? THROTTLE_LISTED : THROTTLE_LIST_DEGRADED;
-    for (; throttle_txn_next(transaction, &key, &record); throttle_key_advance(&key)) {
-        if (!throttle_record_has_failures(&record) || !is_selected(clearing, &key))
+    size_t cleared = 0;
+    for (; throttle_txn_next(txn, &key, &record); throttle_key_advance(&key)) {
+        if (!throttle_record_has_failures(&record) || !is_selected(&key, client_id, around))
             continue;
-        throttle_quota_remove(transaction, &key);
-        clearing->cleared++;
+        throttle_quota_remove(txn, &key);
+        cleared++;
     }
+    return cleared;
 }
 
 enum throttle_list_result throttle_list_clear(struct throttle_store *store, struct log *log,
                                               const struct throttle_window *window, struct text client_id,
                                               const struct network *around, size_t *cleared)
 {
-    struct clearing clearing = {.window = *window, .client_id = client_id, .around = around};
-    const bool done = throttle_store_update(store, log, clear_counts, &clearing);
-    *cleared = clearing.cleared;
-    return done ? clearing.result : THROTTLE_LIST_NO_MEMORY;
+    struct throttle_txn txn;
+    enum throttle_txn_result ended;
+    do {
+        throttle_store_begin(store, log, DATABASE_WRITE, *window, &txn);
+        *cleared = clear_counts(&txn, client_id, around);
+        ended = throttle_store_end(&txn);
+    } while (ended == THROTTLE_TXN_REPEAT);
+    return result_of(ended, true, store);
 }

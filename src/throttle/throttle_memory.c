@@ -1,106 +1,182 @@
-#include "throttle/throttle_memory.h"
-
+/* The counts in the memory of one process, used while those on disk are not available: a red-black tree in
+ * the order of the keys. The quotas bound it. */
+#include <bsd/sys/tree.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/secret.h"
-
-/* Set-associative: a key may be in any of the WAYS entries of its set. */
-enum { WAYS = 8, SETS = 1024 };
+#include "throttle/throttle_table.h"
 
 struct entry {
-    struct throttle_key key; /* size 0: the entry is free */
+    RB_ENTRY(entry) node;
+    struct throttle_key key;
     struct throttle_record record;
 };
 
-struct throttle_memory {
-    pthread_mutex_t mutex;
-    uint64_t seed; /* so that no client can choose the set of a key */
-    struct entry sets[SETS][WAYS];
-};
-
-struct throttle_memory *throttle_memory_new(void)
+/* LMDB's order: a prefix sorts before a longer key. */
+static int compare_entries(const struct entry *one, const struct entry *other)
 {
-    /* calloc(), so that pages which are never used cost nothing. */
-    struct throttle_memory *memory = calloc(1, sizeof *memory);
-    if (memory == NULL || !secret_random(&memory->seed, sizeof memory->seed)) {
-        free(memory);
-        return NULL;
-    }
-    memory->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    return memory;
+    const size_t common = one->key.size < other->key.size ? one->key.size : other->key.size;
+    const int order = memcmp(one->key.bytes, other->key.bytes, common);
+    return order != 0 ? order : (one->key.size > other->key.size) - (one->key.size < other->key.size);
 }
 
-void throttle_memory_free(struct throttle_memory *memory)
+RB_HEAD(tree, entry);
+RB_GENERATE_INTERNAL(tree, entry, node, compare_entries, static __attribute__((unused)))
+
+struct throttle_memory {
+    struct throttle_table table;
+    pthread_mutex_t mutex; /* held by the transaction; guards the rest */
+    struct tree tree;
+    size_t count;
+    struct throttle_key cursor;
+};
+
+static struct throttle_memory *memory_of(struct throttle_table *table)
 {
+    return (struct throttle_memory *)table;
+}
+
+static struct entry *find_entry(struct throttle_txn *txn, const struct throttle_key *key)
+{
+    struct entry wanted = {.key = *key};
+    return RB_FIND(tree, &memory_of(txn->table)->tree, &wanted);
+}
+
+static bool memory_get(struct throttle_txn *txn, const struct throttle_key *key,
+                       struct throttle_record *record)
+{
+    const struct entry *entry = find_entry(txn, key);
+    if (entry != NULL)
+        *record = entry->record;
+    return entry != NULL;
+}
+
+/* Returns a new entry in the tree. NULL and an error if memory runs out. */
+static struct entry *add_entry(struct throttle_txn *txn, const struct throttle_key *key)
+{
+    struct throttle_memory *memory = memory_of(txn->table);
+    struct entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL) {
+        txn->error = ENOMEM;
+        return NULL;
+    }
+    entry->key = *key;
+    RB_INSERT(tree, &memory->tree, entry);
+    memory->count++;
+    return entry;
+}
+
+static void memory_put(struct throttle_txn *txn, const struct throttle_key *key,
+                       const struct throttle_record *record)
+{
+    struct entry *entry = find_entry(txn, key);
+    if (entry == NULL)
+        entry = add_entry(txn, key);
+    if (entry != NULL)
+        entry->record = *record;
+    /* The tree owns a new entry, which the analyzer does not see.
+     * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+}
+
+static void memory_remove(struct throttle_txn *txn, const struct throttle_key *key)
+{
+    struct throttle_memory *memory = memory_of(txn->table);
+    struct entry *entry = find_entry(txn, key);
+    if (entry == NULL)
+        return;
+    RB_REMOVE(tree, &memory->tree, entry);
+    memory->count--;
+    free(entry);
+}
+
+static bool memory_next(struct throttle_txn *txn, struct throttle_key *key, struct throttle_record *record)
+{
+    struct entry wanted = {.key = *key};
+    const struct entry *entry = RB_NFIND(tree, &memory_of(txn->table)->tree, &wanted);
+    if (entry == NULL)
+        return false;
+    *key = entry->key;
+    *record = entry->record;
+    return true;
+}
+
+static size_t memory_count(struct throttle_txn *txn)
+{
+    return memory_of(txn->table)->count;
+}
+
+static void memory_get_cursor(struct throttle_txn *txn, struct throttle_key *cursor)
+{
+    *cursor = memory_of(txn->table)->cursor;
+}
+
+static void memory_put_cursor(struct throttle_txn *txn, const struct throttle_key *cursor)
+{
+    memory_of(txn->table)->cursor = *cursor;
+}
+
+/* --- Transactions --- */
+
+static void memory_begin(struct throttle_txn *txn, enum database_access access)
+{
+    (void)access;
+    pthread_mutex_lock(&memory_of(txn->table)->mutex);
+}
+
+/* If memory runs out, what was put before is kept: some of the attempt's counts have it, others do not. */
+static void memory_end(struct throttle_txn *txn)
+{
+    pthread_mutex_unlock(&memory_of(txn->table)->mutex);
+}
+
+static bool memory_is_empty(struct throttle_table *table)
+{
+    (void)table;
+    return false;
+}
+
+static bool memory_is_in_place(struct throttle_table *table)
+{
+    (void)table;
+    return true;
+}
+
+static void memory_close(struct throttle_table *table)
+{
+    struct throttle_memory *memory = memory_of(table);
+    struct entry *entry;
+    while ((entry = RB_MIN(tree, &memory->tree)) != NULL) {
+        RB_REMOVE(tree, &memory->tree, entry);
+        free(entry);
+    }
     free(memory);
 }
 
-void throttle_memory_lock(struct throttle_memory *memory)
-{
-    pthread_mutex_lock(&memory->mutex);
-}
+static const struct throttle_table_operations operations = {
+    .close = memory_close,
+    .is_in_place = memory_is_in_place,
+    .is_empty = memory_is_empty,
+    .begin = memory_begin,
+    .end = memory_end,
+    .get = memory_get,
+    .put = memory_put,
+    .remove = memory_remove,
+    .next = memory_next,
+    .count = memory_count,
+    .get_cursor = memory_get_cursor,
+    .put_cursor = memory_put_cursor,
+};
 
-void throttle_memory_unlock(struct throttle_memory *memory)
+struct throttle_table *throttle_memory_new(void)
 {
-    pthread_mutex_unlock(&memory->mutex);
-}
-
-/* FNV-1a, seeded. */
-static struct entry *set_of(struct throttle_memory *memory, const struct throttle_key *key)
-{
-    static const uint64_t prime = 0x100000001b3;
-    uint64_t hash = memory->seed;
-    for (size_t i = 0; i < key->size; i++)
-        hash = (hash ^ key->bytes[i]) * prime;
-    return memory->sets[(hash >> 32) % SETS];
-}
-
-static struct entry *find_entry(struct throttle_memory *memory, const struct throttle_key *key)
-{
-    struct entry *set = set_of(memory, key);
-    for (size_t i = 0; i < WAYS; i++) {
-        if (throttle_key_equal(&set[i].key, key))
-            return &set[i];
-    }
-    return NULL;
-}
-
-struct throttle_record *throttle_memory_find(struct throttle_memory *memory, const struct throttle_key *key)
-{
-    struct entry *entry = find_entry(memory, key);
-    return entry != NULL ? &entry->record : NULL;
-}
-
-/* Returns a free entry, or the least one: a count that is over has no failures. */
-static struct entry *entry_to_replace(struct throttle_memory *memory, const struct throttle_key *key,
-                                      const struct throttle_window *window)
-{
-    struct entry *set = set_of(memory, key);
-    struct entry *victim = &set[0];
-    for (size_t i = 0; i < WAYS; i++) {
-        if (set[i].key.size == 0)
-            return &set[i];
-        throttle_record_age(&set[i].record, window);
-        if (throttle_record_is_lesser(&set[i].record, &victim->record))
-            victim = &set[i];
-    }
-    return victim;
-}
-
-void throttle_memory_put(struct throttle_memory *memory, const struct throttle_key *key,
-                         const struct throttle_record *record, const struct throttle_window *window)
-{
-    struct entry *entry = find_entry(memory, key);
-    if (entry == NULL)
-        entry = entry_to_replace(memory, key, window);
-    *entry = (struct entry){*key, *record};
-}
-
-void throttle_memory_remove(struct throttle_memory *memory, const struct throttle_key *key)
-{
-    struct entry *entry = find_entry(memory, key);
-    if (entry != NULL)
-        entry->key.size = 0;
+    struct throttle_memory *memory = calloc(1, sizeof *memory);
+    if (memory == NULL)
+        return NULL;
+    memory->table.operations = &operations;
+    memory->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    memory->cursor = throttle_key_lowest();
+    RB_INIT(&memory->tree);
+    return &memory->table;
 }

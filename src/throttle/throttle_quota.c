@@ -6,33 +6,31 @@
  * each count to evict. */
 enum { ADDED = 3, SWEPT = 4, SWEPT_WHEN_FULL = 16 };
 
-static void count_load(struct throttle_count *count, struct throttle_txn *transaction,
-                       const struct throttle_key *key)
+static void count_load(struct throttle_count *count, struct throttle_txn *txn, const struct throttle_key *key)
 {
     count->key = *key;
-    count->is_stored = throttle_txn_get(transaction, key, &count->record);
+    count->is_stored = throttle_txn_get(txn, key, &count->record);
     count->stored = count->record;
-    throttle_record_age(&count->record, &transaction->window);
+    throttle_record_age(&count->record, &txn->window);
 }
 
-static void count_load_level(struct throttle_count *count, struct throttle_txn *transaction,
+static void count_load_level(struct throttle_count *count, struct throttle_txn *txn,
                              const struct throttle_key *below, enum throttle_level level)
 {
     const struct throttle_key key = throttle_key_above(below, level);
-    count_load(count, transaction, &key);
+    count_load(count, txn, &key);
 }
 
-/* Returns the change in the number of stored counts: 1, 0 or -1. In memory there are no members: the table
- * has a fixed size and evicts counts without notice. */
-static int count_save(const struct throttle_count *count, struct throttle_txn *transaction)
+/* Returns the change in the number of stored counts: 1, 0 or -1. */
+static int count_save(const struct throttle_count *count, struct throttle_txn *txn)
 {
     const bool wanted = !throttle_record_is_empty(&count->record);
     const bool changed = memcmp(&count->record, &count->stored, sizeof count->record) != 0;
     if (!wanted && count->is_stored)
-        throttle_txn_remove(transaction, &count->key);
+        throttle_txn_remove(txn, &count->key);
     else if (wanted && changed)
-        throttle_txn_put(transaction, &count->key, &count->record);
-    return transaction->txn != NULL ? wanted - count->is_stored : 0;
+        throttle_txn_put(txn, &count->key, &count->record);
+    return wanted - count->is_stored;
 }
 
 static void add_members(struct throttle_count *above, int more)
@@ -44,33 +42,33 @@ static void add_members(struct throttle_count *above, int more)
 }
 
 /* From the pair up, as each count is a member of all counts above it. */
-void throttle_counts_save(struct throttle_counts *counts, struct throttle_txn *transaction)
+void throttle_counts_save(struct throttle_counts *counts, struct throttle_txn *txn)
 {
-    const int of_source = count_save(&counts->pair, transaction);
+    const int of_source = count_save(&counts->pair, txn);
     add_members(&counts->source, of_source);
     add_members(&counts->netblock, of_source);
-    add_members(&counts->netblock, count_save(&counts->source, transaction));
-    count_save(&counts->netblock, transaction);
+    add_members(&counts->netblock, count_save(&counts->source, txn));
+    count_save(&counts->netblock, txn);
 }
 
 /* --- Eviction --- */
 
-void throttle_quota_remove(struct throttle_txn *transaction, const struct throttle_key *key)
+void throttle_quota_remove(struct throttle_txn *txn, const struct throttle_key *key)
 {
     struct throttle_counts counts = {.of_pair = NULL}; /* counts that are not loaded are empty and stay so */
     const enum throttle_level level = throttle_key_level(key);
     struct throttle_count *count = &counts.netblock;
     if (level > THROTTLE_NETBLOCK) {
-        count_load_level(&counts.netblock, transaction, key, THROTTLE_NETBLOCK);
+        count_load_level(&counts.netblock, txn, key, THROTTLE_NETBLOCK);
         count = &counts.source;
     }
     if (level > THROTTLE_SOURCE) {
-        count_load_level(&counts.source, transaction, key, THROTTLE_SOURCE);
+        count_load_level(&counts.source, txn, key, THROTTLE_SOURCE);
         count = &counts.pair;
     }
-    count_load(count, transaction, key);
+    count_load(count, txn, key);
     throttle_record_clear(&count->record);
-    throttle_counts_save(&counts, transaction);
+    throttle_counts_save(&counts, txn);
 }
 
 /* The result of a sweep. */
@@ -81,17 +79,17 @@ struct sweep {
     bool has_removed;
 };
 
-static void sweep_visit(struct sweep *sweep, struct throttle_txn *transaction, const struct throttle_key *key,
+static void sweep_visit(struct sweep *sweep, struct throttle_txn *txn, const struct throttle_key *key,
                         struct throttle_record *record)
 {
     const int64_t since_ms = record->since_ms;
-    throttle_record_age(record, &transaction->window);
+    throttle_record_age(record, &txn->window);
     /* A time in the future, from a clock that was set back since, would not grow older: store the adjusted
      * one. */
     if (throttle_record_has_failures(record) && record->since_ms != since_ms)
-        throttle_txn_put(transaction, key, record);
+        throttle_txn_put(txn, key, record);
     if (throttle_record_is_empty(record)) {
-        throttle_quota_remove(transaction, key);
+        throttle_quota_remove(txn, key);
         sweep->has_removed = true;
     } else if (record->members == 0 &&
                (!sweep->is_found || throttle_record_is_lesser(record, &sweep->least_record))) {
@@ -101,63 +99,53 @@ static void sweep_visit(struct sweep *sweep, struct throttle_txn *transaction, c
     }
 }
 
-static const struct throttle_key lowest_key = {.size = THROTTLE_HEAD_SIZE};
-
 /* Continues where the last sweep stopped, wrapping around at the end, stores adjusted times, and removes
  * counts that are over. */
-static struct sweep sweep_counts(struct throttle_txn *transaction, int remaining)
+static struct sweep sweep_counts(struct throttle_txn *txn, int remaining)
 {
     struct sweep sweep = {.is_found = false};
     struct throttle_key key;
     struct throttle_record record;
-    throttle_txn_get_cursor(transaction, &key);
+    throttle_txn_get_cursor(txn, &key);
     for (bool has_wrapped = false; remaining > 0; remaining--) {
-        if (throttle_txn_next(transaction, &key, &record)) {
-            sweep_visit(&sweep, transaction, &key, &record);
+        if (throttle_txn_next(txn, &key, &record)) {
+            sweep_visit(&sweep, txn, &key, &record);
             throttle_key_advance(&key);
         } else if (has_wrapped)
             break;
         else {
-            key = lowest_key;
+            key = throttle_key_lowest();
             has_wrapped = true;
         }
     }
-    throttle_txn_put_cursor(transaction, &key);
+    throttle_txn_put_cursor(txn, &key);
     return sweep;
 }
 
-/* Makes sure that the counts of one attempt fit. If no count is over, the least one is evicted. */
-static void throttle_quota_evict(struct throttle_txn *transaction, const struct throttle_quota *quota)
+void throttle_quota_evict(struct throttle_txn *txn, const struct throttle_quota *quota)
 {
-    if (throttle_txn_count(transaction) + ADDED <= quota->in_all) {
-        sweep_counts(transaction, SWEPT);
+    if (throttle_txn_count(txn) + ADDED <= quota->in_all) {
+        sweep_counts(txn, SWEPT);
         return;
     }
     for (int i = 0; i < ADDED; i++) {
-        const struct sweep sweep = sweep_counts(transaction, SWEPT_WHEN_FULL);
+        const struct sweep sweep = sweep_counts(txn, SWEPT_WHEN_FULL);
         if (!sweep.has_removed && sweep.is_found)
-            throttle_quota_remove(transaction, &sweep.least);
+            throttle_quota_remove(txn, &sweep.least);
     }
 }
 
-void throttle_counts_find(struct throttle_counts *counts, struct throttle_txn *transaction,
+void throttle_counts_find(struct throttle_counts *counts, struct throttle_txn *txn,
                           const struct throttle_key *pair, const struct throttle_quota *quota)
 {
-    count_load_level(&counts->netblock, transaction, pair, THROTTLE_NETBLOCK);
-    count_load_level(&counts->source, transaction, pair, THROTTLE_SOURCE);
-    count_load(&counts->pair, transaction, pair);
+    count_load_level(&counts->netblock, txn, pair, THROTTLE_NETBLOCK);
+    count_load_level(&counts->source, txn, pair, THROTTLE_SOURCE);
+    count_load(&counts->pair, txn, pair);
     const bool has_quota = counts->netblock.record.members < quota->netblock;
     const bool has_source = counts->source.is_stored || has_quota;
     if (!counts->pair.is_stored && has_source &&
         (!has_quota || counts->source.record.members >= quota->of_source))
-        count_load_level(&counts->pair, transaction, pair, THROTTLE_OVERFLOW);
+        count_load_level(&counts->pair, txn, pair, THROTTLE_OVERFLOW);
     counts->of_source = has_source ? &counts->source : &counts->netblock;
     counts->of_pair = has_source ? &counts->pair : NULL;
-}
-
-void throttle_counts_load(struct throttle_counts *counts, struct throttle_txn *transaction,
-                          const struct throttle_key *pair, const struct throttle_quota *quota)
-{
-    throttle_quota_evict(transaction, quota);
-    throttle_counts_find(counts, transaction, pair, quota);
 }

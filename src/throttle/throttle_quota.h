@@ -3,7 +3,7 @@
 #ifndef THROTTLE_THROTTLE_QUOTA_H
 #define THROTTLE_THROTTLE_QUOTA_H
 
-#include "throttle/throttle_txn.h"
+#include "throttle/throttle_table.h"
 
 struct throttle_quota {
     size_t in_all;    /* the total number of counts */
@@ -29,17 +29,17 @@ struct throttle_counts {
 };
 
 /* Finds the counts of a pair, or those that it would get. */
-void throttle_counts_find(struct throttle_counts *counts, struct throttle_txn *transaction,
+void throttle_counts_find(struct throttle_counts *counts, struct throttle_txn *txn,
                           const struct throttle_key *pair, const struct throttle_quota *quota);
 
-/* Like throttle_counts_find(), but first evicts counts so that new ones fit. */
-void throttle_counts_load(struct throttle_counts *counts, struct throttle_txn *transaction,
-                          const struct throttle_key *pair, const struct throttle_quota *quota);
+/* Makes sure that the counts of one attempt fit: removes counts that are over, or else the least one. Call it
+ * before counts are found that will be saved. */
+void throttle_quota_evict(struct throttle_txn *txn, const struct throttle_quota *quota);
 
 /* Writes counts that have changed, and removes those that hold nothing. */
-void throttle_counts_save(struct throttle_counts *counts, struct throttle_txn *transaction);
+void throttle_counts_save(struct throttle_counts *counts, struct throttle_txn *txn);
 
 /* Removes the count of `key`, whatever it holds. One that has other counts below it is only cleared. */
-void throttle_quota_remove(struct throttle_txn *transaction, const struct throttle_key *key);
+void throttle_quota_remove(struct throttle_txn *txn, const struct throttle_key *key);
 
 #endif

@@ -12,9 +12,14 @@ void throttle_record_age(struct throttle_record *record, const struct throttle_w
         throttle_record_clear(record);
 }
 
-bool throttle_record_is_full(const struct throttle_record *record, long limit)
+enum throttle_fullness throttle_record_fullness(const struct throttle_record *record, long limit)
 {
-    return throttle_record_tenths(record) >= (uint64_t)limit * THROTTLE_TENTHS;
+    const uint64_t full = (uint64_t)limit * THROTTLE_TENTHS;
+    const uint64_t in_flight = (uint64_t)record->in_flight * THROTTLE_TENTHS;
+    const uint64_t tenths = throttle_record_tenths(record);
+    if (tenths - in_flight >= full)
+        return THROTTLE_FULL;
+    return tenths >= full || record->in_flight == UINT16_MAX ? THROTTLE_FULL_IN_FLIGHT : THROTTLE_NOT_FULL;
 }
 
 long throttle_record_wait(const struct throttle_record *record, const struct throttle_window *window)
@@ -27,13 +32,30 @@ void throttle_record_add(struct throttle_record *record, enum throttle_amount am
                          const struct throttle_window *window)
 {
     const bool is_first = !throttle_record_has_failures(record);
-    const bool was_full = throttle_record_is_full(record, limit);
+    const bool was_full = throttle_record_fullness(record, limit) != THROTTLE_NOT_FULL;
     if (amount == THROTTLE_FAILURE)
         record->failures++;
     else
         record->tenths++;
-    if (is_first || (!was_full && throttle_record_is_full(record, limit)))
+    if (is_first || (!was_full && throttle_record_fullness(record, limit) != THROTTLE_NOT_FULL))
         record->since_ms = window->now_ms;
+}
+
+void throttle_record_begin(struct throttle_record *record, long limit, const struct throttle_window *window)
+{
+    throttle_record_add(record, THROTTLE_FAILURE, limit, window);
+    record->in_flight++;
+}
+
+void throttle_record_end(struct throttle_record *record, bool has_failed)
+{
+    if (record->in_flight == 0)
+        return;
+    record->in_flight--;
+    if (!has_failed)
+        record->failures--;
+    if (!throttle_record_has_failures(record))
+        throttle_record_clear(record);
 }
 
 uint64_t throttle_record_tenths(const struct throttle_record *record)
@@ -41,13 +63,18 @@ uint64_t throttle_record_tenths(const struct throttle_record *record)
     return (uint64_t)record->failures * THROTTLE_TENTHS + record->tenths;
 }
 
-void throttle_record_clear(struct throttle_record *record)
+void throttle_record_forgive(struct throttle_record *record)
 {
-    record->since_ms = 0;
-    record->failures = 0;
+    record->failures = record->in_flight;
     record->tenths = 0;
     record->auth_method = THROTTLE_AUTH_NONE;
-    record->failed = (struct throttle_secret){{0}};
+    if (record->failures == 0)
+        throttle_record_clear(record);
+}
+
+void throttle_record_clear(struct throttle_record *record)
+{
+    *record = (struct throttle_record){.members = record->members};
 }
 
 bool throttle_record_has_failures(const struct throttle_record *record)

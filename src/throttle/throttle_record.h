@@ -15,14 +15,14 @@ struct throttle_secret {
     uint64_t digests[2];
 };
 
-/* A count, in the format in which the file on disk has it. All zero: nothing is counted. Files of versions
- * that did not count tenths can still be read: `auth_method` had eight bytes then, and the upper four were
- * zero. */
+/* A count, in the format in which the file on disk has it. All zero: nothing is counted. */
 struct throttle_record {
     int64_t since_ms;     /* time of the first failure, or of the one that reached the limit */
-    uint32_t failures;    /* whole failures within the window */
-    uint32_t members;     /* number of counts below this one, which keep it from being removed; in memory 0 */
-    uint32_t auth_method; /* enum throttle_auth_method of the last failure counted */
+    uint32_t failures;    /* whole failures within the window, and the attempts in flight */
+    uint32_t members;     /* number of counts below this one, which keep it from being removed */
+    uint16_t auth_method; /* enum throttle_auth_method of the last failure counted */
+    uint16_t in_flight;   /* of `failures`: attempts whose verification has not ended; a process that is
+                             killed leaves its own, which then count as failures until the window is over */
     uint32_t tenths;      /* of a failure, in addition */
     struct throttle_secret failed; /* the secret counted last */
 };
@@ -41,19 +41,35 @@ struct throttle_window {
  */
 void throttle_record_age(struct throttle_record *record, const struct throttle_window *window);
 
-/* Returns whether an aged record has reached `limit`, so that attempts are refused. */
-bool throttle_record_is_full(const struct throttle_record *record, long limit);
+/* Whether an aged record has reached `limit`, so that attempts are refused. */
+enum throttle_fullness {
+    THROTTLE_NOT_FULL,
+    THROTTLE_FULL_IN_FLIGHT, /* only together with attempts in flight, which end soon */
+    THROTTLE_FULL,
+};
+enum throttle_fullness throttle_record_fullness(const struct throttle_record *record, long limit);
 
 /* Returns the seconds until attempts are admitted again. The record must be full. */
 long throttle_record_wait(const struct throttle_record *record, const struct throttle_window *window);
 
+/* Adds a failure or a tenth of one. */
 void throttle_record_add(struct throttle_record *record, enum throttle_amount amount, long limit,
                          const struct throttle_window *window);
+
+/* Adds an attempt in flight, which counts as a failure. */
+void throttle_record_begin(struct throttle_record *record, long limit, const struct throttle_window *window);
+
+/* Ends an attempt in flight: it has failed, or counts nothing. Does nothing if the record holds none, because
+ * its window is over. */
+void throttle_record_end(struct throttle_record *record, bool has_failed);
 
 /* Returns failures and tenths together, in tenths. */
 uint64_t throttle_record_tenths(const struct throttle_record *record);
 
-/* Clears the failures, but keeps `members`. */
+/* Clears all but `members` and the attempts in flight. */
+void throttle_record_forgive(struct throttle_record *record);
+
+/* Clears all but `members`. */
 void throttle_record_clear(struct throttle_record *record);
 
 /* Returns whether there is any failure, or a tenth of one. */

@@ -4,10 +4,7 @@
 #ifndef THROTTLE_THROTTLE_STORE_H
 #define THROTTLE_THROTTLE_STORE_H
 
-#include "base/diagnostics.h"
-#include "base/log.h"
-#include "throttle/throttle_in_flight.h"
-#include "throttle/throttle_txn.h"
+#include "throttle/throttle_table.h"
 
 struct throttle_store;
 
@@ -26,20 +23,28 @@ bool throttle_store_exists(const char *folder);
 /* Returns whether the store is the one in `folder`, whatever name is used for it. */
 bool throttle_store_is_of(const struct throttle_store *store, const char *folder);
 
-/* Returns the attempts in flight in this process. They belong to the store. */
-struct throttle_in_flight *throttle_store_in_flight(struct throttle_store *store);
+/* Returns whether the counts are in the memory of this process. */
+bool throttle_store_is_degraded(struct throttle_store *store);
+
+/* Checks whether the file is still in its place, and opens it again while the store is degraded. Only one
+ * thread may call it, and no request: it may take seconds. */
+void throttle_store_maintain(struct throttle_store *store, struct log *log);
 
 /* Returns true if there are no counts. This is cheaper than a transaction. False may mean "not known". */
-bool throttle_store_is_empty(struct throttle_store *store, struct log *log);
+bool throttle_store_is_empty(struct throttle_store *store);
 
-/* Run `work` as one transaction. It may be run a second time, in memory, so its results in `context` are
- * valid only if true is returned. False: memory ran out. A fault of the folder is not an error here: it is
- * logged to `log`, and the work is done in memory. Thread-safe. throttle_store_read() must not change
- * anything. */
-typedef void throttle_store_work(struct throttle_txn *transaction, void *context);
-bool throttle_store_read(struct throttle_store *store, struct log *log, throttle_store_work *work,
-                         void *context);
-bool throttle_store_update(struct throttle_store *store, struct log *log, throttle_store_work *work,
-                           void *context);
+/* --- Transactions; thread-safe --- */
+
+/* The caller uses the functions of throttle_table.h between these two. A fault of the folder is logged to
+ * `log`. */
+void throttle_store_begin(struct throttle_store *store, struct log *log, enum database_access access,
+                          struct throttle_window window, struct throttle_txn *txn);
+
+enum throttle_txn_result {
+    THROTTLE_TXN_DONE,
+    THROTTLE_TXN_REPEAT,    /* the folder failed: the caller begins again, and now counts in memory */
+    THROTTLE_TXN_NO_MEMORY, /* nothing was written on disk */
+};
+enum throttle_txn_result throttle_store_end(struct throttle_txn *txn);
 
 #endif

@@ -217,6 +217,10 @@ by_any() {
     esac
 }
 
+is_count_of_replies() {
+    (($(cat "$DIR"/replies/* | wc -l) >= $1))
+}
+
 @test "guesses in parallel cannot pass the limit" {
     start_program
     at_once '401 x 5, 429 x 35' 40 by_fcgi 192.0.2.1 demo wrong@
@@ -305,6 +309,30 @@ guess_at() {
     [[ $statuses != *4[0-9][0-9]* ]] || fail "$statuses"
     wait "${PENDING[@]}"
     are 200 by_fcgi 198.51.100.8 other other-secret
+}
+
+@test "attempts in flight in several processes count together" {
+    local i program
+    printf 'slow0:%s\n' "$SLOW_HASH" >>"$DIR/etc/accounts"
+    configure verify_concurrency 1
+    configure verify_cost_limit 60000
+    configure request_timeout "$PATIENCE"
+    for program in 0 1 2 3; do
+        start_program "program$program" "$DIR/run/$program.sock"
+    done
+    rm -f "$DIR"/replies/*
+    PENDING=()
+    for ((i = 0; i < 40; i++)); do
+        SOCKET=$DIR/run/$((i % 4)).sock answered by_fcgi 192.0.2.1 slow0 "wrong$i" >"$DIR/replies/$i" 3>&- &
+        PENDING+=($!)
+    done
+    # All but the five that are admitted are refused while those are verified.
+    wait_until '35 refusals' is_count_of_replies 35
+    [[ $(cat "$DIR"/replies/* | sort -u) == 429 ]] || fail "$(cat "$DIR"/replies/*)"
+    wait "${PENDING[@]}"
+    equal 'all answers' "$(cat "$DIR"/replies/* | sort | uniq -c | xargs)" '5 401 35 429'
+    SOCKET=$DIR/run/0.sock
+    are 429 by_fcgi 192.0.2.1 slow0 slow
 }
 
 # --- What is shared, and what outlives ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include "throttle_fixture.h"
 
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "failing_malloc.h"
@@ -16,6 +17,18 @@ static long wait_of(const struct throttle_fixture *fixture, const char *source, 
     const enum throttle_verdict verdict = throttle_check(&attempt, now);
     assert_true((verdict == THROTTLE_PAIR_REFUSED) == (attempt.wait > 0));
     return attempt.wait;
+}
+
+/* Returns the whole failures and attempts in flight in the own count of a pair. */
+static uint32_t failures_of(const struct throttle_fixture *fixture, const char *source, const char *client_id)
+{
+    const struct throttle_attempt attempt = attempt_of(fixture, source, client_id, 1);
+    struct throttle_txn txn;
+    struct throttle_record record;
+    throttle_store_begin(fixture->state, fixture->log, DATABASE_READ, window_at(fixture, NOW), &txn);
+    throttle_txn_get(&txn, &attempt.pairs[0].key, &record);
+    assert_int_equal(throttle_store_end(&txn), THROTTLE_TXN_DONE);
+    return record.failures;
 }
 
 static void test_pair_is_refused_at_its_limit(void **state)
@@ -263,26 +276,44 @@ static void test_refused_source_counts_for_the_pair(void **state)
     }
 }
 
-/* Attempts that began before the source reached its limit and end after that are refused alike, and counted.
- */
-static void test_attempts_are_refused_when_source_reaches_limit(void **state)
+/* An attempt that was counted when it began has its result, whatever others did since: none of them could
+ * pass a limit with it in flight. */
+static void test_attempt_in_flight_keeps_its_result(void **state)
 {
     (void)state;
     for (int right = 0; right < 2; right++) {
         struct throttle_fixture fixture = open_throttle_fixture();
-        struct throttle_attempt attempts[3];
-        for (size_t i = 0; i < 3; i++) {
-            attempts[i] = attempt_of(&fixture, A, "a", i + 1);
-            assert_int_equal(throttle_begin(&attempts[i], NOW), THROTTLE_ADMITTED);
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
+        assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
+        for (int i = 0; i < 9; i++) {
+            char client_id[16];
+            snprintf(client_id, sizeof client_id, "invented%d", i);
+            assert_int_equal(fail_once(&fixture, A, client_id, NOW), THROTTLE_ADMITTED);
         }
-        fixture.limits.source_failures = 13; /* those in flight stay in flight */
-        fill_source(&fixture);
-        for (size_t i = 0; i < 3; i++) {
-            attempts[i].limits.source_failures = 10;
-            assert_int_equal(throttle_end(&attempts[i], right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW),
-                             THROTTLE_SOURCE_REFUSED);
-        }
-        assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
+        assert_int_equal(fail_once(&fixture, A, "invented", NOW), THROTTLE_SOURCE_REFUSED);
+        assert_int_equal(throttle_end(&attempt, right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW),
+                         THROTTLE_ADMITTED);
+        /* The match takes back what it counted, for the source, too. */
+        assert_int_equal(fail_once(&fixture, A, "another", NOW),
+                         right != 0 ? THROTTLE_ADMITTED : THROTTLE_SOURCE_REFUSED);
+        assert_int_equal(failures_of(&fixture, A, "a"), right != 0 ? 0 : 1);
+        close_throttle_fixture(&fixture);
+    }
+}
+
+/* The window is over while an attempt is in flight: its end neither adds nor takes back anything. */
+static void test_attempt_ends_after_its_window(void **state)
+{
+    (void)state;
+    static const enum throttle_outcome outcomes[] = {THROTTLE_MATCH, THROTTLE_MISMATCH, THROTTLE_WITHDRAWN};
+    for (size_t i = 0; i < ROWS(outcomes); i++) {
+        struct throttle_fixture fixture = open_throttle_fixture();
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
+        assert_int_equal(throttle_begin(&attempt, NOW - 60000), THROTTLE_ADMITTED);
+        assert_int_equal(failures_admitted(&fixture, A, "b", 2, NOW), 2);
+        check_row(throttle_end(&attempt, outcomes[i], NOW) == THROTTLE_ADMITTED, "verdict", i, "");
+        check_row(failures_of(&fixture, A, "a") == 0, "failures", i, "");
+        check_row(failures_of(&fixture, A, "b") == 2, "of another", i, "");
         close_throttle_fixture(&fixture);
     }
 }
@@ -462,20 +493,22 @@ static void test_attempts_in_flight_count_for_the_source(void **state)
     close_throttle_fixture(&fixture);
 }
 
-/* A client with the right secret causes no writes, whatever the failures of others. */
-static void test_success_writes_nothing(void **state)
+/* A match from the cache causes no writes, whatever the failures of others. One that is verified leaves
+ * nothing behind. */
+static void test_match_from_cache_writes_nothing(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
     for (int others = 0; others < 2; others++) {
+        struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
+        assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        assert_int_equal(failures_of(&fixture, A, "a"), 0);
         assert_int_equal(failures_admitted(&fixture, B, "a", others, NOW), others);
         assert_int_equal(failures_admitted(&fixture, A, "b", others, NOW), others);
         char before[65536] = {0};
         char after[65536] = {0};
         read_text("state/throttle.mdb", before, sizeof before);
         for (int i = 0; i < 20; i++) {
-            struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
-            assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
             attempt = attempt_of(&fixture, A, "a", 1);
             assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_ADMITTED);
             assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
@@ -505,7 +538,9 @@ static void test_same_secret_in_flight_is_admitted(void **state)
                             ? 1
                             : 0;
         assert_int_equal(admitted, right == 0 ? MANY : 3);
+        assert_int_equal(failures_of(&fixture, A, "a"), right == 0 ? 0 : 3);
     }
+    assert_int_equal(wait_of(&fixture, A, "a", NOW), 60);
     close_throttle_fixture(&fixture);
 }
 
@@ -578,70 +613,77 @@ static int count_in_child(long failures, int attempts)
     return admitted;
 }
 
-static void fail_in_child(const char *client_id, int failures)
+/* Begins attempts in a child that is then killed, or waits until the other end of `ends` is closed. */
+static pid_t begin_in_child(size_t count, const int ends[2])
 {
     const pid_t child = fork();
-    if (child == 0) {
-        struct throttle_fixture fixture = reopen_throttle_fixture();
-        _exit(failures_admitted(&fixture, A, client_id, failures, NOW));
+    if (child != 0)
+        return child;
+    if (ends != NULL)
+        close(ends[0]);
+    struct throttle_fixture own = reopen_throttle_fixture();
+    struct throttle_attempt attempts[3];
+    char byte;
+    for (size_t i = 0; i < count; i++) {
+        attempts[i] = attempt_of(&own, A, "a", 100 + i);
+        if (throttle_begin(&attempts[i], NOW) != THROTTLE_ADMITTED)
+            _exit(1);
     }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == failures);
+    if (ends == NULL)
+        raise(SIGKILL);
+    if (write(ends[1], "", 1) != 1 || read(ends[1], &byte, 1) != 0)
+        _exit(2);
+    for (size_t i = 0; i < count; i++) {
+        if (throttle_end(&attempts[i], THROTTLE_MATCH, NOW) != THROTTLE_ADMITTED)
+            _exit(3);
+    }
+    _exit(0);
 }
 
-/* An attempt that ends after others have reached the limit is refused, and does not reveal whether it was
- * right. */
-static void test_match_is_refused_when_others_reach_limit(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *by_others[4]; /* client_ids, three failures each */
-        enum throttle_verdict verdict;
-    } rows[] = {
-        {{"b"}, THROTTLE_ADMITTED},
-        {{"a"}, THROTTLE_PAIR_REFUSED},
-        {{"b", "c", "d", NULL}, THROTTLE_SOURCE_REFUSED},
-    };
-    for (size_t i = 0; i < ROWS(rows); i++) {
-        for (int right = 0; right < 2; right++) {
-            struct throttle_fixture fixture = open_throttle_fixture();
-            fixture.limits.source_failures = 9;
-            struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
-            assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_ADMITTED);
-            assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
-            for (size_t j = 0; rows[i].by_others[j] != NULL; j++)
-                fail_in_child(rows[i].by_others[j], 3);
-            check_row(throttle_end(&attempt, right != 0 ? THROTTLE_MATCH : THROTTLE_MISMATCH, NOW) ==
-                          rows[i].verdict,
-                      "verdict", i, "");
-            check_row(attempt.wait == (rows[i].verdict == THROTTLE_ADMITTED ? 0 : 60), "wait", i, "");
-            close_throttle_fixture(&fixture);
-        }
-    }
-}
-
-/* Attempts in flight of a killed process do not count. */
-static void test_attempts_of_killed_process_do_not_count(void **state)
+/* An attempt counts in all processes from its start, and a refusal because of it has a wait of one second. */
+static void test_processes_share_attempts_in_flight(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
-    const pid_t child = fork();
-    if (child == 0) {
-        struct throttle_fixture own = reopen_throttle_fixture();
-        for (size_t i = 0; i < 3; i++) {
-            struct throttle_attempt attempt = attempt_of(&own, A, "a", i + 1);
-            if (throttle_begin(&attempt, NOW) != THROTTLE_ADMITTED)
-                _exit(1);
-            if (i == 2)
-                raise(SIGKILL);
-            throttle_end(&attempt, i == 0 ? THROTTLE_MISMATCH : THROTTLE_NOT_VERIFIED, NOW);
-        }
-    }
+    int ends[2];
+    char byte;
+    int status = 1;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    close_throttle_fixture(&fixture);
+    const pid_t child = begin_in_child(3, ends);
+    close(ends[1]);
+    fixture = reopen_throttle_fixture();
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    /* The secret counted last is admitted: a client that has many processes has one secret. */
+    struct throttle_attempt same = attempt_of(&fixture, A, "a", 102);
+    assert_int_equal(throttle_begin(&same, NOW), THROTTLE_ADMITTED);
+    struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
+    assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_ADMITTED);
+    assert_true(attempt.is_saturated);
+    assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(attempt.wait, 1);
+    assert_int_equal(throttle_end(&same, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(failures_of(&fixture, A, "a"), 0);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 3);
+    close_throttle_fixture(&fixture);
+}
+
+/* The attempts in flight of a killed process stay counted: nobody knows what became of them. */
+static void test_attempts_of_killed_process_are_failures(void **state)
+{
+    (void)state;
+    struct throttle_fixture fixture = open_throttle_fixture();
     int status = 0;
+    close_throttle_fixture(&fixture);
+    const pid_t child = begin_in_child(2, NULL);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
-    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 2);
+    fixture = reopen_throttle_fixture();
+    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 1);
+    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW + 60000), 3);
     close_throttle_fixture(&fixture);
 }
 
@@ -776,9 +818,7 @@ static void test_method_fallback_of_one_of_two_client_ids(void **state)
                                          : fail_with(&fixture, "b", "a", secret, NOW),
                          secret < 3 ? THROTTLE_ADMITTED : THROTTLE_PAIR_REFUSED);
         if (secret == 2) {
-            struct throttle_attempt begun = attempt_of(&fixture, A, "b", 70);
-            assert_int_equal(throttle_check(&begun, NOW), THROTTLE_ADMITTED);
-            assert_int_equal(begun.pairs[0].failures, 2);
+            assert_int_equal(failures_of(&fixture, A, "b"), 2);
         }
     }
     /* The failures of the source: three of "a", two of "b". */
@@ -805,19 +845,20 @@ int main(void)
         cmocka_unit_test(test_unverified_attempt_counts_a_tenth),
         cmocka_unit_test(test_same_unverified_secret_counts_once),
         cmocka_unit_test(test_refused_source_counts_for_the_pair),
-        cmocka_unit_test(test_attempts_are_refused_when_source_reaches_limit),
+        cmocka_unit_test(test_attempt_in_flight_keeps_its_result),
+        cmocka_unit_test(test_attempt_ends_after_its_window),
         cmocka_unit_test(test_cached_match_is_refused_when_pair_reaches_limit),
         cmocka_unit_test(test_pair_without_count_shares_the_refusal),
         cmocka_unit_test(test_same_secret_for_many_clients_counts_each_time),
         cmocka_unit_test(test_refusal_for_attempts_in_flight_counts_a_tenth),
         cmocka_unit_test(test_attempts_in_flight_count),
         cmocka_unit_test(test_attempts_in_flight_count_for_the_source),
-        cmocka_unit_test(test_success_writes_nothing),
+        cmocka_unit_test(test_match_from_cache_writes_nothing),
         cmocka_unit_test(test_same_secret_in_flight_is_admitted),
         cmocka_unit_test(test_method_fallback_is_one_failure),
         cmocka_unit_test(test_counts_survive_a_restart),
-        cmocka_unit_test(test_match_is_refused_when_others_reach_limit),
-        cmocka_unit_test(test_attempts_of_killed_process_do_not_count),
+        cmocka_unit_test(test_processes_share_attempts_in_flight),
+        cmocka_unit_test(test_attempts_of_killed_process_are_failures),
         cmocka_unit_test(test_processes_share_the_limit),
         cmocka_unit_test(test_killed_writer_breaks_nothing),
         cmocka_unit_test(test_no_memory_means_no_verdict),

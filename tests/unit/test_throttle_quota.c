@@ -11,28 +11,24 @@ struct census {
     size_t of_source;
 };
 
-static void take_census(struct throttle_txn *transaction, void *context)
-{
-    struct census *census = context;
-    struct throttle_key key = {.size = THROTTLE_HEAD_SIZE};
-    struct throttle_record record;
-    struct address address;
-    assert_true(address_parse(A, strlen(A), &address));
-    *census = (struct census){.counts = 0};
-    for (; throttle_txn_next(transaction, &key, &record); throttle_key_advance(&key))
-        census->counts++;
-    key = throttle_key_of(THROTTLE_NETBLOCK, &address, text_of(NULL));
-    throttle_txn_get(transaction, &key, &record);
-    census->netblock = record.members;
-    key = throttle_key_of(THROTTLE_SOURCE, &address, text_of(NULL));
-    throttle_txn_get(transaction, &key, &record);
-    census->of_source = record.members;
-}
-
 static struct census census_of(const struct throttle_fixture *fixture)
 {
     struct census census = {.counts = 0};
-    assert_true(throttle_store_read(fixture->state, fixture->log, take_census, &census));
+    struct throttle_txn txn;
+    struct throttle_key key = throttle_key_lowest();
+    struct throttle_record record;
+    struct address address;
+    assert_true(address_parse(A, strlen(A), &address));
+    throttle_store_begin(fixture->state, fixture->log, DATABASE_READ, window_at(fixture, NOW), &txn);
+    for (; throttle_txn_next(&txn, &key, &record); throttle_key_advance(&key))
+        census.counts++;
+    key = throttle_key_of(THROTTLE_NETBLOCK, &address, text_of(NULL));
+    throttle_txn_get(&txn, &key, &record);
+    census.netblock = record.members;
+    key = throttle_key_of(THROTTLE_SOURCE, &address, text_of(NULL));
+    throttle_txn_get(&txn, &key, &record);
+    census.of_source = record.members;
+    assert_int_equal(throttle_store_end(&txn), THROTTLE_TXN_DONE);
     return census;
 }
 
@@ -184,18 +180,19 @@ static void test_members_are_counted(void **state)
 }
 
 /* A count below one that knows of no member, as an inconsistent file has it. */
-static void put_without_members(struct throttle_txn *transaction, void *context)
+static void put_without_members(const struct throttle_fixture *fixture)
 {
+    static const enum throttle_level levels[] = {THROTTLE_PAIR, THROTTLE_SOURCE, THROTTLE_NETBLOCK};
     const struct throttle_record failed = {.failures = 1, .since_ms = NOW};
+    struct throttle_txn txn;
     struct address address;
-    (void)context;
     assert_true(address_parse(A, strlen(A), &address));
-    const struct throttle_key pair = throttle_key_of(THROTTLE_PAIR, &address, text_of("a"));
-    const struct throttle_key source = throttle_key_of(THROTTLE_SOURCE, &address, text_of(NULL));
-    const struct throttle_key netblock = throttle_key_of(THROTTLE_NETBLOCK, &address, text_of(NULL));
-    throttle_txn_put(transaction, &pair, &failed);
-    throttle_txn_put(transaction, &source, &failed);
-    throttle_txn_put(transaction, &netblock, &failed);
+    throttle_store_begin(fixture->state, fixture->log, DATABASE_WRITE, window_at(fixture, NOW), &txn);
+    for (size_t i = 0; i < ROWS(levels); i++) {
+        const struct throttle_key key = throttle_key_of(levels[i], &address, text_of("a"));
+        throttle_txn_put(&txn, &key, &failed);
+    }
+    assert_int_equal(throttle_store_end(&txn), THROTTLE_TXN_DONE);
 }
 
 /* Below zero, the number would wrap to the greatest one, and the netblock would have no quota left. */
@@ -203,45 +200,13 @@ static void test_members_never_wrap(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
-    assert_true(throttle_store_update(fixture.state, fixture.log, put_without_members, NULL));
+    put_without_members(&fixture);
     struct throttle_attempt attempt = attempt_of(&fixture, A, "a", 1);
     assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(census_of(&fixture).netblock, 0);
     assert_int_equal(census_of(&fixture).of_source, 0);
     assert_int_equal(failures_admitted(&fixture, A, "b", 5, NOW), 3);
     assert_int_equal(failures_admitted(&fixture, A, "c", 5, NOW), 3);
-    close_throttle_fixture(&fixture);
-}
-
-/* A file of a version that did not count tenths: `way` had eight bytes. */
-static void put_old_record(struct throttle_txn *transaction, void *context)
-{
-    const int64_t since_ms = NOW;
-    const uint32_t failures = 2;
-    const uint64_t auth_method = THROTTLE_CLIENT_SECRET_BASIC;
-    const uint64_t failed = 7;
-    unsigned char old[40] = {0};
-    struct throttle_record record;
-    struct address address;
-    (void)context;
-    assert_true(address_parse(A, strlen(A), &address));
-    const struct throttle_key pair = throttle_key_of(THROTTLE_PAIR, &address, text_of("a"));
-    memcpy(old, &since_ms, 8);
-    memcpy(old + 8, &failures, 4);
-    memcpy(old + 16, &auth_method, 8);
-    memcpy(old + 24, &failed, 8);
-    memcpy(old + 32, &failed, 8);
-    assert_int_equal(sizeof record, sizeof old);
-    memcpy(&record, old, sizeof record);
-    throttle_txn_put(transaction, &pair, &record);
-}
-
-static void test_old_record_is_read(void **state)
-{
-    (void)state;
-    struct throttle_fixture fixture = open_throttle_fixture();
-    assert_true(throttle_store_update(fixture.state, fixture.log, put_old_record, NULL));
-    assert_int_equal(failures_admitted(&fixture, A, "a", 5, NOW), 1);
     close_throttle_fixture(&fixture);
 }
 
@@ -255,7 +220,6 @@ int main(void)
         cmocka_unit_test(test_old_counts_are_swept),
         cmocka_unit_test(test_members_are_counted),
         cmocka_unit_test(test_members_never_wrap),
-        cmocka_unit_test(test_old_record_is_read),
         cmocka_unit_test(test_sweep_adjusts_times),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

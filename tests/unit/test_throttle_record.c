@@ -5,6 +5,11 @@
 
 enum { LIMIT = 3, LENGTH = 1000 };
 
+static bool is_full(const struct throttle_record *record)
+{
+    return throttle_record_fullness(record, LIMIT) == THROTTLE_FULL;
+}
+
 /* The time is that of the first failure until the limit is reached, and then that of the failure that reached
  * it: later failures do not prolong the window. */
 static void test_window_starts_at_first_failure_or_limit(void **state)
@@ -23,11 +28,11 @@ static void test_window_starts_at_first_failure_or_limit(void **state)
         throttle_record_age(&record, &window);
         throttle_record_add(&record, rows[i].amount, LIMIT, &window);
         check_row(record.since_ms == rows[i].since_ms, "since", i, "");
-        check_row(throttle_record_is_full(&record, LIMIT) == (i >= 3), "full", i, "");
+        check_row(is_full(&record) == (i >= 3), "full", i, "");
     }
     const struct throttle_window last = {.now_ms = 400 + LENGTH - 1, .length_ms = LENGTH};
     throttle_record_age(&record, &last);
-    assert_true(throttle_record_is_full(&record, LIMIT));
+    assert_true(is_full(&record));
     assert_int_equal(throttle_record_wait(&record, &last), 1);
     const struct throttle_window over = {.now_ms = 400 + LENGTH, .length_ms = LENGTH};
     throttle_record_age(&record, &over);
@@ -42,13 +47,57 @@ static void test_ten_tenths_are_a_failure(void **state)
     struct throttle_record record = {.failures = 0};
     throttle_record_add(&record, THROTTLE_FAILURE, LIMIT, &window);
     for (int i = 0; i < 2 * THROTTLE_TENTHS; i++) {
-        assert_false(throttle_record_is_full(&record, LIMIT));
+        assert_false(is_full(&record));
         throttle_record_add(&record, THROTTLE_TENTH, LIMIT, &window);
     }
-    assert_true(throttle_record_is_full(&record, LIMIT));
+    assert_true(is_full(&record));
     assert_int_equal(throttle_record_tenths(&record), LIMIT * THROTTLE_TENTHS);
     throttle_record_clear(&record);
     assert_false(throttle_record_has_failures(&record));
+}
+
+/* Attempts in flight count as failures until they end; what they fill is told apart from what has failed. */
+static void test_attempts_in_flight_are_failures(void **state)
+{
+    (void)state;
+    static const struct {
+        const char
+            *steps; /* b: begins; f: one ends as a failure; n: one ends and counts nothing; g: forgiven */
+        enum throttle_fullness fullness;
+        uint32_t failures;
+        uint16_t in_flight;
+    } rows[] = {
+        {"bb", THROTTLE_NOT_FULL, 2, 2},          {"bbb", THROTTLE_FULL_IN_FLIGHT, 3, 3},
+        {"bbbff", THROTTLE_FULL_IN_FLIGHT, 3, 1}, {"bbbfff", THROTTLE_FULL, 3, 0},
+        {"bbbffn", THROTTLE_NOT_FULL, 2, 0},      {"bbbfg", THROTTLE_NOT_FULL, 2, 2},
+        {"bbng", THROTTLE_NOT_FULL, 1, 1},        {"bnf", THROTTLE_NOT_FULL, 0, 0},
+        {"fn", THROTTLE_NOT_FULL, 0, 0},          {"bfbfbfb", THROTTLE_FULL, 4, 1},
+    };
+    const struct throttle_window window = {.now_ms = 100, .length_ms = LENGTH};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct throttle_record record = {.members = 5};
+        for (const char *step = rows[i].steps; *step != '\0'; step++) {
+            if (*step == 'b')
+                throttle_record_begin(&record, LIMIT, &window);
+            else if (*step == 'g')
+                throttle_record_forgive(&record);
+            else
+                throttle_record_end(&record, *step == 'f');
+        }
+        check_row(throttle_record_fullness(&record, LIMIT) == rows[i].fullness, "fullness", i, rows[i].steps);
+        check_row(record.failures == rows[i].failures, "failures", i, rows[i].steps);
+        check_row(record.in_flight == rows[i].in_flight, "in flight", i, rows[i].steps);
+        check_row(record.members == 5, "members", i, rows[i].steps);
+        check_row((record.since_ms == 0) == (record.failures == 0), "since", i, rows[i].steps);
+    }
+}
+
+/* The number of attempts in flight does not wrap. */
+static void test_attempts_in_flight_are_bounded(void **state)
+{
+    (void)state;
+    const struct throttle_record most = {.failures = 70000, .in_flight = UINT16_MAX};
+    assert_int_equal(throttle_record_fullness(&most, 1000000), THROTTLE_FULL_IN_FLIGHT);
 }
 
 int main(void)
@@ -56,6 +105,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_window_starts_at_first_failure_or_limit),
         cmocka_unit_test(test_ten_tenths_are_a_failure),
+        cmocka_unit_test(test_attempts_in_flight_are_failures),
+        cmocka_unit_test(test_attempts_in_flight_are_bounded),
     };
     return cmocka_run_group_tests_name("throttle_record", tests, NULL, NULL);
 }

@@ -6,22 +6,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "failing_malloc.h"
-
-/* How much earlier the folder is checked than in reality. */
-static time_t seconds_ahead;
-
-/* In the place of the library's own. */
-int clock_gettime(clockid_t clock, struct timespec *time)
-{
-    const int result = (int)syscall(SYSTEM_CLOCK_GETTIME, clock, time);
-    if (clock == CLOCK_MONOTONIC_COARSE)
-        time->tv_sec += seconds_ahead;
-    return result;
-}
 
 /* The file is extended after its size was read. */
 static ino_t growing;
@@ -129,7 +115,7 @@ static void test_unusable_folder_is_refused(void **state)
         {make_writable, "error: state: mode 0707 lets everybody write it; run: chmod o-w 'state'\n"},
         {make_rubbish,
          "error: state/throttle.mdb: the state cannot be opened: MDB_INVALID: File is not an LMDB "
-         "file; remove it to start with new counts\n"},
+         "file; remove it to start with a new one\n"},
         {make_short, "error: state/throttle.mdb: the state cannot be opened: MDB_CORRUPTED"},
         {make_folder_for_file, "error: state/throttle.mdb: the state cannot be opened: Is a directory\n"},
     };
@@ -335,36 +321,26 @@ static bool log_has(const char *part)
     return strstr(read_text("log", text, sizeof text), part) != NULL;
 }
 
-/* The folder is checked once per second. */
-static void fail_until_log_has(const struct throttle_fixture *fixture, const char *part)
-{
-    const double end = clock_monotonic_ms() + 30000;
-    for (unsigned i = 0; !log_has(part); i++) {
-        char source[64];
-        assert_true(clock_monotonic_ms() < end);
-        snprintf(source, sizeof source, "10.1.%u.%u", i / 250 % 250, i % 250);
-        fail_once(fixture, source, "ticking", NOW);
-        usleep(20000);
-    }
-}
-
 static void test_removed_folder_degrades_the_store(void **state)
 {
     (void)state;
     struct throttle_fixture fixture = open_throttle_fixture();
     assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "a", 1, NOW), 1);
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    fail_until_log_has(&fixture,
-                       "error state: the state is lost: its file is not there any more; failures are "
-                       "counted in memory meanwhile\n");
-    fail_until_log_has(&fixture, "error state: the folder of the state is missing; run tokenctl init");
+    throttle_store_maintain(fixture.state, fixture.log);
+    assert_true(log_has("error state: the state is lost: its file is not there any more; failures are "
+                        "counted in memory meanwhile\n"));
+    assert_true(log_has("error state: the folder of the state is missing; run tokenctl init"));
+    assert_true(throttle_store_is_degraded(fixture.state));
     assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "b", 5, NOW), 3);
     struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.1", "b", 1);
     assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_PAIR_REFUSED);
     assert_int_equal(mkdir("state", 0700), 0);
-    fail_until_log_has(&fixture, "warn state: failures are counted on disk again\n");
-    assert_int_equal(access("state/throttle.mdb", F_OK), 0);
+    throttle_store_maintain(fixture.state, fixture.log);
+    assert_false(throttle_store_is_degraded(fixture.state));
     assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "a", 5, NOW), 3);
+    assert_true(log_has("warn state: failures are counted on disk again\n"));
+    assert_int_equal(access("state/throttle.mdb", F_OK), 0);
     close_throttle_fixture(&fixture);
 }
 
@@ -384,9 +360,9 @@ static void test_full_disk_degrades_the_store(void **state)
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%d", i);
         assert_int_equal(failures_admitted(&fixture, "192.0.2.1", client_id, 4, NOW), 3);
-        seconds_ahead++;
+        throttle_store_maintain(fixture.state, fixture.log);
         assert_int_equal(failures_admitted(&fixture, "192.0.2.1", client_id, 1, NOW), 0);
-        seconds_ahead++;
+        throttle_store_maintain(fixture.state, fixture.log);
         struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.1", client_id, 1);
         assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
     }
@@ -397,60 +373,80 @@ static void test_full_disk_degrades_the_store(void **state)
     assert_non_null(strstr(text, "error state: the state is lost: File too large; failures are counted in "
                                  "memory meanwhile\n"));
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
-    seconds_ahead++;
+    throttle_store_maintain(fixture.state, fixture.log);
     fail_once(&fixture, "192.0.2.2", "a", NOW);
     assert_true(log_has("warn state: failures are counted on disk again\n"));
     close_throttle_fixture(&fixture);
 }
 
-/* In memory there is no quota per source: the next client of a source always gets a count of its own. */
-static void test_memory_has_no_source_quota(void **state)
+/* --- The tables --- */
+
+enum { KEYS = 50, STEPS = 3000 };
+
+static struct throttle_key some_key(unsigned number)
 {
-    (void)state;
-    struct throttle_fixture fixture = open_throttle_fixture();
-    int64_t now = NOW;
-    fixture.limits.quota.of_source = 5;
-    nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    seconds_ahead++;
-    for (int i = 0; i < 20; i++, now += fixture.limits.window_ms) {
-        char client_id[16];
-        snprintf(client_id, sizeof client_id, "c%d", i);
-        assert_int_equal(fail_once(&fixture, "192.0.2.1", client_id, now), THROTTLE_ADMITTED);
-    }
-    assert_true(log_has("error state: the state is lost"));
-    assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "guessed", 5, now), 3);
-    struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.1", "other", 1);
-    assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, now), THROTTLE_ADMITTED);
-    close_throttle_fixture(&fixture);
+    char client_id[THROTTLE_CLIENT_ID_SIZE + 8];
+    /* Also one that is a prefix of another, and ones that are cut. */
+    snprintf(client_id, sizeof client_id, "%.*s%u", number % 7 == 0 ? THROTTLE_CLIENT_ID_SIZE : 1,
+             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+             "aaaaaaa"
+             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+             number);
+    return throttle_key_of(THROTTLE_PAIR, NULL, text_of(client_id));
 }
 
-/* Memory has a fixed size, and the greatest counts stay. */
-static void test_memory_keeps_the_greatest_counts(void **state)
+/* Runs one operation, and returns what it finds. */
+static struct throttle_record operate(struct throttle_table *table, unsigned operation, unsigned number,
+                                      struct throttle_key *key, size_t *counts)
+{
+    struct throttle_txn txn = {.table = table};
+    struct throttle_record record = {.failures = number + 1};
+    *key = some_key(number);
+    table->operations->begin(&txn, DATABASE_WRITE);
+    if (operation < 2)
+        throttle_txn_put(&txn, key, &record);
+    else if (operation == 2)
+        throttle_txn_remove(&txn, key);
+    else if (operation == 3)
+        throttle_txn_put_cursor(&txn, key);
+    else if (operation == 4)
+        throttle_txn_get_cursor(&txn, key);
+    else if (operation == 5)
+        throttle_txn_get(&txn, key, &record);
+    else if (!throttle_txn_next(&txn, key, &record)) {
+        *key = throttle_key_lowest();
+        record.failures = 0;
+    }
+    *counts = 0;
+    struct throttle_key each = throttle_key_lowest();
+    for (struct throttle_record any; throttle_txn_next(&txn, &each, &any); throttle_key_advance(&each))
+        ++*counts;
+    table->operations->end(&txn);
+    assert_int_equal(txn.error, 0);
+    return record;
+}
+
+static void test_both_tables_do_the_same(void **state)
 {
     (void)state;
-    struct throttle_memory *memory = throttle_memory_new();
-    const struct throttle_window window = {NOW, 60000};
-    const struct throttle_record much = {.failures = 9, .since_ms = NOW};
-    const struct throttle_record little = {.failures = 1, .since_ms = NOW};
-    const struct throttle_record over = {.failures = 100, .since_ms = NOW - 60000};
-    struct throttle_key keys[20];
-    for (int i = 0; i < 40000; i++) {
-        char client_id[16];
-        snprintf(client_id, sizeof client_id, "c%d", i);
-        const struct throttle_key key = throttle_key_of(THROTTLE_PAIR, NULL, text_of(client_id));
-        throttle_memory_put(memory, &key, i < 20 ? &much : i < 10000 ? &over : &little, &window);
-        if (i < 20)
-            keys[i] = key;
+    struct collected problems;
+    assert_int_equal(mkdir("state", 0700), 0);
+    struct throttle_table *const tables[] = {throttle_lmdb_open("state", collect(&problems)),
+                                             throttle_memory_new()};
+    uint32_t chance = 1;
+    for (int i = 0; i < STEPS; i++) {
+        struct throttle_key keys[2];
+        struct throttle_record records[2];
+        size_t counts[2];
+        chance = chance * 1103515245 + 12345;
+        for (size_t j = 0; j < 2; j++)
+            records[j] = operate(tables[j], chance >> 16 & 7, (chance >> 20) % KEYS, &keys[j], &counts[j]);
+        assert_true(throttle_key_equal(&keys[0], &keys[1]));
+        assert_memory_equal(&records[0], &records[1], sizeof records[0]);
+        assert_int_equal(counts[0], counts[1]);
     }
-    for (size_t i = 0; i < ROWS(keys); i++) {
-        const struct throttle_record *found = throttle_memory_find(memory, &keys[i]);
-        assert_non_null(found);
-        assert_int_equal(found->failures, 9);
-        throttle_memory_remove(memory, &keys[i]);
-        assert_null(throttle_memory_find(memory, &keys[i]));
-        throttle_memory_remove(memory, &keys[i]);
-    }
-    throttle_memory_free(memory);
+    for (size_t i = 0; i < 2; i++)
+        tables[i]->operations->close(tables[i]);
 }
 
 int main(void)
@@ -465,8 +461,7 @@ int main(void)
         cmocka_unit_test_setup(test_no_memory_is_an_error, set_up_without_folder),
         cmocka_unit_test_setup(test_removed_folder_degrades_the_store, set_up_without_folder),
         cmocka_unit_test_setup(test_full_disk_degrades_the_store, set_up_without_folder),
-        cmocka_unit_test_setup(test_memory_has_no_source_quota, set_up_without_folder),
-        cmocka_unit_test(test_memory_keeps_the_greatest_counts),
+        cmocka_unit_test_setup(test_both_tables_do_the_same, set_up_without_folder),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

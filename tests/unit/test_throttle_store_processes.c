@@ -43,31 +43,37 @@ static struct throttle_key key_of(unsigned number)
 
 enum { KEYS = 64 };
 
-static void add_one(struct throttle_txn *transaction, void *context)
+static const struct throttle_window window = {0, 1000};
+
+static bool add_one(struct throttle_store *store, struct log *log)
 {
-    (void)context;
+    struct throttle_txn txn;
+    throttle_store_begin(store, log, DATABASE_WRITE, window, &txn);
     for (unsigned i = 0; i < KEYS; i++) {
         const struct throttle_key key = key_of(i);
         struct throttle_record record;
-        throttle_txn_get(transaction, &key, &record);
+        throttle_txn_get(&txn, &key, &record);
         record.failures++;
-        throttle_txn_put(transaction, &key, &record);
+        throttle_txn_put(&txn, &key, &record);
     }
+    return throttle_store_end(&txn) == THROTTLE_TXN_DONE;
 }
 
-/* Returns the count that all records have; -1: they differ. */
-static void read_count(struct throttle_txn *transaction, void *context)
+/* Sets the count that all records have; -1: they differ. */
+static bool read_count(struct throttle_store *store, struct log *log, long *count)
 {
-    long *count = context;
+    struct throttle_txn txn;
+    throttle_store_begin(store, log, DATABASE_READ, window, &txn);
     for (unsigned i = 0; i < KEYS; i++) {
         const struct throttle_key key = key_of(i);
         struct throttle_record record;
-        throttle_txn_get(transaction, &key, &record);
+        throttle_txn_get(&txn, &key, &record);
         if (i == 0)
             *count = (long)record.failures;
         else if (*count != (long)record.failures)
             *count = -1;
     }
+    return throttle_store_end(&txn) == THROTTLE_TXN_DONE;
 }
 
 static _Noreturn void *work(void *argument)
@@ -77,11 +83,11 @@ static _Noreturn void *work(void *argument)
     for (;;) {
         long count = 0;
         if (worker->number < WRITERS) {
-            tally->failed += !throttle_store_update(worker->state, worker->log, add_one, NULL);
+            tally->failed += !add_one(worker->state, worker->log);
             tally->committed[worker->number]++;
             continue;
         }
-        tally->failed += !throttle_store_read(worker->state, worker->log, read_count, &count);
+        tally->failed += !read_count(worker->state, worker->log, &count);
         tally->torn += count < last;
         last = count;
         tally->reads[worker->number]++;
@@ -202,7 +208,7 @@ static void test_killed_processes_block_nobody(void **state)
     long count = 0;
     struct throttle_store *opened = throttle_store_open("state", &diagnostics);
     assert_non_null(opened);
-    assert_true(throttle_store_read(opened, NULL, read_count, &count));
+    assert_true(read_count(opened, NULL, &count));
     throttle_store_release(opened);
     assert_int_equal(tally->torn, 0);
     assert_int_equal(tally->failed, 0);

@@ -50,6 +50,12 @@ __attribute__((unused)) static struct throttle_fixture open_throttle_fixture(voi
     return reopen_throttle_fixture();
 }
 
+__attribute__((unused)) static struct throttle_window window_at(const struct throttle_fixture *fixture,
+                                                                int64_t now)
+{
+    return (struct throttle_window){now, fixture->limits.window_ms};
+}
+
 /* `source` NULL: unknown. */
 static inline struct throttle_attempt attempt_of(const struct throttle_fixture *fixture, const char *source,
                                                  const char *client_id, uint64_t secret)

@@ -1,4 +1,4 @@
-#include "state/state_db.h"
+#include "database/database.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,31 +10,25 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "state/snapshot_lock.h"
-#include "state/state_folder.h"
-
-/* Several times the size of the most counts that the quotas allow: see throttle_quota.h. */
-#define MAP_SIZE ((size_t)64 * 1024 * 1024)
+#include "database/database_folder.h"
+#include "database/snapshot_lock.h"
 
 /* The most handles that are kept open for reuse. */
 enum { MAX_IDLE_HANDLES = 64 };
 
-/* The cursor, which is stored beside the counts once there are any: see throttle_txn.h. */
-enum { ENTRIES_WHEN_EMPTY = 1 };
-
-/* What a thread needs for a transaction. */
+/* What a transaction needs, kept for the next one. */
 struct handle {
     int locks;    /* descriptor of snapshot_lock.h */
     MDB_txn *txn; /* a read transaction, reset between uses; NULL: not created yet */
 };
 
-struct state_db {
+struct database {
     MDB_env *env;
     MDB_dbi table;
     char *path;
-    struct stat status;      /* of the open file, when it was opened */
-    _Atomic size_t empty_at; /* ID of a transaction that left no counts, plus one; 0: none is known */
-    pthread_mutex_t mutex;   /* guards the members below */
+    struct stat status;     /* of the open file, when it was opened */
+    pthread_mutex_t writer; /* held by the thread of this process that writes */
+    pthread_mutex_t mutex;  /* guards the members below */
     pthread_cond_t handle_released;
     size_t in_use; /* handles in use by threads */
     size_t count;
@@ -45,7 +39,7 @@ struct state_db {
 
 /* If the process is out of descriptors, waits for another thread to release a handle: failures must be
  * counted even then. */
-static int acquire_handle(struct state_db *db, struct handle *handle)
+static int acquire_handle(struct database *db, struct handle *handle)
 {
     int error = 0;
     pthread_mutex_lock(&db->mutex);
@@ -71,7 +65,7 @@ static void free_handle(struct handle *handle)
     close(handle->locks);
 }
 
-static void release_handle(struct state_db *db, struct handle *handle)
+static void release_handle(struct database *db, struct handle *handle)
 {
     pthread_mutex_lock(&db->mutex);
     const bool idle = db->count < MAX_IDLE_HANDLES;
@@ -86,7 +80,7 @@ static void release_handle(struct state_db *db, struct handle *handle)
 
 /* --- Transactions --- */
 
-static size_t last_snapshot(struct state_db *db)
+size_t database_last_snapshot(struct database *db)
 {
     MDB_envinfo info = {.me_last_txnid = 0};
     mdb_env_info(db->env, &info);
@@ -95,10 +89,10 @@ static size_t last_snapshot(struct state_db *db)
 
 /* The ID of the snapshot is known only after the transaction has begun, but the lock must be taken before. If
  * another snapshot was written in between, the wrong one is locked: unlock it and retry. */
-static int begin_reading(struct state_db *db, struct handle *handle)
+static int begin_reading(struct database *db, struct handle *handle)
 {
     for (;;) {
-        const size_t snapshot = last_snapshot(db);
+        const size_t snapshot = database_last_snapshot(db);
         int error = snapshot_lock_read(handle->locks, snapshot);
         if (error == 0 && handle->txn == NULL)
             error = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &handle->txn);
@@ -114,27 +108,69 @@ static int begin_reading(struct state_db *db, struct handle *handle)
     }
 }
 
-static void end_reading(struct handle *handle)
+static int begin_writing(struct database *db, int locks, MDB_txn **txn)
 {
-    mdb_txn_reset(handle->txn);
-    snapshot_unlock(handle->locks);
+    pthread_mutex_lock(&db->writer);
+    int error = snapshot_lock_write(locks);
+    if (error == 0)
+        error = snapshot_lock_replace(locks, database_last_snapshot(db) + 1);
+    if (error == 0)
+        error = mdb_txn_begin(db->env, NULL, 0, txn);
+    if (error != 0) {
+        snapshot_unlock(locks);
+        pthread_mutex_unlock(&db->writer);
+    }
+    return error;
 }
 
-/* The caller holds snapshot_lock_write(), and all locks until the commit is complete. */
-static int write_snapshot(struct state_db *db, const struct handle *handle, state_db_work *work,
-                          void *context)
+int database_txn_begin(struct database *db, enum database_access access, struct database_txn *transaction)
 {
-    MDB_txn *txn = NULL;
-    int error = snapshot_lock_replace(handle->locks, last_snapshot(db) + 1);
-    if (error == 0)
-        error = mdb_txn_begin(db->env, NULL, 0, &txn);
+    struct handle handle;
+    *transaction = (struct database_txn){.db = db, .table = db->table, .access = access};
+    int error = acquire_handle(db, &handle);
     if (error != 0)
         return error;
-    error = work(txn, db->table, context);
-    if (error == 0)
-        return mdb_txn_commit(txn);
-    mdb_txn_abort(txn);
+    error = access == DATABASE_WRITE ? begin_writing(db, handle.locks, &transaction->txn)
+                                     : begin_reading(db, &handle);
+    if (error != 0) {
+        release_handle(db, &handle);
+        return error;
+    }
+    transaction->locks = handle.locks;
+    transaction->reader = handle.txn;
+    if (access == DATABASE_READ)
+        transaction->txn = handle.txn;
+    return 0;
+}
+
+/* The locks are held until the commit is complete. */
+static void end_transaction(struct database_txn *transaction)
+{
+    struct handle handle = {transaction->locks, transaction->reader};
+    snapshot_unlock(handle.locks);
+    if (transaction->access == DATABASE_WRITE)
+        pthread_mutex_unlock(&transaction->db->writer);
+    release_handle(transaction->db, &handle);
+}
+
+int database_txn_commit(struct database_txn *transaction)
+{
+    int error = 0;
+    if (transaction->access == DATABASE_WRITE)
+        error = mdb_txn_commit(transaction->txn);
+    else
+        mdb_txn_reset(transaction->txn);
+    end_transaction(transaction);
     return error;
+}
+
+void database_txn_abort(struct database_txn *transaction)
+{
+    if (transaction->access == DATABASE_WRITE)
+        mdb_txn_abort(transaction->txn);
+    else
+        mdb_txn_reset(transaction->txn);
+    end_transaction(transaction);
 }
 
 /* --- Opening --- */
@@ -142,7 +178,7 @@ static int write_snapshot(struct state_db *db, const struct handle *handle, stat
 /* Stores the identity of the file. If the file ended before its last page, reading beyond its end would raise
  * SIGBUS. The size is read last: a process that extends the file does so before it publishes the number of
  * the last page. */
-static int check_file(struct state_db *db)
+static int check_file(struct database *db)
 {
     MDB_envinfo info;
     MDB_stat layout;
@@ -162,28 +198,32 @@ static int check_file(struct state_db *db)
     return is_short ? MDB_CORRUPTED : 0;
 }
 
-static int open_table(MDB_txn *txn, MDB_dbi table, void *context)
+static int open_table(struct database *db)
 {
-    struct state_db *db = context;
-    (void)table;
-    return mdb_dbi_open(txn, NULL, 0, &db->table);
+    struct database_txn transaction;
+    int error = database_txn_begin(db, DATABASE_READ, &transaction);
+    if (error != 0)
+        return error;
+    error = mdb_dbi_open(transaction.txn, NULL, 0, &db->table);
+    database_txn_abort(&transaction);
+    return error;
 }
 
-static int open_files(struct state_db *db)
+static int open_files(struct database *db, const struct database_file *file)
 {
+    static const unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NORDAHEAD;
     int error = mdb_env_create(&db->env);
     if (error == 0)
-        error = mdb_env_set_mapsize(db->env, MAP_SIZE);
+        error = mdb_env_set_mapsize(db->env, file->map_size);
     if (error == 0)
         error =
-            mdb_env_open(db->env, db->path,
-                         MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, STATE_FILE_MODE);
+            mdb_env_open(db->env, db->path, flags | (file->is_durable ? 0 : MDB_NOSYNC), DATABASE_FILE_MODE);
     if (error == 0)
         error = check_file(db);
-    return error == 0 ? state_db_read(db, open_table, db) : error;
+    return error == 0 ? open_table(db) : error;
 }
 
-static void state_db_error(struct diagnostics *diagnostics, const char *path, int error)
+static void database_error(struct diagnostics *diagnostics, const char *path, int error)
 {
     static const struct {
         int error;
@@ -191,10 +231,10 @@ static void state_db_error(struct diagnostics *diagnostics, const char *path, in
     } remedies[] = {
         {EACCES, ": it must belong to the user that token.fcgi runs as; run: chown"},
         {EPERM, ": it must belong to the user that token.fcgi runs as; run: chown"},
-        {MDB_CORRUPTED, "; remove it to start with new counts"},
-        {MDB_PAGE_NOTFOUND, "; remove it to start with new counts"},
-        {MDB_INVALID, "; remove it to start with new counts"},
-        {MDB_VERSION_MISMATCH, "; remove it to start with new counts"},
+        {MDB_CORRUPTED, "; remove it to start with a new one"},
+        {MDB_PAGE_NOTFOUND, "; remove it to start with a new one"},
+        {MDB_INVALID, "; remove it to start with a new one"},
+        {MDB_VERSION_MISMATCH, "; remove it to start with a new one"},
     };
     const char *remedy = "";
     for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
@@ -206,58 +246,62 @@ static void state_db_error(struct diagnostics *diagnostics, const char *path, in
 }
 
 /* Takes ownership of `path`. */
-static struct state_db *open_path(char *path, struct diagnostics *diagnostics)
+static struct database *open_path(char *path, const struct database_file *file,
+                                  struct diagnostics *diagnostics)
 {
-    struct state_db *db = calloc(1, sizeof *db);
+    struct database *db = calloc(1, sizeof *db);
     int error = ENOMEM;
     if (db != NULL) {
+        db->writer = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
         db->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
         db->handle_released = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
         db->path = path;
-        error = open_files(db);
+        error = open_files(db, file);
     }
     if (error == 0)
         return db;
-    state_db_error(diagnostics, path, error);
+    database_error(diagnostics, path, error);
     if (db != NULL)
-        state_db_close(db);
+        database_close(db);
     else
         free(path);
     return NULL;
 }
 
-struct state_db *state_db_open(const char *folder, struct diagnostics *diagnostics)
+struct database *database_open(const char *folder, const struct database_file *file,
+                               struct diagnostics *diagnostics)
 {
     /* One process at a time, so that no process sees a file that is half created. */
-    const int guard = state_folder_lock(folder, diagnostics);
+    const int guard = database_folder_lock(folder, diagnostics);
     if (guard < 0)
         return NULL;
-    char *path = state_folder_prepare(folder, diagnostics);
-    struct state_db *db = path != NULL ? open_path(path, diagnostics) : NULL;
+    char *path = database_folder_prepare(folder, file, diagnostics);
+    struct database *db = path != NULL ? open_path(path, file, diagnostics) : NULL;
     close(guard);
     return db;
 }
 
-bool state_db_exists(const char *folder)
+bool database_exists(const char *folder, const struct database_file *file)
 {
-    char *path = state_folder_file(folder);
-    const bool exists = path != NULL && access(path, F_OK) == 0 && state_folder_is_of_this_boot(folder);
+    char *path = database_folder_file(folder, file);
+    const bool exists =
+        path != NULL && access(path, F_OK) == 0 && database_folder_is_of_this_boot(folder, file);
     free(path);
     return exists;
 }
 
-bool state_db_check(const char *folder, struct diagnostics *diagnostics)
+bool database_check(const char *folder, const struct database_file *file, struct diagnostics *diagnostics)
 {
-    if (!state_folder_check(folder, diagnostics))
+    if (!database_folder_check(folder, diagnostics))
         return false;
-    if (!state_db_exists(folder))
+    if (!database_exists(folder, file))
         return true;
-    struct state_db *db = state_db_open(folder, diagnostics);
-    state_db_close(db);
+    struct database *db = database_open(folder, file, diagnostics);
+    database_close(db);
     return db != NULL;
 }
 
-void state_db_close(struct state_db *db)
+void database_close(struct database *db)
 {
     if (db == NULL)
         return;
@@ -268,56 +312,9 @@ void state_db_close(struct state_db *db)
     free(db);
 }
 
-bool state_db_is_in_place(struct state_db *db)
+bool database_is_in_place(struct database *db)
 {
     struct stat status;
     return stat(db->path, &status) == 0 && status.st_dev == db->status.st_dev &&
            status.st_ino == db->status.st_ino;
-}
-
-/* --- Reading and writing --- */
-
-/* Transaction IDs only grow: as long as the ID is the same, there are still no counts. */
-static void note_if_empty(struct state_db *db, MDB_txn *txn)
-{
-    MDB_stat stat;
-    if (mdb_stat(txn, db->table, &stat) == 0 && stat.ms_entries <= ENTRIES_WHEN_EMPTY)
-        db->empty_at = mdb_txn_id(txn) + 1;
-}
-
-bool state_db_is_empty(struct state_db *db)
-{
-    MDB_envinfo info;
-    return mdb_env_info(db->env, &info) == 0 && info.me_last_txnid + 1 == db->empty_at;
-}
-
-int state_db_read(struct state_db *db, state_db_work *work, void *context)
-{
-    struct handle handle;
-    int error = acquire_handle(db, &handle);
-    if (error != 0)
-        return error;
-    error = begin_reading(db, &handle);
-    if (error == 0) {
-        error = work(handle.txn, db->table, context);
-        if (error == 0)
-            note_if_empty(db, handle.txn);
-        end_reading(&handle);
-    }
-    release_handle(db, &handle);
-    return error;
-}
-
-int state_db_write(struct state_db *db, state_db_work *work, void *context)
-{
-    struct handle handle;
-    int error = acquire_handle(db, &handle);
-    if (error != 0)
-        return error;
-    error = snapshot_lock_write(handle.locks);
-    if (error == 0)
-        error = write_snapshot(db, &handle, work, context);
-    snapshot_unlock(handle.locks);
-    release_handle(db, &handle);
-    return error;
 }

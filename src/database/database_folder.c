@@ -1,4 +1,4 @@
-#include "state/state_folder.h"
+#include "database/database_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,41 +20,41 @@ enum { BOOT_ID_LIMIT = 4096 };
 static const char locking[] = "locks 2\n";
 
 /* The caller frees the path. NULL if memory runs out. */
-static char *path_in(const char *folder, const char *name)
+static char *path_in(const char *folder, const char *name, const char *suffix)
 {
     struct buffer path = {0};
-    buffer_print(&path, "%s/%s", folder, name);
+    buffer_print(&path, "%s/%s%s", folder, name, suffix);
     if (!path.out_of_memory)
         return path.data;
     buffer_free(&path);
     return NULL;
 }
 
-char *state_folder_file(const char *folder)
+char *database_folder_file(const char *folder, const struct database_file *file)
 {
-    return path_in(folder, "throttle.mdb");
+    return path_in(folder, file->name, ".mdb");
 }
 
-static bool state_folder_error(struct diagnostics *diagnostics, const char *path, int error)
+static bool database_folder_error(struct diagnostics *diagnostics, const char *path, int error)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the state cannot be kept there: %s",
                     strerror(error));
     return false;
 }
 
-bool state_folder_check(const char *folder, struct diagnostics *diagnostics)
+bool database_folder_check(const char *folder, struct diagnostics *diagnostics)
 {
     struct stat status;
     if (stat(folder, &status) != 0) {
         if (errno != ENOENT)
-            return state_folder_error(diagnostics, folder, errno);
+            return database_folder_error(diagnostics, folder, errno);
         diagnostics_add(diagnostics, SEVERITY_ERROR, folder, 0,
                         "the folder of the state is missing; run tokenctl init, or: install -d -m 0700 '%s'",
                         folder);
         return false;
     }
     if (!S_ISDIR(status.st_mode))
-        return state_folder_error(diagnostics, folder, ENOTDIR);
+        return database_folder_error(diagnostics, folder, ENOTDIR);
     if (!file_mode_is_safe(folder, &status, false, diagnostics))
         return false;
     if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
@@ -66,14 +66,14 @@ bool state_folder_check(const char *folder, struct diagnostics *diagnostics)
     return false;
 }
 
-int state_folder_lock(const char *folder, struct diagnostics *diagnostics)
+int database_folder_lock(const char *folder, struct diagnostics *diagnostics)
 {
-    if (!state_folder_check(folder, diagnostics))
+    if (!database_folder_check(folder, diagnostics))
         return -1;
     const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0 && flock(descriptor, LOCK_EX) == 0)
         return descriptor;
-    state_folder_error(diagnostics, folder, errno);
+    database_folder_error(diagnostics, folder, errno);
     if (descriptor >= 0)
         close(descriptor);
     return -1;
@@ -110,9 +110,11 @@ static bool same_boot(const char *path)
     return same;
 }
 
-bool state_folder_is_of_this_boot(const char *folder)
+bool database_folder_is_of_this_boot(const char *folder, const struct database_file *file)
 {
-    char *path = path_in(folder, "throttle.boot");
+    if (file->is_durable)
+        return true;
+    char *path = path_in(folder, file->name, ".boot");
     const bool same = path != NULL && same_boot(path);
     free(path);
     return same;
@@ -122,10 +124,11 @@ bool state_folder_is_of_this_boot(const char *folder)
  */
 static bool make_file(const char *path, const struct stat *folder)
 {
-    const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, STATE_FILE_MODE);
+    const int descriptor =
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, DATABASE_FILE_MODE);
     if (descriptor < 0)
         return errno == EEXIST;
-    int error = fchmod(descriptor, STATE_FILE_MODE) == 0 ? 0 : errno;
+    int error = fchmod(descriptor, DATABASE_FILE_MODE) == 0 ? 0 : errno;
     if (error == 0 && geteuid() == 0 && fchown(descriptor, folder->st_uid, folder->st_gid) != 0)
         error = errno;
     close(descriptor);
@@ -150,29 +153,33 @@ static bool replace_files(const char *note, const char *data, const char *lock_o
         return false;
     const bool has_boot_id = print_note(&text);
     const bool is_written = !has_boot_id || (make_file(note, folder) &&
-                                             file_replace(note, text.data, text.length, STATE_FILE_MODE));
+                                             file_replace(note, text.data, text.length, DATABASE_FILE_MODE));
     const int error = errno;
     buffer_free(&text);
     errno = error;
     return is_written;
 }
 
-static bool prepare_files(const char *folder, const char *note, const char *data, const char *lock)
+static bool prepare_files(const char *folder, const char *note, const char *data, const char *lock,
+                          bool is_durable)
 {
     struct stat status;
-    return stat(folder, &status) == 0 && (same_boot(note) || replace_files(note, data, lock, &status)) &&
+    return stat(folder, &status) == 0 &&
+           (is_durable || same_boot(note) || replace_files(note, data, lock, &status)) &&
            make_file(data, &status);
 }
 
-char *state_folder_prepare(const char *folder, struct diagnostics *diagnostics)
+char *database_folder_prepare(const char *folder, const struct database_file *file,
+                              struct diagnostics *diagnostics)
 {
-    char *note = path_in(folder, "throttle.boot");
-    char *data = state_folder_file(folder);
-    char *lock = path_in(folder, "throttle.mdb-lock");
+    char *note = path_in(folder, file->name, ".boot");
+    char *data = database_folder_file(folder, file);
+    char *lock = path_in(folder, file->name, ".mdb-lock");
     errno = ENOMEM;
-    const bool good = note != NULL && data != NULL && lock != NULL && prepare_files(folder, note, data, lock);
+    const bool good = note != NULL && data != NULL && lock != NULL &&
+                      prepare_files(folder, note, data, lock, file->is_durable);
     if (!good) {
-        state_folder_error(diagnostics, data != NULL ? data : folder, errno);
+        database_folder_error(diagnostics, data != NULL ? data : folder, errno);
         free(data);
         data = NULL;
     }

@@ -9,9 +9,12 @@
  *
  * LMDB keeps two snapshots, in two meta pages: the writer of snapshot N replaces snapshot N - 2. Each of the
  * two has a lock. Readers of the snapshot hold it shared; the writer that replaces the snapshot holds it
- * exclusively. A reader never waits. A writer waits only for readers that started before the last commit. */
-#ifndef STATE_SNAPSHOT_LOCK_H
-#define STATE_SNAPSHOT_LOCK_H
+ * exclusively. A reader never waits. A writer waits only for readers that started before the last commit.
+ *
+ * Threads of one process that write must wait for each other before they take these locks: a wait here is for
+ * another process, goes in pauses, and ends after a few seconds. */
+#ifndef DATABASE_SNAPSHOT_LOCK_H
+#define DATABASE_SNAPSHOT_LOCK_H
 
 #include <stddef.h>
 #include <sys/stat.h>
@@ -22,7 +25,8 @@
  * transaction; closing it releases them. */
 int snapshot_lock_open(const char *path, const struct stat *status);
 
-/* The functions below return 0 or an errno value. `snapshot` is the ID of the transaction that wrote the
+/* The functions below return 0 or an errno value: ETIMEDOUT if another process has held the lock for longer
+ * than any transaction takes, because it is stopped. `snapshot` is the ID of the transaction that wrote the
  * snapshot. */
 
 /* Locks `snapshot` for reading. */

@@ -1,7 +1,8 @@
-#include "state/snapshot_lock.h"
+#include "database/snapshot_lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The meaning of each locked byte. LMDB itself locks none in this file. */
@@ -21,12 +22,20 @@ int snapshot_lock_open(const char *path, const struct stat *status)
     return -1;
 }
 
+/* A transaction takes microseconds. The pauses are short, so that busy writers starve nobody; those of one
+ * wait take a second together, and longer where the kernel rounds them up. */
+enum { PAUSE_NS = 50000, MOST_PAUSES = 20000 };
+
+/* Waits in pauses: a process that is stopped while it holds a lock must not block the others for ever. */
 static int set_lock(int descriptor, short type, off_t first, off_t count)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = first_byte + first, .l_len = count};
-    while (fcntl(descriptor, F_OFD_SETLKW, &lock) != 0) {
-        if (errno != EINTR)
+    for (int pauses = 0; fcntl(descriptor, F_OFD_SETLK, &lock) != 0; pauses++) {
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR)
             return errno;
+        if (pauses == MOST_PAUSES)
+            return ETIMEDOUT;
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     }
     return 0;
 }
