@@ -231,6 +231,13 @@ static bool require_line(struct text line)
     return line.length < time_size + 6 || memcmp(line.data + time_size, "debug ", 6) != 0;
 }
 
+/* A client's own words are in quotes, and fields follow. */
+static bool is_last(struct text line)
+{
+    const size_t length = strlen(last_line);
+    return line.length > length && memcmp(line.data + line.length - length, last_line, length) == 0;
+}
+
 void demo_drop_log(const struct service *service)
 {
     /* An error is written at once, and what may wait is before it. */
@@ -249,12 +256,12 @@ void demo_require_log(const struct service *service, size_t lines)
     struct text rest = {log, (size_t)size};
     struct text line = text_split(&rest, '\n');
     size_t records = 0;
-    while (rest.data != NULL && !fuzz_holds(line, last_line)) {
+    while (rest.data != NULL && !is_last(line)) {
         REQUIRE(line.length > 0);
         records += require_line(line);
         line = text_split(&rest, '\n');
     }
     REQUIRE(records == lines);
-    REQUIRE(fuzz_holds(line, last_line));
+    REQUIRE(is_last(line));
     REQUIRE(rest.data != NULL && rest.length == 0);
 }

@@ -38,6 +38,13 @@ as_shipped() {
 @test "as shipped: apache-mod_authnz_fcgi.conf" { as_shipped check_apache_mod_authnz_fcgi; }
 @test "as shipped: apache-mod_fcgid-access.conf" { as_shipped check_apache_mod_fcgid_access; }
 @test "as shipped: Caddyfile" { as_shipped check_caddy; }
+@test "as shipped: rewritten URLs and nginx-auth_request.conf" { as_shipped check_nginx_rewriting; }
+@test "as shipped: rewritten URLs and lighttpd-authorizer.conf" { as_shipped check_lighttpd_rewriting; }
+@test "as shipped: rewritten URLs and Caddyfile" { as_shipped check_caddy_rewriting; }
+@test "as shipped: rewritten URLs and apache-mod_authnz_fcgi.conf" { as_shipped check_apache_rewriting apache-mod_authnz_fcgi.conf; }
+@test "as shipped: rewritten URLs and apache-mod_fcgid-access.conf" {
+    as_shipped check_apache_rewriting apache-mod_fcgid-access.conf
+}
 @test "as shipped: link-local clients behind Apache" { as_shipped check_link_local; }
 @test "as shipped: fail2ban-filter.conf and fail2ban-jail.conf" { as_shipped check_fail2ban; }
 @test "as shipped: token.service and token.socket" { as_shipped check_units; }

@@ -395,3 +395,63 @@ check_caddy() {
     check_upgrade
     check_closed end_spawned
 }
+
+# --- Internal redirects ----------------------------------------------------------------------------------------
+
+# What the files in conf/ do with URLs that the web server itself turns into others: /files/rewritten into a path that wants
+# more, and /files/missing into /api/missing. What counts is what the new one wants.
+# check_rewriting [CHALLENGE]: of the path that /files/rewritten becomes.
+check_rewriting() {
+    local before site=http://127.0.0.1:8080
+    before=$(reached)
+    get_with "$OTHER" "$site/files/rewritten"
+    is status "$STATUS" "$FORBIDDEN"
+    is WWW-Authenticate "$(header WWW-Authenticate)" "$REALM, error=\"insufficient_scope\"${1-, scope=\"api\"}"
+    get_with "$OTHER" "$site/files/missing"
+    [[ $STATUS == @(401|403|404) ]] || fail "a missing file: $STATUS"
+    get "$site/files/rewritten"
+    is status "$STATUS" 401
+    [[ $(reached) == "$before" ]] || fail 'the application was reached'
+    get_with "$TOKEN" "$site/files/rewritten"
+    is status "$STATUS" 200
+    [[ $(reached) == $((before + 1)) ]] || fail 'the application was not reached'
+}
+
+check_nginx_rewriting() {
+    # shellcheck disable=SC2016 # the dollars are nginx's
+    sed -i 's|location / {|rewrite ^/files/rewritten$ /api/things last;\n&|; s|root /var/www/html;|&\ntry_files $uri /api/missing;|' \
+        "$CONF/nginx-auth_request.conf"
+    start_site nginx-auth_request.conf
+    check_rewriting
+    # Allowed on both ways.
+    get_with "$TOKEN" "$SITE/files/missing"
+    is path "$(jq -r .path "$FOLDER/body")" /api/missing
+}
+
+# check_apache_rewriting CONF
+check_apache_rewriting() {
+    [[ $1 != apache-mod_fcgid-access.conf ]] || FORBIDDEN=401
+    cat >>"$CONF/$1" <<'END'
+LoadModule rewrite_module /usr/lib/apache2/modules/mod_rewrite.so
+RewriteEngine On
+RewriteRule ^/files/rewritten$ /cgi-bin/environment [PT]
+ErrorDocument 404 /api/missing
+END
+    start_site "$1"
+    check_rewriting ''
+}
+
+check_lighttpd_rewriting() {
+    sed -i 's|^server.modules = (|& "mod_rewrite",|' "$CONF/lighttpd-authorizer.conf"
+    cat >>"$CONF/lighttpd-authorizer.conf" <<'END'
+url.rewrite-once = ( "^/files/rewritten$" => "/api/things" )
+END
+    start_site lighttpd-authorizer.conf
+    check_rewriting
+}
+
+check_caddy_rewriting() {
+    sed -i 's|^(site) {|&\nrewrite /files/rewritten /api/things|' "$CONF/Caddyfile"
+    start_site Caddyfile
+    check_rewriting
+}
