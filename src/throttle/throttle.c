@@ -22,12 +22,6 @@ static struct throttle_window window_of(const struct throttle_attempt *attempt, 
     return (struct throttle_window){now_ms, attempt->limits.window_ms};
 }
 
-static void find_counts(struct throttle_txn *txn, const struct throttle_attempt *attempt, size_t pair,
-                        struct throttle_counts *counts)
-{
-    throttle_counts_find(counts, txn, &attempt->pairs[pair].key, &attempt->limits.quota);
-}
-
 /* --- Judging --- */
 
 /* The greatest one of the pairs holds. */
@@ -84,7 +78,7 @@ static enum judgement judge_pairs(struct throttle_txn *txn, struct throttle_atte
     for (size_t i = 0; i < attempt->pair_count; i++) {
         struct throttle_counts counts;
         long wait;
-        find_counts(txn, attempt, i, &counts);
+        throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
         const enum judgement judgement = judge(&attempt->limits, &counts, &txn->window, &wait);
         if (judgement <= worst ||
             (may_repeat && judgement <= JUDGED_PAIR_IN_FLIGHT && is_repeated(&counts, &attempt->pairs[i])))
@@ -110,72 +104,56 @@ static void store_adjusted_times(const struct throttle_attempt *attempt, struct 
         throttle_store_begin(attempt->store, attempt->log, DATABASE_WRITE, window, &txn);
         for (size_t i = 0; i < attempt->pair_count; i++) {
             struct throttle_counts counts;
-            find_counts(&txn, attempt, i, &counts);
+            throttle_counts_find(&counts, &txn, &attempt->pairs[i].key, &attempt->limits.quota);
             throttle_counts_save(&counts, &txn);
         }
     } while (throttle_store_end(&txn) == THROTTLE_TXN_REPEAT);
 }
 
-/* What the counts of the pairs say, as far as a match from the cache is concerned: its source may be over its
- * limit. */
-struct check {
-    bool is_refused;
-    bool is_saturated;
-    bool is_ahead;
-    bool has_failures; /* in the own count of the proven pair */
-};
-
-static void check_pair(struct throttle_txn *txn, struct throttle_attempt *attempt, size_t i,
-                       struct check *check)
+/* Returns whether the pair is over its limit. Its source may be over its own, as the credential may be a
+ * proven one. */
+static bool check_pair(struct throttle_txn *txn, struct throttle_attempt *attempt, size_t i,
+                       bool *is_clock_back)
 {
     struct throttle_counts counts;
     long wait;
-    find_counts(txn, attempt, i, &counts);
-    const enum judgement judgement = judge(&attempt->limits, &counts, &txn->window, &wait);
-    if (judgement == JUDGED_PAIR_FULL) {
-        check->is_refused = true;
-        attempt->wait = wait > attempt->wait ? wait : attempt->wait;
-    }
+    throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
     if (counts.of_pair != NULL)
-        check->is_saturated |=
+        attempt->is_saturated |=
             throttle_record_fullness(&counts.of_pair->record, attempt->limits.failures) != THROTTLE_NOT_FULL;
-    check->is_ahead |= is_ahead(&counts.source, &txn->window) || is_ahead(&counts.netblock, &txn->window) ||
-                       is_ahead(&counts.pair, &txn->window);
-    check->has_failures |= i == attempt->proven && throttle_has_own_count(&counts) &&
-                           throttle_record_has_failures(&counts.of_pair->record);
-}
-
-/* Returns THROTTLE_ADMITTED, THROTTLE_PAIR_REFUSED or THROTTLE_NO_MEMORY. */
-static enum throttle_verdict check_pairs(struct throttle_attempt *attempt, int64_t now_ms,
-                                         struct check *check)
-{
-    const struct throttle_window window = window_of(attempt, now_ms);
-    struct throttle_txn txn;
-    enum throttle_txn_result ended = THROTTLE_TXN_DONE;
-    *check = (struct check){.is_refused = false};
-    attempt->wait = 0;
-    if (throttle_store_is_empty(attempt->store))
-        return THROTTLE_ADMITTED;
-    do {
-        *check = (struct check){.is_refused = false};
-        throttle_store_begin(attempt->store, attempt->log, DATABASE_READ, window, &txn);
-        for (size_t i = 0; i < attempt->pair_count; i++)
-            check_pair(&txn, attempt, i, check);
-        ended = throttle_store_end(&txn);
-    } while (ended == THROTTLE_TXN_REPEAT);
-    if (ended == THROTTLE_TXN_NO_MEMORY)
-        return THROTTLE_NO_MEMORY;
-    if (check->is_refused && check->is_ahead)
-        store_adjusted_times(attempt, window);
-    return check->is_refused ? THROTTLE_PAIR_REFUSED : THROTTLE_ADMITTED;
+    attempt->has_failures |= i == attempt->proven && throttle_has_own_count(&counts) &&
+                             throttle_record_has_failures(&counts.of_pair->record);
+    if (judge(&attempt->limits, &counts, &txn->window, &wait) != JUDGED_PAIR_FULL)
+        return false;
+    attempt->wait = wait > attempt->wait ? wait : attempt->wait;
+    *is_clock_back |= is_ahead(&counts.netblock, &txn->window) || is_ahead(&counts.source, &txn->window) ||
+                      is_ahead(&counts.pair, &txn->window);
+    return true;
 }
 
 enum throttle_verdict throttle_check(struct throttle_attempt *attempt, int64_t now_ms)
 {
-    struct check check;
-    const enum throttle_verdict verdict = check_pairs(attempt, now_ms, &check);
-    attempt->is_saturated = check.is_saturated;
-    return verdict;
+    const struct throttle_window window = window_of(attempt, now_ms);
+    struct throttle_txn txn;
+    enum throttle_txn_result ended = THROTTLE_TXN_DONE;
+    bool is_refused = false;
+    bool is_clock_back = false;
+    attempt->is_saturated = attempt->has_failures = false;
+    attempt->wait = 0;
+    if (throttle_store_is_empty(attempt->store))
+        return THROTTLE_ADMITTED;
+    do {
+        throttle_store_begin(attempt->store, attempt->log, DATABASE_READ, window, &txn);
+        is_refused = false;
+        for (size_t i = 0; i < attempt->pair_count; i++)
+            is_refused |= check_pair(&txn, attempt, i, &is_clock_back);
+        ended = throttle_store_end(&txn);
+    } while (ended == THROTTLE_TXN_REPEAT);
+    if (ended == THROTTLE_TXN_NO_MEMORY)
+        return THROTTLE_NO_MEMORY;
+    if (is_clock_back)
+        store_adjusted_times(attempt, window);
+    return is_refused ? THROTTLE_PAIR_REFUSED : THROTTLE_ADMITTED;
 }
 
 /* --- Admission --- */
@@ -215,7 +193,7 @@ static void charge_pairs(struct throttle_txn *txn, struct throttle_attempt *atte
         struct throttle_pair *pair = &attempt->pairs[i];
         struct throttle_counts counts;
         pair->count.size = 0;
-        find_counts(txn, attempt, i, &counts);
+        throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
         pair->was_known = throttle_is_known_secret(&counts, pair);
         const enum throttle_charge charge = charge_of(judgement, wanted, &counts, attempt, pair);
         pair->state = charge == CHARGE_IN_FLIGHT         ? THROTTLE_PAIR_COUNTED
@@ -311,7 +289,7 @@ static void end_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt
         struct throttle_pair *pair = &attempt->pairs[i];
         struct throttle_counts counts;
         throttle_charge_end(txn, &pair->count, has_failed(pair, outcome));
-        find_counts(txn, attempt, i, &counts);
+        throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
         throttle_charge(charge_of_end(judgement, &counts, attempt, i, outcome), &counts, pair, attempt,
                         &txn->window, &charged);
         throttle_counts_save(&counts, txn);
@@ -336,14 +314,12 @@ static enum throttle_verdict end_begun(struct throttle_attempt *attempt, enum th
     return ended == THROTTLE_TXN_DONE || outcome == THROTTLE_MATCH ? verdicts[judgement] : THROTTLE_NO_MEMORY;
 }
 
-/* Other attempts may have reached the limit since throttle_check(). */
+/* Other attempts may have reached the limit since the first check. */
 static enum throttle_verdict end_cached_match(struct throttle_attempt *attempt, int64_t now_ms)
 {
-    struct check check;
-    const enum throttle_verdict verdict = check_pairs(attempt, now_ms, &check);
-    if (verdict != THROTTLE_ADMITTED || !check.has_failures)
-        return verdict;
-    return end_begun(attempt, THROTTLE_MATCH, now_ms);
+    const enum throttle_verdict verdict = throttle_check(attempt, now_ms);
+    return verdict == THROTTLE_ADMITTED && attempt->has_failures ? end_begun(attempt, THROTTLE_MATCH, now_ms)
+                                                                 : verdict;
 }
 
 enum throttle_verdict throttle_end(struct throttle_attempt *attempt, enum throttle_outcome outcome,

@@ -80,7 +80,8 @@ struct throttle_attempt {
     enum throttle_auth_method auth_method;
 
     long wait;                     /* seconds to wait after a refusal */
-    bool is_saturated;             /* set by throttle_check(): attempts in flight fill a limit of a pair */
+    bool is_saturated;             /* set by throttle_check(): attempts in flight fill the limit of a pair */
+    bool has_failures;             /* set by throttle_check(): in the own count of the pair `proven` */
     bool is_begun;                 /* throttle_begin() has admitted it */
     enum throttle_verdict refusal; /* verdict of throttle_begin(), if it refused */
     struct throttle_key
