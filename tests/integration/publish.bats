@@ -133,10 +133,12 @@ find_by() {
 }
 
 @test "publish: openid-client, its version 5, oauth4webapi and jose find endpoints and keys, and go on after a rotation" {
+    # shellcheck disable=SC2016 # it is a dollar of jq
     find_by discover.mjs 'echo again' '{"openid-client": $kid, "openid-client oauth2": $kid, "openid-client 5": $kid,
         oauth4webapi: $kid, "oauth4webapi oauth2": $kid}'
 }
 
 @test "publish: PyJWT's PyJWKClient finds the keys, and goes on after a rotation" {
+    # shellcheck disable=SC2016 # it is a dollar of jq
     find_by discover_pyjwt.py fetch_token '$kid'
 }
