@@ -94,8 +94,8 @@ descriptors_are() {
     [[ $(<"$DIR/drip") == '2×closed ' ]]
 }
 
-# Many guesses wait for one verification after the other, and the throttle lets them.
-configure_guesses() {
+# Many attempts wait for one verification after the other, and the throttle admits them.
+configure_attempts() {
     configure threads 1
     configure verify_concurrency 1
     configure verify_queue 1000
@@ -105,9 +105,9 @@ configure_guesses() {
 
 @test "one thread, and hundreds of requests wait for verifications: all are answered, and the proven beside them" {
     local answers
-    configure_guesses
+    configure_attempts
     start_listening
-    answers=$(client guesses 500)
+    answers=$(client attempts 500)
     [[ $answers == '2×200 500×401 ' ]] || fail "$answers"
     # Not behind all of them.
     (($(awk '/outcome=issued/ { n++ } n == 2 { exit } /outcome=refused/ { count++ } END { print count + 0 }' \
@@ -117,19 +117,19 @@ configure_guesses() {
 @test "more connections than the soft limit on open files says, which is raised" {
     local answers
     not_under_valgrind 'which has a limit of its own'
-    configure_guesses
+    configure_attempts
     start_listening prlimit --nofile=64:
-    answers=$(client guesses 500)
+    answers=$(client attempts 500)
     [[ $answers == '2×200 500×401 ' ]] || fail "$answers"
 }
 
 @test "SIGTERM while hundreds of requests wait for verifications: all are answered" {
     local pid
-    configure_guesses
+    configure_attempts
     start_listening
-    client guesses 500 >"$DIR/answers" 3>&- 4>&- &
+    client attempts 500 >"$DIR/answers" 3>&- 4>&- &
     pid=$!
-    wait_until 'the first guess' grep -q outcome=refused "$DIR/log/token.log"
+    wait_until 'the first attempt' grep -q outcome=refused "$DIR/log/token.log"
     stop token.fcgi TERM
     wait $pid
     answers_are '2×200 500×401 '
@@ -148,7 +148,7 @@ is_served() {
     configure request_timeout 1
     start_listening
     before=$(descriptors)
-    answers=$(timeout "$PATIENCE" "$BATS_FILE_TMPDIR/fcgi_client" "$DIR/run/token.sock" guesses 5 \
+    answers=$(timeout "$PATIENCE" "$BATS_FILE_TMPDIR/fcgi_client" "$DIR/run/token.sock" attempts 5 \
         "$GRANT&client_id=slow0&client_secret=slow")
     [[ $answers == *closed* ]] || fail "$answers"
     wait_until 'the descriptors to be closed' descriptors_are "$before"
@@ -309,7 +309,7 @@ logged() {
 
 @test "requests that are aborted while they wait for a verification: none is hashed for nothing" {
     local answers
-    configure_guesses
+    configure_attempts
     start_listening
     answers=$(client aborted 200)
     [[ $answers == '200×0 1×200 ' ]] || fail "$answers"
@@ -419,7 +419,7 @@ has_descriptors() {
 # Each takes about a second, and all of them a minute.
 @test "SIGTERM while many wait for a slow hash: it ends within request_timeout and the hash under way" {
     local pid began
-    configure_guesses
+    configure_attempts
     configure request_timeout 2
     add_slow_account
     configure verify_concurrency 1

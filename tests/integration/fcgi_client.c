@@ -61,9 +61,9 @@ static void at_once(int count, const char *form)
         print_answer(connections[i]);
 }
 
-/* A request; COUNT guesses, each at a secret of its own, all sent before the first answer is read; the same
+/* A request; COUNT attempts, each at a secret of its own, all sent before the first answer is read; the same
  * request beside them, and then what became of them. */
-static void guesses(int count, const char *form)
+static void attempts(int count, const char *form)
 {
     static int connections[MOST_CONNECTIONS];
     static char attempt[CONTENT_MAX];
@@ -367,7 +367,7 @@ static void replies(int count, const char *form)
     print_answer(connection);
 }
 
-/* COUNT guesses on one connection, each aborted at once; then a request there. */
+/* COUNT attempts on one connection, each aborted at once; then a request there. */
 static void aborted(int count, const char *form)
 {
     static struct bytes bytes;
@@ -388,7 +388,7 @@ static void aborted(int count, const char *form)
     print_answer(connection);
 }
 
-/* COUNT guesses at secrets, of which the answers are waited for and not told. */
+/* COUNT attempts at secrets, of which the answers are waited for and not told. */
 static void patient(int count, const char *form)
 {
     static int connections[MOST_CONNECTIONS];
@@ -602,7 +602,7 @@ int main(int argc, char **argv)
         {"gone", gone},
         {"forged", forged},
         {"pausing", pausing},
-        {"guesses", guesses},
+        {"attempts", attempts},
         {"multiplexed", multiplexed},
         {"pipelined", pipelined},
         {"replies", replies},

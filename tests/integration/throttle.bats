@@ -221,26 +221,26 @@ is_count_of_replies() {
     (($(cat "$DIR"/replies/* | wc -l) >= $1))
 }
 
-@test "guesses in parallel cannot pass the limit" {
+@test "attempts in parallel cannot pass the limit" {
     start_program
     at_once '401 x 5, 429 x 35' 40 by_fcgi 192.0.2.1 demo wrong@
     at_once '401 x 5, 429 x 35' 40 by_fcgi 192.0.2.1 other wrong
 }
 
-@test "guesses in parallel by many processes cannot pass it either" {
+@test "attempts in parallel by many processes cannot pass it either" {
     start_program
     start_program second "$DIR/run/second.sock"
     at_once '401 x 5, 429 x 55' 60 by_any 192.0.2.1 demo wrong@ @
     at_once '401 x 5, 429 x 55' 60 by_any 192.0.2.1 other wrong @
 }
 
-@test "the right secret in parallel is no guess too many" {
+@test "the right secret in parallel is no attempt too many" {
     start_program
     start_program second "$DIR/run/second.sock"
     at_once '200 x 40' 40 by_any 192.0.2.1 demo demo-secret @
 }
 
-# --- Guesses at a client_id that is proven: whatever is not a token tells ----------------------------------------
+# --- Attempts at a client_id that is proven: whatever is not a token tells ----------------------------------------
 
 # start_with_slow_account CONCURRENCY QUEUE: slow0's hash takes about a second.
 start_with_slow_account() {
@@ -264,9 +264,9 @@ make_pending() {
     done
 }
 
-# guess_at CLIENT_ID COUNT MOST_401 MOST_503: guesses at once by one address, and then the right secret.
+# attempts_at CLIENT_ID COUNT MOST_401 MOST_503: attempts at once by one address, and then the right secret.
 # The client at another address is served before and after.
-guess_at() {
+attempts_at() {
     local statuses
     statuses=$(statuses_at_once "$2" by_fcgi 192.0.2.1 "$1" guess@)
     for word in "401 $3" "503 $4"; do
@@ -277,33 +277,33 @@ guess_at() {
     are 200 by_fcgi 198.51.100.7 "$1" "$RIGHT"
 }
 
-@test "guesses by a source that is refused" {
+@test "attempts by a source that is refused" {
     RIGHT=demo-secret
     configure throttle_source_failures 8
     start_program
     are 200 by_fcgi 198.51.100.7 demo demo-secret
     are '401 401 401 401 401 401 401 401 429' by_fcgi 192.0.2.1 name@ wrong
     are 200 by_fcgi 192.0.2.1 demo demo-secret
-    guess_at demo 40 0 0
+    attempts_at demo 40 0 0
     tokenctl throttle list | grep -qE '^192\.0\.2\.1 +5 .* demo$' || fail "$(tokenctl throttle list)"
 }
 
-@test "guesses while verifications of the same client_id are pending" {
+@test "attempts while verifications of the same client_id are pending" {
     RIGHT=slow
     start_with_slow_account 1 100
     are 200 by_fcgi 198.51.100.7 slow0 slow
     make_pending 5 slow0 pending@ 192.0.2.1
-    guess_at slow0 60 5 0
+    attempts_at slow0 60 5 0
     wait "${PENDING[@]}"
     are 429 by_fcgi 192.0.2.1 slow0 slow
 }
 
-@test "guesses at a full queue; a client that comes again is served" {
+@test "attempts at a full queue; a client that comes again is served" {
     RIGHT=demo-secret
     start_with_slow_account 1 3
     are 200 by_fcgi 198.51.100.7 demo demo-secret
     make_pending 4 slow0 pending@ 203.0.113.@
-    guess_at demo 55 5 50
+    attempts_at demo 55 5 50
     row 'a client that comes again and again'
     statuses=$(statuses_at_once 20 by_fcgi 198.51.100.8 other other-secret)
     [[ $statuses != *4[0-9][0-9]* ]] || fail "$statuses"
@@ -371,8 +371,8 @@ guess_at() {
     are '401 401 401 401 429' by_fcgi 192.0.2.1 demo more@
 }
 
-# guess_on NAME: many guesses on names that begin so, one after the other, until the program is gone.
-guess_on() {
+# attempts_on NAME: many attempts on names that begin so, one after the other, until the program is gone.
+attempts_on() {
     local i
     for ((i = 0; i < 1000; i++)); do
         [[ -n $(SOCKET=$DIR/run/second.sock answered by_fcgi 192.0.2.1 "$1$i" wrong) ]] || return 0
@@ -384,20 +384,20 @@ are_counted() {
 }
 
 @test "kill -9 in the middle of it, again and again: the others go on" {
-    local round name guessers
+    local round name attackers
     configure throttle_failures 1000000
     configure throttle_source_failures 1000000
     start_program
     for ((round = 0; round < 8; round++)); do
         start_program second "$DIR/run/second.sock"
-        guessers=()
+        attackers=()
         for name in a b c d; do
-            guess_on "$round$name" 2>/dev/null 3>&- &
-            guessers+=($!)
+            attempts_on "$round$name" 2>/dev/null 3>&- &
+            attackers+=($!)
         done
         wait_until 'the first' are_counted "${round}a"
         stop second KILL 2>/dev/null
-        wait "${guessers[@]}"
+        wait "${attackers[@]}"
         are '401 401' by_fcgi 192.0.2.1 demo "wrong$round-@"
         are 401 by_cgi 192.0.2.1 demo "more$round"
     done

@@ -64,7 +64,7 @@ static const char counting[] = "throttle_failures = 3\nthrottle_source_failures 
 #define CLIENT "198.51.100.7"
 
 /* A client from another address is not affected, and the attacker gets no token for the right secret. */
-static void check_after_guesses(const struct service *service)
+static void check_after_attempts(const struct service *service)
 {
     assert_int_equal(attempt_as(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     assert_int_equal(attempt_as(service, "good", "secret", ATTACKER).error, OAUTH_THROTTLED);
@@ -85,12 +85,12 @@ static void test_refused_source_learns_nothing(void **state)
     assert_int_equal(attempt_as(service, "good", "secret", ATTACKER).error, OAUTH_NO_ERROR);
     assert_int_equal(attempt_as(service, "other", "secret", ATTACKER).error, OAUTH_THROTTLED);
     assert_int_equal(answers_that_tell(service, ATTACKER, 1), LIMIT);
-    check_after_guesses(service);
+    check_after_attempts(service);
     service_release(service);
 }
 
 /* Holds the verifications of these secrets; the first one holds the only thread. */
-struct held_guess {
+struct held_attempt {
     struct client_auth_context authentication;
     struct client_credentials credentials;
     char secret[32];
@@ -104,10 +104,10 @@ static void hold_numbered(const char *secret)
 }
 
 /* One decoding for each client_id. */
-static void hold_credentials(const struct service *service, struct held_guess *held, int number,
+static void hold_credentials(const struct service *service, struct held_attempt *held, int number,
                              const char *source, size_t count, const char *const client_ids[])
 {
-    *held = (struct held_guess){.credentials.count = count};
+    *held = (struct held_attempt){.credentials.count = count};
     snprintf(held->secret, sizeof held->secret, "held%d", number);
     for (size_t i = 0; i < count; i++)
         held->credentials.decodings[i] = pair_of(client_ids[i], held->secret);
@@ -115,13 +115,13 @@ static void hold_credentials(const struct service *service, struct held_guess *h
                      PROGRESS_PENDING);
 }
 
-static void hold_guess(const struct service *service, struct held_guess *held, const char *client_id,
-                       int number, const char *source)
+static void hold_attempt(const struct service *service, struct held_attempt *held, const char *client_id,
+                         int number, const char *source)
 {
     hold_credentials(service, held, number, source, 1, &client_id);
 }
 
-static enum oauth_error end_held(struct held_guess *held)
+static enum oauth_error end_held(struct held_attempt *held)
 {
     sem_post(&other_may_end);
     return end(&held->authentication, PROGRESS_PENDING, &held->gone_on).error;
@@ -134,20 +134,20 @@ static void test_attempts_beside_pending_ones_learn_nothing(void **state)
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &wide);
-    struct held_guess held[LIMIT];
+    struct held_attempt held[LIMIT];
     assert_int_equal(attempt_as(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_numbered;
     for (int i = 0; i < LIMIT; i++)
-        hold_guess(service, &held[i], "good", i, ATTACKER);
+        hold_attempt(service, &held[i], "good", i, ATTACKER);
     const struct client_auth_result auth = attempt_as(service, "good", "secret", ATTACKER);
     assert_int_equal(auth.error, OAUTH_THROTTLED);
     assert_int_equal(auth.retry_after, 1);
     assert_int_equal(answers_that_tell(service, ATTACKER, 1), 10 * LIMIT - 1);
-    check_after_guesses(service);
+    check_after_attempts(service);
     for (size_t i = 0; i < LIMIT; i++)
         assert_int_equal(end_held(&held[i]), OAUTH_BAD_CREDENTIALS);
-    check_after_guesses(service);
+    check_after_attempts(service);
     meanwhile = NULL;
     service_release(service);
 }
@@ -158,19 +158,19 @@ static void test_attempts_at_full_queue_are_counted(void **state)
     (void)state;
     static const struct verifier_limits narrow = {.concurrency = 1, .queue = 0, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &narrow);
-    struct held_guess held;
+    struct held_attempt held;
     assert_int_equal(attempt_as(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_numbered;
-    hold_guess(service, &held, "nobody", 1, "203.0.113.1");
+    hold_attempt(service, &held, "nobody", 1, "203.0.113.1");
     for (int i = 0; i < 1000; i++)
         assert_int_equal(attempt_as(service, "other", "secret", "198.51.100.8").error, OAUTH_BUSY);
     assert_int_equal(answers_that_tell(service, ATTACKER, 1), 10 * LIMIT);
-    check_after_guesses(service);
+    check_after_attempts(service);
     assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
     assert_int_equal(attempt_as(service, "other", "secret", "198.51.100.8").error, OAUTH_NO_ERROR);
     /* Its success has cleared the tenths. */
-    check_after_guesses(service);
+    check_after_attempts(service);
     meanwhile = NULL;
     service_release(service);
 }
@@ -182,7 +182,7 @@ static void test_attempts_beside_the_client_learn_nothing(void **state)
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 0};
     struct service *service = load_counting_service(counting, &wide);
-    struct held_guess held;
+    struct held_attempt held;
     struct client_credentials same;
     struct client_auth_context other;
     for (int i = 0; i < 5; i++) {
@@ -192,7 +192,7 @@ static void test_attempts_beside_the_client_learn_nothing(void **state)
     }
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_numbered;
-    hold_guess(service, &held, "good", 1, CLIENT);
+    hold_attempt(service, &held, "good", 1, CLIENT);
     same = held.credentials;
     sem_t gone_on;
     for (int i = 0; i < 20; i++)
@@ -233,14 +233,14 @@ static void test_cancelled_attempts_are_counted(void **state)
     (void)state;
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
     struct service *service = load_counting_service(counting, &wide);
-    struct held_guess held;
+    struct held_attempt held;
     assert_int_equal(attempt_as(service, "good", "secret", CLIENT).error, OAUTH_NO_ERROR);
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_numbered;
-    hold_guess(service, &held, "nobody", 1, "203.0.113.1");
+    hold_attempt(service, &held, "nobody", 1, "203.0.113.1");
     assert_int_equal(cancel_attempts(service, CLIENT, false), 100);
     assert_int_equal(cancel_attempts(service, ATTACKER, true), LIMIT);
-    check_after_guesses(service);
+    check_after_attempts(service);
     assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
     meanwhile = NULL;
     service_release(service);
@@ -347,7 +347,7 @@ static void test_attempts_in_flight_count_for_both_client_ids(void **state)
     static const struct verifier_limits wide = {.concurrency = 1, .queue = 100, .cache_ttl = 3600};
     static const char *const client_ids[] = {"good", "go%6fd"};
     struct service *service = load_counting_service(counting, &wide);
-    struct held_guess held[LIMIT];
+    struct held_attempt held[LIMIT];
     sem_init(&other_may_end, 0, 0);
     meanwhile = hold_numbered;
     for (int i = 0; i < LIMIT; i++) {
@@ -361,9 +361,9 @@ static void test_attempts_in_flight_count_for_both_client_ids(void **state)
         assert_int_equal(auth.retry_after, 1);
     }
     /* The limit of the source is 5: two are left. */
-    struct held_guess more[2];
+    struct held_attempt more[2];
     for (int i = 0; i < 2; i++)
-        hold_guess(service, &more[i], i == 0 ? "x" : "y", LIMIT + i, ATTACKER);
+        hold_attempt(service, &more[i], i == 0 ? "x" : "y", LIMIT + i, ATTACKER);
     assert_string_equal(attempt_as(service, "z", "secret", ATTACKER).reason, "source_throttled");
     for (size_t i = 0; i < 2 * LIMIT + 2; i++)
         sem_post(&other_may_end); /* the second hash of each comes after the first ones of the others */
@@ -389,5 +389,5 @@ int main(void)
         cmocka_unit_test(test_success_clears_only_the_proven_client_id),
         cmocka_unit_test(test_attempts_in_flight_count_for_both_client_ids),
     };
-    return cmocka_run_group_tests_name("guesses", tests, make_files, leave_folder);
+    return cmocka_run_group_tests_name("attempts", tests, make_files, leave_folder);
 }

@@ -59,7 +59,7 @@ static enum password_result ask(struct verifier *verifier, const char *id, const
 static void test_refused_leaves_proven(void **state)
 {
     (void)state;
-    enum { GUESSES = 100 };
+    enum { ATTEMPTS = 100 };
     static const char *const ids[] = {"client", "nobody"};
     static const struct verifier_limits limits = {.concurrency = 1, .queue = 1, .cache_ttl = 3600};
     for (size_t row = 0; row < ROWS(ids); row++) {
@@ -67,16 +67,16 @@ static void test_refused_leaves_proven(void **state)
         assert_non_null(verifier);
         hashes = 0;
         assert_int_equal(ask(verifier, "client", "secret"), PASSWORD_MATCH);
-        for (int i = 0; i < GUESSES; i++) {
+        for (int i = 0; i < ATTEMPTS; i++) {
             char attempt[16];
             snprintf(attempt, sizeof attempt, "guess %d", i);
             check_row(ask(verifier, ids[row], attempt) == PASSWORD_MISMATCH, attempt, row, ids[row]);
         }
         check_row(ask(verifier, "client", "secret") == PASSWORD_MATCH, "proven", row, ids[row]);
-        check_row(hashes == 1 + GUESSES, "the proven was forgotten", row, ids[row]);
+        check_row(hashes == 1 + ATTEMPTS, "the proven was forgotten", row, ids[row]);
         /* They were too many: the first of them is forgotten. */
         check_row(ask(verifier, ids[row], "guess 0") == PASSWORD_MISMATCH, "again", row, ids[row]);
-        check_row(hashes == 1 + GUESSES + 1, "all guesses had room", row, ids[row]);
+        check_row(hashes == 1 + ATTEMPTS + 1, "all attempts had capacity", row, ids[row]);
         verifier_release(verifier);
     }
 }
