@@ -7,6 +7,8 @@
 
 #include "account/account_edit.h"
 #include "base/file.h"
+#include "base/file_lock.h"
+#include "base/file_replace.h"
 
 #define LARGEST_FILE (((size_t)1 << 31) - 1)
 

@@ -1,4 +1,4 @@
-/* Files that are read whole, watched for changes, and replaced atomically. */
+/* Files that are read whole: their versions, and who may write them. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -71,24 +71,5 @@ bool file_mode_is_safe(const char *path, const struct stat *status, bool secret,
  * `diagnostics->user`. */
 bool file_is_trusted(const char *path, const struct stat *status, bool secret,
                      struct diagnostics *diagnostics);
-
-/* Opens the folder that holds the file `path`, links followed, and sets `*name` to the file's name in it.
- * The caller closes the folder and frees the name. Returns -1 with errno set. */
-int file_open_folder(const char *path, char **name);
-
-/* Takes an exclusive lock among programs that rewrite files in the folder of `path` (links followed), and
- * waits for it. It is held until the caller closes the returned descriptor or the process ends. The lock
- * is on the file .tokenctl.lock of that folder, which is never removed and which only those can open who
- * may write in the folder. After some seconds a warning names the process that holds it. If this process
- * may not write in the folder, there is nothing to lock, and the call succeeds. Returns -1 with errno set;
- * ETIMEDOUT after `diagnostics->lock_timeout_ms`. A process must not hold two locks. */
-int file_lock(const char *path, struct diagnostics *diagnostics);
-
-/* Replaces the file `path` (links followed) by `data`, atomically: writes the new file .NAME.new beside
- * it, syncs it, renames it over the old one, and syncs the folder. Keeps the owner, group, mode and POSIX
- * ACL of the old file; a new file gets `mode`. If the process is killed at any moment, either the old file
- * or the new one is there. The caller holds the file_lock(). Returns false with errno set, and the old
- * file is unchanged. */
-bool file_replace(const char *path, const char *data, size_t size, mode_t mode);
 
 #endif

@@ -1,12 +1,14 @@
-#include "base/file.h"
+#include "base/file_lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file_replace.h"
 
 /* Neither the folder nor a file that others can read is locked, because everybody who can open a file can
  * lock it. The lock file is not removed after use, because another process may have opened it and wait. */

@@ -1,4 +1,4 @@
-#include "base/file.h"
+#include "base/file_replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "base/file.h"
 
 enum { MAX_LINKS = 40, MAX_ACL_SIZE = 4096 };
 

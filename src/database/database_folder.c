@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/file_replace.h"
 
 /* Identifies the boot of the machine, in 36 characters. */
 static const char boot_id[] = "/proc/sys/kernel/random/boot_id";

@@ -9,34 +9,22 @@
 
 #include "base/clock.h"
 #include "process/privilege.h"
+#include "service/file_watch.h"
 
-/* Together well below the second that the contract allows: 250 ms to notice a change, 500 ms until the file
- * is stable. */
-#define WATCH_IDLE_MS 250
-#define WATCH_CHANGING_MS 50
-#define STILL_MS 100
-#define PATIENCE_MS 500
+/* Together with what file_watch.h waits until a file is stable, well below the second that the contract
+ * allows. */
+enum { WATCH_IDLE_MS = 250, WATCH_CHANGING_MS = 50 };
+
 /* A load may fail although the file is good, if descriptors or memory run out. Retry, so that for example a
  * new lock of an account is not missed. */
-#define RETRY_MS 10000
-
-struct watched_file {
-    struct file_stamp loaded; /* last loaded, or tried without success */
-    struct file_stamp seen;
-    bool changing;
-    double first_seen_ms;
-    double last_change_ms;
-    /* When to reload without a change: after a failed load, or because the last line of the accounts may have
-     * been half written. 0: never. */
-    double retry_ms;
-};
+enum { RETRY_MS = 10000 };
 
 struct reload {
     pthread_mutex_t mutex; /* guards `current` */
     struct service *current;
     struct service *previous; /* released some time after `current` replaced it */
-    struct watched_file accounts;
-    struct watched_file keys;
+    struct file_watch accounts;
+    struct file_watch keys;
 };
 
 static struct verifier_limits limits_of(const struct config *config)
@@ -57,9 +45,9 @@ static double settling_ms(const struct account_table *accounts)
 
 static void watch_service(struct reload *reload, const struct service *service)
 {
-    reload->accounts = (struct watched_file){.loaded = *account_table_stamp(service->accounts),
-                                             .retry_ms = settling_ms(service->accounts)};
-    reload->keys = (struct watched_file){.loaded = service->keys->stamp};
+    reload->accounts = (struct file_watch){.loaded = *account_table_stamp(service->accounts),
+                                           .retry_ms = settling_ms(service->accounts)};
+    reload->keys = (struct file_watch){.loaded = service->keys->stamp};
 }
 
 struct reload *reload_new(struct service *first)
@@ -193,32 +181,6 @@ void reload_all(struct reload *reload)
     publish_service(reload, next);
 }
 
-/* Returns whether the file at `path` has to be loaded now. */
-static bool is_due(struct watched_file *file, const char *path)
-{
-    const double now = clock_monotonic_ms();
-    struct file_stamp stamp;
-    file_stamp(path, &stamp); /* a missing file has the empty stamp, which is a change, too */
-    if (!file->changing) {
-        if (file_stamp_equal(&stamp, &file->loaded))
-            return file->retry_ms > 0 && now >= file->retry_ms;
-        *file = (struct watched_file){.loaded = file->loaded,
-                                      .seen = stamp,
-                                      .changing = true,
-                                      .first_seen_ms = now,
-                                      .last_change_ms = now};
-    }
-    if (!file_stamp_equal(&stamp, &file->seen)) {
-        file->seen = stamp;
-        file->last_change_ms = now;
-    }
-    if (now - file->last_change_ms < STILL_MS && now - file->first_seen_ms < PATIENCE_MS)
-        return false;
-    file->changing = false;
-    file->loaded = stamp;
-    return true;
-}
-
 static bool replace_accounts(struct service *service, const struct file_stamp *settled,
                              struct diagnostics *diagnostics)
 {
@@ -249,7 +211,7 @@ static bool replace_keys(struct service *service, const struct file_stamp *settl
 typedef bool replace_function(struct service *service, const struct file_stamp *settled,
                               struct diagnostics *diagnostics);
 
-static void reload_file(struct reload *reload, struct watched_file *file, replace_function *replace,
+static void reload_file(struct reload *reload, struct file_watch *file, replace_function *replace,
                         const char *path)
 {
     struct service *current = reload->current;
@@ -276,13 +238,13 @@ int reload_if_changed(struct reload *reload)
     release_previous(reload);
     if (reload->current->state != NULL)
         throttle_store_maintain(reload->current->state, reload->current->log);
-    if (is_due(&reload->accounts, config->accounts)) {
+    if (file_watch_is_due(&reload->accounts, config->accounts)) {
         reload_file(reload, &reload->accounts, replace_accounts, config->accounts);
         if (reload->accounts.retry_ms == 0)
             reload->accounts.retry_ms = settling_ms(reload->current->accounts);
         config = reload->current->config;
     }
-    if (is_due(&reload->keys, config->keys))
+    if (file_watch_is_due(&reload->keys, config->keys))
         reload_file(reload, &reload->keys, replace_keys, config->keys);
     return reload->accounts.changing || reload->keys.changing ? WATCH_CHANGING_MS : WATCH_IDLE_MS;
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file_lock.h"
+#include "base/file_replace.h"
 #include "base/json_text.h"
 #include "base/secret.h"
 #include "token/pepper.h"

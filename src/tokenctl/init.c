@@ -9,6 +9,8 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/file_lock.h"
+#include "base/file_replace.h"
 #include "config/config.h"
 #include "config/config_key.h"
 #include "config/issuer.h"

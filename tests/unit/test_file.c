@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/file_replace.h"
 
 #include "fixture.h"
 
