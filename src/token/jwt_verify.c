@@ -133,13 +133,25 @@ enum jwt_status jwt_check_claims(const struct jwt *jwt, const struct jwt_expecta
 }
 
 /* Returns NULL and sets `*status` if the part is not a JSON object. */
-static struct json_object *read_part(struct text part, enum jwt_status *status)
+static struct json_object *read_object(struct text part, enum jwt_status *status)
 {
     struct json_fault fault;
     struct json_object *object = json_read(part, &fault);
     if (object == NULL)
         *status = fault.line > 0 ? JWT_MALFORMED : JWT_NO_MEMORY;
-    else if (!json_is_unambiguous(part, object))
+    return object;
+}
+
+/* The same if it is not strict JSON. json-c leaves out a member if memory runs out, as it does with one that
+ * is there twice. So look twice: for lack of memory no token is malformed. */
+static struct json_object *read_part(struct text part, enum jwt_status *status)
+{
+    struct json_object *object = read_object(part, status);
+    if (object == NULL || json_is_unambiguous(part, object))
+        return object;
+    json_object_put(object);
+    object = read_object(part, status);
+    if (object != NULL && !json_is_unambiguous(part, object))
         *status = JWT_MALFORMED;
     return object;
 }
@@ -224,7 +236,7 @@ static const struct {
     [JWT_CLIENT_REVOKED] = {"client_revoked", "The tokens that the client had until then were revoked"},
     [JWT_ACCOUNT_UNKNOWN] = {"account_unknown", "Its client has no account"},
     [JWT_ACCOUNT_CLOSED] = {"account_closed", "The account of its client is locked or has expired"},
-    [JWT_NOT_CHECKED] = {"not_checked", "The accounts cannot be read"},
+    [JWT_NOT_CHECKED] = {"not_checked", "The accounts or the revocations cannot be read"},
     [JWT_NO_MEMORY] = {"no_memory", "Out of memory"},
 };
 

@@ -29,7 +29,7 @@ enum jwt_status {
     JWT_CLIENT_REVOKED,  /* `iat` is before not_before= of its account */
     JWT_ACCOUNT_UNKNOWN, /* its account has no line */
     JWT_ACCOUNT_CLOSED,  /* each line of its account is locked, expired or unusable */
-    JWT_NOT_CHECKED,     /* the accounts cannot be read */
+    JWT_NOT_CHECKED,     /* the accounts or the revocations cannot be read */
     JWT_NO_MEMORY,
 };
 
