@@ -42,6 +42,7 @@ static const struct outcome {
 } successes[] = {[AUDIT_ISSUED] = {"issued", LOG_LEVEL_INFO},
                  [AUDIT_PUBLISHED] = {"published", LOG_LEVEL_DEBUG},
                  [AUDIT_INTROSPECTED] = {"introspected", LOG_LEVEL_INFO},
+                 [AUDIT_REVOKED] = {"revoked", LOG_LEVEL_INFO},
                  [AUDIT_ALLOWED] = {"allowed", LOG_LEVEL_DEBUG}},
   denied = {"denied", LOG_LEVEL_INFO}, rejected = {"rejected", LOG_LEVEL_INFO},
   refused = {"refused", LOG_LEVEL_WARN}, throttled = {"throttled", LOG_LEVEL_WARN},

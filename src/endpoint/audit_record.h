@@ -10,7 +10,7 @@
 #define AUDIT_RECORD_CLIENT_ID_SIZE 128
 
 /* What a request got that was answered as it asked. */
-enum audit_success { AUDIT_ISSUED, AUDIT_PUBLISHED, AUDIT_INTROSPECTED, AUDIT_ALLOWED };
+enum audit_success { AUDIT_ISSUED, AUDIT_PUBLISHED, AUDIT_INTROSPECTED, AUDIT_REVOKED, AUDIT_ALLOWED };
 
 struct audit_record {
     double started_ms;
@@ -37,11 +37,11 @@ void audit_record_cancel(struct audit_record *record);
 void audit_record_set_client_id(struct audit_record *record, struct text client_id);
 
 /* Writes the line: outcome=… reason=… client_id="…" source=… line=… method=… ms=…. The outcome is published
- * (keys and metadata) or allowed (a token is valid) at level debug; issued, introspected, denied (a token is
- * not valid, or not enough), rejected (the request is malformed) or cancelled (the client has gone before
- * there was a result) at info; refused (bad credentials), throttled or deferred at warn; failed at error. For
- * an unknown path the line also has path="…" served="…": the path of the request, and that of the token
- * endpoint. */
+ * (keys and metadata) or allowed (a token is valid) at level debug; issued, introspected, revoked, denied (a
+ * token is not valid, or not enough), rejected (the request is malformed) or cancelled (the client has gone
+ * before there was a result) at info; refused (bad credentials), throttled or deferred at warn; failed at
+ * error. For an unknown path the line also has path="…" served="…": the path of the request, and that of the
+ * token endpoint. */
 void audit_record_log(const struct audit_record *record, const struct service *service,
                       const struct http_request *request);
 

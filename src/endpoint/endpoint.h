@@ -26,6 +26,7 @@ struct endpoint {
 extern const struct endpoint introspect_endpoint;
 extern const struct endpoint jwks_endpoint;
 extern const struct endpoint metadata_endpoint;
+extern const struct endpoint revoke_endpoint;
 extern const struct endpoint token_endpoint;
 extern const struct endpoint verify_endpoint;
 

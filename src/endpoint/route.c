@@ -14,6 +14,7 @@ static const struct route {
 } routes[] = {
     {"", "/token", &token_endpoint},
     {"", "/introspect", &introspect_endpoint},
+    {"", "/revoke", &revoke_endpoint},
     {"", "/verify", &verify_endpoint},
     {"", "/jwks", &jwks_endpoint},
     /* RFC 8414 §3.1 and §5, and OpenID Connect Discovery §4. */

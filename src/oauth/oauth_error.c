@@ -73,6 +73,8 @@ static const struct oauth_error_row rows[OAUTH_ERROR_COUNT] = {
                                   "The resource is not one that this client may have", "target_not_granted"},
     [OAUTH_ACCESS_DENIED] = {403, "access_denied", NULL, "This client may not introspect tokens",
                              "access_denied"},
+    [OAUTH_FOREIGN_TOKEN] = {400, "invalid_grant", NULL, "The token was issued to another client",
+                             "foreign_token"},
     [OAUTH_THROTTLED] = {429, "rate_limit_exceeded", NULL, "Too many failed attempts; try again later",
                          "throttled"},
     [OAUTH_BUSY] = {503, "temporarily_unavailable", NULL,

@@ -39,6 +39,14 @@ static enum jwt_status check_standing(const struct service *service, const struc
     return standing->has_line ? JWT_ACCOUNT_CLOSED : JWT_ACCOUNT_UNKNOWN;
 }
 
+static enum jwt_status check_revocation(const struct service *service, const struct jwt *jwt)
+{
+    bool is_revoked;
+    if (!revocations_find(service->revocations, service->log, jwt_claim_text(jwt, "jti"), &is_revoked))
+        return JWT_NOT_CHECKED;
+    return is_revoked ? JWT_REVOKED : JWT_VALID;
+}
+
 enum jwt_status token_check(const struct service *service, struct text token, const char *audience,
                             int64_t now, struct jwt *jwt)
 {
@@ -58,5 +66,7 @@ enum jwt_status token_check(const struct service *service, struct text token, co
         return JWT_NOT_CHECKED;
     if (status == JWT_WRONG_TYPE && standing.has_type)
         status = jwt_check_claims(jwt, &expected);
+    if (status == JWT_VALID)
+        status = check_revocation(service, jwt);
     return status == JWT_VALID ? check_standing(service, jwt, &standing) : status;
 }

@@ -48,7 +48,10 @@ static struct service *service_new(struct config *config, struct log *log, const
     service->config = config;
     service->log = log;
     service->units = previous != NULL ? password_units_hold(previous->units) : password_units_new();
-    if (service->units != NULL)
+    service->revocations = previous != NULL && revocations_are_of(previous->revocations, config->state)
+                               ? revocations_hold(previous->revocations)
+                               : revocations_new(config->state);
+    if (service->units != NULL && service->revocations != NULL)
         return service;
     diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0, "%s", strerror(ENOMEM));
     service_release(service);
@@ -188,7 +191,8 @@ struct service *service_start(const char *config_file)
         strcmp(config->log, "stderr") == 0 ? log_diagnostic : diagnostics_to_stderr_and_log;
     warn_if_not_received(config, &diagnostics);
     struct service *service = load_data(config, log, NULL, &diagnostics);
-    if (service != NULL && !service_open_throttle_store(service, NULL, &diagnostics)) {
+    if (service != NULL && (!service_open_throttle_store(service, NULL, &diagnostics) ||
+                            !revocations_open(service->revocations, &diagnostics))) {
         service_release(service);
         service = NULL;
     }
@@ -233,7 +237,8 @@ bool service_check(const char *config_file)
     struct service *service = become_user(config_file, &makes_log, &diagnostics)
                                   ? service_load_quietly(config_file, &diagnostics)
                                   : NULL;
-    if (service == NULL || !throttle_store_check(service->config->state, &diagnostics)) {
+    if (service == NULL || !throttle_store_check(service->config->state, &diagnostics) ||
+        !revocations_check(service->config->state, &diagnostics)) {
         service_release(service);
         return false;
     }
@@ -289,6 +294,7 @@ void service_release(struct service *service)
     jwt_issuer_free(service->issuer);
     log_release(service->log);
     throttle_store_release(service->state);
+    revocations_release(service->revocations);
     verifier_release(service->verifier);
     secret_free(service, sizeof *service);
 }

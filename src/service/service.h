@@ -11,6 +11,7 @@
 #include "password/verifier.h"
 #include "throttle/throttle_store.h"
 #include "token/jwt_issue.h"
+#include "token/revocation.h"
 
 struct service {
     refcount holders;
@@ -23,7 +24,8 @@ struct service {
     struct hmac pepper;        /* key of service_digest(); depends on keys */
     struct log *log;
     struct throttle_store *state; /* NULL: failures are not counted */
-    struct verifier *verifier;    /* NULL: the calling thread hashes, as in a plain CGI process */
+    struct revocations *revocations;
+    struct verifier *verifier; /* NULL: the calling thread hashes, as in a plain CGI process */
 };
 
 /* Loads everything that `config_file` names except the throttle store, and opens the log. All messages go to

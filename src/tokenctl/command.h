@@ -12,9 +12,12 @@
 
 enum command_option {
     OPTION_ALG,
+    OPTION_BEFORE,
+    OPTION_CLIENT,
     OPTION_EXPIRES,
     OPTION_FROM,
     OPTION_GENERATE,
+    OPTION_ID,
     OPTION_ISSUER,
     OPTION_JSON,
     OPTION_KEEP_OLD,
@@ -50,6 +53,7 @@ extern const struct command hash_commands[];
 extern const struct command init_commands[];
 extern const struct command key_commands[];
 extern const struct command list_commands[];
+extern const struct command revoke_commands[];
 extern const struct command throttle_commands[];
 extern const struct command token_commands[];
 

@@ -17,17 +17,20 @@
 enum { MESSAGE_SIZE = 4096, LONGEST_TIMEOUT = 86400 };
 enum { SHORT_OPTION = 256 }; /* getopt_long() returns numbers from here on for long options */
 
-static const struct command *const groups[] = {
-    init_commands, account_commands,  list_commands,  hash_commands,
-    key_commands,  throttle_commands, token_commands, NULL};
+static const struct command *const groups[] = {init_commands,  account_commands, list_commands,
+                                               hash_commands,  key_commands,     throttle_commands,
+                                               token_commands, revoke_commands,  NULL};
 
 static const struct option_form {
     const char *name;
     int has_value;
 } option_forms[OPTION_COUNT] = {
     [OPTION_ALG] = {"alg", required_argument},
+    [OPTION_BEFORE] = {"before", required_argument},
+    [OPTION_CLIENT] = {"client", required_argument},
     [OPTION_EXPIRES] = {"expires", required_argument},
     [OPTION_FROM] = {"from", required_argument},
+    [OPTION_ID] = {"id", required_argument},
     [OPTION_GENERATE] = {"generate", no_argument},
     [OPTION_ISSUER] = {"issuer", required_argument},
     [OPTION_JSON] = {"json", no_argument},

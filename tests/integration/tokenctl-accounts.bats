@@ -10,7 +10,7 @@ load tokenctl
     local command
     exits 0 --help
     for command in init add passwd retire lock unlock remove list check 'key list' 'key add' 'key rotate' 'key prune' \
-        'key remove' 'key export' token inspect hash-cost; do
+        'key remove' 'key export' token inspect revoke revoked hash-cost; do
         [[ $OUT == *"  $command"* ]] || fail "--help has no $command"
         # shellcheck disable=SC2086
         tokenctl $command --help | grep -qF "usage: tokenctl [-c FILE] $command"

@@ -76,7 +76,8 @@ keys() {
     local command
     rm "$CONF"
     for command in 'add x' 'passwd x' 'retire x' 'lock x' 'unlock x' 'remove x' list check 'key list' 'key add' 'key rotate' \
-        'key prune' 'key remove x' 'key export' 'token x' 'inspect x'; do
+        'key prune' 'key remove x' 'key export' 'token x' 'inspect x' \
+        'revoke x' 'revoke --id x' 'revoke --client x' revoked; do
         # shellcheck disable=SC2086
         says 1 "error: $CONF: cannot be read: No such file or directory" $command <<<'secret'
     done

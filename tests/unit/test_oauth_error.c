@@ -29,6 +29,7 @@ static const struct {
     {OAUTH_DUPLICATE_TOKEN, 400, "invalid_request", "invalid_request"},
     {OAUTH_DUPLICATE_TOKEN_TYPE_HINT, 400, "invalid_request", "invalid_request"},
     {OAUTH_TOKEN_ABSENT, 400, "invalid_request", "invalid_request"},
+    {OAUTH_FOREIGN_TOKEN, 400, "invalid_grant", "invalid_grant"},
     {OAUTH_ACCESS_DENIED, 403, "access_denied", "access_denied"},
     {OAUTH_PARAMETER_IN_URL, 400, "invalid_request", "invalid_request"},
     {OAUTH_GRANT_TYPE_ABSENT, 400, "unsupported_grant_type", "invalid_request"},

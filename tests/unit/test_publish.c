@@ -158,9 +158,11 @@ static const char *metadata_of(const struct service *service, char out[ANSWER_SI
 #define TOKEN(issuer)                                                                                        \
     "\"token_endpoint\":\"" issuer "/token\",\"token_endpoint_auth_methods_supported\":" AUTH_METHODS
 #define KEYS(issuer) ",\"jwks_uri\":\"" issuer "/jwks\""
-#define INTROSPECT(issuer)                                                                                   \
+#define TOKEN_FORMS(issuer)                                                                                  \
     ",\"introspection_endpoint\":\"" issuer                                                                  \
-    "/introspect\",\"introspection_endpoint_auth_methods_supported\":" AUTH_METHODS
+    "/introspect\",\"introspection_endpoint_auth_methods_supported\":" AUTH_METHODS                          \
+    ",\"revocation_endpoint\":\"" issuer                                                                     \
+    "/revoke\",\"revocation_endpoint_auth_methods_supported\":" AUTH_METHODS
 #define REST(algorithms)                                                                                     \
     ",\"grant_types_supported\":[\"client_credentials\"],\"response_types_supported\":[],"                   \
     "\"subject_types_supported\":[\"public\"],\"id_token_signing_alg_values_supported\":[" algorithms "]}"
@@ -173,13 +175,13 @@ static void test_metadata(void **state)
     make_keys(&kids);
     struct service *service = load_service(CONFIGURATION);
     assert_string_equal(metadata_of(service, got), "{\"issuer\":\"" ISSUER "\"," TOKEN(ISSUER) KEYS(ISSUER)
-                                                       INTROSPECT(ISSUER) REST("\"EdDSA\",\"RS256\""));
+                                                       TOKEN_FORMS(ISSUER) REST("\"EdDSA\",\"RS256\""));
     service_release(service);
     service = load_service(CONFIGURATION "authorization_endpoint = https://id.example.com/?a\n");
     assert_string_equal(metadata_of(service, got),
                         "{\"issuer\":\"" ISSUER
                         "\",\"authorization_endpoint\":\"https://id.example.com/?a\"," TOKEN(ISSUER)
-                            KEYS(ISSUER) INTROSPECT(ISSUER) REST("\"EdDSA\",\"RS256\""));
+                            KEYS(ISSUER) TOKEN_FORMS(ISSUER) REST("\"EdDSA\",\"RS256\""));
     service_release(service);
 }
 
@@ -194,7 +196,7 @@ static void test_symmetric(void **state)
     struct service *service = load_service("issuer = http://localhost" MOUNT "/\nlog = log\n");
     assert_string_equal(metadata_of(service, got),
                         "{\"issuer\":\"http://localhost" MOUNT "/\"," TOKEN("http://localhost" MOUNT)
-                            INTROSPECT("http://localhost" MOUNT) REST("\"HS256\""));
+                            TOKEN_FORMS("http://localhost" MOUNT) REST("\"HS256\""));
     const struct example example = {.path = MOUNT "/jwks"};
     assert_string_equal(body_of(answer_to(service, &example, got)), "{\"keys\":[]}");
     service_release(service);

@@ -1,0 +1,35 @@
+#include "oauth/token_revoke.h"
+
+/* Returns whether a token with that result would be valid now, or may become so: an account can be unlocked.
+ */
+static bool is_alive(enum jwt_status status)
+{
+    return status == JWT_VALID || status == JWT_NOT_YET_VALID || status == JWT_CLIENT_REVOKED ||
+           status == JWT_ACCOUNT_UNKNOWN || status == JWT_ACCOUNT_CLOSED;
+}
+
+static enum token_revoke_result revoke(const struct service *service, const struct jwt *jwt,
+                                       const struct account *caller)
+{
+    if (caller != NULL && !caller->introspect && !text_equal(jwt_claim_text(jwt, "sub"), caller->client_id))
+        return TOKEN_REVOKE_FOREIGN;
+    return revocations_add(service->revocations, service->log, jwt_claim_text(jwt, "jti"), jwt_expires(jwt))
+               ? TOKEN_REVOKE_DONE
+               : TOKEN_REVOKE_FAILED;
+}
+
+enum token_revoke_result token_revoke(const struct service *service, struct text token,
+                                      const struct account *caller, int64_t now, enum jwt_status *status)
+{
+    struct jwt jwt;
+    enum token_revoke_result result = TOKEN_REVOKE_INVALID;
+    *status = token_check(service, token, NULL, now, &jwt);
+    if (is_alive(*status))
+        result = revoke(service, &jwt, caller);
+    else if (*status == JWT_REVOKED)
+        result = TOKEN_REVOKE_DONE;
+    else if (*status == JWT_NOT_CHECKED || *status == JWT_NO_MEMORY)
+        result = TOKEN_REVOKE_FAILED;
+    jwt_clear(&jwt);
+    return result;
+}

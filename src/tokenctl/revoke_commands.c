@@ -1,0 +1,234 @@
+/* tokenctl revoke, revoked */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/account_file.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/json_text.h"
+#include "oauth/token_revoke.h"
+#include "tokenctl/command.h"
+#include "tokenctl/output.h"
+
+/* --- revoke TOKEN --- */
+
+static int revoke_token(const struct service *service, struct text token)
+{
+    enum jwt_status status;
+    const enum token_revoke_result result = token_revoke(service, token, NULL, clock_now(), &status);
+    const char *why = jwt_status_text(status);
+    if (status == JWT_REVOKED)
+        return complain(EXIT_SUCCESS, "it was revoked before");
+    if (status == JWT_EXPIRED)
+        return complain(EXIT_SUCCESS, "it has expired: there is nothing to revoke");
+    if (result == TOKEN_REVOKE_INVALID)
+        return complain(EXIT_FAILURE, "not revoked: %c%s", tolower((unsigned char)*why), why + 1);
+    return result == TOKEN_REVOKE_DONE ? EXIT_SUCCESS : complain(EXIT_FAILURE, "not revoked");
+}
+
+static int run_revoke_token(const struct invocation *invocation)
+{
+    invocation->diagnostics->errors_only = true;
+    struct service *service = service_load_quietly(invocation->config_file, invocation->diagnostics);
+    const int status = service != NULL ? revoke_token(service, text_of(invocation->argument)) : EXIT_FAILURE;
+    service_release(service);
+    return status;
+}
+
+/* --- revoke --client ID --- */
+
+static int run_revoke_client(const struct invocation *invocation, int64_t before)
+{
+    const char *client_id = invocation->values[OPTION_CLIENT];
+    struct config *config = config_load(invocation->config_file, invocation->diagnostics);
+    if (config == NULL)
+        return EXIT_FAILURE;
+    const enum account_change change =
+        account_file_set_not_before(config->accounts, text_of(client_id), before, invocation->diagnostics);
+    config_release(config);
+    if (change == ACCOUNT_UNKNOWN)
+        return complain(EXIT_FAILURE, "there is no account %s", client_id);
+    if (change == ACCOUNT_AS_IT_WAS)
+        return complain(EXIT_SUCCESS, "the tokens that %s had until then were revoked before", client_id);
+    return change == ACCOUNT_CHANGED ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* --- What needs no accounts and no keys --- */
+
+struct revoked {
+    struct config *config;
+    struct log *log; /* writes to standard error */
+    struct revocations *revocations;
+};
+
+/* Returns false after reporting the reason; the caller calls close_revoked() in any case. */
+static bool open_revoked(const struct invocation *invocation, struct revoked *revoked)
+{
+    *revoked = (struct revoked){.config = config_load(invocation->config_file, invocation->diagnostics)};
+    if (revoked->config == NULL || !revocations_check(revoked->config->state, invocation->diagnostics))
+        return false;
+    revoked->log = log_open("stderr", LOG_LEVEL_ERROR);
+    revoked->revocations = revocations_new(revoked->config->state);
+    if (revoked->log != NULL && revoked->revocations != NULL)
+        return true;
+    complain(0, "%s", strerror(errno));
+    return false;
+}
+
+static void close_revoked(struct revoked *revoked)
+{
+    revocations_release(revoked->revocations);
+    log_release(revoked->log);
+    config_release(revoked->config);
+}
+
+/* --- revoke --id JTI --- */
+
+static int run_revoke_id(const struct invocation *invocation, int64_t expires)
+{
+    const struct text jti = text_of(invocation->values[OPTION_ID]);
+    struct revoked revoked;
+    const bool done =
+        open_revoked(invocation, &revoked) && revocations_add(revoked.revocations, revoked.log, jti, expires);
+    close_revoked(&revoked);
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* --- revoke --- */
+
+/* Reads the date of an option, which stays as it is if the option was not given. Returns an exit status. */
+static int read_date(const struct invocation *invocation, enum command_option option, const char *name,
+                     int64_t *date)
+{
+    const struct text value = text_of(invocation->values[option]);
+    if (value.data == NULL || clock_parse_date(value.data, value.length, date))
+        return EXIT_SUCCESS;
+    return complain(EXIT_USAGE,
+                    "--%s %s: it must be a date or a time in UTC: 2027-01-31 or 2027-01-31T12:00:00Z", name,
+                    value.data);
+}
+
+/* Exactly one of the three, and no option of another. Returns an exit status. */
+static int check_usage(const struct invocation *invocation)
+{
+    const char *const *values = invocation->values;
+    const int targets =
+        (invocation->argument != NULL) + (values[OPTION_ID] != NULL) + (values[OPTION_CLIENT] != NULL);
+    if (targets != 1)
+        return complain(EXIT_USAGE, "revoke takes one of TOKEN, --id JTI and --client ID");
+    if (values[OPTION_EXPIRES] != NULL && values[OPTION_ID] == NULL)
+        return complain(EXIT_USAGE, "--expires belongs to --id; a token says itself when it expires");
+    if (values[OPTION_BEFORE] != NULL && values[OPTION_CLIENT] == NULL)
+        return complain(EXIT_USAGE, "--before belongs to --client");
+    if (values[OPTION_ID] != NULL && values[OPTION_ID][0] == '\0')
+        return complain(EXIT_USAGE, "--id: the jti is empty");
+    return EXIT_SUCCESS;
+}
+
+static int run_revoke(const struct invocation *invocation)
+{
+    int64_t expires = CLOCK_NEVER;
+    int64_t before = clock_now() + 1; /* tokens of this second end, too */
+    int status = check_usage(invocation);
+    if (status == EXIT_SUCCESS)
+        status = read_date(invocation, OPTION_EXPIRES, "expires", &expires);
+    if (status == EXIT_SUCCESS)
+        status = read_date(invocation, OPTION_BEFORE, "before", &before);
+    if (status != EXIT_SUCCESS)
+        return status;
+    if (invocation->argument != NULL)
+        return run_revoke_token(invocation);
+    return invocation->values[OPTION_ID] != NULL ? run_revoke_id(invocation, expires)
+                                                 : run_revoke_client(invocation, before);
+}
+
+/* --- revoked --- */
+
+struct listing {
+    bool is_json;
+    bool is_first;
+    bool is_complete;
+};
+
+static void format_expires(int64_t expires, char out[CLOCK_DATE_SIZE])
+{
+    static const int64_t latest = 253402300799; /* the end of the year 9999 */
+    if (expires >= 0 && expires <= latest)
+        clock_format_date(expires, out);
+    else
+        strcpy(out, "-");
+}
+
+static bool print_row(const struct revocation *revocation)
+{
+    char expires[CLOCK_DATE_SIZE];
+    format_expires(revocation->expires, expires);
+    printf("%-20s  %s", expires, revocation->is_digest ? "sha256:" : "");
+    output_print(revocation->jti, 0);
+    putchar('\n');
+    return ferror(stdout) == 0;
+}
+
+static bool print_object(struct listing *listing, const struct revocation *revocation)
+{
+    char expires[CLOCK_DATE_SIZE];
+    struct json_object *object = json_object_new_object();
+    struct text text = {NULL, 0};
+    format_expires(revocation->expires, expires);
+    if (output_add(object, revocation->is_digest ? "sha256" : "jti", revocation->jti) &&
+        (strcmp(expires, "-") == 0 || json_add_string(object, "expires", expires)))
+        text = json_write(object, JSON_C_TO_STRING_PLAIN);
+    listing->is_complete = text.data != NULL;
+    fputs(listing->is_first || !listing->is_complete ? "" : ",\n", stdout);
+    output_json(text);
+    listing->is_first = false;
+    json_object_put(object);
+    return listing->is_complete && ferror(stdout) == 0;
+}
+
+static bool print_revocation(void *context, const struct revocation *revocation)
+{
+    struct listing *listing = context;
+    return listing->is_json ? print_object(listing, revocation) : print_row(revocation);
+}
+
+static int run_revoked(const struct invocation *invocation)
+{
+    struct listing listing = {
+        .is_json = invocation->values[OPTION_JSON] != NULL, .is_first = true, .is_complete = true};
+    struct revoked revoked;
+    int status = EXIT_FAILURE;
+    if (open_revoked(invocation, &revoked)) {
+        fputs(listing.is_json ? "[" : "EXPIRES               JTI\n", stdout);
+        const bool good = revocations_each(revoked.revocations, revoked.log, print_revocation, &listing);
+        fputs(listing.is_json ? "]\n" : "", stdout);
+        status = finish_output();
+        if (!listing.is_complete)
+            status = complain(EXIT_FAILURE, "out of memory: the list is cut short");
+        if (!good)
+            status = EXIT_FAILURE;
+    }
+    close_revoked(&revoked);
+    return status;
+}
+
+const struct command revoke_commands[] = {
+    {"revoke", "revoke TOKEN | --id JTI [--expires DATE] | --client ID [--before DATE]",
+     "Ends tokens before they expire, wherever they are checked by this program.\n"
+     "  TOKEN           the token itself\n"
+     "  --id JTI        the token with this jti\n"
+     "  --expires DATE  when it expires: until then it stays listed; without, for good\n"
+     "  --client ID     all tokens that the client has had until now\n"
+     "  --before DATE   or until DATE: 2027-01-31 or 2027-01-31T12:00:00Z; goes into the\n"
+     "                  accounts file as not_before=\n",
+     TAKES(OPTION_ID) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_CLIENT) | TAKES(OPTION_BEFORE),
+     PERHAPS_AN_ARGUMENT, run_revoke},
+    {"revoked", "revoked [--json]",
+     "Lists the revoked tokens that would not have expired yet: expiry and jti.\n"
+     "  --json   as an array of JSON objects\n",
+     TAKES(OPTION_JSON), NO_ARGUMENT, run_revoked},
+    {.name = NULL},
+};
