@@ -25,8 +25,8 @@ enum { VERIFIER_NICE = 2 };
 struct verifier {
     refcount holders;
     struct hmac hmac; /* its key is random and never leaves this process */
-    struct credential_cache *proven;
-    struct credential_cache *refused;
+    struct digest_cache *proven;
+    struct digest_cache *refused;
     pthread_mutex_t mutex; /* guards the members below */
     pthread_cond_t work;
     struct verifier_limits limits;
@@ -77,10 +77,10 @@ static bool cache_get(struct verifier *verifier, struct cache_key key, enum pass
 {
     const uint32_t now = seconds();
     *result = PASSWORD_MATCH;
-    if (credential_cache_get(verifier->proven, key, now))
+    if (digest_cache_get(verifier->proven, key, now))
         return true;
     *result = PASSWORD_MISMATCH;
-    return credential_cache_get(verifier->refused, key, now);
+    return digest_cache_get(verifier->refused, key, now);
 }
 
 /* Caches a refusal under both kinds of key, so that the refusals of an account outlive its removal: if the
@@ -92,10 +92,10 @@ static void cache_put(struct verifier *verifier, const struct verification *veri
     if (ttl == 0 || (result != PASSWORD_MATCH && result != PASSWORD_MISMATCH))
         return;
     const bool is_proof = result == PASSWORD_MATCH && !verification->is_decoy;
-    credential_cache_put(is_proof ? verifier->proven : verifier->refused, verification->key, until);
+    digest_cache_put(is_proof ? verifier->proven : verifier->refused, verification->key, until);
     if (result == PASSWORD_MISMATCH)
-        credential_cache_put(verifier->refused, derive_key(verifier, verification, !verification->is_decoy),
-                             until);
+        digest_cache_put(verifier->refused, derive_key(verifier, verification, !verification->is_decoy),
+                         until);
 }
 
 /* Shortens the entries, because cache_get() cannot compare with the new TTL: it would have to take the mutex.
@@ -103,8 +103,8 @@ static void cache_put(struct verifier *verifier, const struct verification *veri
 static void cache_shorten(struct verifier *verifier, long ttl)
 {
     const uint32_t until = seconds() + (uint32_t)ttl;
-    credential_cache_shorten(verifier->proven, until);
-    credential_cache_shorten(verifier->refused, until);
+    digest_cache_shorten(verifier->proven, until);
+    digest_cache_shorten(verifier->refused, until);
 }
 
 /* --- The threads that hash --- */
@@ -299,8 +299,8 @@ static bool make_hmac(struct verifier *verifier)
 
 static void free_verifier(struct verifier *verifier)
 {
-    credential_cache_free(verifier->proven);
-    credential_cache_free(verifier->refused);
+    digest_cache_free(verifier->proven);
+    digest_cache_free(verifier->refused);
     secret_free(verifier, sizeof *verifier);
 }
 
@@ -315,8 +315,8 @@ struct verifier *verifier_new(const struct verifier_limits *limits)
     verifier->ended = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     verifier->limits = *limits;
     verification_queue_init(&verifier->queue);
-    verifier->proven = credential_cache_new();
-    verifier->refused = credential_cache_new();
+    verifier->proven = digest_cache_new();
+    verifier->refused = digest_cache_new();
     if (verifier->proven != NULL && verifier->refused != NULL && make_hmac(verifier))
         return verifier;
     free_verifier(verifier);

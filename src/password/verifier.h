@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
+#include "base/digest_cache.h"
 #include "base/progress.h"
-#include "password/credential_cache.h"
 #include "password/password.h"
 
 struct verifier;

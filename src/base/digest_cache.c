@@ -1,44 +1,44 @@
-#include "password/credential_cache.h"
+#include "base/digest_cache.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 /* The cache is set-associative: a key may be in any of the WAYS entries of its set. A set shares its lock
  * with every LOCKS-th one. */
-enum { WAYS = 8, SETS = CREDENTIAL_CACHE_ENTRIES / WAYS, LOCKS = 64 };
+enum { WAYS = 8, SETS = DIGEST_CACHE_ENTRIES / WAYS, LOCKS = 64 };
 
 struct entry {
     struct cache_key key;
     uint32_t until; /* 0: empty */
 };
 
-struct credential_cache {
+struct digest_cache {
     pthread_mutex_t locks[LOCKS];
     struct entry sets[SETS][WAYS];
 };
 
-struct credential_cache *credential_cache_new(void)
+struct digest_cache *digest_cache_new(void)
 {
     /* calloc() maps zero pages, so that a page costs memory only when the first key falls into it. */
-    struct credential_cache *cache = calloc(1, sizeof *cache);
+    struct digest_cache *cache = calloc(1, sizeof *cache);
     for (size_t i = 0; cache != NULL && i < LOCKS; i++)
         cache->locks[i] = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     return cache;
 }
 
-void credential_cache_free(struct credential_cache *cache)
+void digest_cache_free(struct digest_cache *cache)
 {
     free(cache);
 }
 
-static struct entry *lock_set(struct credential_cache *cache, struct cache_key key)
+static struct entry *lock_set(struct digest_cache *cache, struct cache_key key)
 {
     const size_t set = (size_t)(key.words[0] % SETS);
     pthread_mutex_lock(&cache->locks[set % LOCKS]);
     return cache->sets[set];
 }
 
-static void unlock_set(struct credential_cache *cache, struct cache_key key)
+static void unlock_set(struct digest_cache *cache, struct cache_key key)
 {
     pthread_mutex_unlock(&cache->locks[key.words[0] % SETS % LOCKS]);
 }
@@ -48,7 +48,7 @@ static bool is_key(const struct entry *entry, struct cache_key key)
     return entry->key.words[0] == key.words[0] && entry->key.words[1] == key.words[1];
 }
 
-bool credential_cache_get(struct credential_cache *cache, struct cache_key key, uint32_t now)
+bool digest_cache_get(struct digest_cache *cache, struct cache_key key, uint32_t now)
 {
     bool found = false;
     const struct entry *set = lock_set(cache, key);
@@ -58,7 +58,7 @@ bool credential_cache_get(struct credential_cache *cache, struct cache_key key, 
     return found;
 }
 
-void credential_cache_put(struct credential_cache *cache, struct cache_key key, uint32_t until)
+void digest_cache_put(struct digest_cache *cache, struct cache_key key, uint32_t until)
 {
     struct entry *set = lock_set(cache, key);
     struct entry *entry = &set[0];
@@ -74,7 +74,7 @@ void credential_cache_put(struct credential_cache *cache, struct cache_key key, 
     unlock_set(cache, key);
 }
 
-void credential_cache_shorten(struct credential_cache *cache, uint32_t until)
+void digest_cache_shorten(struct digest_cache *cache, uint32_t until)
 {
     for (size_t set = 0; set < SETS; set++) {
         pthread_mutex_lock(&cache->locks[set % LOCKS]);
