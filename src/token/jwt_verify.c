@@ -156,6 +156,19 @@ static struct json_object *read_part(struct text part, enum jwt_status *status)
     return object;
 }
 
+/* The key set never changes, so a token that one of its keys has verified need not be verified again. */
+static enum jwt_status check_signature(const struct keyset *keyset, struct text token,
+                                       const struct jws_parts *parts, int64_t now, const struct jwt *jwt)
+{
+    struct signature_cache *cache = jwt->key->algorithm != JWS_HS256 ? keyset->verified : NULL;
+    if (signature_cache_get(cache, token, now))
+        return JWT_VALID;
+    if (!jws_verify(jwt->key->key, parts))
+        return errno == ENOMEM ? JWT_NO_MEMORY : JWT_BAD_SIGNATURE;
+    signature_cache_put(cache, token, jwt_expires(jwt));
+    return JWT_VALID;
+}
+
 enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
                            const struct jwt_expectation *expected, struct jwt *jwt)
 {
@@ -170,8 +183,8 @@ enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
     jwt->claims = read_part((struct text){parts.payload, parts.payload_length}, &status);
     if (status == JWT_VALID)
         status = check_header(keyset, expected, jwt);
-    if (status == JWT_VALID && !jws_verify(jwt->key->key, &parts))
-        status = errno == ENOMEM ? JWT_NO_MEMORY : JWT_BAD_SIGNATURE;
+    if (status == JWT_VALID)
+        status = check_signature(keyset, token, &parts, expected->now, jwt);
     if (status == JWT_VALID && !jwt_has_type(jwt, text_of(expected->type)))
         status = JWT_WRONG_TYPE;
     if (status == JWT_VALID)

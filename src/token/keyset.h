@@ -17,6 +17,7 @@
 #include "token/jwk.h"
 #include "token/jws.h"
 #include "token/pepper.h"
+#include "token/signature_cache.h"
 
 struct signing_key {
     char *kid; /* from the JWK, else its RFC 7638 thumbprint */
@@ -35,6 +36,7 @@ struct keyset {
     struct signing_key *keys;
     size_t count;
     const struct signing_key *signer;
+    struct signature_cache *verified; /* of asymmetric keys; NULL: there are none, or memory ran out */
     unsigned char pepper[PEPPER_SIZE];
     struct file_stamp stamp;
 };
