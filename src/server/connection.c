@@ -9,9 +9,9 @@
 #include "server/fastcgi.h"
 
 enum {
-    PIECE = 16 * 1024,      /* is read at once */
-    PIECES_A_TURN = 16,     /* so that one peer does not keep a thread */
-    OUTPUT_MAX = 64 * 1024, /* no more requests are read until the peer has read answers */
+    PIECE = 16 * 1024,      /* the most bytes per read */
+    PIECES_PER_TURN = 16,   /* so that one peer does not keep a thread busy */
+    OUTPUT_MAX = 64 * 1024, /* beyond it, nothing is read until the peer has read answers */
 };
 
 /* --- Requests in flight --- */
@@ -23,8 +23,8 @@ static void free_in_flight(struct connection *connection, struct record_request 
     record_end(&connection->reader, request);
 }
 
-/* What follows the end of a request. Bytes that are left unread when a socket is closed can make the kernel
- * drop the answer, so the peer has to close first where there may be some. */
+/* Decides what follows the end of a request. If a socket is closed with unread input, the kernel may drop the
+ * answer. So if there may be input left, the peer has to close first. */
 static void note_end(struct connection *connection, const struct record_request *request)
 {
     if (!request->keeps_connection || request->is_cut_off)
@@ -33,7 +33,7 @@ static void note_end(struct connection *connection, const struct record_request 
         connection->is_lingering = true;
 }
 
-/* False: no memory. */
+/* Returns false if memory ran out. */
 static bool answer(struct connection *connection, struct record_request *request)
 {
     bool is_answered = true;
@@ -49,7 +49,7 @@ static bool answer(struct connection *connection, struct record_request *request
 static bool start(struct connection *connection, struct record_request *request,
                   const struct connection_turn *turn)
 {
-    struct service *service = reload_current(turn->slot);
+    struct service *service = reload_current(turn->reload);
     request->connection = connection;
     request->fastcgi = fastcgi_start(request, service, turn->resume, request);
     service_release(service);
@@ -59,8 +59,8 @@ static bool start(struct connection *connection, struct record_request *request,
     return fastcgi_is_pending(request->fastcgi) || answer(connection, request);
 }
 
-/* A request with the id of another waits for that one's answer: the web server could not tell the two answers
- * apart. */
+/* A request with the id of an earlier one waits for the earlier one's answer: the web server could not
+ * distinguish the two answers. */
 static bool is_to_be_started(const struct connection *connection, const struct record_request *request)
 {
     const struct record_request *before = connection->reader.requests;
@@ -83,7 +83,7 @@ static bool start_all(struct connection *connection, const struct connection_tur
     return true;
 }
 
-/* Those that cannot be cancelled go on without anybody who waits for them. */
+/* A request that cannot be cancelled continues, and its answer is dropped. */
 static void cancel(struct connection *connection, struct record_request *request)
 {
     if (fastcgi_cancel(request->fastcgi))
@@ -142,8 +142,8 @@ static bool is_for_later(int error)
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-/* What cannot be sent now is left. At the end of the program a slow reader gets no further time with what it
- * takes: all of its answers have to be sent within request_timeout. */
+/* Sends as much as is possible now. While the program stops, a slow reader gets no more time with each byte
+ * that it reads: all of its answers have to be sent within request_timeout. */
 static void send_output(struct connection *connection, const struct connection_turn *turn)
 {
     const size_t before = connection->sent;
@@ -173,16 +173,16 @@ static bool may_read(const struct connection *connection)
            (!connection->is_ending || connection->is_lingering);
 }
 
-/* An event tells of bytes once: all of them are read, or it is noted that there may be more. A read that gets
- * less than it asks for has taken all, but may hide that the peer has hung up. At the end of the program
- * what comes is dropped: a peer that always has another request in flight would never be found idle. */
+/* An event reports input once: all of it is read, or `has_input` stays set. A read that returns less than it
+ * asked for has emptied the socket, but the peer may have hung up as well. While the program stops
+ * impatiently, input is dropped: a peer that always has another request in flight would never be idle. */
 static enum connection_fault read_input(struct connection *connection, const struct connection_turn *turn)
 {
     enum connection_fault fault = CONNECTION_GOOD;
     char piece[PIECE];
-    const bool to_the_end = turn->reads_to_the_end || connection->is_behind;
-    connection->is_behind = true;
-    for (int i = 0; i < PIECES_A_TURN && fault == CONNECTION_GOOD && may_read(connection); i++) {
+    const bool to_the_end = turn->reads_to_the_end || connection->has_input;
+    connection->has_input = true;
+    for (int i = 0; i < PIECES_PER_TURN && fault == CONNECTION_GOOD && may_read(connection); i++) {
         const ssize_t got = recv(connection->descriptor, piece, sizeof piece, 0);
         if (got < 0 && errno == EINTR)
             continue;
@@ -197,7 +197,7 @@ static enum connection_fault read_input(struct connection *connection, const str
         if (got < 0 && !is_for_later(errno))
             connection_close(connection);
         if (got <= 0 || ((size_t)got < sizeof piece && !to_the_end)) {
-            connection->is_behind = false;
+            connection->has_input = false;
             break;
         }
     }
@@ -230,7 +230,7 @@ void connection_close(struct connection *connection)
     buffer_free(&connection->output);
     connection->sent = 0;
     connection->stuck_ms = connection->linger_ms = 0;
-    connection->is_behind = false;
+    connection->has_input = false;
 }
 
 static bool is_to_be_closed(const struct connection *connection, const struct connection_turn *turn)
@@ -283,9 +283,9 @@ bool connection_is_over(const struct connection *connection)
     return connection->descriptor < 0 && connection->in_flight == 0;
 }
 
-bool connection_is_behind(const struct connection *connection)
+bool connection_may_have_input(const struct connection *connection)
 {
-    return connection->is_behind && may_read(connection);
+    return connection->has_input && may_read(connection);
 }
 
 bool connection_waits_to_send(const struct connection *connection)

@@ -14,21 +14,21 @@
 
 /* All locks and atomics of the server are in this file. The rule:
  *
- * A connection belongs to one thread at a time. Whatever happens to it (an event of epoll, the end of a
- * verification, a wish of the watch) increments its count of events. The thread that increments the count
- * from 0 owns the connection. It notes the count, does all that can be done, and subtracts what it noted. If
- * 0 is left, it no longer owns the connection; otherwise there was another event, and it starts again. So an
- * event is a hint to look at the connection, and a superfluous one does no harm.
+ * A connection belongs to one thread at a time. Each event (of epoll, the end of a verification, a time
+ * limit) increments its count of events. The thread that increments the count from 0 owns the connection. It
+ * notes the count, handles the connection, and subtracts what it noted. If the result is 0, it no longer owns
+ * the connection; otherwise there was another event, and it starts again. An event is a hint to look at the
+ * connection, so a superfluous one does no harm.
  *
  * The memory of a connection is reused for another one, and freed only at the end: epoll may report an event
  * of a connection that another thread has just closed. It is then a superfluous event of the next one.
  *
- * `mutex` guards the lists and the members that say so. No thread waits for anything while it holds it.
+ * `mutex` guards the lists and the members that say so. No thread waits while it holds the mutex.
  *
  * The other atomics are limits, flags and counts. Their order matters twice: a flag is set before all
  * connections are woken, and the count of connections is decremented last. */
 
-/* Bytes that all unfinished things together may take. */
+/* The most bytes that all unfinished requests and responses may take together. */
 static const size_t unfinished_max = (size_t)64 * 1024 * 1024;
 
 struct connection_set {
@@ -40,36 +40,36 @@ struct connection_set {
     atomic_bool is_stopping;
     atomic_bool is_impatient;
     atomic_bool has_served;                /* since connection_set_take_served() */
-    atomic_long connections;               /* that are open, or have something in flight */
-    atomic_long faults[CONNECTION_FAULTS]; /* since the log was written */
-    atomic_size_t unfinished;              /* bytes */
+    atomic_long connections;               /* open, or with a request in flight */
+    atomic_long faults[CONNECTION_FAULTS]; /* since they were logged */
+    atomic_size_t unfinished;              /* their bytes */
     atomic_int accept_error;               /* errno of the last attempt to accept; 0: it succeeded */
-    int logged_error;                      /* of the watch: the accept_error that it has logged */
+    int logged_error;                      /* the accept_error that was logged last; used by the watch only */
 
     /* Guarded by the mutex. */
     pthread_mutex_t mutex;
-    struct slot *all;
-    struct slot *free;
+    struct entry *all;
+    struct entry *free;
 };
 
-/* A connection and what only this file knows of it. */
-struct slot {
-    struct connection connection; /* of its owner */
+/* A connection, and its state that is private to this file. Only the owner uses the unguarded members. */
+struct entry {
+    struct connection connection;
     struct connection_set *set;
     atomic_uint events;
-    _Atomic double since_ms; /* unfinished; where negative, idle; 0: not in use */
-    atomic_bool is_evicted;  /* to be closed, as there is too much unfinished */
-    size_t size;             /* of what is unfinished; of its owner, as the next two */
-    bool is_in_set;          /* epoll knows it */
-    bool is_for_output;      /* epoll tells when more can be sent */
+    _Atomic double since_ms; /* positive: since when it is unfinished; negative: idle; 0: not in use */
+    atomic_bool is_evicted;  /* to be closed, because too much is unfinished */
+    size_t size;             /* its share of `unfinished` */
+    bool is_in_epoll;
+    bool is_for_output; /* epoll reports when more can be sent */
 
-    /* Under the mutex. */
-    struct slot *next; /* of all */
-    struct slot *next_free;
+    /* Guarded by the mutex. */
+    struct entry *next; /* in `all` */
+    struct entry *next_free;
     struct record_request *resumed;
 };
 
-_Static_assert(sizeof(struct slot) <= 512, "what an idle connection costs");
+_Static_assert(sizeof(struct entry) <= 512, "memory of an idle connection");
 
 /* --- Ownership --- */
 
@@ -79,43 +79,43 @@ static void count_fault(struct connection_set *set, enum connection_fault fault)
         atomic_fetch_add(&set->faults[fault], 1);
 }
 
-static void handle(struct slot *slot, bool reads_to_the_end);
+static void handle(struct entry *entry, bool reads_to_the_end);
 
-void connection_set_wake(void *slot, bool reads_to_the_end)
+void connection_set_wake(void *entry, bool reads_to_the_end)
 {
-    struct slot *woken = slot;
+    struct entry *woken = entry;
     if (atomic_fetch_add(&woken->events, 1) == 0)
         handle(woken, reads_to_the_end);
 }
 
-/* A verification is done. Raised under the mutex, so that nobody is about to touch a connection that has
- * nothing in flight. */
+/* Called when a verification is done. The count is incremented with the mutex held, so that no thread uses a
+ * connection whose last request in flight has just ended. */
 static void resume(void *context)
 {
     struct record_request *request = context;
-    struct slot *slot = request->connection;
-    struct connection_set *set = slot->set;
+    struct entry *entry = request->connection;
+    struct connection_set *set = entry->set;
     pthread_mutex_lock(&set->mutex);
-    request->next_resumed = slot->resumed;
-    slot->resumed = request;
-    const bool is_owner = atomic_fetch_add(&slot->events, 1) == 0;
+    request->next_resumed = entry->resumed;
+    entry->resumed = request;
+    const bool is_owner = atomic_fetch_add(&entry->events, 1) == 0;
     pthread_mutex_unlock(&set->mutex);
     if (is_owner)
-        handle(slot, false);
+        handle(entry, false);
 }
 
-static struct record_request *take_resumed(struct slot *slot)
+static struct record_request *take_resumed(struct entry *entry)
 {
-    if (slot->connection.in_flight == 0)
+    if (entry->connection.in_flight == 0)
         return NULL;
-    pthread_mutex_lock(&slot->set->mutex);
-    struct record_request *resumed = slot->resumed;
-    slot->resumed = NULL;
-    pthread_mutex_unlock(&slot->set->mutex);
+    pthread_mutex_lock(&entry->set->mutex);
+    struct record_request *resumed = entry->resumed;
+    entry->resumed = NULL;
+    pthread_mutex_unlock(&entry->set->mutex);
     return resumed;
 }
 
-/* Whether it has been unfinished or idle for too long. */
+/* Returns whether a connection has been unfinished or idle for too long. */
 static bool is_expired(const struct connection_set *set, double since_ms, double now_ms)
 {
     return since_ms > 0 ? now_ms - since_ms > (double)atomic_load(&set->request_timeout_ms)
@@ -128,122 +128,123 @@ static double since_of(const struct connection *connection)
     return since_ms > 0 ? since_ms : -connection->idle_ms;
 }
 
-static void close_if_due(struct slot *slot, double now_ms)
+static void close_if_due(struct entry *entry, double now_ms)
 {
-    struct connection *connection = &slot->connection;
+    struct connection *connection = &entry->connection;
     const double since_ms = since_of(connection);
-    const bool is_evicted = atomic_exchange(&slot->is_evicted, false);
-    if (connection->descriptor < 0 || (!is_evicted && !is_expired(slot->set, since_ms, now_ms)))
+    const bool is_evicted = atomic_exchange(&entry->is_evicted, false);
+    if (connection->descriptor < 0 || (!is_evicted && !is_expired(entry->set, since_ms, now_ms)))
         return;
     if (is_evicted || since_ms > 0)
-        count_fault(slot->set, is_evicted ? CONNECTION_EVICTED : CONNECTION_TIMED_OUT);
+        count_fault(entry->set, is_evicted ? CONNECTION_EVICTED : CONNECTION_TIMED_OUT);
     connection_close(connection);
 }
 
-static void do_what_can_be_done(struct slot *slot, bool reads_to_the_end)
+static void handle_event(struct entry *entry, bool reads_to_the_end)
 {
-    struct connection_set *set = slot->set;
+    struct connection_set *set = entry->set;
     struct connection_turn turn = {.now_ms = clock_coarse_ms(),
-                                   .slot = set->reload,
+                                   .reload = set->reload,
                                    .max_body = atomic_load(&set->max_body),
                                    .reads_to_the_end = reads_to_the_end,
                                    .is_stopping = atomic_load(&set->is_stopping),
                                    .is_impatient = atomic_load(&set->is_impatient),
-                                   .resumed = take_resumed(slot),
+                                   .resumed = take_resumed(entry),
                                    .resume = resume};
-    close_if_due(slot, turn.now_ms);
-    count_fault(set, connection_handle(&slot->connection, &turn));
-    if (slot->connection.has_answered && !atomic_load(&set->has_served))
+    close_if_due(entry, turn.now_ms);
+    count_fault(set, connection_handle(&entry->connection, &turn));
+    if (entry->connection.has_answered && !atomic_load(&set->has_served))
         atomic_store(&set->has_served, true);
-    slot->connection.has_answered = false;
+    entry->connection.has_answered = false;
 }
 
-/* Has epoll tell of what comes next. */
-static void await_event(struct slot *slot)
+/* Registers the next event with epoll. */
+static void await_event(struct entry *entry)
 {
-    struct connection *connection = &slot->connection;
+    struct connection *connection = &entry->connection;
     const bool is_for_output = connection_waits_to_send(connection);
-    if (connection->descriptor < 0 ||
-        (slot->is_in_set && is_for_output == slot->is_for_output && !connection_is_behind(connection)))
+    if (connection->descriptor < 0 || (entry->is_in_epoll && is_for_output == entry->is_for_output &&
+                                       !connection_may_have_input(connection)))
         return;
-    const int operation = slot->is_in_set ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    slot->is_in_set = true;
-    slot->is_for_output = is_for_output;
+    const int operation = entry->is_in_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    entry->is_in_epoll = true;
+    entry->is_for_output = is_for_output;
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (is_for_output ? EPOLLOUT : 0),
-                                .data.ptr = slot};
-    if (epoll_ctl(slot->set->epoll, operation, connection->descriptor, &event) != 0) {
-        count_fault(slot->set, CONNECTION_OUT_OF_MEMORY);
+                                .data.ptr = entry};
+    if (epoll_ctl(entry->set->epoll, operation, connection->descriptor, &event) != 0) {
+        count_fault(entry->set, CONNECTION_OUT_OF_MEMORY);
         connection_close(connection);
     }
 }
 
-static void count_unfinished(struct slot *slot)
+static void count_unfinished(struct entry *entry)
 {
-    const struct connection *connection = &slot->connection;
+    const struct connection *connection = &entry->connection;
     const size_t size = connection_size(connection);
-    atomic_store(&slot->since_ms, connection->descriptor < 0 ? 0 : since_of(connection));
-    if (size != slot->size)
-        atomic_fetch_add(&slot->set->unfinished, size - slot->size);
-    slot->size = size;
+    atomic_store(&entry->since_ms, connection->descriptor < 0 ? 0 : since_of(connection));
+    if (size != entry->size)
+        atomic_fetch_add(&entry->set->unfinished, size - entry->size);
+    entry->size = size;
 }
 
-/* That there is one connection less is the last that is touched: the set may be freed then. */
-static void give_back(struct slot *slot)
+/* The number of connections is decremented last: the set may be freed then. */
+static void recycle(struct entry *entry)
 {
-    struct connection_set *set = slot->set;
+    struct connection_set *set = entry->set;
     pthread_mutex_lock(&set->mutex);
-    slot->next_free = set->free;
-    set->free = slot;
+    entry->next_free = set->free;
+    set->free = entry;
     pthread_mutex_unlock(&set->mutex);
     atomic_fetch_sub(&set->connections, 1);
 }
 
-/* For who has raised the count of events from 0. */
-static void handle(struct slot *slot, bool reads_to_the_end)
+/* Called by the thread that has incremented the count of events from 0. */
+static void handle(struct entry *entry, bool reads_to_the_end)
 {
-    const bool was_over = connection_is_over(&slot->connection);
+    const bool was_over = connection_is_over(&entry->connection);
     bool is_over;
     unsigned seen;
     do {
-        seen = atomic_load(&slot->events);
-        do_what_can_be_done(slot, reads_to_the_end);
-        await_event(slot);
-        count_unfinished(slot);
-        is_over = connection_is_over(&slot->connection);
+        seen = atomic_load(&entry->events);
+        handle_event(entry, reads_to_the_end);
+        await_event(entry);
+        count_unfinished(entry);
+        is_over = connection_is_over(&entry->connection);
         reads_to_the_end = true;
-    } while (atomic_fetch_sub(&slot->events, seen) != seen);
+    } while (atomic_fetch_sub(&entry->events, seen) != seen);
     if (is_over && !was_over)
-        give_back(slot);
+        recycle(entry);
 }
 
 /* --- New connections --- */
 
-/* The caller owns it. NULL: no memory. */
-static struct slot *new_slot(struct connection_set *set)
+/* Returns a new entry, which the caller owns. NULL: memory ran out. */
+static struct entry *new_entry(struct connection_set *set)
 {
-    struct slot *slot = calloc(1, sizeof *slot);
-    if (slot == NULL)
+    struct entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL)
         return NULL;
-    slot->set = set;
-    slot->events = 1;
-    slot->connection.descriptor = -1;
+    entry->set = set;
+    entry->events = 1;
+    entry->connection.descriptor = -1;
     pthread_mutex_lock(&set->mutex);
-    slot->next = set->all;
-    set->all = slot;
+    entry->next = set->all;
+    set->all = entry;
     pthread_mutex_unlock(&set->mutex);
-    return slot;
+    return entry;
 }
 
-/* One that an event is too many for just now is left. */
-static struct slot *take_slot(struct connection_set *set)
+/* Returns an entry that is not in use, or a new one. If the first free one has an event just now, it is left.
+ */
+static struct entry *take_entry(struct connection_set *set)
 {
     pthread_mutex_lock(&set->mutex);
-    struct slot *slot = set->free;
-    const bool is_owner = slot != NULL && atomic_fetch_add(&slot->events, 1) == 0;
+    struct entry *entry = set->free;
+    const bool is_owner = entry != NULL && atomic_fetch_add(&entry->events, 1) == 0;
     if (is_owner)
-        set->free = slot->next_free;
+        set->free = entry->next_free;
     pthread_mutex_unlock(&set->mutex);
-    return is_owner ? slot : new_slot(set);
+    return is_owner ? entry : new_entry(set);
 }
 
 enum accept_result connection_set_accept(struct connection_set *set, int listener)
@@ -253,8 +254,8 @@ enum accept_result connection_set_accept(struct connection_set *set, int listene
         return ACCEPT_DONE;
     if (descriptor < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return ACCEPT_NONE;
-    struct slot *slot = descriptor >= 0 ? take_slot(set) : NULL;
-    if (slot == NULL) {
+    struct entry *entry = descriptor >= 0 ? take_entry(set) : NULL;
+    if (entry == NULL) {
         atomic_store(&set->accept_error, descriptor >= 0 ? ENOMEM : errno);
         if (descriptor >= 0)
             close(descriptor);
@@ -262,34 +263,34 @@ enum accept_result connection_set_accept(struct connection_set *set, int listene
     }
     if (atomic_load(&set->accept_error) != 0)
         atomic_store(&set->accept_error, 0);
-    slot->connection =
+    entry->connection =
         (struct connection){.descriptor = descriptor, .idle_ms = clock_coarse_ms(), .is_fresh = true};
-    slot->is_in_set = slot->is_for_output = false;
-    atomic_store(&slot->is_evicted, false);
+    entry->is_in_epoll = entry->is_for_output = false;
+    atomic_store(&entry->is_evicted, false);
     atomic_fetch_add(&set->connections, 1);
-    /* Where a web server makes a connection for each request, the request is mostly there at once. */
-    handle(slot, false);
+    /* If the web server opens a connection per request, the request is usually there already. */
+    handle(entry, false);
     return ACCEPT_DONE;
 }
 
 /* --- All connections --- */
 
-/* New ones come before the first. */
-static struct slot *first_slot(struct connection_set *set)
+/* New entries are added before the first one. */
+static struct entry *first_entry(struct connection_set *set)
 {
     pthread_mutex_lock(&set->mutex);
-    struct slot *slot = set->all;
+    struct entry *entry = set->all;
     pthread_mutex_unlock(&set->mutex);
-    return slot;
+    return entry;
 }
 
-/* Wakes the connections that are in use: those that are expired, or all of them. */
+/* Wakes the connections that are in use: the expired ones, or all. */
 static void wake_connections(struct connection_set *set, bool all, double now_ms)
 {
-    for (struct slot *slot = first_slot(set); slot != NULL; slot = slot->next) {
-        const double since_ms = atomic_load(&slot->since_ms);
+    for (struct entry *entry = first_entry(set); entry != NULL; entry = entry->next) {
+        const double since_ms = atomic_load(&entry->since_ms);
         if (since_ms != 0 && (all || is_expired(set, since_ms, now_ms)))
-            connection_set_wake(slot, false);
+            connection_set_wake(entry, false);
     }
 }
 
@@ -302,7 +303,7 @@ static void log_faults(struct connection_set *set)
         [CONNECTION_TIMED_OUT] = {LOG_LEVEL_WARN, "dropped: %ld connections, whose requests took longer than "
                                                   "request_timeout, %ld s"},
         [CONNECTION_EVICTED] = {LOG_LEVEL_WARN,
-                                "dropped: %ld connections, as all that is unfinished takes more than 64 MiB"},
+                                "dropped: %ld connections, as all unfinished requests take more than 64 MiB"},
         [CONNECTION_NOT_FASTCGI] = {LOG_LEVEL_WARN, "closed: %ld connections, as what came was not FastCGI"},
         [CONNECTION_OUT_OF_MEMORY] = {LOG_LEVEL_ERROR, "closed: %ld connections, as there was no memory"},
     };
@@ -314,20 +315,15 @@ static void log_faults(struct connection_set *set)
     }
 }
 
-/* The error is logged once, until a connection is accepted again. */
-static void log_accept_error(struct connection_set *set)
+/* An error in accepting is logged once, until a connection is accepted again. */
+void connection_set_watch(struct connection_set *set, double now_ms)
 {
     const int error = atomic_load(&set->accept_error);
+    wake_connections(set, false, now_ms);
+    log_faults(set);
     if (error != 0 && error != set->logged_error)
         reload_log(set->reload, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s", strerror(error));
     set->logged_error = error;
-}
-
-void connection_set_watch(struct connection_set *set, double now_ms)
-{
-    wake_connections(set, false, now_ms);
-    log_faults(set);
-    log_accept_error(set);
 }
 
 bool connection_set_take_served(struct connection_set *set)
@@ -335,24 +331,24 @@ bool connection_set_take_served(struct connection_set *set)
     return atomic_exchange(&set->has_served, false);
 }
 
-/* The oldest goes, and with it what is not much younger, as each pass over the list takes long. */
+/* Closes the oldest one, and those that are nearly as old, because a pass over the list takes long. */
 void connection_set_evict(struct connection_set *set)
 {
     if (atomic_load(&set->unfinished) <= unfinished_max)
         return;
     const double now_ms = clock_coarse_ms();
     double oldest_ms = now_ms;
-    for (struct slot *slot = first_slot(set); slot != NULL; slot = slot->next) {
-        const double since_ms = atomic_load(&slot->since_ms);
+    for (struct entry *entry = first_entry(set); entry != NULL; entry = entry->next) {
+        const double since_ms = atomic_load(&entry->since_ms);
         oldest_ms = since_ms > 0 && since_ms < oldest_ms ? since_ms : oldest_ms;
     }
     const double limit_ms = oldest_ms + (now_ms - oldest_ms) / 16;
-    for (struct slot *slot = first_slot(set); slot != NULL; slot = slot->next) {
-        const double since_ms = atomic_load(&slot->since_ms);
+    for (struct entry *entry = first_entry(set); entry != NULL; entry = entry->next) {
+        const double since_ms = atomic_load(&entry->since_ms);
         if (since_ms <= 0 || since_ms > limit_ms || atomic_load(&set->unfinished) <= unfinished_max)
             continue;
-        atomic_store(&slot->is_evicted, true);
-        connection_set_wake(slot, false);
+        atomic_store(&entry->is_evicted, true);
+        connection_set_wake(entry, false);
     }
 }
 
@@ -396,9 +392,9 @@ struct connection_set *connection_set_new(struct reload *reload, int epoll)
 void connection_set_free(struct connection_set *set)
 {
     while (set != NULL && set->all != NULL) {
-        struct slot *slot = set->all;
-        set->all = slot->next;
-        free(slot);
+        struct entry *entry = set->all;
+        set->all = entry->next;
+        free(entry);
     }
     free(set);
 }

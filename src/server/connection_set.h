@@ -25,9 +25,9 @@ enum accept_result { ACCEPT_DONE, ACCEPT_NONE, ACCEPT_FAILED };
 /* Accepts one connection, if one waits, and handles it. */
 enum accept_result connection_set_accept(struct connection_set *set, int listener);
 
-/* Handles an event of the connection that `slot` stands for. `reads_to_the_end`: the peer has hung up, or may
- * have. */
-void connection_set_wake(void *slot, bool reads_to_the_end);
+/* Handles an event of a connection; `entry` is the pointer of the event. `reads_to_the_end`: the peer has
+ * hung up, or may have. */
+void connection_set_wake(void *entry, bool reads_to_the_end);
 
 /* Drops the oldest unfinished connections while all of them together take more than 64 MiB. */
 void connection_set_evict(struct connection_set *set);

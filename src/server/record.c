@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "server/name_value.h"
 
 /* Data grows in such steps, so that a request costs little more than has come of it. */
 enum { STEP = 512 };
@@ -87,6 +86,30 @@ static struct record_request *find(const struct record_reader *reader, unsigned 
 
 /* --- Parameters (§3.4) --- */
 
+static bool take_length(struct text *rest, size_t *length)
+{
+    const unsigned char *byte = (const unsigned char *)rest->data;
+    const size_t size = rest->length > 0 && byte[0] >= 0x80 ? 4 : 1;
+    if (rest->length < size)
+        return false;
+    *length = size == 1
+                  ? byte[0]
+                  : (size_t)(byte[0] & 0x7f) << 24 | (size_t)byte[1] << 16 | (size_t)byte[2] << 8 | byte[3];
+    *rest = (struct text){rest->data + size, rest->length - size};
+    return true;
+}
+
+bool record_take_pair(struct text *rest, struct text *name, struct text *value)
+{
+    if (!take_length(rest, &name->length) || !take_length(rest, &value->length) ||
+        name->length > rest->length || value->length > rest->length - name->length)
+        return false;
+    name->data = rest->data;
+    value->data = rest->data + name->length;
+    *rest = (struct text){value->data + value->length, rest->length - name->length - value->length};
+    return true;
+}
+
 static bool holds(struct text text, char byte)
 {
     return text.length > 0 && memchr(text.data, byte, text.length) != NULL;
@@ -104,7 +127,7 @@ static bool check_parameters(struct record_request *request, bool *has_body)
     *has_body = request->role == FCGI_RESPONDER;
     while (rest.length > 0) {
         const char *start = rest.data;
-        if (!name_value_take(&rest, &name, &value))
+        if (!record_take_pair(&rest, &name, &value))
             return false;
         if (name.length == 0 || holds(name, '=') || holds(name, '\0'))
             continue;

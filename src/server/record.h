@@ -95,4 +95,8 @@ size_t record_reader_size(const struct record_reader *reader);
 /* Drops the record at hand; the requests that are open stay. */
 void record_reader_clear(struct record_reader *reader);
 
+/* Takes the first name-value pair (§3.4) off `rest`, which is not empty; `name` and `value` point into it.
+ * Returns false if a length reaches beyond the end. */
+bool record_take_pair(struct text *rest, struct text *name, struct text *value);
+
 #endif

@@ -3,7 +3,6 @@
 #include <fastcgi.h>
 #include <string.h>
 
-#include "server/name_value.h"
 #include "server/record.h"
 
 static void write_header(char *out, unsigned type, unsigned id, size_t length)
@@ -50,7 +49,7 @@ size_t record_write_values(char out[RECORD_REPLY_MAX], struct text asked)
     struct text name;
     struct text value;
     while (asked.length > 0) {
-        if (!name_value_take(&asked, &name, &value))
+        if (!record_take_pair(&asked, &name, &value))
             return 0;
         for (size_t i = 0; i < 3; i++)
             is_asked[i] = is_asked[i] || text_is(name, known[i].name);

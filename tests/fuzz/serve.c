@@ -77,8 +77,8 @@ static void handle(struct connection *connection, struct connection_turn *turn, 
         connection_handle(connection, turn);
         take_output(peer, answers);
         turn->resumed = connection->in_flight > 0 && !is_held ? await_resumed(connection->in_flight) : NULL;
-        is_again =
-            turn->resumed != NULL || connection_is_behind(connection) || connection_waits_to_send(connection);
+        is_again = turn->resumed != NULL || connection_may_have_input(connection) ||
+                   connection_waits_to_send(connection);
         REQUIRE(turns < 100000);
     }
 }
@@ -93,7 +93,7 @@ void serve(struct text wire, const struct serve_way *way, struct buffer *answers
     int ends[2];
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
     struct connection connection = {.descriptor = ends[0], .is_fresh = true};
-    struct connection_turn turn = {.slot = serve_slot(),
+    struct connection_turn turn = {.reload = serve_slot(),
                                    .max_body = 16384,
                                    .reads_to_the_end = true,
                                    .is_stopping = way->is_stopping,

@@ -1,5 +1,5 @@
 #!/bin/bash
-# includes.sh: checks the direction of includes. A file includes from its own folder and from folders after it in this list.
+# includes.sh: checks the direction of includes, and the length of files. A file includes from its own folder and from folders after it in this list.
 set -u
 folders=(main tokenctl server endpoint oauth http service account password throttle token database process config base)
 declare -A height
@@ -40,4 +40,8 @@ for folder in src/*/; do
     folder=$(basename "$folder")
     [[ $folder =~ ^(man|doc)$ || -n ${height[$folder]:-} ]] || complain "src/$folder: is in no order; tests/tools/includes.sh has it"
 done
+# A file has one subject, and a reader takes it in.
+while read -r lines file; do
+    ((lines <= 400)) || complain "$file: $lines lines are more than 400"
+done < <(find src -name '*.[ch]' -exec wc -l {} + | grep -v ' total$')
 exit $wrong

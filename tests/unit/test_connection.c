@@ -44,7 +44,7 @@ static void open_peer(struct peer *peer)
     peer->sent = 0;
     peer->connection = (struct connection){.descriptor = ends[0], .idle_ms = 1};
     peer->turn = (struct connection_turn){
-        .now_ms = 1, .slot = open_slot(), .max_body = 16384, .resume = never_resumed};
+        .now_ms = 1, .reload = open_slot(), .max_body = 16384, .resume = never_resumed};
 }
 
 static void close_peer(struct peer *peer)
@@ -52,7 +52,7 @@ static void close_peer(struct peer *peer)
     connection_close(&peer->connection);
     assert_true(connection_is_over(&peer->connection));
     close(peer->descriptor);
-    reload_free(peer->turn.slot);
+    reload_free(peer->turn.reload);
 }
 
 static void handle_at(struct peer *peer, double now_ms)
