@@ -69,6 +69,12 @@ descriptors_are() {
     wait_until 'the descriptors to be closed' descriptors_are "$before"
 }
 
+# dropped_are COUNT: as many connections as the log says were dropped; more than one line may say so.
+dropped_are() {
+    [[ $(sed -n 's/.* warn dropped: \([0-9]*\) connections, .* request_timeout, 3 s$/\1/p' "$DIR/log/token.log" |
+        awk '{ n += $1 } END { print n }') == "$1" ]]
+}
+
 @test "requests that arrive byte by byte are dropped after request_timeout, and the log says so" {
     local before answers
     configure request_timeout 3
@@ -77,8 +83,7 @@ descriptors_are() {
     answers=$(client drip 20)
     [[ $answers == '20×closed ' ]] || fail "$answers"
     wait_until 'the descriptors to be closed' descriptors_are "$before"
-    [[ $(sed -n 's/.* warn dropped: \([0-9]*\) connections, .* request_timeout, 3 s$/\1/p' "$DIR/log/token.log" |
-        awk '{ n += $1 } END { print n }') == 20 ]]
+    wait_until 'the log to say so' dropped_are 20
 }
 
 @test "two that arrive byte by byte hold two threads, and the third serves the others" {
