@@ -98,6 +98,26 @@ restart() {
     [[ $(tokenctl revoked --json | jq -c 'map(.jti)') == "[\"$(jti_of "$token")\"]" ]]
 }
 
+@test "what one process revokes, the others of the folder refuse at once; one that is killed loses nothing" {
+    local token i
+    SOCKET=$DIR/run/second.sock
+    start second "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until 'the second process' issues "$SOCKET"
+    for i in 1 2 3 4 5 6 7 8; do
+        token=$(fetch_token)
+        is_active "$token"
+        SOCKET=$DIR/run/token.sock
+        is_active "$token"
+        [[ $(revoke "$DEMO&token=$token") == "$DONE" ]]
+        SOCKET=$DIR/run/second.sock
+        is_revoked "$token"
+    done
+    stop second KILL
+    SOCKET=$DIR/run/token.sock
+    is_revoked "$token"
+    [[ $(tokenctl revoked --json | jq length) -eq 8 ]]
+}
+
 @test "a power cut keeps what was answered: it was synced" {
     command -v strace >/dev/null || skip 'there is no strace'
     local token
