@@ -14,7 +14,7 @@ void attempt_start(struct attempt *attempt, const struct service *service,
 {
     *attempt = (struct attempt){.service = service, .credentials = credentials};
     attempt->throttle = (struct throttle_attempt){
-        .store = service->state,
+        .store = service->throttle,
         .log = service->log,
         .limits = throttle_limits_of(service->config),
         .auth_method =
@@ -62,7 +62,7 @@ static enum oauth_error error_of(enum throttle_verdict verdict, enum oauth_error
 enum oauth_error attempt_check(struct attempt *attempt)
 {
     struct throttle_attempt *throttle = &attempt->throttle;
-    if (attempt->service->state == NULL)
+    if (attempt->service->throttle == NULL)
         return OAUTH_NO_ERROR;
     attempt->verdict = throttle_check(throttle, clock_now_ms());
     if (attempt->verdict == THROTTLE_ADMITTED && throttle->is_saturated) {
@@ -75,7 +75,7 @@ enum oauth_error attempt_check(struct attempt *attempt)
 static bool admit_attempt(void *context)
 {
     struct attempt *attempt = context;
-    if (attempt->service->state == NULL)
+    if (attempt->service->throttle == NULL)
         return true;
     compute_digests(attempt);
     attempt->verdict = throttle_begin(&attempt->throttle, clock_now_ms());
@@ -118,7 +118,7 @@ void attempt_set_proven(struct attempt *attempt, size_t decoding)
 
 static enum oauth_error end_in(struct attempt *attempt, enum throttle_outcome outcome, enum oauth_error error)
 {
-    if (attempt->service->state == NULL)
+    if (attempt->service->throttle == NULL)
         return error;
     if (outcome != THROTTLE_MATCH)
         compute_digests(attempt);

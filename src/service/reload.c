@@ -134,7 +134,7 @@ static struct service *copy_of(struct service *service)
     copy->units = password_units_hold(service->units);
     copy->keys = keyset_hold(service->keys);
     copy->log = log_hold(service->log);
-    copy->state = throttle_store_hold(service->state);
+    copy->throttle = throttle_store_hold(service->throttle);
     copy->revocations = revocations_hold(service->revocations);
     copy->verifier = verifier_hold(service->verifier);
     return copy;
@@ -165,7 +165,7 @@ void reload_all(struct reload *reload)
     struct service *current = reload->current;
     struct diagnostics diagnostics = {.on_message = log_diagnostic, .context = current->log};
     struct service *next = service_load_again(current, &diagnostics);
-    if (next != NULL && current->state != NULL &&
+    if (next != NULL && current->throttle != NULL &&
         (!service_open_throttle_store(next, current, &diagnostics) ||
          !revocations_open(next->revocations, &diagnostics))) {
         service_release(next);
@@ -239,8 +239,8 @@ int reload_if_changed(struct reload *reload)
 {
     const struct config *config = reload->current->config;
     release_previous(reload);
-    if (reload->current->state != NULL)
-        throttle_store_maintain(reload->current->state, reload->current->log);
+    if (reload->current->throttle != NULL)
+        throttle_store_maintain(reload->current->throttle, reload->current->log);
     revocations_maintain(reload->current->revocations, reload->current->log);
     if (file_watch_is_due(&reload->accounts, config->accounts)) {
         reload_file(reload, &reload->accounts, replace_accounts, config->accounts);

@@ -164,10 +164,10 @@ bool service_open_throttle_store(struct service *service, const struct service *
 {
     const char *folder = service->config->state;
     const bool is_same =
-        previous != NULL && previous->state != NULL && throttle_store_is_of(previous->state, folder);
-    service->state =
-        is_same ? throttle_store_hold(previous->state) : throttle_store_open(folder, diagnostics);
-    return service->state != NULL;
+        previous != NULL && previous->throttle != NULL && throttle_store_is_of(previous->throttle, folder);
+    service->throttle =
+        is_same ? throttle_store_hold(previous->throttle) : throttle_store_open(folder, diagnostics);
+    return service->throttle != NULL;
 }
 
 static void diagnostics_to_stderr_and_log(void *context, enum severity severity, const char *message)
@@ -293,7 +293,7 @@ void service_release(struct service *service)
     keyset_release(service->keys);
     jwt_issuer_free(service->issuer);
     log_release(service->log);
-    throttle_store_release(service->state);
+    throttle_store_release(service->throttle);
     revocations_release(service->revocations);
     verifier_release(service->verifier);
     secret_free(service, sizeof *service);

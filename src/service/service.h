@@ -23,7 +23,7 @@ struct service {
     struct jwt_issuer *issuer; /* issues access tokens; depends on keys and config */
     struct hmac pepper;        /* key of service_digest(); depends on keys */
     struct log *log;
-    struct throttle_store *state; /* NULL: failures are not counted */
+    struct throttle_store *throttle; /* NULL: failures are not counted */
     struct revocations *revocations;
     struct verifier *verifier; /* NULL: the calling thread hashes, as in a plain CGI process */
 };

@@ -18,13 +18,13 @@ static const char unknown_source[] = "unknown";
 struct counts {
     struct config *config;
     struct log *log; /* writes to standard error */
-    struct throttle_store *state;
+    struct throttle_store *store;
     struct throttle_limits limits;
 };
 
 static void close_counts(struct counts *counts)
 {
-    throttle_store_release(counts->state);
+    throttle_store_release(counts->store);
     log_release(counts->log);
     config_release(counts->config);
 }
@@ -46,8 +46,8 @@ static bool open_counts(const struct invocation *invocation, struct counts *coun
         return false;
     if (!throttle_store_exists(counts->config->state))
         return true;
-    counts->state = throttle_store_open(counts->config->state, invocation->diagnostics);
-    return counts->state != NULL;
+    counts->store = throttle_store_open(counts->config->state, invocation->diagnostics);
+    return counts->store != NULL;
 }
 
 static int status_of(enum throttle_list_result result)
@@ -199,7 +199,7 @@ static int run_list(const struct invocation *invocation)
     struct throttle_list list = {.count = 0};
     int status = EXIT_FAILURE;
     if (open_counts(invocation, &counts)) {
-        status = counts.state != NULL ? status_of(throttle_list_load(counts.state, counts.log, &counts.limits,
+        status = counts.store != NULL ? status_of(throttle_list_load(counts.store, counts.log, &counts.limits,
                                                                      clock_now_ms(), &list))
                                       : EXIT_SUCCESS;
         if (status == EXIT_SUCCESS)
@@ -232,8 +232,8 @@ static int run_clear(const struct invocation *invocation)
         const struct throttle_window window = {clock_now_ms(), counts.limits.window_ms};
         const bool is_network = read_network(invocation->argument, &network);
         status = EXIT_SUCCESS;
-        if (counts.state != NULL)
-            status = status_of(throttle_list_clear(counts.state, counts.log, &window,
+        if (counts.store != NULL)
+            status = status_of(throttle_list_clear(counts.store, counts.log, &window,
                                                    text_of(invocation->argument),
                                                    is_network ? &network : NULL, &cleared));
         if (status == EXIT_SUCCESS && cleared == 0)

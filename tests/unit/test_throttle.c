@@ -25,7 +25,7 @@ static uint32_t failures_of(const struct throttle_fixture *fixture, const char *
     const struct throttle_attempt attempt = attempt_of(fixture, source, client_id, 1);
     struct throttle_txn txn;
     struct throttle_record record;
-    throttle_store_begin(fixture->state, fixture->log, DATABASE_READ, window_at(fixture, NOW), &txn);
+    throttle_store_begin(fixture->store, fixture->log, DATABASE_READ, window_at(fixture, NOW), &txn);
     throttle_txn_get(&txn, &attempt.pairs[0].key, &record);
     assert_int_equal(throttle_store_end(&txn), THROTTLE_TXN_DONE);
     return record.failures;

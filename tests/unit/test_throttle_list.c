@@ -25,7 +25,7 @@ static const char *list_of(const struct throttle_fixture *fixture, int64_t now)
     struct throttle_list list;
     size_t length = 0;
     text[0] = '\0';
-    assert_int_equal(throttle_list_load(fixture->state, fixture->log, &fixture->limits, now, &list),
+    assert_int_equal(throttle_list_load(fixture->store, fixture->log, &fixture->limits, now, &list),
                      THROTTLE_LISTED);
     for (size_t i = 0; i < list.count; i++) {
         const struct throttle_entry *entry = &list.entries[i];
@@ -97,7 +97,7 @@ static void test_counts_are_cleared(void **state)
         struct network network;
         size_t cleared = 99;
         const bool is_network = network_parse(argument.data, argument.length, &network);
-        assert_int_equal(throttle_list_clear(fixture.state, fixture.log, &window, argument,
+        assert_int_equal(throttle_list_clear(fixture.store, fixture.log, &window, argument,
                                              is_network ? &network : NULL, &cleared),
                          THROTTLE_LISTED);
         const char *left = list_of(&fixture, NOW);
@@ -120,7 +120,7 @@ static void test_long_client_id_is_truncated(void **state)
         assert_int_equal(failures_admitted(&fixture, "192.0.2.1", names[i], 3, NOW), 3);
     }
     assert_int_equal(
-        throttle_list_clear(fixture.state, fixture.log, &window, text_of(names[0]), NULL, &cleared),
+        throttle_list_clear(fixture.store, fixture.log, &window, text_of(names[0]), NULL, &cleared),
         THROTTLE_LISTED);
     assert_int_equal(cleared, 1);
     assert_int_equal(failures_admitted(&fixture, "192.0.2.1", names[0], 5, NOW), 3);
@@ -146,7 +146,7 @@ static void test_no_memory_means_no_list(void **state)
         one_allocation_fails = true;
         allocations_left = allowed;
         const enum throttle_list_result result =
-            throttle_list_load(fixture.state, fixture.log, &fixture.limits, NOW, &list);
+            throttle_list_load(fixture.store, fixture.log, &fixture.limits, NOW, &list);
         failed = allocations_left < 0;
         allocations_left = -1;
         assert_int_equal(result, failed ? THROTTLE_LIST_NO_MEMORY : THROTTLE_LISTED);

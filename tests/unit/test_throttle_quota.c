@@ -19,7 +19,7 @@ static struct census census_of(const struct throttle_fixture *fixture)
     struct throttle_record record;
     struct address address;
     assert_true(address_parse(A, strlen(A), &address));
-    throttle_store_begin(fixture->state, fixture->log, DATABASE_READ, window_at(fixture, NOW), &txn);
+    throttle_store_begin(fixture->store, fixture->log, DATABASE_READ, window_at(fixture, NOW), &txn);
     for (; throttle_txn_next(&txn, &key, &record); throttle_key_advance(&key))
         census.counts++;
     key = throttle_key_of(THROTTLE_NETBLOCK, &address, text_of(NULL));
@@ -187,7 +187,7 @@ static void put_without_members(const struct throttle_fixture *fixture)
     struct throttle_txn txn;
     struct address address;
     assert_true(address_parse(A, strlen(A), &address));
-    throttle_store_begin(fixture->state, fixture->log, DATABASE_WRITE, window_at(fixture, NOW), &txn);
+    throttle_store_begin(fixture->store, fixture->log, DATABASE_WRITE, window_at(fixture, NOW), &txn);
     for (size_t i = 0; i < ROWS(levels); i++) {
         const struct throttle_key key = throttle_key_of(levels[i], &address, text_of("a"));
         throttle_txn_put(&txn, &key, &failed);

@@ -327,17 +327,17 @@ static void test_removed_folder_degrades_the_store(void **state)
     struct throttle_fixture fixture = open_throttle_fixture();
     assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "a", 1, NOW), 1);
     nftw("state", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    throttle_store_maintain(fixture.state, fixture.log);
+    throttle_store_maintain(fixture.store, fixture.log);
     assert_true(log_has("error state: the state is lost: its file is not there any more; failures are "
                         "counted in memory meanwhile\n"));
     assert_true(log_has("error state: the folder of the state is missing; run tokenctl init"));
-    assert_true(throttle_store_is_degraded(fixture.state));
+    assert_true(throttle_store_is_degraded(fixture.store));
     assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "b", 5, NOW), 3);
     struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.1", "b", 1);
     assert_int_equal(throttle_check(&attempt, NOW), THROTTLE_PAIR_REFUSED);
     assert_int_equal(mkdir("state", 0700), 0);
-    throttle_store_maintain(fixture.state, fixture.log);
-    assert_false(throttle_store_is_degraded(fixture.state));
+    throttle_store_maintain(fixture.store, fixture.log);
+    assert_false(throttle_store_is_degraded(fixture.store));
     assert_int_equal(failures_admitted(&fixture, "192.0.2.1", "a", 5, NOW), 3);
     assert_true(log_has("warn state: failures are counted on disk again\n"));
     assert_int_equal(access("state/throttle.mdb", F_OK), 0);
@@ -360,9 +360,9 @@ static void test_full_disk_degrades_the_store(void **state)
         char client_id[16];
         snprintf(client_id, sizeof client_id, "c%d", i);
         assert_int_equal(failures_admitted(&fixture, "192.0.2.1", client_id, 4, NOW), 3);
-        throttle_store_maintain(fixture.state, fixture.log);
+        throttle_store_maintain(fixture.store, fixture.log);
         assert_int_equal(failures_admitted(&fixture, "192.0.2.1", client_id, 1, NOW), 0);
-        throttle_store_maintain(fixture.state, fixture.log);
+        throttle_store_maintain(fixture.store, fixture.log);
         struct throttle_attempt attempt = attempt_of(&fixture, "192.0.2.1", client_id, 1);
         assert_int_equal(run_attempt(&attempt, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
     }
@@ -373,7 +373,7 @@ static void test_full_disk_degrades_the_store(void **state)
     assert_non_null(strstr(text, "error state: the state is lost: File too large; failures are counted in "
                                  "memory meanwhile\n"));
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
-    throttle_store_maintain(fixture.state, fixture.log);
+    throttle_store_maintain(fixture.store, fixture.log);
     fail_once(&fixture, "192.0.2.2", "a", NOW);
     assert_true(log_has("warn state: failures are counted on disk again\n"));
     close_throttle_fixture(&fixture);

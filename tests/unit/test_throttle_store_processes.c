@@ -27,7 +27,7 @@ static struct tally *tally;
 static pid_t processes[PROCESSES]; /* 0: ended */
 
 struct worker {
-    struct throttle_store *state;
+    struct throttle_store *store;
     struct log *log;
     size_t number;
 };
@@ -83,11 +83,11 @@ static _Noreturn void *work(void *argument)
     for (;;) {
         long count = 0;
         if (worker->number < WRITERS) {
-            tally->failed += !add_one(worker->state, worker->log);
+            tally->failed += !add_one(worker->store, worker->log);
             tally->committed[worker->number]++;
             continue;
         }
-        tally->failed += !read_count(worker->state, worker->log, &count);
+        tally->failed += !read_count(worker->store, worker->log, &count);
         tally->torn += count < last;
         last = count;
         tally->reads[worker->number]++;
@@ -105,10 +105,10 @@ static void fault(void *context, enum severity severity, const char *message)
 static _Noreturn void run_process(size_t number)
 {
     struct diagnostics diagnostics = {.on_message = fault};
-    struct worker worker = {.state = throttle_store_open("state", &diagnostics), .number = number};
+    struct worker worker = {.store = throttle_store_open("state", &diagnostics), .number = number};
     pthread_t thread;
     worker.log = log_open("log", LOG_LEVEL_INFO);
-    if (worker.state == NULL)
+    if (worker.store == NULL)
         _exit(1);
     for (int i = 1; i < THREADS; i++)
         pthread_create(&thread, NULL, work, &worker);

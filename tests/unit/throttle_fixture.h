@@ -10,7 +10,7 @@
 #define NOW INT64_C(1790000000000)
 
 struct throttle_fixture {
-    struct throttle_store *state;
+    struct throttle_store *store;
     struct log *log;
     struct throttle_limits limits;
 };
@@ -29,15 +29,15 @@ static inline struct throttle_fixture reopen_throttle_fixture(void)
     struct throttle_fixture fixture = {.limits = usual_limits()};
     fixture.log = log_open("log", LOG_LEVEL_DEBUG);
     assert_non_null(fixture.log);
-    fixture.state = throttle_store_open("state", collect(&problems));
-    if (fixture.state == NULL)
+    fixture.store = throttle_store_open("state", collect(&problems));
+    if (fixture.store == NULL)
         fail_msg("%s", problems.text);
     return fixture;
 }
 
 static inline void close_throttle_fixture(struct throttle_fixture *fixture)
 {
-    throttle_store_release(fixture->state);
+    throttle_store_release(fixture->store);
     log_release(fixture->log);
 }
 
@@ -64,7 +64,7 @@ static inline struct throttle_attempt attempt_of(const struct throttle_fixture *
     if (source != NULL)
         assert_true(address_parse(source, strlen(source), &address));
     return (struct throttle_attempt){
-        .store = fixture->state,
+        .store = fixture->store,
         .log = fixture->log,
         .limits = fixture->limits,
         .pairs = {{.key =
