@@ -72,18 +72,21 @@ static void write_names(const struct names *names, char out[NAMES_SIZE])
         stpcpy(out, "-");
 }
 
-static bool is_basic(struct text authorization)
+static bool has_scheme(struct text authorization, const char *scheme)
 {
-    return authorization.length >= 5 && strncasecmp(authorization.data, "Basic", 5) == 0;
+    const size_t length = strlen(scheme);
+    return authorization.length >= length && strncasecmp(authorization.data, scheme, length) == 0;
 }
 
-/* The method of client authentication by its registered name (RFC 7591 §2). */
+/* The method of client authentication by its registered name (RFC 7591 §2), or "bearer" for a token. */
 static const char *auth_method(struct text authorization, const struct names *body)
 {
     const bool in_body = has_name(body, "client_secret");
     if (authorization.data == NULL)
         return in_body ? "client_secret_post" : "none";
-    if (!is_basic(authorization))
+    if (has_scheme(authorization, "Bearer") && !in_body)
+        return "bearer";
+    if (!has_scheme(authorization, "Basic"))
         return in_body ? "client_secret_post+other_scheme" : "other_scheme";
     return in_body ? "client_secret_basic+client_secret_post" : "client_secret_basic";
 }

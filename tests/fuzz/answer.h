@@ -10,9 +10,11 @@ struct answer {
     unsigned status;
     struct json_object *body;
     bool has_realm;
-    bool has_bearer; /* a check of a token has refused it */
-    bool is_public;  /* keys or metadata, which are not logged */
-    bool has_body;   /* an answer to HEAD has none */
+    bool has_bearer;  /* a check of a token has refused it */
+    bool is_inactive; /* of introspection */
+    bool is_empty;    /* of revocation */
+    bool is_public;   /* keys or metadata, which are not logged */
+    bool has_body;    /* an answer to HEAD has none */
 };
 
 /* Requires of an answer as CGI has it that its status is one of the contract, that the headers are those of

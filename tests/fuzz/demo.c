@@ -27,8 +27,9 @@ static const struct demo {
     {"demo", "s3cret", "abhWCwoTZY2c6:scope=read,write", "read,write", NULL, 3600, false},
     {"brief", "Br1ef", "abQgA1TT/OuOA:lifetime=60", NULL, NULL, 60, false},
     {"forever", "n3ver", "ab5D/1TGWnQm6:lifetime=0 scope=x", "x", NULL, 0, false},
-    {"open", "open:sesame 1", "$5$rounds=1000$fuzzfuzzfuzzfuzz$Zrq.L/AstnBvwTzvgf62PiigWimdYDoeHvB9R4kLLr4",
-     NULL, NULL, 3600, false},
+    {"open", "open:sesame 1",
+     "$5$rounds=1000$fuzzfuzzfuzzfuzz$Zrq.L/AstnBvwTzvgf62PiigWimdYDoeHvB9R4kLLr4:introspect", NULL, NULL,
+     3600, false},
     {"caf\xc3\xa9", "s3cret", "abhWCwoTZY2c6", NULL, NULL, 3600, false},
     {"elsewhere", "s3cret", "abhWCwoTZY2c6:from=192.0.2.0/24", NULL, "192.0.2.0/24", 3600, false},
     {"locked", "s3cret", "!abhWCwoTZY2c6", NULL, NULL, 3600, true},
@@ -162,6 +163,11 @@ static bool is_from(const struct demo *demo, struct text source)
     return demo->from == NULL ||
            (source.data != NULL && address_parse_remote(source.data, source.length, &address) &&
             network_parse(demo->from, strlen(demo->from), &network) && network_contains(&network, &address));
+}
+
+bool demo_may_introspect(unsigned spoken)
+{
+    return (spoken & 1U << index_of("open")) != 0;
 }
 
 bool demo_is_elsewhere(struct text source)

@@ -21,6 +21,9 @@ unsigned demo_secrets_in(struct text text);
 void demo_require_grant(const struct service *service, struct json_object *body, struct text source,
                         unsigned spoken);
 
+/* Whether the secret of the account that may introspect is one of those that were spoken. */
+bool demo_may_introspect(unsigned spoken);
+
 /* Whether the account that is let in from some addresses only is let in from this one. */
 bool demo_is_elsewhere(struct text source);
 

@@ -93,7 +93,8 @@ static bool require_other(const struct http_request *request, const struct answe
 /* The first checks of the contract, from the request alone; the others give one of the rest. */
 static void require_order(const struct http_request *request, const struct answer *answer)
 {
-    const bool found = is_at(request->path, DEMO_PATH);
+    const bool found = is_at(request->path, DEMO_PATH) || is_at(request->path, DEMO_MOUNT "/introspect") ||
+                       is_at(request->path, DEMO_MOUNT "/revoke");
     const bool allowed = text_is(request->method, "POST");
     REQUIRE((answer->status == 404) == !found);
     REQUIRE((answer->status == 405) == (found && !allowed));
@@ -103,7 +104,20 @@ static void require_order(const struct http_request *request, const struct answe
     REQUIRE(answer->status != 401 || request->body_state == HTTP_BODY_WHOLE);
     REQUIRE(answer->status != 429 && answer->status != 503);
     REQUIRE(answer->has_realm || answer->status != 401 || request->authorization.data == NULL);
-    REQUIRE(answer->has_body == !text_is(request->method, "HEAD"));
+    REQUIRE(answer->has_body == (!text_is(request->method, "HEAD") && !answer->is_empty));
+}
+
+/* The 200 of each endpoint. */
+static void require_success(const struct service *service, const struct http_request *request,
+                            const struct answer *answer, unsigned spoken)
+{
+    REQUIRE(answer->is_inactive == is_at(request->path, DEMO_MOUNT "/introspect"));
+    REQUIRE(answer->is_empty == is_at(request->path, DEMO_MOUNT "/revoke"));
+    REQUIRE(spoken != 0);
+    if (answer->is_inactive)
+        REQUIRE(demo_may_introspect(spoken));
+    else if (!answer->is_empty)
+        demo_require_grant(service, answer->body, request->source, spoken);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -120,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!require_other(&request, &answer))
         require_order(&request, &answer);
     if (answer.status == 200 && !answer.is_public)
-        demo_require_grant(service, answer.body, request.source, spoken);
+        require_success(service, &request, &answer, spoken);
     demo_require_log(service, answer.is_public ? 0 : 1);
 
     answer_clear(&answer);

@@ -221,7 +221,8 @@ static void read_script(struct script *script, struct text text)
 static bool check_answer(const struct script *script, const struct service *service, struct text text)
 {
     struct answer answer = answer_require(text);
-    if (answer.status == 200 && !answer.is_public && !script->is_raw)
+    if (answer.status == 200 && !answer.is_public && !answer.is_inactive && !answer.is_empty &&
+        !script->is_raw)
         demo_require_grant(service, answer.body, script->source, script->spoken);
     const bool is_logged = !answer.is_public;
     answer_clear(&answer);

@@ -627,7 +627,8 @@ static void test_debug(void **state)
         {{.body = GOOD, .authorization = "basic ZGVtbzpoaWRkZW4="},
          " auth=client_secret_basic+client_secret_post\n"},
         {{.body = GRANT, .authorization = "Bearer hidden", .query = "client_secret=hidden&hidden"},
-         " parameters=grant_type url_parameters=client_secret,1_others auth=other_scheme\n"},
+         " parameters=grant_type url_parameters=client_secret,1_others auth=bearer\n"},
+        {{.body = GRANT, .authorization = "Digest hidden"}, " auth=other_scheme\n"},
         {{.body = GOOD, .authorization = "Bearer hidden"}, " auth=client_secret_post+other_scheme\n"},
         {{.body = "{\"client_secret\":\"hidden\"}", .content_type = "application/json\n"},
          " content_type=\"application/json\\x0a\" length=26 source=\"198.51.100.7\" parameters=1_others "
