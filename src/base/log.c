@@ -12,15 +12,22 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
+#include "base/json_text.h"
 #include "base/log_sink.h"
 #include "base/refcount.h"
 #include "base/syslog_socket.h"
 
 enum { TEXT_SIZE = 2048 + 1, HEAD_SIZE = SYSLOG_HEAD_SIZE };
+_Static_assert(HEAD_SIZE + (int)TEXT_SIZE < LOG_SINK_SIZE && HEAD_SIZE + (int)LOG_JSON_SIZE < LOG_SINK_SIZE,
+               "a line fits");
+/* json-c escapes a quotation mark and a backslash, and nothing else that is printable. */
+_Static_assert(2 * LOG_JSON_MESSAGE + 90 < LOG_JSON_SIZE, "a message fits");
 
 struct log {
     refcount holders;
     enum log_level level;
+    enum log_format format;
     bool is_syslog;
     struct log_sink *sink;
 };
@@ -44,6 +51,12 @@ bool log_level_parse(const char *name, enum log_level *level)
         }
     }
     return false;
+}
+
+bool log_format_parse(const char *name, enum log_format *format)
+{
+    *format = strcmp(name, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    return *format == LOG_FORMAT_JSON || strcmp(name, "text") == 0;
 }
 
 static bool is_syslog(const char *destination)
@@ -73,7 +86,7 @@ static bool open_output(const char *destination, struct log_output *output)
     return true;
 }
 
-struct log *log_open(const char *destination, enum log_level level)
+struct log *log_open(const char *destination, enum log_level level, enum log_format format)
 {
     struct log_output output;
     if (!open_output(destination, &output))
@@ -88,6 +101,7 @@ struct log *log_open(const char *destination, enum log_level level)
     }
     refcount_init(&log->holders);
     log->level = level;
+    log->format = format;
     log->is_syslog = is_syslog(destination);
     log->sink = sink;
     return log;
@@ -145,8 +159,13 @@ bool log_wants(const struct log *log, enum log_level level)
     return level <= log->level;
 }
 
-/* Writes "2027-01-31T12:00:00.123Z info ". Returns its length. */
-static size_t format_head(enum log_level level, char out[HEAD_SIZE])
+bool log_is_json(const struct log *log)
+{
+    return log->format == LOG_FORMAT_JSON;
+}
+
+/* Writes "2027-01-31T12:00:00.123Z". Returns its end. */
+static char *format_time(char out[HEAD_SIZE])
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -157,29 +176,93 @@ static size_t format_head(enum log_level level, char out[HEAD_SIZE])
     *to++ = (char)('0' + ms / 100);
     *to++ = (char)('0' + ms / 10 % 10);
     *to++ = (char)('0' + ms % 10);
-    to = stpcpy(stpcpy(stpcpy(to, "Z "), levels[level].name), " ");
-    return (size_t)(to - out);
+    return stpcpy(to, "Z");
+}
+
+/* Writes what is before the text of a line. Returns its length. A JSON object has its time and level in it.
+ */
+static size_t format_head(const struct log *log, enum log_level level, char out[HEAD_SIZE])
+{
+    if (log->is_syslog)
+        return syslog_head(levels[level].priority, out);
+    if (log_is_json(log))
+        return 0;
+    const char *end = stpcpy(stpcpy(stpcpy(format_time(out), " "), levels[level].name), " ");
+    return (size_t)(end - out);
 }
 
 /* Returns the number of dropped lines to report. */
 static long log_put_line(struct log *log, enum log_level level, struct text text)
 {
-    char line[HEAD_SIZE + TEXT_SIZE + 1];
-    const size_t head = log->is_syslog ? syslog_head(levels[level].priority, line) : format_head(level, line);
+    char line[LOG_SINK_SIZE];
+    const size_t head = format_head(log, level, line);
     memcpy(line + head, text.data, text.length);
     line[head + text.length] = '\n';
     return log_sink_put(log->sink, line, head + text.length + 1, level == LOG_LEVEL_ERROR);
 }
 
-/* If one of these two lines is dropped, a later call reports it. */
-static void log_put_lines(struct log *log, enum log_level level, struct text text)
+struct json_object *log_object_new(enum log_level level)
+{
+    char now[HEAD_SIZE];
+    struct json_object *object = json_object_new_object();
+    format_time(now);
+    if (json_add_string(object, "time", now) && json_add_string(object, "level", levels[level].name))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+bool log_add_string(struct json_object *object, const char *key, struct text text)
+{
+    char printable[LOG_STRING_SIZE];
+    size_t length = text.length < sizeof printable ? text.length : sizeof printable;
+    if (text.data == NULL)
+        return true;
+    while (length > 0 && length < text.length && ((unsigned char)text.data[length] & 0xc0) == 0x80)
+        length--; /* not within a character */
+    memcpy(printable, text.data, length);
+    text_make_printable(printable, length);
+    return json_add_text(object, key, (struct text){printable, length});
+}
+
+/* Returns the number of dropped lines to report. */
+static long log_put_object(struct log *log, enum log_level level, struct json_object *object, bool complete)
+{
+    const struct text text = complete ? json_write(object, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
+    const bool fits = text.data != NULL && text.length <= LOG_JSON_SIZE;
+    char instead[128];
+    char now[HEAD_SIZE];
+    if (fits)
+        return log_put_line(log, level, text);
+    format_time(now);
+    snprintf(instead, sizeof instead, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"%s\"}", now,
+             levels[level].name, text.data == NULL ? "no memory for this line" : "this line is too long");
+    return log_put_line(log, level, text_of(instead));
+}
+
+static long log_put_message(struct log *log, enum log_level level, struct text text)
+{
+    if (!log_is_json(log))
+        return log_put_line(log, level, text);
+    if (text.length > LOG_JSON_MESSAGE)
+        text.length = LOG_JSON_MESSAGE;
+    while (text.length > 0 && !text_is_utf8(text))
+        text.length--;
+    struct json_object *object = log_object_new(level);
+    const bool complete = object != NULL && json_add_text(object, "message", text);
+    const long dropped = log_put_object(log, level, object, complete);
+    json_object_put(object);
+    return dropped;
+}
+
+/* If this line is dropped, a later call reports it. */
+static void log_dropped(struct log *log, long dropped)
 {
     char words[64];
-    const long dropped = log_put_line(log, level, text);
     if (dropped == 0 || !log_wants(log, LOG_LEVEL_WARN))
         return;
     snprintf(words, sizeof words, "lost: %ld lines of the log", dropped);
-    log_put_line(log, LOG_LEVEL_WARN, text_of(words));
+    log_put_message(log, LOG_LEVEL_WARN, text_of(words));
 }
 
 void log_line(struct log *log, enum log_level level, struct text text)
@@ -189,7 +272,16 @@ void log_line(struct log *log, enum log_level level, struct text text)
         return;
     if (text.length >= TEXT_SIZE)
         text.length = TEXT_SIZE - 1;
-    log_put_lines(log, level, text);
+    log_dropped(log, log_put_message(log, level, text));
+    errno = saved_errno;
+}
+
+void log_object(struct log *log, enum log_level level, struct json_object *object, bool complete)
+{
+    const int saved_errno = errno;
+    if (log_wants(log, level))
+        log_dropped(log, log_put_object(log, level, object, object != NULL && complete));
+    json_object_put(object);
     errno = saved_errno;
 }
 

@@ -48,6 +48,7 @@ struct config {
     long check_max_age;
     long keys_max_age;
     enum log_level log_level;
+    enum log_format log_format;
     bool strict_rfc6749;
     bool check_accounts;
     bool allow_legacy_hashes;

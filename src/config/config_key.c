@@ -132,6 +132,12 @@ static void set_log_level(struct config_origin *origin, const struct config_key 
         config_key_error(origin, key, "must be error, warn, info or debug");
 }
 
+static void set_log_format(struct config_origin *origin, const struct config_key *key, const char *value)
+{
+    if (!log_format_parse(value, field_of(origin, key)))
+        config_key_error(origin, key, "must be text or json");
+}
+
 const struct config_key config_keys[CONFIG_KEYS] = {
     {"issuer", set_issuer, offsetof(struct config, issuer), NULL, 0, 0},
     {"audience", set_string, offsetof(struct config, audience), NULL, 0, 0},
@@ -166,6 +172,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"sandbox", set_yes_no, offsetof(struct config, sandbox), "yes", 0, 0},
     {"log", set_log, offsetof(struct config, log), "stderr", 0, 0},
     {"log_level", set_log_level, offsetof(struct config, log_level), "info", 0, 0},
+    {"log_format", set_log_format, offsetof(struct config, log_format), "text", 0, 0},
 };
 
 const struct config_key *config_key_find(const char *name)

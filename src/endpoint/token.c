@@ -69,6 +69,8 @@ static enum oauth_error issue_token(struct request_context *context, const struc
         return error;
     context->response.status = 200;
     context->response.body = token_body(&grant);
+    if (context->response.body != NULL)
+        audit_record_set_token(&context->record, &grant, context->service->keys->signer->kid);
     grant_clear(&grant);
     return context->response.body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
 }

@@ -26,7 +26,7 @@ enum oauth_error grant_access(const struct service *service, const struct accoun
         .issued = now,
         .lifetime = grant->lifetime,
     };
-    grant->token = jwt_issue(service->issuer, &claims);
+    grant->token = jwt_issue(service->issuer, &claims, grant->jti);
     if (grant->token == NULL)
         error = OAUTH_SERVER_ERROR;
 out:

@@ -18,6 +18,7 @@ struct grant {
     char *token;
     char *scope;      /* space-separated; NULL: none */
     int64_t lifetime; /* seconds; 0: never expires */
+    char jti[JWT_ID_SIZE];
 };
 
 /* Issues a token at Unix time `now`. On OAUTH_NO_ERROR the caller frees the grant with grant_clear(). Other

@@ -56,11 +56,11 @@ static struct service *load_service(const char *config_file)
         config_release(config);
         return NULL;
     }
-    struct log *log = log_open(config->log, config->log_level);
+    struct log *log = log_open(config->log, config->log_level, config->log_format);
     if (log == NULL) {
         diagnostics_add(&diagnostics, SEVERITY_ERROR, config->log, 0, "the log cannot be opened: %s",
                         strerror(errno));
-        log = log_open("stderr", config->log_level);
+        log = log_open("stderr", config->log_level, config->log_format);
     }
     diagnostics =
         (struct diagnostics){.on_message = log_diagnostic, .context = log_hold(log), .errors_only = true};

@@ -146,7 +146,7 @@ static void reopen_log(struct reload *reload)
     const struct service *current = reload->current;
     struct diagnostics diagnostics = {.on_message = log_diagnostic, .context = current->log};
     struct service *next = copy_of(reload->current);
-    struct log *log = log_open(current->config->log, current->config->log_level);
+    struct log *log = log_open(current->config->log, current->config->log_level, current->config->log_format);
     if (next == NULL || log == NULL || !service_prepare_issuer(next, &diagnostics)) {
         log_write(current->log, LOG_LEVEL_ERROR, "the log %s cannot be opened again: %s",
                   current->config->log, strerror(errno));

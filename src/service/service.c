@@ -126,7 +126,7 @@ static void add_log_error(const struct config *config, const char *destination,
 static struct log *open_log(const struct config *config, const char *destination,
                             struct diagnostics *diagnostics)
 {
-    struct log *log = log_open(destination, config->log_level);
+    struct log *log = log_open(destination, config->log_level, config->log_format);
     if (log == NULL)
         add_log_error(config, destination, diagnostics);
     return log;

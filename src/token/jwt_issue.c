@@ -11,6 +11,8 @@
 /* The most random bytes that one getentropy(3) gives. One system call per token would be noticeable. */
 enum { JTI_SIZE = 16, RANDOM_SIZE = 256 };
 
+_Static_assert(BASE64URL_LENGTH(JTI_SIZE) + 1 == JWT_ID_SIZE, "the header has the size");
+
 /* Larger than iat, exp and jti. */
 enum { REST_SIZE = 128 };
 
@@ -21,7 +23,7 @@ struct jwt_issuer {
     unsigned char random[RANDOM_SIZE];
 };
 
-static bool draw_jti(struct jwt_issuer *signer, char jti[BASE64URL_LENGTH(JTI_SIZE) + 1])
+static bool draw_jti(struct jwt_issuer *signer, char jti[JWT_ID_SIZE])
 {
     pthread_mutex_lock(&signer->mutex);
     if (signer->left == 0 && secret_random(signer->random, sizeof signer->random))
@@ -85,10 +87,11 @@ static struct text write_rest(char rest[REST_SIZE], const struct jwt_claims *cla
     return (struct text){rest, (size_t)(to - rest)};
 }
 
-char *jwt_issue(struct jwt_issuer *signer, const struct jwt_claims *claims)
+char *jwt_issue(struct jwt_issuer *signer, const struct jwt_claims *claims, char jti[JWT_ID_SIZE])
 {
-    char jti[BASE64URL_LENGTH(JTI_SIZE) + 1];
+    char own[JWT_ID_SIZE];
     char rest[REST_SIZE];
+    jti = jti != NULL ? jti : own;
     if (!draw_jti(signer, jti))
         return NULL;
     struct claims_prefix *subject = claims_prefix_cache_get(signer->subjects, claims);

@@ -14,8 +14,11 @@ struct jwt_issuer *jwt_issuer_new(const struct keyset *keyset, const char *type,
                                   const char *audience);
 void jwt_issuer_free(struct jwt_issuer *signer); /* NULL is allowed */
 
-/* Returns a signed access token with a random `jti`. The caller frees it. NULL: out of memory, no random
- * bytes, or OpenSSL failed. */
-char *jwt_issue(struct jwt_issuer *signer, const struct jwt_claims *claims);
+/* The size of a `jti` in base64url, with its NUL. */
+enum { JWT_ID_SIZE = 23 };
+
+/* Returns a signed access token with a random `jti`, of which `jti` gets a copy (NULL is allowed). The caller
+ * frees it. NULL: out of memory, no random bytes, or OpenSSL failed. */
+char *jwt_issue(struct jwt_issuer *signer, const struct jwt_claims *claims, char jti[JWT_ID_SIZE]);
 
 #endif

@@ -70,7 +70,7 @@ static bool open_revoked(const struct invocation *invocation, struct revoked *re
     *revoked = (struct revoked){.config = config_load(invocation->config_file, invocation->diagnostics)};
     if (revoked->config == NULL || !revocations_check(revoked->config->state, invocation->diagnostics))
         return false;
-    revoked->log = log_open("stderr", LOG_LEVEL_ERROR);
+    revoked->log = log_open("stderr", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     revoked->revocations = revocations_new(revoked->config->state);
     if (revoked->log != NULL && revoked->revocations != NULL)
         return true;

@@ -37,7 +37,7 @@ static bool open_counts(const struct invocation *invocation, struct counts *coun
     if (counts->config == NULL)
         return false;
     counts->limits = throttle_limits_of(counts->config);
-    counts->log = log_open("stderr", LOG_LEVEL_ERROR);
+    counts->log = log_open("stderr", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     if (counts->log == NULL) {
         complain(0, "%s", strerror(errno));
         return false;

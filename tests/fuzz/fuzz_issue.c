@@ -99,7 +99,7 @@ static void check_claims(struct json_object *claims, const struct jwt_claims *ex
 static void check_token(struct jwt_issuer *signer, const struct jwt_claims *claims)
 {
     struct jwt jwt;
-    char *token = jwt_issue(signer, claims);
+    char *token = jwt_issue(signer, claims, NULL);
     char type[64] = "at+jwt";
     REQUIRE(token != NULL);
     if (claims->type.data != NULL)

@@ -34,7 +34,7 @@ static void check_signer(const struct keyset *keyset)
 {
     const struct jwt_claims claims = {.client_id = {"c", 1}, .issued = NOW, .lifetime = 1};
     struct jwt_issuer *signer = jwt_issuer_new(keyset, "at+jwt", "https://a/", "b");
-    char *token = jwt_issue(signer, &claims);
+    char *token = jwt_issue(signer, &claims, NULL);
     struct jwt jwt;
     REQUIRE(token != NULL);
     const struct jwt_expectation expected = {

@@ -180,3 +180,26 @@ with_stderr_to_pipe() {
     done
     exec 7>&-
 }
+
+every_line_is_json() {
+    jq -se 'length > 0 and all(.time and .level and (.message or .outcome))' "$DIR/log/token.log" >/dev/null
+}
+
+@test "log_format = json: every line is an object, also after SIGHUP and of plain CGI; text comes back" {
+    configure log_format json
+    start token.fcgi "$DIR/token.fcgi" -l "$SOCKET"
+    wait_until "answers" issues
+    is_refused "x%22%7D"
+    is_refused 'x%22%7D%E2%80%AE%FF'
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the reload' grep -q '"message":"reloaded: ' "$DIR/log/token.log"
+    env -i REQUEST_METHOD=GET SCRIPT_NAME=/apiops/auth/none UNIQUE_ID='a"b' "TOKEN_CONF=$CONF" "$DIR/token.fcgi" >/dev/null
+    wait_until 'the line' grep -q '"request_id":"a\\"b"' "$DIR/log/token.log"
+    every_line_is_json
+    run jq -se 'map(select(.outcome == "issued")) | first | .jti, .kid, .lifetime, .line, .ms' "$DIR/log/token.log"
+    [[ $status -eq 0 ]] || fail "$output"
+    configure log_format text
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'text' grep -q ' info reloaded: ' "$DIR/log/token.log"
+    ends_with_0
+}

@@ -11,6 +11,10 @@ load web_server
 @test "nginx: bodies" { check_bodies; }
 @test "nginx: encodings of credentials" { check_encodings; }
 @test "nginx: HTTPS" { check_tls; }
+@test "nginx: the log has nginx's ID of the request" {
+    request "${DEMO[@]}" "$URL"
+    wait_until 'the line' grep -qE 'outcome=issued .* request_id="[0-9a-f]{32}"$' "$DIR/log/token.log"
+}
 @test "nginx: kept connections" { check_kept_connections "$(nproc)"; }
 @test "nginx: SIGHUP while requests go on" { check_reload token.fcgi; }
 @test "nginx: SIGTERM with requests in flight" { check_terminate_behind_socket; }

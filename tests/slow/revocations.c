@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 {
     struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
     const uint64_t count = argc == 3 ? strtoull(argv[2], NULL, 10) / BATCH * BATCH : 0;
-    struct log *log = log_open("stderr", LOG_LEVEL_ERROR);
+    struct log *log = log_open("stderr", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     struct revocations *revocations = argc == 3 ? revocations_new(argv[1]) : NULL;
     char path[4096];
     struct stat status;

@@ -19,6 +19,7 @@ struct example {
     const char *path;
     const char *query;
     const char *authorization;
+    const char *source;
     const char *body; /* a form; NULL: none */
     struct variable variables[VARIABLES_MAX];
     bool is_authorizer;
@@ -59,7 +60,7 @@ static inline const char *answer_to(const struct service *service, const struct 
         .query = text_of(example->query),
         .authorization = text_of(example->authorization),
         .content_type = text_of(example->body != NULL ? "application/x-www-form-urlencoded" : NULL),
-        .source = text_of("198.51.100.7"),
+        .source = text_of(example->source != NULL ? example->source : "198.51.100.7"),
         .body = body,
         .body_length = strlen(body),
         .variable = find_variable,

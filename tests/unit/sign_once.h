@@ -39,7 +39,7 @@ __attribute__((unused)) static char *issue_once(const struct keyset *keyset, con
                                                 const struct jwt_claims *claims)
 {
     struct jwt_issuer *signer = jwt_issuer_new(keyset, type, issuer, audience);
-    char *token = signer != NULL ? jwt_issue(signer, claims) : NULL;
+    char *token = signer != NULL ? jwt_issue(signer, claims, NULL) : NULL;
     jwt_issuer_free(signer);
     return token;
 }

@@ -49,6 +49,7 @@ static void test_defaults_are_those_of_the_contract(void **state)
     assert_int_equal(config->keys_max_age, 3600);
     assert_null(config->authorization_endpoint);
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+    assert_int_equal(config->log_format, LOG_FORMAT_TEXT);
     assert_false(config->strict_rfc6749);
     assert_true(config->check_accounts);
     assert_false(config->allow_legacy_hashes);
@@ -77,7 +78,7 @@ static void test_every_key_is_read(void **state)
         "clock_skew = 3600\ncheck_accounts = no\nkeys_max_age = 604800\ncheck_max_age = 0\n"
         "authorization_endpoint = https://id.example.com/login?a=b\nallow_legacy_hashes = yes\nuser = "
         "www-data\ngroup = www-data\n"
-        "sandbox = no\nlog = token.log\nlog_level = debug\n",
+        "sandbox = no\nlog = token.log\nlog_level = debug\nlog_format = json\n",
         &collected);
     assert_string_equal(collected.text, "");
     assert_non_null(config);
@@ -112,6 +113,7 @@ static void test_every_key_is_read(void **state)
     assert_false(config->sandbox);
     assert_string_equal(config->log, "token.log");
     assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
+    assert_int_equal(config->log_format, LOG_FORMAT_JSON);
     struct config *held = config_hold(config);
     config_release(config);
     assert_string_equal(held->user, "www-data");
@@ -202,6 +204,7 @@ static const struct {
     {ISSUER "threads = 5 s\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
     {ISSUER "sandbox = true\n", PROBLEM(2, "sandbox must be yes or no")},
     {ISSUER "sandbox = Yes\n", PROBLEM(2, "sandbox must be yes or no")},
+    {ISSUER "log_format = xml\n", PROBLEM(2, "log_format must be text or json")},
     {ISSUER "log_level = trace\n", PROBLEM(2, "log_level must be error, warn, info or debug")},
     {ISSUER "token_typ = a\"b\n", PROBLEM(2, "token_typ is not a media type's name: write at+jwt or JWT")},
     {ISSUER "user =\n", PROBLEM(2, "user has no value: add one, or remove the line")},

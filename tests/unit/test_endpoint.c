@@ -71,8 +71,8 @@ static struct service *load_for_one_request(const char *more)
     write_files(more);
     struct config *config = config_load("token.conf", collect(&problems));
     assert_non_null(config);
-    struct service *service =
-        service_for_one_request(config, log_open("log", LOG_LEVEL_INFO), &problems.diagnostics);
+    struct service *service = service_for_one_request(
+        config, log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT), &problems.diagnostics);
     if (service == NULL)
         fail_msg("%s", problems.text);
     return service;

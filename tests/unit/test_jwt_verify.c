@@ -542,7 +542,7 @@ static void test_many_subjects(void **state)
         const struct jwt_claims row = {
             .client_id = text_of(client_id), .scope = text_of(scope), .issued = NOW, .lifetime = i % 2};
         struct jwt jwt;
-        char *token = jwt_issue(signer, &row);
+        char *token = jwt_issue(signer, &row, NULL);
         assert_int_equal(verify_and_keep(keyset, token, NOW, &jwt), JWT_VALID);
         check_row(strcmp(member(jwt.claims, "sub"), client_id) == 0, "sub", (size_t)i, client_id);
         check_row(strcmp(member(jwt.claims, "client_id"), client_id) == 0, "client_id", (size_t)i, client_id);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "failing_malloc.h"
 
 /* Returns the text after the current time and " LEVEL " at the start of `line`; NULL if they are not
@@ -41,7 +42,7 @@ static void test_line_has_time_and_level(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         char line[256];
         unlink("log");
-        struct log *log = log_open("log", LOG_LEVEL_DEBUG);
+        struct log *log = log_open("log", LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
         assert_non_null(log);
         log_write(log, rows[i].level, "%s=%d", "a", 5);
         log_release(log);
@@ -62,7 +63,7 @@ static void test_lower_levels_are_left_out(void **state)
     char text[1024];
     for (unsigned wanted = LOG_LEVEL_ERROR; wanted <= LOG_LEVEL_DEBUG; wanted++) {
         unlink("log");
-        struct log *log = log_open("log", wanted);
+        struct log *log = log_open("log", wanted, LOG_FORMAT_TEXT);
         for (unsigned level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++) {
             assert_int_equal(log_wants(log, level), level <= wanted);
             log_write(log, level, "x");
@@ -82,7 +83,7 @@ static void test_event_is_one_line(void **state)
     static char text[8192];
     memset(longer, 'x', sizeof longer - 1);
     unlink("log");
-    struct log *log = log_open("log", LOG_LEVEL_INFO);
+    struct log *log = log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     log_write(log, LOG_LEVEL_INFO, "a\nb\r\x1b[2J caf\xc3\xa9");
     log_write(log, LOG_LEVEL_INFO, "%s", longer);
     log_diagnostic(log, SEVERITY_ERROR, "accounts:1: bad");
@@ -100,13 +101,60 @@ static void test_event_is_one_line(void **state)
     assert_null(strtok(NULL, "\n"));
 }
 
+/* Whatever the text is, a line is one JSON object. */
+static void test_json(void **state)
+{
+    (void)state;
+    static char quotes[5000];
+    static char letters[2002];
+    static char text[16384];
+    static const struct {
+        const char *text;
+        const char *message; /* NULL: as the text */
+        size_t length;       /* of the message; 0: all of it */
+    } rows[] = {
+        {"a=5", NULL, 0},
+        {"a\nb\r\x1b[2J caf\xc3\xa9", "a?b??[2J caf\xc3\xa9", 0},
+        {"\xff\"", "?\"", 0},
+        {"", NULL, 0},
+        {quotes, NULL, LOG_JSON_MESSAGE},
+        {letters, NULL, LOG_JSON_MESSAGE - 1},
+    };
+    memset(quotes, '"', sizeof quotes - 1);
+    for (size_t i = 1; i < sizeof letters - 1; i += 2)
+        memcpy(letters + i, "\xc3\xa9", 2);
+    letters[0] = 'e';
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        unlink("log");
+        struct log *log = log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+        assert_true(log_is_json(log));
+        log_write(log, LOG_LEVEL_WARN, "%s", rows[i].text);
+        log_release(log);
+        read_text("log", text, sizeof text);
+        struct json_object *line = json_read((struct text){text, strcspn(text, "\n")}, NULL);
+        check_row(line != NULL, text, i, rows[i].text);
+        const char *message = json_object_get_string(json_object_object_get(line, "message"));
+        const char *expected = rows[i].message != NULL ? rows[i].message : rows[i].text;
+        const size_t length = rows[i].length > 0 ? rows[i].length : strlen(expected);
+        check_row(strlen(message) == length && strncmp(message, expected, length) == 0, message, i, expected);
+        check_row(strcmp(json_object_get_string(json_object_object_get(line, "level")), "warn") == 0, text, i,
+                  "level");
+        check_row(json_object_object_length(line) == 3, text, i, "members");
+        json_object_put(line);
+    }
+    enum log_format format;
+    assert_true(log_format_parse("json", &format) && format == LOG_FORMAT_JSON);
+    assert_true(log_format_parse("text", &format) && format == LOG_FORMAT_TEXT);
+    assert_false(log_format_parse("JSON", &format));
+}
+
 static void test_file_is_appended_to(void **state)
 {
     (void)state;
     char text[1024];
     unlink("log");
     const mode_t mask = umask(0);
-    struct log *log = log_open("log", LOG_LEVEL_INFO);
+    struct log *log = log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     umask(mask);
     struct stat status;
     assert_int_equal(stat("log", &status), 0);
@@ -115,7 +163,7 @@ static void test_file_is_appended_to(void **state)
     /* After rotation, a holder of the old log continues to write to the old file, and a new log has a new
      * file. Both append. */
     assert_int_equal(rename("log", "log.1"), 0);
-    struct log *again = log_open("log", LOG_LEVEL_INFO);
+    struct log *again = log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     struct log *held = log_hold(log);
     log_release(log);
     log_write(held, LOG_LEVEL_INFO, "old");
@@ -124,7 +172,7 @@ static void test_file_is_appended_to(void **state)
     log_release(again);
     assert_non_null(strstr(read_text("log.1", text, sizeof text), " old\n"));
     assert_non_null(strstr(read_text("log", text, sizeof text), " new\n"));
-    again = log_open("log", LOG_LEVEL_INFO);
+    again = log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     log_write(again, LOG_LEVEL_INFO, "newer");
     log_release(again);
     assert_non_null(strstr(read_text("log", text, sizeof text), " new\n"));
@@ -142,7 +190,8 @@ static void test_open_fails_with_errno(void **state)
     } rows[] = {{"missing/log", ENOENT}, {".", EISDIR}, {"no-reader", ENXIO}};
     for (size_t i = 0; i < ROWS(rows); i++) {
         errno = 0;
-        check_row(log_open(rows[i].destination, LOG_LEVEL_INFO) == NULL, "opened", i, rows[i].destination);
+        check_row(log_open(rows[i].destination, LOG_LEVEL_INFO, LOG_FORMAT_TEXT) == NULL, "opened", i,
+                  rows[i].destination);
         check_row(errno == rows[i].error, strerror(errno), i, rows[i].destination);
         errno = 0;
         check_row(!log_can_be_opened(rows[i].destination), "could be", i, rows[i].destination);
@@ -168,10 +217,10 @@ static void test_no_memory_is_an_error(void **state)
     (void)state;
     skip_unless_malloc_fails();
     allocations_left = 0;
-    struct log *log = log_open("stderr", LOG_LEVEL_INFO);
+    struct log *log = log_open("stderr", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     allocations_left = -1;
     assert_null(log);
-    log = log_open("without-memory", LOG_LEVEL_INFO);
+    log = log_open("without-memory", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     allocations_left = 0;
     log_write(log, LOG_LEVEL_INFO, "%s %d %.3f", "a", 1, 2.5);
     allocations_left = -1;
@@ -190,7 +239,7 @@ static void test_line_that_cannot_be_written_is_dropped(void **state)
     static const char *const destinations[] = {"/dev/full", "reader-gone"};
     struct log *logs[ROWS(destinations)];
     for (size_t i = 0; i < ROWS(destinations); i++)
-        logs[i] = log_open(destinations[i], LOG_LEVEL_INFO);
+        logs[i] = log_open(destinations[i], LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     close(reader);
     for (size_t i = 0; i < ROWS(destinations); i++) {
         assert_non_null(logs[i]);
@@ -240,7 +289,7 @@ static void test_number_of_dropped_lines_is_reported(void **state)
     (void)state;
     assert_int_equal(mkfifo("slow-reader", 0600), 0);
     const int descriptor = open("slow-reader", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    struct log *log = log_open("slow-reader", LOG_LEVEL_INFO);
+    struct log *log = log_open("slow-reader", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     assert_non_null(log);
     long written = 0;
     for (; written < 10000; written++)
@@ -269,7 +318,7 @@ static void test_stderr_and_syslog_are_accepted(void **state)
     const int saved = dup(STDERR_FILENO);
     const int file = open("captured", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_true(saved >= 0 && file >= 0 && dup2(file, STDERR_FILENO) >= 0);
-    struct log *log = log_open("stderr", LOG_LEVEL_INFO);
+    struct log *log = log_open("stderr", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     log_write(log, LOG_LEVEL_INFO, "one");
     log_release(log);
     const bool still_open = fcntl(STDERR_FILENO, F_GETFD) >= 0;
@@ -280,7 +329,7 @@ static void test_stderr_and_syslog_are_accepted(void **state)
     assert_string_equal(text_of_line(read_text("captured", text, sizeof text), "info"), "one\n");
 
     /* A daemon may or may not listen there. The log must not fail, print or crash. */
-    log = log_open("syslog", LOG_LEVEL_INFO);
+    log = log_open("syslog", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     assert_non_null(log);
     log_write(log, LOG_LEVEL_DEBUG, "not wanted");
     log_release(log);
@@ -302,7 +351,7 @@ static void test_threads_write_whole_lines(void **state)
     (void)state;
     static char text[THREADS * LINES * 200];
     unlink("log");
-    struct log *log = log_open("log", LOG_LEVEL_INFO);
+    struct log *log = log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     pthread_t threads[THREADS];
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, write_lines, log_hold(log)), 0);
@@ -353,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_line_has_time_and_level),
         cmocka_unit_test(test_lower_levels_are_left_out),
         cmocka_unit_test(test_event_is_one_line),
+        cmocka_unit_test(test_json),
         cmocka_unit_test(test_file_is_appended_to),
         cmocka_unit_test(test_open_fails_with_errno),
         cmocka_unit_test(test_check_creates_no_file),

@@ -22,7 +22,7 @@ static int make_log(void **state)
 {
     if (enter_folder(state) != 0)
         return -1;
-    the_log = log_open("log", LOG_LEVEL_DEBUG);
+    the_log = log_open("log", LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
     return the_log != NULL ? 0 : -1;
 }
 

@@ -107,7 +107,7 @@ static _Noreturn void run_process(size_t number)
     struct diagnostics diagnostics = {.on_message = fault};
     struct worker worker = {.store = throttle_store_open("state", &diagnostics), .number = number};
     pthread_t thread;
-    worker.log = log_open("log", LOG_LEVEL_INFO);
+    worker.log = log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     if (worker.store == NULL)
         _exit(1);
     for (int i = 1; i < THREADS; i++)

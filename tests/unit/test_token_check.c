@@ -62,8 +62,8 @@ static struct service *load_for_one_request(void)
     struct collected problems;
     struct config *config = config_load("token.conf", collect(&problems));
     assert_non_null(config);
-    struct service *service =
-        service_for_one_request(config, log_open("log", LOG_LEVEL_INFO), &problems.diagnostics);
+    struct service *service = service_for_one_request(
+        config, log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT), &problems.diagnostics);
     if (service == NULL)
         fail_msg("%s", problems.text);
     return service;
@@ -196,7 +196,7 @@ static void test_never_expires(void **state)
     struct service *service = load_service("");
     const struct jwt_claims claims = {.client_id = text_of("open"), .issued = NOW};
     struct jwt jwt;
-    char *token = jwt_issue(service->issuer, &claims);
+    char *token = jwt_issue(service->issuer, &claims, NULL);
     assert_int_equal(token_check(service, text_of(token), AUDIENCE, NOW, &jwt), JWT_VALID);
     assert_int_equal(jwt_expires(&jwt), CLOCK_NEVER);
     jwt_clear(&jwt);

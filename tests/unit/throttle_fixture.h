@@ -27,7 +27,7 @@ static inline struct throttle_fixture reopen_throttle_fixture(void)
 {
     struct collected problems;
     struct throttle_fixture fixture = {.limits = usual_limits()};
-    fixture.log = log_open("log", LOG_LEVEL_DEBUG);
+    fixture.log = log_open("log", LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
     assert_non_null(fixture.log);
     fixture.store = throttle_store_open("state", collect(&problems));
     if (fixture.store == NULL)
