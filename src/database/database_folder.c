@@ -36,6 +36,14 @@ char *database_folder_file(const char *folder, const struct database_file *file)
     return path_in(folder, file->name, ".mdb");
 }
 
+bool database_folder_is_same(const char *one, const char *other)
+{
+    struct stat a;
+    struct stat b;
+    return strcmp(one, other) == 0 ||
+           (stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+}
+
 static bool database_folder_error(struct diagnostics *diagnostics, const char *path, int error)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "the state cannot be kept there: %s",

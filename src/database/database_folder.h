@@ -12,6 +12,10 @@
 /* Returns the path FOLDER/NAME.mdb. The caller frees it. NULL if memory runs out. */
 char *database_folder_file(const char *folder, const struct database_file *file);
 
+/* Returns whether two names are of one folder. Compares the names, too: a folder that was removed and created
+ * again has the same name, but another inode. */
+bool database_folder_is_same(const char *one, const char *other);
+
 /* Returns whether `folder` is a folder that this process can write and others cannot. If not, adds an error
  * with the remedy. */
 bool database_folder_check(const char *folder, struct diagnostics *diagnostics);

@@ -6,10 +6,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/refcount.h"
+#include "database/database_folder.h"
 
 /* How often the same fault is logged. */
 enum { FAULT_LOG_INTERVAL_MS = 60000, FAULT_SIZE = 512 };
@@ -92,15 +92,9 @@ bool throttle_store_is_degraded(struct throttle_store *store)
     return store->is_degraded;
 }
 
-/* Compares the names, too: a folder that was removed and created again has the same name, but another inode.
- */
 bool throttle_store_is_of(const struct throttle_store *store, const char *folder)
 {
-    struct stat ours;
-    struct stat theirs;
-    return strcmp(store->folder, folder) == 0 ||
-           (stat(store->folder, &ours) == 0 && stat(folder, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
-            ours.st_ino == theirs.st_ino);
+    return database_folder_is_same(store->folder, folder);
 }
 
 /* --- Faults --- */

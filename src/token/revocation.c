@@ -71,7 +71,7 @@ bool revocations_check(const char *folder, struct diagnostics *diagnostics)
 
 bool revocations_are_of(const struct revocations *revocations, const char *folder)
 {
-    return strcmp(revocations->folder, folder) == 0;
+    return database_folder_is_same(revocations->folder, folder);
 }
 
 /* --- Faults --- */

@@ -27,7 +27,7 @@ bool revocations_open(struct revocations *revocations, struct diagnostics *diagn
 /* Returns whether revocations_open() would succeed, without creating anything. */
 bool revocations_check(const char *folder, struct diagnostics *diagnostics);
 
-/* Returns whether these are the revocations of `folder`. */
+/* Returns whether these are the revocations of `folder`, whatever name is used for it. */
 bool revocations_are_of(const struct revocations *revocations, const char *folder);
 
 /* Checks whether the file that is open is still in its place, and replaces it if not. Only one thread may

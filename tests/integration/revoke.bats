@@ -1,6 +1,9 @@
 # Revocation over the real program: RFC 7009, tokenctl revoke, and what is left of it after a restart, a full disk and a
 # lost folder.
 
+# Each test is a subshell, with a SOCKET of its own.
+# shellcheck disable=SC2030,SC2031
+
 load helper
 load requests
 load standalone
@@ -127,6 +130,18 @@ restart() {
     start_listening "$SOCKET"
     strace -f -e trace=fdatasync,fsync -o "$DIR/strace" "$DIR/tokenctl" -c "$CONF" revoke "$token"
     [[ $(grep -cE 'f(data)?sync\(.*= 0' "$DIR/strace") -ge 1 ]]
+}
+
+@test "whenever it is killed: what it said to be revoked is, and the file can be used" {
+    local i revoked
+    for i in {10..69}; do
+        ! timeout -s KILL "0.00$((RANDOM % 9 + 1))" "$DIR/tokenctl" -c "$CONF" revoke --id "killed-$i" 2>/dev/null ||
+            printf 'killed-%s\n' "$i"
+    done >"$DIR/done"
+    revoked=$(tokenctl revoked --json | jq -r '.[].jti')
+    [[ -z $(comm -23 "$DIR/done" <(sort <<<"$revoked")) ]]
+    tokenctl revoke --id after
+    tokenctl revoked | grep -w after
 }
 
 @test "whose token: not another client's, but anybody's for an account with introspect" {

@@ -195,6 +195,23 @@ static void test_opened_when_needed(void **state)
     assert_non_null(strstr(problems.text, "state/revoked.mdb: the state cannot be opened: "));
 }
 
+static void test_folder(void **state)
+{
+    (void)state;
+    make_state();
+    unlink("link");
+    assert_int_equal(symlink(FOLDER, "link"), 0);
+    struct revocations *revocations = revocations_new(FOLDER);
+    assert_true(revocations_are_of(revocations, FOLDER));
+    assert_true(revocations_are_of(revocations, "./" FOLDER));
+    assert_true(revocations_are_of(revocations, "link"));
+    assert_false(revocations_are_of(revocations, "."));
+    assert_false(revocations_are_of(revocations, "elsewhere"));
+    remove_state();
+    assert_true(revocations_are_of(revocations, FOLDER));
+    revocations_release(revocations);
+}
+
 /* What a process revokes is in force in all others at once. */
 static void revoke_in_children(bool has_filter)
 {
