@@ -8,10 +8,14 @@ enum {
     ECDSA_DER_SIZE = 72,
 };
 
-/* Returns NULL for EdDSA, which fixes its digest itself. */
-static const EVP_MD *digest_of(const struct jws_key *key)
+/* Returns a copy of a key's context, which the caller frees. NULL if memory runs out or OpenSSL fails. */
+static EVP_MD_CTX *copy_context(const struct openssl *crypto, const EVP_MD_CTX *context)
 {
-    return key->algorithm == JWS_EDDSA ? NULL : key->crypto->EVP_sha256();
+    EVP_MD_CTX *copy = crypto->EVP_MD_CTX_new();
+    if (copy != NULL && crypto->EVP_MD_CTX_copy_ex(copy, context) == 1)
+        return copy;
+    crypto->EVP_MD_CTX_free(copy);
+    return NULL;
 }
 
 /* Converts an ECDSA signature from OpenSSL's DER to that of JWS: r and s, 32 bytes each (RFC 7518 §3.4). */
@@ -55,12 +59,11 @@ bool jws_asymmetric_sign(const struct jws_key *key, struct text input,
 {
     const struct openssl *crypto = key->crypto;
     *length = JWS_SIGNATURE_SIZE;
-    EVP_MD_CTX *context = crypto->EVP_MD_CTX_new();
-    const bool good =
-        context != NULL && crypto->EVP_DigestSignInit(context, NULL, digest_of(key), NULL, key->pkey) == 1 &&
-        crypto->EVP_DigestSign(context, signature, length, (const unsigned char *)input.data, input.length) ==
-            1 &&
-        (key->algorithm != JWS_ES256 || ecdsa_from_der(crypto, signature, length));
+    EVP_MD_CTX *context = copy_context(crypto, key->signing);
+    const bool good = context != NULL &&
+                      crypto->EVP_DigestSign(context, signature, length, (const unsigned char *)input.data,
+                                             input.length) == 1 &&
+                      (key->algorithm != JWS_ES256 || ecdsa_from_der(crypto, signature, length));
     crypto->EVP_MD_CTX_free(context);
     return good;
 }
@@ -77,12 +80,11 @@ bool jws_asymmetric_verify(const struct jws_key *key, const struct jws_parts *pa
         signature = der;
     }
 
-    EVP_MD_CTX *context = crypto->EVP_MD_CTX_new();
+    EVP_MD_CTX *context = copy_context(crypto, key->verifying);
     const struct text input = parts->signing_input;
-    const bool good = context != NULL &&
-                      crypto->EVP_DigestVerifyInit(context, NULL, digest_of(key), NULL, key->pkey) == 1 &&
-                      crypto->EVP_DigestVerify(context, signature, length, (const unsigned char *)input.data,
-                                               input.length) == 1;
+    const bool good =
+        context != NULL && crypto->EVP_DigestVerify(context, signature, length,
+                                                    (const unsigned char *)input.data, input.length) == 1;
     crypto->EVP_MD_CTX_free(context);
     return good;
 }

@@ -23,6 +23,18 @@ struct jws_key *jws_key_of_secret(const unsigned char *secret, size_t size)
     return key;
 }
 
+/* EdDSA fixes its digest itself. */
+static bool init_contexts(struct jws_key *key)
+{
+    const struct openssl *crypto = key->crypto;
+    const EVP_MD *digest = key->algorithm == JWS_EDDSA ? NULL : crypto->EVP_sha256();
+    key->signing = crypto->EVP_MD_CTX_new();
+    key->verifying = crypto->EVP_MD_CTX_new();
+    return key->signing != NULL && key->verifying != NULL &&
+           crypto->EVP_DigestSignInit(key->signing, NULL, digest, NULL, key->pkey) == 1 &&
+           crypto->EVP_DigestVerifyInit(key->verifying, NULL, digest, NULL, key->pkey) == 1;
+}
+
 struct jws_key *jws_key_of_pkey(enum jws_algorithm algorithm, const struct openssl *crypto,
                                 struct evp_pkey_st *pkey)
 {
@@ -33,7 +45,10 @@ struct jws_key *jws_key_of_pkey(enum jws_algorithm algorithm, const struct opens
     }
     key->crypto = crypto;
     key->pkey = pkey;
-    return key;
+    if (init_contexts(key))
+        return key;
+    jws_key_release(key);
+    return NULL;
 }
 
 enum jws_algorithm jws_key_algorithm(const struct jws_key *key)
@@ -51,7 +66,10 @@ void jws_key_release(struct jws_key *key)
 {
     if (key == NULL || !refcount_release(&key->holders))
         return;
-    if (key->pkey != NULL)
+    if (key->crypto != NULL) {
+        key->crypto->EVP_MD_CTX_free(key->signing);
+        key->crypto->EVP_MD_CTX_free(key->verifying);
         key->crypto->EVP_PKEY_free(key->pkey);
+    }
     secret_free(key, sizeof *key);
 }

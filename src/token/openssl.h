@@ -29,6 +29,7 @@
     EACH(EVP_DigestSignInit)                                                                                 \
     EACH(EVP_DigestVerify)                                                                                   \
     EACH(EVP_DigestVerifyInit)                                                                               \
+    EACH(EVP_MD_CTX_copy_ex)                                                                                 \
     EACH(EVP_MD_CTX_free)                                                                                    \
     EACH(EVP_MD_CTX_new)                                                                                     \
     EACH(EVP_PKEY_CTX_free)                                                                                  \
