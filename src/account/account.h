@@ -19,6 +19,8 @@ struct account {
     struct text from;     /* "192.0.2.0/24,…"; absent: any source */
     struct text audience; /* "a,b", percent-encoded, the default first; absent: as the configuration says */
     struct text type;     /* `typ` of its tokens; absent: as the configuration says */
+    struct text note;     /* for people, percent-encoded */
+    int64_t created;      /* seconds since 1970; 0: not known */
     int64_t not_before;   /* seconds since 1970; tokens issued earlier are not valid */
     int64_t lifetime;     /* seconds; -1: as the configuration says */
     int64_t expires;      /* seconds since 1970; CLOCK_NEVER: never */

@@ -7,6 +7,7 @@
 #include "token/private_claim.h"
 
 #define LONGEST_LIFETIME 315360000
+#define NOTE_LONGEST 1024
 
 static const char bad_scope[] =
     "scope= must be scopes of RFC 6749 without repeats, separated by commas, at most "
@@ -25,9 +26,14 @@ static const char bad_audience[] =
 static const char bad_type[] = "typ= must be a media type's name: typ=JWT";
 static const char bad_not_before[] =
     "not_before= must be a date or a time in UTC: not_before=2027-01-31 or not_before=2027-01-31T12:00:00Z";
+static const char bad_note[] = "note= must be text of at most 1024 bytes; a space, a comma and a '%' in it "
+                               "are written %20, %2C and %25: "
+                               "note=billing%20job";
+static const char bad_created[] =
+    "created= must be a date or a time in UTC: created=2027-01-31 or created=2027-01-31T12:00:00Z";
 static const char unknown_attribute[] =
     "unknown attribute; known are scope=, lifetime=, expires=, from=, audience=, claim.NAME=, typ=, "
-    "not_before= and introspect";
+    "not_before=, introspect, note= and created=";
 static const char repeated_claim[] = "a claim. is given twice; give it once";
 static const char too_many_claims[] = "more than 32 claim. attributes; leave some out";
 static const char repeated_attribute[] = "an attribute is given twice; give it once";
@@ -118,6 +124,24 @@ static bool take_not_before(struct text value, struct account *account)
     return clock_parse_date(value.data, value.length, &account->not_before);
 }
 
+static bool take_note(struct text value, struct account *account)
+{
+    account->note = value;
+    return true;
+}
+
+static bool is_note(struct text value)
+{
+    char decoded[NOTE_LONGEST];
+    size_t length;
+    return value.length <= sizeof decoded && text_percent_decode_strict(value, decoded, &length);
+}
+
+static bool take_created(struct text value, struct account *account)
+{
+    return clock_parse_date(value.data, value.length, &account->created);
+}
+
 static const struct attribute {
     const char *name;
     bool has_value;
@@ -132,6 +156,8 @@ static const struct attribute {
     {"audience", true, take_audience, is_audience_list, bad_audience},
     {"typ", true, take_type, text_is_media_type, bad_type},
     {"not_before", true, take_not_before, NULL, bad_not_before},
+    {"note", true, take_note, is_note, bad_note},
+    {"created", true, take_created, NULL, bad_created},
     {"introspect", false, take_introspect, NULL, bad_introspect},
 };
 #define ATTRIBUTE_COUNT (sizeof attributes / sizeof attributes[0])

@@ -3,6 +3,7 @@
 #define ACCOUNT_ACCOUNT_EDIT_H
 
 #include "account/account.h"
+#include "account/account_file.h"
 #include "base/buffer.h"
 
 /* One line of the file, split as far as an edit needs. */
@@ -14,33 +15,22 @@ struct account_edit_line {
 };
 
 struct account_edit {
-    struct text client_id;
-    struct text hash;
-    struct text attributes; /* for add */
-    int64_t not_before;     /* for set_not_before */
+    const struct account_request *request;
     const struct account_edit_command *command;
-    size_t matches; /* lines of client_id in the file */
-    bool changed;
+    struct account_target *target; /* of the current line */
+    const char *fault;             /* why the change is refused; NULL: it is not */
     struct buffer out;
     struct text newline; /* the file's convention */
 };
 
 struct account_edit_command {
-    /* Writes the replacement of a line of the client_id. */
+    /* Writes the replacement of a line of the current target. */
     void (*edit_line)(struct account_edit *edit, const struct account_edit_line *line);
-    /* Writes a line after the last one; NULL: none. */
+    /* Writes a line of the current target after the last one; NULL: none. */
     void (*append)(struct account_edit *edit);
 };
 
-extern const struct account_edit_command account_edit_look;
-extern const struct account_edit_command account_edit_add;
-extern const struct account_edit_command account_edit_replace_hash;
-extern const struct account_edit_command account_edit_add_hash;
-extern const struct account_edit_command account_edit_retire;
-extern const struct account_edit_command account_edit_lock;
-extern const struct account_edit_command account_edit_unlock;
-extern const struct account_edit_command account_edit_drop;
-extern const struct account_edit_command account_edit_set_not_before;
+const struct account_edit_command *account_edit_command_of(enum account_operation operation);
 
 /* Appends to the edited file. */
 void account_edit_put(struct account_edit *edit, struct text text);

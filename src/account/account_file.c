@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "account/account_edit.h"
+#include "account/target_index.h"
 #include "base/file.h"
 #include "base/file_lock.h"
 #include "base/file_replace.h"
@@ -46,47 +47,82 @@ static void read_raw_fields(struct account_edit_line *line)
     line->account.attributes = rest;
 }
 
-static bool is_line_of(const struct account_edit_line *line, struct text client_id)
-{
-    return line->account.client_id.data != NULL && text_equal(line->account.client_id, client_id);
-}
-
 static struct text skip_byte_order_mark(struct text text)
 {
     const size_t length = text_mark_length(text);
     return (struct text){text.data + length, text.length - length};
 }
 
-static void count_matches(struct account_edit *edit, struct text content)
+static void count_lines(struct account_edit *edit, const struct target_index *index, struct text content)
 {
     struct account_edit_line line;
     edit->newline = text_of("\n");
     for (struct text rest = content; file_next_line(&rest, &line);) {
         if (line.whole.data == content.data && line.ending.length == 2)
             edit->newline = text_of("\r\n");
-        edit->matches += is_line_of(&line, edit->client_id) ? 1 : 0;
+        struct account_target *target = target_index_find(index, line.account.client_id);
+        if (target != NULL)
+            target->lines++;
     }
 }
 
-static void write_edited(struct account_edit *edit, struct text content)
+/* The result of a target if no line of it changes. */
+static enum account_change result_without_change(enum account_operation operation, size_t lines)
+{
+    if (lines == 0)
+        return ACCOUNT_UNKNOWN;
+    return operation == ACCOUNT_LOOK || operation == ACCOUNT_ADD ? ACCOUNT_EXISTS : ACCOUNT_AS_IT_WAS;
+}
+
+static void append_lines(struct account_edit *edit, const struct target_index *index,
+                         struct account_target *targets, struct text last_ending)
+{
+    bool is_complete = false;
+    for (size_t i = 0; i < index->count; i++) {
+        if (targets[i].lines > 0 || target_index_find(index, targets[i].client_id) != &targets[i])
+            continue;
+        if (!is_complete)
+            account_edit_complete_line(edit, last_ending);
+        is_complete = true;
+        edit->target = &targets[i];
+        edit->command->append(edit);
+    }
+}
+
+static void edit_lines(struct account_edit *edit, const struct target_index *index,
+                       struct account_target *targets, struct text content)
 {
     struct account_edit_line line = {.index = 0};
-    size_t index = 0;
     struct text last_ending = edit->newline;
-    for (struct text rest = content; file_next_line(&rest, &line);) {
+    for (struct text rest = content; file_next_line(&rest, &line) && edit->fault == NULL;) {
         last_ending = line.ending;
-        if (!is_line_of(&line, edit->client_id)) {
+        edit->target = target_index_find(index, line.account.client_id);
+        if (edit->target == NULL) {
             account_edit_put(edit, line.whole);
             continue;
         }
         read_raw_fields(&line);
-        line.index = index++;
+        line.index = edit->target->seen++;
         edit->command->edit_line(edit, &line);
     }
-    if (edit->command->append == NULL)
-        return;
-    account_edit_complete_line(edit, last_ending);
-    edit->command->append(edit);
+    if (edit->command->append != NULL)
+        append_lines(edit, index, targets, last_ending);
+}
+
+/* Gives each target its result; returns whether one has changed. */
+static bool set_results(const struct target_index *index, struct account_target *targets, size_t count,
+                        enum account_operation operation)
+{
+    bool is_changed = false;
+    for (size_t i = 0; i < count; i++) {
+        struct account_target *first = target_index_find(index, targets[i].client_id);
+        is_changed |= first->change == ACCOUNT_CHANGED;
+        if (first->change == ACCOUNT_FAILED)
+            first->change = result_without_change(operation, first->lines);
+        targets[i].change = first->change;
+        targets[i].lines = first->lines;
+    }
+    return is_changed;
 }
 
 static const char *remedy_of(int error)
@@ -102,12 +138,12 @@ static const char *remedy_of(int error)
     }
 }
 
-static enum account_change account_file_failed(struct diagnostics *diagnostics, const char *path,
-                                               const char *what)
+/* Reports errno. Returns false. */
+static bool account_file_failed(struct diagnostics *diagnostics, const char *path, const char *what)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "%s: %s%s", what, file_read_reason(errno),
                     remedy_of(errno));
-    return ACCOUNT_FAILED;
+    return false;
 }
 
 /* Completes the last line, so that a line appended later does not continue it. */
@@ -120,24 +156,29 @@ static void complete_last_line(struct account_edit *edit, size_t start)
 }
 
 /* Edits in memory. Replaces the file if that changed anything. */
-static enum account_change apply_edit(const char *path, struct account_edit *edit,
-                                      const struct file_content *content, struct diagnostics *diagnostics)
+static bool apply_edit(const char *path, struct account_edit *edit, const struct target_index *index,
+                       struct account_target *targets, const struct file_content *content,
+                       struct diagnostics *diagnostics)
 {
     const struct text whole = {content->data, content->size};
     const struct text without_mark = skip_byte_order_mark(whole);
     const size_t mark = whole.length - without_mark.length;
     account_edit_put(edit, (struct text){whole.data, mark});
-    write_edited(edit, without_mark);
+    edit_lines(edit, index, targets, without_mark);
     complete_last_line(edit, mark);
-
-    enum account_change change = edit->changed ? ACCOUNT_CHANGED : ACCOUNT_AS_IT_WAS;
+    if (edit->fault != NULL) {
+        diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "nothing is changed: a line of \"%.*s\": %s",
+                        (int)edit->target->client_id.length, edit->target->client_id.data, edit->fault);
+        return false;
+    }
+    const bool is_changed = set_results(index, targets, index->count, edit->request->operation);
     errno = ENOMEM;
     if (edit->out.out_of_memory)
-        change = account_file_failed(diagnostics, path, "the change cannot be made");
-    else if (edit->changed && !file_replace(path, edit->out.data, edit->out.length, 0600))
-        change = account_file_failed(diagnostics, path, "the file cannot be replaced, and is as it was");
-    buffer_free(&edit->out);
-    return change;
+        return account_file_failed(diagnostics, path, "the change cannot be made");
+    if (!is_changed || edit->request->is_trial)
+        return true;
+    return file_replace(path, edit->out.data, edit->out.length, 0600) ||
+           account_file_failed(diagnostics, path, "the file cannot be replaced, and is as it was");
 }
 
 /* Returns whether the last line is an account without a newline that may still be in the process of being
@@ -158,13 +199,13 @@ static bool is_unfinished(const struct file_content *content)
 
 /* Waits until the last line is complete, and reads the file. An edit ends that line with a newline, which
  * puts it in force, so it must not be half written. */
-static bool read_finished(const char *path, const struct account_edit_command *command,
-                          struct file_content *content, struct diagnostics *diagnostics)
+static bool read_finished(const char *path, bool is_edit, struct file_content *content,
+                          struct diagnostics *diagnostics)
 {
     static const struct timespec pause = {.tv_nsec = 100000000};
     bool is_warned = false;
     while (file_read(path, LARGEST_FILE, content)) {
-        if (command == &account_edit_look || !is_unfinished(content))
+        if (!is_edit || !is_unfinished(content))
             return true;
         file_content_free(content);
         if (!is_warned)
@@ -175,98 +216,59 @@ static bool read_finished(const char *path, const struct account_edit_command *c
         is_warned = true;
         nanosleep(&pause, NULL);
     }
-    account_file_failed(diagnostics, path, "the accounts file cannot be read");
-    return false;
+    return account_file_failed(diagnostics, path, "the accounts file cannot be read");
 }
 
-static enum account_change change_locked(const char *path, struct account_edit *edit,
-                                         struct diagnostics *diagnostics)
+static bool change_locked(const char *path, const struct account_request *request,
+                          const struct target_index *index, struct account_target *targets,
+                          struct diagnostics *diagnostics)
 {
     struct file_content content;
-    if (!read_finished(path, edit->command, &content, diagnostics))
-        return ACCOUNT_FAILED;
-    count_matches(edit, skip_byte_order_mark((struct text){content.data, content.size}));
-    enum account_change change = ACCOUNT_CHANGED;
-    if (edit->command->append != NULL && edit->matches > 0)
-        change = ACCOUNT_EXISTS;
-    else if (edit->command->append == NULL && edit->matches == 0)
-        change = ACCOUNT_UNKNOWN;
-    else
-        change = apply_edit(path, edit, &content, diagnostics);
+    struct account_edit edit = {.request = request, .command = account_edit_command_of(request->operation)};
+    const bool is_edit = request->operation != ACCOUNT_LOOK && !request->is_trial;
+    if (!read_finished(path, is_edit, &content, diagnostics))
+        return false;
+    count_lines(&edit, index, skip_byte_order_mark((struct text){content.data, content.size}));
+    const bool good = apply_edit(path, &edit, index, targets, &content, diagnostics);
+    buffer_free(&edit.out);
     file_content_free(&content);
-    return change;
+    return good;
 }
 
-static enum account_change change_file(const char *path, const struct account_edit_command *command,
-                                       struct account_edit edit, struct diagnostics *diagnostics)
+bool account_file_change(const char *path, const struct account_request *request,
+                         struct account_target *targets, size_t count, struct diagnostics *diagnostics)
 {
+    struct target_index index;
+    for (size_t i = 0; i < count; i++) {
+        targets[i].change = ACCOUNT_FAILED;
+        targets[i].lines = targets[i].seen = 0;
+    }
+    errno = ENOMEM;
+    if (!target_index_make(&index, targets, count))
+        return account_file_failed(diagnostics, path, "the change cannot be made");
     const int guard = file_lock(path, diagnostics);
-    if (guard < 0)
-        return account_file_failed(diagnostics, path, "the accounts file cannot be locked");
-    edit.command = command;
-    const enum account_change change = change_locked(path, &edit, diagnostics);
-    close(guard);
-    return change;
+    const bool good = guard >= 0
+                          ? change_locked(path, request, &index, targets, diagnostics)
+                          : account_file_failed(diagnostics, path, "the accounts file cannot be locked");
+    if (guard >= 0)
+        close(guard);
+    target_index_free(&index);
+    return good;
 }
 
-enum account_change account_file_look(const char *path, struct text client_id,
-                                      struct diagnostics *diagnostics)
+enum account_change account_file_change_one(const char *path, enum account_operation operation,
+                                            struct text client_id, struct text hash, struct text attributes,
+                                            struct diagnostics *diagnostics)
 {
-    const enum account_change change =
-        change_file(path, &account_edit_look, (struct account_edit){.client_id = client_id}, diagnostics);
-    return change == ACCOUNT_AS_IT_WAS ? ACCOUNT_EXISTS : change;
-}
-
-enum account_change account_file_add(const char *path, struct text client_id, struct text hash,
-                                     struct text attributes, struct diagnostics *diagnostics)
-{
-    const struct account_edit edit = {.client_id = client_id, .hash = hash, .attributes = attributes};
-    return change_file(path, &account_edit_add, edit, diagnostics);
-}
-
-enum account_change account_file_replace_hash(const char *path, struct text client_id, struct text hash,
-                                              struct diagnostics *diagnostics)
-{
-    return change_file(path, &account_edit_replace_hash,
-                       (struct account_edit){.client_id = client_id, .hash = hash}, diagnostics);
-}
-
-enum account_change account_file_add_hash(const char *path, struct text client_id, struct text hash,
-                                          struct diagnostics *diagnostics)
-{
-    return change_file(path, &account_edit_add_hash,
-                       (struct account_edit){.client_id = client_id, .hash = hash}, diagnostics);
-}
-
-enum account_change account_file_retire(const char *path, struct text client_id,
-                                        struct diagnostics *diagnostics)
-{
-    return change_file(path, &account_edit_retire, (struct account_edit){.client_id = client_id},
-                       diagnostics);
-}
-
-enum account_change account_file_lock(const char *path, struct text client_id,
-                                      struct diagnostics *diagnostics)
-{
-    return change_file(path, &account_edit_lock, (struct account_edit){.client_id = client_id}, diagnostics);
-}
-
-enum account_change account_file_unlock(const char *path, struct text client_id,
-                                        struct diagnostics *diagnostics)
-{
-    return change_file(path, &account_edit_unlock, (struct account_edit){.client_id = client_id},
-                       diagnostics);
-}
-
-enum account_change account_file_remove(const char *path, struct text client_id,
-                                        struct diagnostics *diagnostics)
-{
-    return change_file(path, &account_edit_drop, (struct account_edit){.client_id = client_id}, diagnostics);
+    const struct account_request request = {.operation = operation};
+    struct account_target target = {.client_id = client_id, .hash = hash, .attributes = attributes};
+    return account_file_change(path, &request, &target, 1, diagnostics) ? target.change : ACCOUNT_FAILED;
 }
 
 enum account_change account_file_set_not_before(const char *path, struct text client_id, int64_t not_before,
                                                 struct diagnostics *diagnostics)
 {
-    const struct account_edit edit = {.client_id = client_id, .not_before = not_before};
-    return change_file(path, &account_edit_set_not_before, edit, diagnostics);
+    const struct account_request request = {.operation = ACCOUNT_SET_NOT_BEFORE, .not_before = not_before};
+    struct account_target target = {.client_id = client_id};
+    return account_file_change(path, &request, &target, 1, diagnostics) ? target.change : ACCOUNT_FAILED;
 }

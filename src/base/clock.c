@@ -4,7 +4,8 @@
 
 #include "base/text.h"
 
-enum { SECONDS_PER_DAY = 86400, DAYS_1970 = 719468, DAYS_400_YEARS = 146097 };
+enum { SECONDS_PER_DAY = 86400, DAYS_1970 = 719468, DAYS_400_YEARS = 146097, LONGEST_NUMBER = 1000000000 };
+#define LAST_SECOND INT64_C(253402300799) /* of the year 9999 */
 
 int64_t clock_now(void)
 {
@@ -121,6 +122,39 @@ bool clock_parse_date(const char *text, size_t length, int64_t *seconds)
     if (month != values[MONTH])
         return false; /* the month has no such day */
     *seconds = days * SECONDS_PER_DAY + values[HOUR] * 3600 + values[MINUTE] * 60 + values[SECOND];
+    return true;
+}
+
+static const struct unit {
+    char letter;
+    int64_t seconds;
+} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', SECONDS_PER_DAY}, {'w', (int64_t)7 * SECONDS_PER_DAY}};
+
+bool clock_parse_duration(const char *text, size_t length, int64_t *seconds)
+{
+    int64_t unit = 1;
+    long number = 0;
+    for (size_t i = 0; length > 0 && i < sizeof units / sizeof *units; i++) {
+        if (text[length - 1] == units[i].letter) {
+            unit = units[i].seconds;
+            length--;
+            break;
+        }
+    }
+    if (!text_parse_number((struct text){text, length}, 0, LONGEST_NUMBER, &number))
+        return false;
+    *seconds = number * unit;
+    return true;
+}
+
+bool clock_parse_when(const char *text, size_t length, int64_t now, int64_t *seconds)
+{
+    int64_t duration;
+    if (length == 0 || text[0] != '+')
+        return clock_parse_date(text, length, seconds);
+    if (!clock_parse_duration(text + 1, length - 1, &duration) || duration > LAST_SECOND - now)
+        return false;
+    *seconds = now + duration;
     return true;
 }
 

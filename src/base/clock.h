@@ -29,6 +29,12 @@ double clock_thread_ms(void);
  * Years are 1970 to 9999. Returns false for anything else and for a day that is not in the calendar. */
 bool clock_parse_date(const char *text, size_t length, int64_t *seconds);
 
+/* Parses "90d", "12h", "30m", "2w", "600s" or "600", which is seconds; the number is at most 1000000000. */
+bool clock_parse_duration(const char *text, size_t length, int64_t *seconds);
+
+/* Parses a date as clock_parse_date(), or "+90d", which counts from `now`. */
+bool clock_parse_when(const char *text, size_t length, int64_t now, int64_t *seconds);
+
 #define CLOCK_DATE_SIZE 21
 /* Writes "2027-01-31T12:00:00Z". `seconds` must lie within the years 1970 to 9999. */
 void clock_format_date(int64_t seconds, char out[CLOCK_DATE_SIZE]);

@@ -16,6 +16,13 @@ bool text_equal(struct text a, struct text b)
     return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
 }
 
+int text_compare(struct text a, struct text b)
+{
+    const size_t shorter = a.length < b.length ? a.length : b.length;
+    const int difference = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
+    return difference != 0 ? difference : (a.length > b.length) - (a.length < b.length);
+}
+
 bool text_is(struct text a, const char *string)
 {
     return text_equal(a, text_of(string));
@@ -225,6 +232,23 @@ bool text_percent_decode_strict(struct text text, char *out, size_t *length)
         return false;
     const struct text decoded = {out, *length};
     return *length > 0 && text_is_utf8(decoded) && !text_has_control(decoded);
+}
+
+size_t text_percent_encode(struct text text, char *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *to = out;
+    for (size_t i = 0; i < text.length; i++) {
+        const unsigned char c = (unsigned char)text.data[i];
+        if (c == ' ' || c == ',' || c == '%') {
+            *to++ = '%';
+            *to++ = digits[c / 16];
+            *to++ = digits[c % 16];
+        } else {
+            *to++ = text.data[i];
+        }
+    }
+    return (size_t)(to - out);
 }
 
 bool text_is_media_type(struct text text)

@@ -14,6 +14,8 @@ struct text {
 
 struct text text_of(const char *string);       /* NULL: absent */
 bool text_equal(struct text a, struct text b); /* absent and empty are equal */
+/* Orders by the bytes, as memcmp(); an absent text is an empty one. */
+int text_compare(struct text a, struct text b);
 bool text_is(struct text a, const char *string);
 
 /* Returns the part before the first `separator`. `*rest` becomes the part after it, or absent if there is
@@ -61,6 +63,10 @@ bool text_percent_decode(struct text text, bool plus, char *out, size_t *length)
 /* As text_percent_decode() without `plus`. Also returns false if the result is empty, is not UTF-8, or
  * contains a control character. */
 bool text_percent_decode_strict(struct text text, char *out, size_t *length);
+
+/* Writes `text` with %XX for each space, comma and '%'. `out` holds 3 * text.length bytes. Returns the number
+ * of bytes written. */
+size_t text_percent_encode(struct text text, char *out);
 
 /* Returns whether `text` has only the characters of a media type's name (RFC 6838 §4.2) and slashes. */
 bool text_is_media_type(struct text text);

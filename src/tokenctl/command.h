@@ -6,37 +6,54 @@
 #include <stdbool.h>
 
 #include "base/diagnostics.h"
+#include "token/private_claim.h"
 
 /* An exit status is EXIT_SUCCESS, EXIT_FAILURE (the reason is on standard error) or this one. */
 #define EXIT_USAGE 2
 
 enum command_option {
     OPTION_ALG,
+    OPTION_AUDIENCE,
     OPTION_BEFORE,
+    OPTION_CLAIM, /* may be repeated: see `claims` */
     OPTION_CLIENT,
+    OPTION_DRY_RUN,
     OPTION_EXPIRES,
+    OPTION_EXPIRES_BEFORE,
     OPTION_FROM,
     OPTION_GENERATE,
     OPTION_ID,
+    OPTION_INTROSPECT,
     OPTION_ISSUER,
     OPTION_JSON,
     OPTION_KEEP_OLD,
     OPTION_LIFETIME,
+    OPTION_NOTE,
     OPTION_NOW,
     OPTION_PUBLIC,
     OPTION_SCOPE,
+    OPTION_STATE,
+    OPTION_TYP,
     OPTION_COUNT
 };
 #define TAKES(option) (1u << (option))
 
-enum arguments { NO_ARGUMENT, ONE_ARGUMENT, PERHAPS_AN_ARGUMENT, ANY_ARGUMENTS };
+enum arguments {
+    NO_ARGUMENT,
+    ONE_ARGUMENT,
+    PERHAPS_AN_ARGUMENT,
+    ANY_ARGUMENTS,
+    SOME_ARGUMENTS /* at least one */
+};
 
 struct invocation {
     const char *config_file;
-    const char *values[OPTION_COUNT]; /* NULL: not given; "" for an option without a value */
-    const char *argument;             /* the first; NULL: none */
-    char *const *arguments;           /* all of them; NULL ends the array */
-    struct diagnostics *diagnostics;  /* prints to standard error */
+    const char *values[OPTION_COUNT];       /* NULL: not given; "" for an option without a value */
+    const char *claims[PRIVATE_CLAIMS_MAX]; /* the values of OPTION_CLAIM */
+    size_t claim_count;
+    const char *argument;            /* the first; NULL: none */
+    char *const *arguments;          /* all of them; NULL ends the array */
+    struct diagnostics *diagnostics; /* prints to standard error */
 };
 
 struct command {
@@ -49,6 +66,7 @@ struct command {
 };
 
 extern const struct command account_commands[];
+extern const struct command change_commands[];
 extern const struct command hash_commands[];
 extern const struct command init_commands[];
 extern const struct command key_commands[];

@@ -1,135 +1,162 @@
-/* tokenctl list */
-#include <inttypes.h>
+/* tokenctl list, show */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "account/account_table.h"
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/json_text.h"
 #include "config/config.h"
-#include "token/private_claim.h"
+#include "tokenctl/account_view.h"
 #include "tokenctl/command.h"
+#include "tokenctl/id_list.h"
 #include "tokenctl/output.h"
 
+/* The columns of the table whose width depends on the accounts. */
+enum { CLIENT_ID, SCOPE, FROM, COLUMNS };
+enum { WIDEST = 40 };
+
+/* Which lines are listed, and how. */
 struct listing {
     int64_t now;
-    int width; /* of the first column, in characters */
-    bool first;
-    bool complete;
+    struct id_list ids; /* if there are any, only lines of these */
+    bool has_ids;
+    struct text state;      /* only lines in this state; absent: in any */
+    int64_t expires_before; /* only lines that expire before; CLOCK_NEVER: any */
+    int width[COLUMNS];     /* in characters */
+    bool is_continued;      /* show: a line was printed before */
+    struct output_array array;
 };
 
-static const char *state_of(const struct listing *listing, const struct account_entry *entry)
+static bool is_wanted(const struct listing *listing, const struct account_entry *entry)
 {
-    if (!entry->usable)
-        return "unusable";
-    if (entry->account.locked)
-        return "locked";
-    return entry->account.expires <= listing->now ? "expired" : "active";
+    const struct account *account = &entry->account;
+    return (listing->state.data == NULL ||
+            text_is(listing->state, account_view_state(entry, listing->now))) &&
+           (listing->expires_before == CLOCK_NEVER || account->expires < listing->expires_before) &&
+           (!listing->has_ids ||
+            (account->client_id.data != NULL && id_list_has(&listing->ids, account->client_id)));
 }
 
-static const char *method_of(const struct account_entry *entry)
+static void widen(int *width, struct text text)
 {
-    return entry->account.method != NULL ? entry->account.method->name : "-";
+    if (text.length > (size_t)*width)
+        *width = text.length < WIDEST ? (int)text.length : WIDEST;
 }
 
 static bool measure(void *context, const struct account_entry *entry, const char *why)
 {
-    static const int widest = 40;
     struct listing *listing = context;
     (void)why;
-    const size_t length = entry->account.client_id.length;
-    if (length > (size_t)listing->width)
-        listing->width = length < (size_t)widest ? (int)length : widest;
+    if (is_wanted(listing, entry)) {
+        widen(&listing->width[CLIENT_ID], entry->account.client_id);
+        widen(&listing->width[SCOPE], entry->account.scope);
+        widen(&listing->width[FROM], entry->account.from);
+    }
     return true;
+}
+
+/* Prints a percent-encoded text; one that is malformed is printed as it is. */
+static void print_decoded(struct text text)
+{
+    size_t length;
+    char *decoded = malloc(text.length + 1);
+    const bool is_decoded = decoded != NULL && text_percent_decode(text, false, decoded, &length);
+    output_print(is_decoded ? (struct text){decoded, length} : text, 0);
+    free(decoded);
 }
 
 static bool print_row(void *context, const struct account_entry *entry, const char *why)
 {
     const struct listing *listing = context;
     const struct account *account = &entry->account;
-    char expires[CLOCK_DATE_SIZE] = "-";
-    if (account->expires != CLOCK_NEVER)
-        clock_format_date(account->expires, expires);
-    output_print(account->client_id, listing->width);
-    printf("  %-8s  %-13s  %-20s  ", state_of(listing, entry), method_of(entry), expires);
-    output_print(account->scope, 0);
+    char expires[CLOCK_DATE_SIZE];
+    char lifetime[ACCOUNT_VIEW_TIME_SIZE];
+    if (!is_wanted(listing, entry))
+        return true;
+    account_view_date(account->expires, expires);
+    account_view_lifetime(account->lifetime, lifetime);
+    output_print(account->client_id, listing->width[CLIENT_ID]);
+    printf("  %-8s  %-13s  %-20s  %-10s  ", account_view_state(entry, listing->now),
+           account_view_method(entry), expires, lifetime);
+    output_print(account->scope, listing->width[SCOPE]);
+    fputs("  ", stdout);
+    output_print(account->from, listing->width[FROM]);
+    fputs("  ", stdout);
+    print_decoded(account->note);
     if (why != NULL)
         printf("  (line %zu: %s)", entry->line, why);
     putchar('\n');
     return ferror(stdout) == 0;
 }
 
-static bool add_limits(struct json_object *object, const struct account *account)
-{
-    char expires[CLOCK_DATE_SIZE] = "";
-    if (account->expires != CLOCK_NEVER)
-        clock_format_date(account->expires, expires);
-    return (expires[0] == '\0' || json_add_string(object, "expires", expires)) &&
-           (account->lifetime < 0 || json_add_number(object, "lifetime", account->lifetime)) &&
-           (account->from.data == NULL || json_add_text(object, "from", account->from));
-}
-
-/* Those of a line that is not usable may be malformed, and are not shown. */
-static bool add_token_attributes(struct json_object *object, const struct account *account)
-{
-    char not_before[CLOCK_DATE_SIZE];
-    clock_format_date(account->not_before, not_before);
-    struct json_object *claims = account->has_claims ? json_object_new_object() : NULL;
-    if (account->has_claims && (!private_claims_add(claims, account->attributes) ||
-                                !json_add(object, "claims", json_object_get(claims)))) {
-        json_object_put(claims);
-        return false;
-    }
-    json_object_put(claims);
-    return (account->audience.data == NULL ||
-            json_add(object, "audience", json_list(account->audience, true))) &&
-           (account->type.data == NULL || json_add_text(object, "typ", account->type)) &&
-           (account->not_before == 0 || json_add_string(object, "not_before", not_before)) &&
-           (!account->introspect || json_add(object, "introspect", json_object_new_boolean(true)));
-}
-
 static bool print_object(void *context, const struct account_entry *entry, const char *why)
 {
     struct listing *listing = context;
-    const struct account *account = &entry->account;
-    struct json_object *object = json_object_new_object();
-    struct text text = {NULL, 0};
-    if ((account->client_id.data == NULL || output_add(object, "client_id", account->client_id)) &&
-        json_add_number(object, "line", (int64_t)entry->line) &&
-        json_add_string(object, "state", state_of(listing, entry)) &&
-        (account->method == NULL || json_add_string(object, "method", account->method->name)) &&
-        json_add(object, "scope", json_list(account->scope, false)) && add_limits(object, account) &&
-        (!entry->usable || add_token_attributes(object, account)) &&
-        (why == NULL || json_add_string(object, "reason", why)))
-        text = json_write(object, JSON_C_TO_STRING_PLAIN);
-    fputs(listing->first ? "" : ",\n", stdout);
-    output_json(text);
-    listing->first = false;
-    listing->complete = text.data != NULL;
-    json_object_put(object);
-    return listing->complete && ferror(stdout) == 0;
+    return !is_wanted(listing, entry) ||
+           output_array_add(&listing->array, account_view_object(entry, why, listing->now));
 }
 
-static void print_table(const struct account_table *table, struct listing *listing)
+static int print_table(const struct account_table *table, struct listing *listing)
 {
     account_table_each(table, measure, listing);
-    printf("%-*s  %-8s  %-13s  %-20s  %s\n", listing->width, "CLIENT_ID", "STATE", "METHOD", "EXPIRES",
-           "SCOPE");
+    printf("%-*s  %-8s  %-13s  %-20s  %-10s  %-*s  %-*s  %s\n", listing->width[CLIENT_ID], "CLIENT_ID",
+           "STATE", "METHOD", "EXPIRES", "LIFETIME", listing->width[SCOPE], "SCOPE", listing->width[FROM],
+           "FROM", "NOTE");
     account_table_each(table, print_row, listing);
+    return finish_output();
 }
 
-static void print_json(const struct account_table *table, struct listing *listing)
+static int print_json(const struct account_table *table, struct listing *listing)
 {
-    putchar('[');
     account_table_each(table, print_object, listing);
-    puts("]");
+    return output_array_end(&listing->array);
 }
 
-static int run_list(const struct invocation *invocation)
+static bool show_line(void *context, const struct account_entry *entry, const char *why)
 {
-    struct listing listing = {.now = clock_now(), .width = 9, .first = true, .complete = true};
+    struct listing *listing = context;
+    if (!is_wanted(listing, entry))
+        return true;
+    fputs(listing->is_continued ? "\n" : "", stdout);
+    listing->is_continued = true;
+    struct json_object *object = account_view_object(entry, why, listing->now);
+    const bool complete = object != NULL;
+    if (complete)
+        account_view_print(object);
+    listing->array.out_of_memory |= !complete;
+    json_object_put(object);
+    return complete && ferror(stdout) == 0;
+}
+
+static int print_lines(const struct account_table *table, struct listing *listing)
+{
+    account_table_each(table, show_line, listing);
+    const int status = finish_output();
+    return listing->array.out_of_memory ? complain(EXIT_FAILURE, "%s", strerror(ENOMEM)) : status;
+}
+
+/* --- What both have in common --- */
+
+/* Reports the IDs that have no line. Returns an exit status. */
+static int find_unknown(const struct account_table *table, const struct listing *listing)
+{
+    int status = EXIT_SUCCESS;
+    for (size_t i = 0; i < listing->ids.count; i++) {
+        const struct text id = listing->ids.ids[i];
+        struct account_entry entry;
+        size_t cursor = 0;
+        if (!account_table_find(table, id, &cursor, &entry))
+            status = complain(EXIT_FAILURE, "there is no account %.*s", (int)id.length, id.data);
+    }
+    return status;
+}
+
+typedef int print_function(const struct account_table *table, struct listing *listing);
+
+/* Returns an exit status. */
+static int list_accounts(const struct invocation *invocation, struct listing *listing, print_function *print)
+{
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config == NULL)
         return EXIT_FAILURE;
@@ -140,21 +167,70 @@ static int run_list(const struct invocation *invocation)
     struct account_table *table = account_table_load(config->accounts, &policy, invocation->diagnostics);
     int status = EXIT_FAILURE;
     if (table != NULL) {
-        (invocation->values[OPTION_JSON] != NULL ? print_json : print_table)(table, &listing);
-        status = finish_output();
+        status = print(table, listing);
+        if (find_unknown(table, listing) != EXIT_SUCCESS)
+            status = EXIT_FAILURE;
     }
-    if (!listing.complete)
-        status = complain(EXIT_FAILURE, "out of memory: the list is cut short");
     account_table_release(table);
     config_release(config);
     return status;
 }
 
+/* Reads --state and --expires-before. Returns an exit status. */
+static int read_filters(const struct invocation *invocation, struct listing *listing)
+{
+    const struct text before = text_of(invocation->values[OPTION_EXPIRES_BEFORE]);
+    listing->state = text_of(invocation->values[OPTION_STATE]);
+    if (listing->state.data != NULL && !account_view_is_state(listing->state))
+        return complain(EXIT_USAGE, "--state %s: it must be active, locked, expired or unusable",
+                        listing->state.data);
+    if (before.data != NULL &&
+        !clock_parse_when(before.data, before.length, listing->now, &listing->expires_before))
+        return complain(EXIT_USAGE, "--expires-before %s: it must be a date or a time in UTC, or +30d",
+                        before.data);
+    return EXIT_SUCCESS;
+}
+
+static int run(const struct invocation *invocation, print_function *print)
+{
+    struct listing listing = {.now = clock_now(),
+                              .has_ids = invocation->argument != NULL,
+                              .expires_before = CLOCK_NEVER,
+                              .width = {[CLIENT_ID] = 9, [SCOPE] = 5, [FROM] = 4}};
+    int status = read_filters(invocation, &listing);
+    if (status == EXIT_SUCCESS)
+        status = id_list_read(invocation, &listing.ids);
+    if (status == EXIT_SUCCESS) {
+        id_list_sort(&listing.ids);
+        status =
+            list_accounts(invocation, &listing, invocation->values[OPTION_JSON] != NULL ? print_json : print);
+    }
+    id_list_free(&listing.ids);
+    return status;
+}
+
+static int run_list(const struct invocation *invocation)
+{
+    return run(invocation, print_table);
+}
+
+static int run_show(const struct invocation *invocation)
+{
+    return run(invocation, print_lines);
+}
+
 const struct command list_commands[] = {
-    {"list", "list [--json]",
-     "Lists the accounts, one row per line of the file: id, state (active, locked, expired,\n"
-     "unusable), hash method, expiry, scopes. Never a hash.\n"
+    {"list", "list [ID…] [--state STATE] [--expires-before DATE] [--json]",
+     "Lists the accounts, or those of ID or of standard input (-), one row per line of the file:\n"
+     "id, state, hash method, expiry, lifetime of tokens, scopes, source addresses, note. Never a\n"
+     "hash.\n"
+     "  --state STATE          only those that are active, locked, expired or unusable\n"
+     "  --expires-before DATE  only those that expire before: 2027-01-31, or +30d from now\n"
+     "  --json                 as an array of JSON objects\n",
+     TAKES(OPTION_JSON) | TAKES(OPTION_STATE) | TAKES(OPTION_EXPIRES_BEFORE), ANY_ARGUMENTS, run_list},
+    {"show", "show ID… [--json]",
+     "Shows everything that the lines of ID have, but for the hashes.\n"
      "  --json   as an array of JSON objects\n",
-     TAKES(OPTION_JSON), NO_ARGUMENT, run_list},
+     TAKES(OPTION_JSON), SOME_ARGUMENTS, run_show},
     {.name = NULL},
 };

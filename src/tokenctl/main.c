@@ -1,6 +1,7 @@
 /* tokenctl: finds the command, reads its options, prints its help. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,28 +18,36 @@
 enum { MESSAGE_SIZE = 4096, LONGEST_TIMEOUT = 86400 };
 enum { SHORT_OPTION = 256 }; /* getopt_long() returns numbers from here on for long options */
 
-static const struct command *const groups[] = {init_commands,  account_commands, list_commands,
-                                               hash_commands,  key_commands,     throttle_commands,
-                                               token_commands, revoke_commands,  NULL};
+static const struct command *const groups[] = {
+    init_commands, account_commands,  change_commands, list_commands,   hash_commands,
+    key_commands,  throttle_commands, token_commands,  revoke_commands, NULL};
 
 static const struct option_form {
     const char *name;
     int has_value;
 } option_forms[OPTION_COUNT] = {
     [OPTION_ALG] = {"alg", required_argument},
+    [OPTION_AUDIENCE] = {"audience", required_argument},
     [OPTION_BEFORE] = {"before", required_argument},
+    [OPTION_CLAIM] = {"claim", required_argument},
     [OPTION_CLIENT] = {"client", required_argument},
+    [OPTION_DRY_RUN] = {"dry-run", no_argument},
     [OPTION_EXPIRES] = {"expires", required_argument},
+    [OPTION_EXPIRES_BEFORE] = {"expires-before", required_argument},
     [OPTION_FROM] = {"from", required_argument},
     [OPTION_ID] = {"id", required_argument},
     [OPTION_GENERATE] = {"generate", no_argument},
+    [OPTION_INTROSPECT] = {"introspect", required_argument},
     [OPTION_ISSUER] = {"issuer", required_argument},
     [OPTION_JSON] = {"json", no_argument},
     [OPTION_KEEP_OLD] = {"keep-old", no_argument},
     [OPTION_LIFETIME] = {"lifetime", required_argument},
+    [OPTION_NOTE] = {"note", required_argument},
     [OPTION_NOW] = {"now", no_argument},
     [OPTION_PUBLIC] = {"public", no_argument},
     [OPTION_SCOPE] = {"scope", required_argument},
+    [OPTION_STATE] = {"state", required_argument},
+    [OPTION_TYP] = {"typ", required_argument},
 };
 
 int complain(int status, const char *format, ...)
@@ -72,7 +81,8 @@ static int print_help(void)
         for (const struct command *command = *group; command->name != NULL; command++)
             printf("  %s\n", command->synopsis);
     }
-    puts("\nExit status: 0 done, 1 refused (standard error says why), 2 wrong usage. See tokenctl(8).");
+    puts("\nExit status: 0 done, or so already; 1 not done (standard error says why); 2 wrong usage. See "
+         "tokenctl(8).");
     return finish_output();
 }
 
@@ -143,12 +153,18 @@ static int refuse_usage(const struct command *command)
 static int read_argument(const struct command *command, int count, char **words,
                          struct invocation *invocation)
 {
-    const int most = command->arguments == ANY_ARGUMENTS ? count : command->arguments == NO_ARGUMENT ? 0 : 1;
+    static const int most_of[] = {[NO_ARGUMENT] = 0,
+                                  [ONE_ARGUMENT] = 1,
+                                  [PERHAPS_AN_ARGUMENT] = 1,
+                                  [ANY_ARGUMENTS] = INT_MAX,
+                                  [SOME_ARGUMENTS] = INT_MAX};
+    const int most = most_of[command->arguments];
+    const bool needs_one = command->arguments == ONE_ARGUMENT || command->arguments == SOME_ARGUMENTS;
     if (count > most) {
         complain(0, "more arguments than %s takes: %s", command->name, words[most]);
         return refuse_usage(command);
     }
-    if (count == 0 && command->arguments == ONE_ARGUMENT) {
+    if (count == 0 && needs_one) {
         complain(0, "%s: argument missing", command->name);
         return refuse_usage(command);
     }
@@ -171,6 +187,11 @@ static void list_options(const struct command *command, struct option list[OPTIO
     list[count] = (struct option){NULL, 0, NULL, 0};
 }
 
+static const char *short_options(const struct command *command)
+{
+    return command->options & TAKES(OPTION_DRY_RUN) ? "c:hn" : "c:h";
+}
+
 static int read_timeout(const char *value, struct diagnostics *diagnostics)
 {
     long seconds;
@@ -180,25 +201,40 @@ static int read_timeout(const char *value, struct diagnostics *diagnostics)
     return EXIT_SUCCESS;
 }
 
+/* Stores an option of the command. Returns an exit status. */
+static int take_option(struct invocation *invocation, enum command_option option, const char *value)
+{
+    invocation->values[option] = value != NULL ? value : "";
+    if (option != OPTION_CLAIM)
+        return EXIT_SUCCESS;
+    if (invocation->claim_count == PRIVATE_CLAIMS_MAX)
+        return complain(EXIT_USAGE, "--claim: an account has at most %d claims", PRIVATE_CLAIMS_MAX);
+    invocation->claims[invocation->claim_count++] = value;
+    return EXIT_SUCCESS;
+}
+
 /* `words[0]` is the last word of the command's name, because getopt_long() skips the first word. */
 static int run_command(const struct command *command, int count, char **words, struct invocation *invocation)
 {
     struct option list[OPTION_COUNT + 3];
     list_options(command, list);
     optind = 0;
-    for (int option; (option = getopt_long(count, words, "c:h", list, NULL)) != -1;) {
+    for (int option; (option = getopt_long(count, words, short_options(command), list, NULL)) != -1;) {
+        int status = EXIT_SUCCESS;
         if (option == 'h')
             return print_command_help(command);
-        if (option == 't' && read_timeout(optarg, invocation->diagnostics) != EXIT_SUCCESS)
-            return EXIT_USAGE;
         if (option == 't')
-            continue;
-        if (option == 'c')
+            status = read_timeout(optarg, invocation->diagnostics);
+        else if (option == 'c')
             invocation->config_file = optarg;
+        else if (option == 'n')
+            status = take_option(invocation, OPTION_DRY_RUN, NULL);
         else if (option >= SHORT_OPTION)
-            invocation->values[option - SHORT_OPTION] = optarg != NULL ? optarg : "";
+            status = take_option(invocation, (enum command_option)(option - SHORT_OPTION), optarg);
         else
-            return refuse_usage(command);
+            status = refuse_usage(command);
+        if (status != EXIT_SUCCESS)
+            return status;
     }
     const int status = read_argument(command, count - optind, words + optind, invocation);
     invocation->config_file = config_path(invocation->config_file);

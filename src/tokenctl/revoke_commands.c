@@ -104,11 +104,11 @@ static int read_date(const struct invocation *invocation, enum command_option op
                      int64_t *date)
 {
     const struct text value = text_of(invocation->values[option]);
-    if (value.data == NULL || clock_parse_date(value.data, value.length, date))
+    if (value.data == NULL || clock_parse_when(value.data, value.length, clock_now(), date))
         return EXIT_SUCCESS;
     return complain(EXIT_USAGE,
-                    "--%s %s: it must be a date or a time in UTC: 2027-01-31 or 2027-01-31T12:00:00Z", name,
-                    value.data);
+                    "--%s %s: it must be a date or a time in UTC: 2027-01-31, 2027-01-31T12:00:00Z or +90d",
+                    name, value.data);
 }
 
 /* Exactly one of the three, and no option of another. Returns an exit status. */
@@ -159,7 +159,7 @@ static void format_expires(int64_t expires, char out[CLOCK_DATE_SIZE])
     if (expires >= 0 && expires <= latest)
         clock_format_date(expires, out);
     else
-        strcpy(out, "-");
+        snprintf(out, CLOCK_DATE_SIZE, "-");
 }
 
 static bool print_row(const struct revocation *revocation)

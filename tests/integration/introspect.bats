@@ -20,7 +20,7 @@ setup() {
     : >"$DIR/etc/accounts"
     add_account demo demo-secret --scope 'read write'
     add_account api api-secret
-    sed -i '/^api:/s/$/:introspect/' "$DIR/etc/accounts"
+    sed -i '/^api:/s/$/ introspect/' "$DIR/etc/accounts"
     own "$DIR/etc/accounts"
     : >"$DIR/log/token.log"
     own "$DIR/log"

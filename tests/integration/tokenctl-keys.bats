@@ -310,14 +310,14 @@ made_at() {
     says 1 'unusable' token plain
     # One line that is let in is enough, wherever it is.
     exits 0 add some <<<'secret'
-    sed -i 's/^some:.*/some:!\n&:scope=x\nsome:text/' "$ACCOUNTS"
+    sed -i 's/^some:.*/some:!\n& scope=x\nsome:text/' "$ACCOUNTS"
     [[ $(tokenctl inspect "$(tokenctl token some)" | jq -r .claims.scope) == x ]]
 }
 
 @test "token: audience, claims and typ of the account; a malformed one says how it is written" {
     local token
     exits 0 add client <<<'secret'
-    sed -i '/^client:/s|$|:audience=https://a.example.com,b claim.tenant=acme%20inc typ=JWT not_before=2027-01-31|' "$ACCOUNTS"
+    sed -i '/^client:/s|$| audience=https://a.example.com,b claim.tenant=acme%20inc typ=JWT not_before=2027-01-31|' "$ACCOUNTS"
     token=$(tokenctl token client)
     [[ $(cut -d . -f 1 <<<"$token" | basenc --base64url -d 2>/dev/null | jq -r .typ) == JWT ]]
     [[ $(cut -d . -f 2 <<<"$token" | basenc --base64url -d 2>/dev/null | jq -c '[.aud, .tenant]') == \

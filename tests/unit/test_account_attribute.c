@@ -73,6 +73,39 @@ static void test_most_claims(void **state)
     }
 }
 
+static void test_notes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *attributes;
+        const char *note; /* NULL: absent */
+        int64_t created;
+    } rows[] = {
+        {"scope=a", NULL, 0},
+        {"note=billing%20job,%25 created=2027-01-31", "billing%20job,%25", 1801353600},
+        {"created=2027-01-31T12:00:00Z note=\xc3\xa9", "\xc3\xa9", 1801396800},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char line[256];
+        struct account accounts[2];
+        const char *why = NULL;
+        snprintf(line, sizeof line, "a:" HASH ":%s", rows[i].attributes);
+        const enum account_line kind = account_parse(text_of(line), false, &accounts[0], &why);
+        check_row(kind == ACCOUNT_LINE_USABLE, why != NULL ? why : "kind", i, line);
+        account_read(text_of(line), true, &accounts[1]);
+        for (size_t j = 0; j < ROWS(accounts); j++) {
+            check_row(text_equals(accounts[j].note, rows[i].note), "note", i, line);
+            check_row(accounts[j].created == rows[i].created, "created", i, line);
+        }
+    }
+    /* The longest note has 1024 bytes. */
+    for (int size = 1024; size <= 1025; size++) {
+        char attribute[2048];
+        snprintf(attribute, sizeof attribute, "note=%0*d", size, 0);
+        assert_int_equal(account_attributes_fault(text_of(attribute)) == NULL, size == 1024);
+    }
+}
+
 static void test_malformed(void **state)
 {
     (void)state;
@@ -89,6 +122,15 @@ static void test_malformed(void **state)
         {"audience=a%0A", "audience="},
         {"audience=%ff", "audience="},
         {"audience=a b", "unknown attribute"},
+        {"note=", "note="},
+        {"note", "note="},
+        {"note=%", "note="},
+        {"note=a%0Ab", "note="},
+        {"note=%ff", "note="},
+        {"note=a note=b", "twice"},
+        {"created=", "created="},
+        {"created=+90d", "created="},
+        {"created=2027-02-29", "created="},
         {"typ=", "typ="},
         {"typ=a\"b", "typ="},
         {"typ=a%20b", "typ="},
@@ -141,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token_attributes),
         cmocka_unit_test(test_most_claims),
+        cmocka_unit_test(test_notes),
         cmocka_unit_test(test_malformed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

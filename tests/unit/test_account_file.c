@@ -15,117 +15,118 @@
 #define OLD "$2b$04$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
 #define NEW "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
 
-enum command { LOOK, ADD, REPLACE, ADD_HASH, RETIRE, LOCK, UNLOCK, REMOVE, END_TOKENS };
+static const struct attribute_change changes[] = {
+    {{"lifetime", 8}, {"lifetime=600", 12}},
+    {{"scope", 5}, {"", 0}},
+    {{"claim.tenant", 12}, {"claim.tenant=acme", 17}},
+};
 
-static enum account_change run(enum command command, const char *client_id, const char *attributes,
-                               struct diagnostics *diagnostics)
+static enum account_change run(enum account_operation operation, const char *client_id,
+                               const char *attributes, struct diagnostics *diagnostics)
 {
-    const struct text id = text_of(client_id);
-    switch (command) {
-    case LOOK:
-        return account_file_look("accounts", id, diagnostics);
-    case ADD:
-        return account_file_add("accounts", id, text_of(NEW), text_of(attributes), diagnostics);
-    case REPLACE:
-        return account_file_replace_hash("accounts", id, text_of(NEW), diagnostics);
-    case ADD_HASH:
-        return account_file_add_hash("accounts", id, text_of(NEW), diagnostics);
-    case RETIRE:
-        return account_file_retire("accounts", id, diagnostics);
-    case LOCK:
-        return account_file_lock("accounts", id, diagnostics);
-    case UNLOCK:
-        return account_file_unlock("accounts", id, diagnostics);
-    case REMOVE:
-        return account_file_remove("accounts", id, diagnostics);
-    case END_TOKENS: /* of before 2027-01-31T12:00:00Z */
-        return account_file_set_not_before("accounts", id, 1801396800, diagnostics);
-    }
-    return ACCOUNT_FAILED;
+    const struct account_request request = {.operation = operation,
+                                            .changes = changes,
+                                            .change_count = ROWS(changes),
+                                            .not_before = 1801396800 /* 2027-01-31T12:00:00Z */};
+    struct account_target target = {
+        .client_id = text_of(client_id), .hash = text_of(NEW), .attributes = text_of(attributes)};
+    return account_file_change("accounts", &request, &target, 1, diagnostics) ? target.change
+                                                                              : ACCOUNT_FAILED;
 }
 
 static const struct {
-    enum command command;
+    enum account_operation command;
     const char *client_id;
     const char *attributes;
     const char *before;
     enum account_change change;
     const char *after; /* NULL: as before */
 } rows[] = {
-    {LOOK, "a", NULL, "#\na:plain\na:" OLD, ACCOUNT_EXISTS, NULL},
-    {LOOK, "a", NULL, "#a:" OLD "\nb:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
-    {ADD, "a", NULL, "", ACCOUNT_CHANGED, "a:" NEW "\n"},
-    {ADD, "a", "scope=x lifetime=5", "# c\n", ACCOUNT_CHANGED, "# c\na:" NEW ":scope=x lifetime=5\n"},
-    {ADD, "b", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\nb:" NEW "\n"},
-    {ADD, "b", NULL, "a:" OLD "\r\n", ACCOUNT_CHANGED, "a:" OLD "\r\nb:" NEW "\r\n"},
-    {ADD, "b", NULL, "a:" OLD "\r\n#x", ACCOUNT_CHANGED, "a:" OLD "\r\n#x\r\nb:" NEW "\r\n"},
-    {ADD, "b", NULL,
+    {ACCOUNT_LOOK, "a", NULL, "#\na:plain\na:" OLD, ACCOUNT_EXISTS, NULL},
+    {ACCOUNT_LOOK, "a", NULL, "#a:" OLD "\nb:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
+    {ACCOUNT_ADD, "a", NULL, "", ACCOUNT_CHANGED, "a:" NEW "\n"},
+    {ACCOUNT_ADD, "a", "scope=x lifetime=5", "# c\n", ACCOUNT_CHANGED, "# c\na:" NEW ":scope=x lifetime=5\n"},
+    {ACCOUNT_ADD, "b", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\nb:" NEW "\n"},
+    {ACCOUNT_ADD, "b", NULL, "a:" OLD "\r\n", ACCOUNT_CHANGED, "a:" OLD "\r\nb:" NEW "\r\n"},
+    {ACCOUNT_ADD, "b", NULL, "a:" OLD "\r\n#x", ACCOUNT_CHANGED, "a:" OLD "\r\n#x\r\nb:" NEW "\r\n"},
+    {ACCOUNT_ADD, "b", NULL,
      "\xef\xbb\xbf"
      "a:" OLD "\n",
      ACCOUNT_CHANGED,
      "\xef\xbb\xbf"
      "a:" OLD "\nb:" NEW "\n"},
-    {ADD, "b", NULL, "a:" OLD "\r", ACCOUNT_CHANGED, "a:" OLD "\r\nb:" NEW "\n"},
-    {ADD, "b", NULL, "#\r\na:" OLD "\r", ACCOUNT_CHANGED, "#\r\na:" OLD "\r\nb:" NEW "\r\n"},
-    {ADD, "a", NULL, "a:" OLD "\n", ACCOUNT_EXISTS, NULL},
-    {ADD, "a", NULL, "a:plain\n", ACCOUNT_EXISTS, NULL},
-    {ADD, "a", NULL, "#a:" OLD "\naa:" OLD "\n", ACCOUNT_CHANGED, "#a:" OLD "\naa:" OLD "\na:" NEW "\n"},
-    {REPLACE, "a", NULL, "x\na:" OLD ":scope=x \r\n\nb:" OLD, ACCOUNT_CHANGED,
+    {ACCOUNT_ADD, "b", NULL, "a:" OLD "\r", ACCOUNT_CHANGED, "a:" OLD "\r\nb:" NEW "\n"},
+    {ACCOUNT_ADD, "b", NULL, "#\r\na:" OLD "\r", ACCOUNT_CHANGED, "#\r\na:" OLD "\r\nb:" NEW "\r\n"},
+    {ACCOUNT_ADD, "a", NULL, "a:" OLD "\n", ACCOUNT_EXISTS, NULL},
+    {ACCOUNT_ADD, "a", NULL, "a:plain\n", ACCOUNT_EXISTS, NULL},
+    {ACCOUNT_ADD, "a", NULL, "#a:" OLD "\naa:" OLD "\n", ACCOUNT_CHANGED,
+     "#a:" OLD "\naa:" OLD "\na:" NEW "\n"},
+    {ACCOUNT_REPLACE_HASH, "a", NULL, "x\na:" OLD ":scope=x \r\n\nb:" OLD, ACCOUNT_CHANGED,
      "x\na:" NEW ":scope=x \r\n\nb:" OLD "\n"},
-    {REPLACE, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\na:" OLD ":lifetime=1\n", ACCOUNT_CHANGED,
+    {ACCOUNT_REPLACE_HASH, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\na:" OLD ":lifetime=1\n", ACCOUNT_CHANGED,
      "b:" OLD "\na:" NEW ":lifetime=1\n"},
-    {REPLACE, "a", NULL, "a:!" OLD, ACCOUNT_CHANGED, "a:!" NEW "\n"},
-    {REPLACE, "a", NULL, "a:plain:nonsense\n", ACCOUNT_CHANGED, "a:" NEW ":nonsense\n"},
-    {REPLACE, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
-    {ADD_HASH, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\n", ACCOUNT_CHANGED,
+    {ACCOUNT_REPLACE_HASH, "a", NULL, "a:!" OLD, ACCOUNT_CHANGED, "a:!" NEW "\n"},
+    {ACCOUNT_REPLACE_HASH, "a", NULL, "a:plain:nonsense\n", ACCOUNT_CHANGED, "a:" NEW ":nonsense\n"},
+    {ACCOUNT_REPLACE_HASH, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
+    {ACCOUNT_ADD_HASH, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\n", ACCOUNT_CHANGED,
      "a:" OLD ":scope=x\na:" NEW ":scope=x\nb:" OLD "\n"},
-    {ADD_HASH, "a", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\na:" NEW "\n"},
-    {ADD_HASH, "a", NULL, "a:!" OLD "\r\n", ACCOUNT_CHANGED, "a:!" OLD "\r\na:!" NEW "\r\n"},
-    {ADD_HASH, "a", NULL, "a:" OLD ":scope=x\r", ACCOUNT_CHANGED,
+    {ACCOUNT_ADD_HASH, "a", NULL, "a:" OLD, ACCOUNT_CHANGED, "a:" OLD "\na:" NEW "\n"},
+    {ACCOUNT_ADD_HASH, "a", NULL, "a:!" OLD "\r\n", ACCOUNT_CHANGED, "a:!" OLD "\r\na:!" NEW "\r\n"},
+    {ACCOUNT_ADD_HASH, "a", NULL, "a:" OLD ":scope=x\r", ACCOUNT_CHANGED,
      "a:" OLD ":scope=x\r\na:" NEW ":scope=x\r\n"},
-    {ADD_HASH, "c", NULL, "", ACCOUNT_UNKNOWN, NULL},
-    {RETIRE, "a", NULL, "a:1\n#\na:2\nb:3\na:" OLD "\n", ACCOUNT_CHANGED, "#\nb:3\na:" OLD "\n"},
-    {RETIRE, "a", NULL, "a:" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
-    {RETIRE, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
-    {LOCK, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\na:" OLD, ACCOUNT_CHANGED,
+    {ACCOUNT_ADD_HASH, "c", NULL, "", ACCOUNT_UNKNOWN, NULL},
+    {ACCOUNT_RETIRE, "a", NULL, "a:1\n#\na:2\nb:3\na:" OLD "\n", ACCOUNT_CHANGED, "#\nb:3\na:" OLD "\n"},
+    {ACCOUNT_RETIRE, "a", NULL, "a:" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
+    {ACCOUNT_RETIRE, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
+    {ACCOUNT_LOCK, "a", NULL, "a:" OLD ":scope=x\nb:" OLD "\na:" OLD, ACCOUNT_CHANGED,
      "a:!" OLD ":scope=x\nb:" OLD "\na:!" OLD "\n"},
-    {LOCK, "a", NULL, "a:*" OLD "\na:" OLD "\n", ACCOUNT_CHANGED, "a:*" OLD "\na:!" OLD "\n"},
-    {LOCK, "a", NULL, "a:!" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
-    {LOCK, "a", NULL, "a:" OLD ":nonsense\r\na::scope=x\r", ACCOUNT_CHANGED,
+    {ACCOUNT_LOCK, "a", NULL, "a:*" OLD "\na:" OLD "\n", ACCOUNT_CHANGED, "a:*" OLD "\na:!" OLD "\n"},
+    {ACCOUNT_LOCK, "a", NULL, "a:!" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
+    {ACCOUNT_LOCK, "a", NULL, "a:" OLD ":nonsense\r\na::scope=x\r", ACCOUNT_CHANGED,
      "a:!" OLD ":nonsense\r\na:!:scope=x\r\n"},
-    {LOCK, "c", NULL, "a:!" OLD "\n", ACCOUNT_UNKNOWN, NULL},
-    {UNLOCK, "a", NULL, "a:!" OLD ":scope=x\na:*" OLD "\n", ACCOUNT_CHANGED,
+    {ACCOUNT_LOCK, "c", NULL, "a:!" OLD "\n", ACCOUNT_UNKNOWN, NULL},
+    {ACCOUNT_UNLOCK, "a", NULL, "a:!" OLD ":scope=x\na:*" OLD "\n", ACCOUNT_CHANGED,
      "a:" OLD ":scope=x\na:" OLD "\n"},
-    {UNLOCK, "a", NULL, "a:!!" OLD "\n", ACCOUNT_CHANGED, "a:" OLD "\n"},
-    {UNLOCK, "a", NULL, "a:" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
-    {UNLOCK, "a", NULL, "a:!\n", ACCOUNT_AS_IT_WAS, NULL},
-    {REMOVE, "a", NULL, "#\na:" OLD "\nb:" OLD "\na:plain", ACCOUNT_CHANGED, "#\nb:" OLD "\n"},
-    {UNLOCK, "a", NULL, "a:!:x\na:!" OLD "\n", ACCOUNT_CHANGED, "a:!:x\na:" OLD "\n"},
-    {UNLOCK, "a", NULL, "a:!\r", ACCOUNT_AS_IT_WAS, NULL},
-    {REPLACE, "a", NULL,
+    {ACCOUNT_UNLOCK, "a", NULL, "a:!!" OLD "\n", ACCOUNT_CHANGED, "a:" OLD "\n"},
+    {ACCOUNT_UNLOCK, "a", NULL, "a:" OLD "\n", ACCOUNT_AS_IT_WAS, NULL},
+    {ACCOUNT_UNLOCK, "a", NULL, "a:!\n", ACCOUNT_NO_HASH, NULL},
+    {ACCOUNT_REMOVE, "a", NULL, "#\na:" OLD "\nb:" OLD "\na:plain", ACCOUNT_CHANGED, "#\nb:" OLD "\n"},
+    {ACCOUNT_UNLOCK, "a", NULL, "a:!:x\na:!" OLD "\n", ACCOUNT_CHANGED, "a:!:x\na:" OLD "\n"},
+    {ACCOUNT_UNLOCK, "a", NULL, "a:!\r", ACCOUNT_NO_HASH, NULL},
+    {ACCOUNT_REPLACE_HASH, "a", NULL,
      "\xef\xbb\xbf"
      "a:" OLD "\nb:" OLD,
      ACCOUNT_CHANGED,
      "\xef\xbb\xbf"
      "a:" NEW "\nb:" OLD "\n"},
-    {REMOVE, "a", NULL,
+    {ACCOUNT_REMOVE, "a", NULL,
      "\xef\xbb\xbf"
      "a:" OLD "\nb:" OLD,
      ACCOUNT_CHANGED,
      "\xef\xbb\xbf"
      "b:" OLD "\n"},
-    {REMOVE, "c", NULL, "#\n", ACCOUNT_UNKNOWN, NULL},
-    {END_TOKENS, "a", NULL, "a:" OLD "\nb:" OLD "\na:!" OLD ":scope=x \r\n", ACCOUNT_CHANGED,
+    {ACCOUNT_REMOVE, "c", NULL, "#\n", ACCOUNT_UNKNOWN, NULL},
+    {ACCOUNT_SET_NOT_BEFORE, "a", NULL, "a:" OLD "\nb:" OLD "\na:!" OLD ":scope=x \r\n", ACCOUNT_CHANGED,
      "a:" OLD ":not_before=2027-01-31T12:00:00Z\nb:" OLD "\na:!" OLD
      ":scope=x not_before=2027-01-31T12:00:00Z\r\n"},
-    {END_TOKENS, "a", NULL, "a:" OLD ":not_before=2027-01-31  scope=x", ACCOUNT_CHANGED,
-     "a:" OLD ": scope=x not_before=2027-01-31T12:00:00Z\n"},
-    {END_TOKENS, "a", NULL, "a:" OLD ":nonsense not_before=x\n", ACCOUNT_CHANGED,
+    {ACCOUNT_SET_NOT_BEFORE, "a", NULL, "a:" OLD ":not_before=2027-01-31  scope=x", ACCOUNT_CHANGED,
+     "a:" OLD ":not_before=2027-01-31T12:00:00Z  scope=x\n"},
+    {ACCOUNT_SET_NOT_BEFORE, "a", NULL, "a:" OLD ":nonsense not_before=x\n", ACCOUNT_CHANGED,
      "a:" OLD ":nonsense not_before=2027-01-31T12:00:00Z\n"},
-    {END_TOKENS, "a", NULL, "a:" OLD ":not_before=2027-02-01 x\na::\n", ACCOUNT_CHANGED,
+    {ACCOUNT_SET_NOT_BEFORE, "a", NULL, "a:" OLD ":not_before=2027-02-01 x\na::\n", ACCOUNT_CHANGED,
      "a:" OLD ":not_before=2027-02-01 x\na::not_before=2027-01-31T12:00:00Z\n"},
-    {END_TOKENS, "a", NULL, "a:" OLD ":not_before=2027-01-31T12:00:00Z\n", ACCOUNT_AS_IT_WAS, NULL},
-    {END_TOKENS, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
+    {ACCOUNT_SET_NOT_BEFORE, "a", NULL, "a:" OLD ":not_before=2027-01-31T12:00:00Z\n", ACCOUNT_AS_IT_WAS,
+     NULL},
+    {ACCOUNT_SET, "a", NULL, "a:" OLD "\nb:" OLD "\r\na:!" OLD ":scope=x note=y \r\n", ACCOUNT_CHANGED,
+     "a:" OLD ":lifetime=600 claim.tenant=acme\nb:" OLD "\r\na:!" OLD
+     ":note=y lifetime=600 claim.tenant=acme\r\n"},
+    {ACCOUNT_SET, "a", NULL, "a:" OLD ":x  scope=y claim.tenant=z from=::1 lifetime=7 claim.b=c\n",
+     ACCOUNT_CHANGED, "a:" OLD ":x  claim.tenant=acme from=::1 lifetime=600 claim.b=c\n"},
+    {ACCOUNT_SET, "a", NULL, "a:" OLD ":lifetime=5 scope lifetime=6 claim.tenant\n", ACCOUNT_CHANGED,
+     "a:" OLD ":lifetime=600 claim.tenant=acme\n"},
+    {ACCOUNT_SET, "a", NULL, "a:plain:claim.tenant=acme lifetime=600\n", ACCOUNT_AS_IT_WAS, NULL},
+    {ACCOUNT_SET, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
+    {ACCOUNT_SET_NOT_BEFORE, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
 };
 
 static void test_commands(void **state)
@@ -155,7 +156,7 @@ static void test_other_bytes(void **state)
     static const char head[] = "# a:" OLD " \t\r\n\r\n  \n\0\n:\n\xff\xfe:x\n a:" OLD "\nA:" OLD "\r\n";
     static const char tail[] = "\n#\xc3\xa9\r\nab:\0\r:x\n\r\nb:$apr1$x$y:::\n\x1b[2J:!\nthe end\n";
     static const char line[] = "a:!" OLD "\n";
-    for (enum command command = REPLACE; command <= REMOVE; command++) {
+    for (enum account_operation command = ACCOUNT_REPLACE_HASH; command <= ACCOUNT_REMOVE; command++) {
         struct collected problems;
         char bytes[2048];
         size_t size = 0;
@@ -167,7 +168,8 @@ static void test_other_bytes(void **state)
         write_bytes("accounts", bytes, size, 0600);
         make_older("accounts", 60);
         const enum account_change change = run(command, "a", NULL, collect(&problems));
-        check_row(change == (command == LOCK ? ACCOUNT_AS_IT_WAS : ACCOUNT_CHANGED), "change", command, "");
+        check_row(change == (command == ACCOUNT_LOCK ? ACCOUNT_AS_IT_WAS : ACCOUNT_CHANGED), "change",
+                  command, "");
         struct stat status;
         assert_int_equal(stat("accounts", &status), 0);
         const size_t left = (size_t)status.st_size;
@@ -175,8 +177,76 @@ static void test_other_bytes(void **state)
         check_row(left >= sizeof head + sizeof tail - 2, "cut", command, bytes);
         check_row(memcmp(bytes, head, sizeof head - 1) == 0, "head", command, bytes);
         check_row(memcmp(bytes + left - (sizeof tail - 1), tail, sizeof tail - 1) == 0, "tail", command, "");
-        check_row((left == size) == (command == LOCK), "between", command, bytes);
+        check_row((left == size) == (command == ACCOUNT_LOCK), "between", command, bytes);
     }
+}
+
+/* Several at once, one of them twice, and one that is not there; and what would be done. */
+static void test_several(void **state)
+{
+    (void)state;
+    static const char before[] = "b:" OLD "\na:" OLD "\nab:" OLD "\na:!" OLD "\nd:!" OLD;
+    static const char after[] = "b:!" OLD "\na:!" OLD "\nab:" OLD "\na:!" OLD "\nd:!" OLD "\n";
+    static const struct {
+        const char *client_id;
+        enum account_change change;
+        size_t lines;
+    } expected[] = {{"a", ACCOUNT_CHANGED, 2}, {"c", ACCOUNT_UNKNOWN, 0},   {"b", ACCOUNT_CHANGED, 1},
+                    {"a", ACCOUNT_CHANGED, 2}, {"d", ACCOUNT_AS_IT_WAS, 1}, {"", ACCOUNT_UNKNOWN, 0}};
+    write_text("accounts", before);
+    make_older("accounts", 60);
+    for (int trial = 1; trial >= 0; trial--) {
+        struct collected problems;
+        char content[2048];
+        const struct account_request request = {.operation = ACCOUNT_LOCK, .is_trial = trial};
+        struct account_target targets[ROWS(expected)] = {{.lines = 0}};
+        for (size_t i = 0; i < ROWS(expected); i++)
+            targets[i].client_id = text_of(expected[i].client_id);
+        assert_true(account_file_change("accounts", &request, targets, ROWS(expected), collect(&problems)));
+        for (size_t i = 0; i < ROWS(expected); i++) {
+            check_row(targets[i].change == expected[i].change, "change", i, expected[i].client_id);
+            check_row(targets[i].lines == expected[i].lines, "lines", i, expected[i].client_id);
+        }
+        assert_string_equal(read_text("accounts", content, sizeof content), trial ? before : after);
+        assert_int_equal(problems.diagnostics.errors, 0);
+    }
+}
+
+static void test_add_several(void **state)
+{
+    (void)state;
+    struct collected problems;
+    char content[2048];
+    const struct account_request request = {.operation = ACCOUNT_ADD};
+    struct account_target targets[] = {
+        {.client_id = text_of("c"), .hash = text_of(NEW), .attributes = text_of("scope=x")},
+        {.client_id = text_of("a"), .hash = text_of(NEW)},
+        {.client_id = text_of("c"), .hash = text_of(OLD)},
+        {.client_id = text_of("b"), .hash = text_of(NEW)},
+    };
+    write_text("accounts", "a:" OLD "\r\n# end");
+    assert_true(account_file_change("accounts", &request, targets, ROWS(targets), collect(&problems)));
+    assert_string_equal(read_text("accounts", content, sizeof content),
+                        "a:" OLD "\r\n# end\r\nc:" NEW ":scope=x\r\nb:" NEW "\r\n");
+    assert_int_equal(targets[0].change, ACCOUNT_CHANGED);
+    assert_int_equal(targets[1].change, ACCOUNT_EXISTS);
+    assert_int_equal(targets[3].change, ACCOUNT_CHANGED);
+}
+
+/* A change that would make a usable line unusable is refused for all of them. */
+static void test_set_refused(void **state)
+{
+    (void)state;
+    struct collected problems;
+    char content[2048];
+    static const char before[] = "a:" OLD "\nb:" OLD ":scope=y\n";
+    static const struct attribute_change bad = {{"lifetime", 8}, {"lifetime=x", 10}};
+    const struct account_request request = {.operation = ACCOUNT_SET, .changes = &bad, .change_count = 1};
+    struct account_target targets[] = {{.client_id = text_of("a")}, {.client_id = text_of("b")}};
+    write_text("accounts", before);
+    assert_false(account_file_change("accounts", &request, targets, ROWS(targets), collect(&problems)));
+    assert_non_null(strstr(problems.text, "accounts: nothing is changed: a line of \"a\": lifetime="));
+    assert_string_equal(read_text("accounts", content, sizeof content), before);
 }
 
 static size_t count_entries(const char *folder)
@@ -206,9 +276,9 @@ static int run_hindered(bool (*hinder)(void))
 {
     if (!hinder())
         return 100;
-    for (enum command command = ADD; command <= REMOVE; command++) {
+    for (enum account_operation command = ACCOUNT_ADD; command <= ACCOUNT_REMOVE; command++) {
         struct collected problems;
-        const char *client_id = command == ADD ? "c" : command == LOCK ? "b" : "a";
+        const char *client_id = command == ACCOUNT_ADD ? "c" : command == ACCOUNT_LOCK ? "b" : "a";
         if (run(command, client_id, NULL, collect(&problems)) != ACCOUNT_FAILED)
             return 1 + (int)command;
         if (strstr(problems.text, "the file cannot be replaced, and is as it was: ") == NULL)
@@ -251,9 +321,11 @@ static void test_missing(void **state)
     (void)state;
     struct collected problems;
     remove("accounts");
-    assert_int_equal(run(LOCK, "a", NULL, collect(&problems)), ACCOUNT_FAILED);
+    assert_int_equal(run(ACCOUNT_LOCK, "a", NULL, collect(&problems)), ACCOUNT_FAILED);
     assert_non_null(strstr(problems.text, "error: accounts: the accounts file cannot be read"));
-    assert_int_equal(account_file_lock("nowhere/accounts", text_of("a"), collect(&problems)), ACCOUNT_FAILED);
+    assert_int_equal(account_file_change_one("nowhere/accounts", ACCOUNT_LOCK, text_of("a"), text_of(NULL),
+                                             text_of(NULL), collect(&problems)),
+                     ACCOUNT_FAILED);
     assert_non_null(strstr(problems.text, "error: nowhere/accounts: the accounts file cannot be locked"));
 }
 
@@ -301,7 +373,7 @@ static void test_writers_at_once(void **state)
             struct collected problems;
             char client_id[32];
             snprintf(client_id, sizeof client_id, "w%d-%d", writer, i);
-            if (run(ADD, client_id, NULL, collect(&problems)) != ACCOUNT_CHANGED)
+            if (run(ACCOUNT_ADD, client_id, NULL, collect(&problems)) != ACCOUNT_CHANGED)
                 _exit(1);
         }
         _exit(0);
@@ -339,7 +411,7 @@ static void test_half_written(void **state)
     pthread_t writer;
     write_text("accounts", "a:" OLD "\nb:" OLD);
     assert_int_equal(pthread_create(&writer, NULL, finish_line, NULL), 0);
-    assert_int_equal(run(LOCK, "a", NULL, collect(&problems)), ACCOUNT_CHANGED);
+    assert_int_equal(run(ACCOUNT_LOCK, "a", NULL, collect(&problems)), ACCOUNT_CHANGED);
     assert_int_equal(pthread_join(writer, NULL), 0);
     assert_string_equal(read_text("accounts", after, sizeof after), "a:!" OLD "\nb:" OLD ":scope=x\n");
     assert_non_null(strstr(problems.text, "may be half written: waiting"));
@@ -347,20 +419,21 @@ static void test_half_written(void **state)
 
     /* A comment may be cut anywhere, and to look changes nothing. */
     write_text("accounts", "a:!" OLD "\n# comment");
-    assert_int_equal(run(UNLOCK, "a", NULL, collect(&problems)), ACCOUNT_CHANGED);
+    assert_int_equal(run(ACCOUNT_UNLOCK, "a", NULL, collect(&problems)), ACCOUNT_CHANGED);
     assert_string_equal(read_text("accounts", after, sizeof after), "a:" OLD "\n# comment\n");
     write_text("accounts", "a:" OLD);
-    assert_int_equal(run(LOOK, "a", NULL, collect(&problems)), ACCOUNT_EXISTS);
+    assert_int_equal(run(ACCOUNT_LOOK, "a", NULL, collect(&problems)), ACCOUNT_EXISTS);
     assert_string_equal(problems.text, "");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands),        cmocka_unit_test(test_half_written),
-        cmocka_unit_test(test_other_bytes),     cmocka_unit_test(test_write_fails),
-        cmocka_unit_test(test_missing),         cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_writers_at_once),
+        cmocka_unit_test(test_several),        cmocka_unit_test(test_add_several),
+        cmocka_unit_test(test_set_refused),    cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_half_written),   cmocka_unit_test(test_other_bytes),
+        cmocka_unit_test(test_write_fails),    cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_writers_at_once),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

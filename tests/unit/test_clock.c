@@ -4,6 +4,70 @@
 
 #include <time.h>
 
+static void test_durations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool good;
+        int64_t seconds;
+    } rows[] = {
+        {"0", true, 0},
+        {"600", true, 600},
+        {"600s", true, 600},
+        {"30m", true, 1800},
+        {"12h", true, 43200},
+        {"90d", true, 7776000},
+        {"2w", true, 1209600},
+        {"1000000000w", true, INT64_C(604800000000000)},
+        {"", false, 0},
+        {"d", false, 0},
+        {"-1d", false, 0},
+        {"+1d", false, 0},
+        {"1.5h", false, 0},
+        {"1 d", false, 0},
+        {"1dd", false, 0},
+        {"1y", false, 0},
+        {"1D", false, 0},
+        {"1000000001", false, 0},
+        {"99999999999999999999d", false, 0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        int64_t seconds = 0;
+        const bool good = clock_parse_duration(rows[i].text, strlen(rows[i].text), &seconds);
+        check_row(good == rows[i].good, "accepted", i, rows[i].text);
+        check_row(seconds == rows[i].seconds, "seconds", i, rows[i].text);
+    }
+}
+
+static void test_when(void **state)
+{
+    (void)state;
+    static const int64_t now = 1801353600;
+    static const struct {
+        const char *text;
+        bool good;
+        int64_t seconds;
+    } rows[] = {
+        {"2027-01-31", true, 1801353600},
+        {"+90d", true, 1801353600 + 7776000},
+        {"+0", true, 1801353600},
+        {"+1000000000", true, 2801353600},
+        {"+1000000000d", false, 0},
+        {"90d", false, 0},
+        {"+", false, 0},
+        {"", false, 0},
+        {"+2027-01-31", false, 0},
+        {"-1d", false, 0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        int64_t seconds = 0;
+        const bool good = clock_parse_when(rows[i].text, strlen(rows[i].text), now, &seconds);
+        check_row(good == rows[i].good, "accepted", i, rows[i].text);
+        check_row(seconds == rows[i].seconds, "seconds", i, rows[i].text);
+    }
+}
+
 static void test_dates_are_parsed_strictly(void **state)
 {
     (void)state;
@@ -131,6 +195,8 @@ static void test_thread_clock_counts_cpu_time_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_when),
         cmocka_unit_test(test_dates_are_parsed_strictly),
         cmocka_unit_test(test_calendar_equals_that_of_the_c_library),
         cmocka_unit_test(test_now_is_the_current_time),

@@ -167,6 +167,25 @@ static void test_latin1_becomes_utf8(void **state)
     assert_int_equal(text_latin1_to_utf8(absent, out), 0);
 }
 
+static void test_percent_encoding(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *encoded;
+    } rows[] = {
+        {"", ""}, {"plain/\xc3\xa9?=", "plain/\xc3\xa9?="}, {" ,%", "%20%2C%25"}, {"a b%20", "a%20b%2520"}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char encoded[64];
+        char decoded[64];
+        size_t length;
+        const struct text text = {encoded, text_percent_encode(text_of(rows[i].text), encoded)};
+        check_row(text_is(text, rows[i].encoded), "encoded", i, rows[i].text);
+        check_row(text_percent_decode(text, false, decoded, &length), "decoded", i, rows[i].text);
+        check_row(text_is((struct text){decoded, length}, rows[i].text), "as before", i, rows[i].text);
+    }
+}
+
 static void test_percent_encoding_is_decoded_strictly(void **state)
 {
     (void)state;
@@ -330,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_acting_characters_are_replaced),
         cmocka_unit_test(test_utf8_is_checked_by_rfc3629),
         cmocka_unit_test(test_latin1_becomes_utf8),
+        cmocka_unit_test(test_percent_encoding),
         cmocka_unit_test(test_percent_encoding_is_decoded_strictly),
         cmocka_unit_test(test_only_digits_in_range_are_a_number),
         cmocka_unit_test(test_distance_counts_edits),
