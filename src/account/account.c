@@ -169,14 +169,5 @@ void account_read(struct text line, bool has_method, struct account *account)
 
 bool account_admits_source(const struct account *account, const struct address *source)
 {
-    struct text from = account->from;
-    if (from.data == NULL)
-        return true;
-    while (source != NULL && from.data != NULL) {
-        const struct text item = text_split(&from, ',');
-        struct network network;
-        if (network_parse(item.data, item.length, &network) && network_contains(&network, source))
-            return true;
-    }
-    return false;
+    return account->from.data == NULL || network_list_contains(account->from, source);
 }

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
-
 enum { MAPPED_PREFIX = 96, WHOLE_PREFIX = 128 };
 
 static const struct address mapped = {{[10] = 0xff, [11] = 0xff}};
@@ -92,6 +90,31 @@ bool network_parse(const char *text, size_t length, struct network *network)
         return false;
     network->prefix = before + (unsigned)number;
     return network_holds(&network->address, network);
+}
+
+static bool next_network(struct text *list, struct network *network)
+{
+    const struct text item = text_trim(text_split(list, ','));
+    return network_parse(item.data, item.length, network);
+}
+
+bool network_list_is_valid(struct text list)
+{
+    struct network network;
+    bool valid = list.data != NULL;
+    while (valid && list.data != NULL)
+        valid = next_network(&list, &network);
+    return valid;
+}
+
+bool network_list_contains(struct text list, const struct address *address)
+{
+    struct network network;
+    while (address != NULL && list.data != NULL) {
+        if (next_network(&list, &network) && network_contains(&network, address))
+            return true;
+    }
+    return false;
 }
 
 bool network_contains(const struct network *network, const struct address *address)

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/text.h"
+
 struct address {
     unsigned char bytes[16];
 };
@@ -26,6 +28,12 @@ bool address_parse_remote(const char *text, size_t length, struct address *addre
 /* Parses "ADDRESS" or "ADDRESS/PREFIX". Bits set after the prefix are an error, because they are probably
  * a typing mistake. */
 bool network_parse(const char *text, size_t length, struct network *network);
+
+/* Parses a list of networks that commas separate, with spaces around them or not. network_list_is_valid()
+ * returns whether each item is one; network_list_contains() returns whether one contains `address` (NULL:
+ * unknown, in none), and ignores an item that is not a network. */
+bool network_list_is_valid(struct text list);
+bool network_list_contains(struct text list, const struct address *address);
 
 bool network_contains(const struct network *network, const struct address *address);
 

@@ -198,10 +198,19 @@ void config_release(struct config *config)
 {
     if (config == NULL || !refcount_release(&config->holders))
         return;
-    char *const strings[] = {config->file,     config->issuer,     config->audience,
-                             config->accounts, config->keys,       config->state,
-                             config->log,      config->token_typ,  config->user,
-                             config->group,    config->mount_path, config->authorization_endpoint};
+    char *const strings[] = {config->file,
+                             config->issuer,
+                             config->audience,
+                             config->accounts,
+                             config->keys,
+                             config->state,
+                             config->log,
+                             config->token_typ,
+                             config->user,
+                             config->group,
+                             config->status_from,
+                             config->mount_path,
+                             config->authorization_endpoint};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         free(strings[i]);
     free(config);

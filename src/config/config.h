@@ -25,6 +25,7 @@ struct config {
     char *log;
     char *token_typ;
     char *authorization_endpoint; /* NULL: none */
+    char *status_from;            /* networks, separated by commas */
     char *user;                   /* NULL: none */
     uid_t owner; /* files may belong to this user, as to root and the user of this process; 0: to no other
                     user */

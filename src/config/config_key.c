@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/cidr.h"
 #include "base/file.h"
 #include "base/identity.h"
 #include "base/log.h"
@@ -132,6 +133,16 @@ static void set_log_level(struct config_origin *origin, const struct config_key 
         config_key_error(origin, key, "must be error, warn, info or debug");
 }
 
+static void set_networks(struct config_origin *origin, const struct config_key *key, const char *value)
+{
+    if (network_list_is_valid(text_of(value)))
+        set_string(origin, key, value);
+    else
+        config_key_error(origin, key,
+                         "must be addresses or networks such as 192.0.2.0/24, separated by commas, without "
+                         "bits set after the prefix");
+}
+
 static void set_log_format(struct config_origin *origin, const struct config_key *key, const char *value)
 {
     if (!log_format_parse(value, field_of(origin, key)))
@@ -173,6 +184,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"log", set_log, offsetof(struct config, log), "stderr", 0, 0},
     {"log_level", set_log_level, offsetof(struct config, log_level), "info", 0, 0},
     {"log_format", set_log_format, offsetof(struct config, log_format), "text", 0, 0},
+    {"status_from", set_networks, offsetof(struct config, status_from), "127.0.0.0/8,::1", 0, 0},
 };
 
 const struct config_key *config_key_find(const char *name)

@@ -7,7 +7,7 @@
 #include "base/diagnostics.h"
 #include "config/config.h"
 
-enum { CONFIG_KEYS = 32 };
+enum { CONFIG_KEYS = 33 };
 
 /* The origin of a value, for messages, and its destination. */
 struct config_origin {

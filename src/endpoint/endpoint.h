@@ -23,6 +23,7 @@ struct endpoint {
     enum oauth_error (*answer)(struct request_context *context, const struct account *account);
 };
 
+extern const struct endpoint health_endpoint;
 extern const struct endpoint introspect_endpoint;
 extern const struct endpoint jwks_endpoint;
 extern const struct endpoint metadata_endpoint;

@@ -4,6 +4,7 @@
 
 #include "endpoint/client_endpoint.h"
 #include "endpoint/error_answer.h"
+#include "endpoint/health.h"
 #include "endpoint/request_log.h"
 
 /* The path of a route is `before`, the issuer's path, `path`. The first is what the log names as served. */
@@ -17,6 +18,7 @@ static const struct route {
     {"", "/revoke", &revoke_endpoint},
     {"", "/verify", &verify_endpoint},
     {"", "/jwks", &jwks_endpoint},
+    {"", "/health", &health_endpoint},
     /* RFC 8414 §3.1 and §5, and OpenID Connect Discovery §4. */
     {"/.well-known/oauth-authorization-server", "", &metadata_endpoint},
     {"/.well-known/openid-configuration", "", &metadata_endpoint},
@@ -131,8 +133,16 @@ bool route_cancel(struct request_context *context)
     return true;
 }
 
-void route_failed(struct text method, struct http_response *response)
+void route_failed(const struct http_request *request, struct http_response *response)
 {
-    *response = (struct http_response){.is_to_head = text_is(method, "HEAD")};
+    static const char health[] = "/health";
+    const size_t length = strlen(health);
+    const struct text path = request->path;
+    *response = (struct http_response){.is_to_head = text_is(request->method, "HEAD")};
+    /* Without the configuration the path of the issuer is unknown. */
+    if (path.length >= length && text_is((struct text){path.data + path.length - length, length}, health)) {
+        health_failed(response);
+        return;
+    }
     oauth_error_respond(OAUTH_SERVER_ERROR, false, response);
 }

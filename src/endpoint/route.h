@@ -25,8 +25,8 @@ bool route_serves(const char *path);
  * the attempt; otherwise a client could try secrets uncounted by hanging up. The answer is then discarded. */
 bool route_cancel(struct request_context *context);
 
-/* Fills the 500 response of the contract, for a request that no service could be loaded for, or that ran out
- * of memory. */
-void route_failed(struct text method, struct http_response *response);
+/* Fills the 500 response of the contract, or the 503 of the endpoint of health, for a request that no service
+ * could be loaded for, or that ran out of memory. */
+void route_failed(const struct http_request *request, struct http_response *response);
 
 #endif

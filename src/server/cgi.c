@@ -94,7 +94,7 @@ int cgi_serve(const char *config_file)
     if (service != NULL)
         route_request(&exchange, service, &request.http, (struct callback){NULL, NULL}); /* never pending */
     else
-        route_failed(request.http.method, response);
+        route_failed(&request.http, response);
 
     struct buffer out = {0};
     const bool written = write_standard_output(http_response_render(response, &out));

@@ -121,6 +121,15 @@ static void log_loaded(const struct service *service, const char *what)
               account_table_count(service->accounts), service->keys->count);
 }
 
+/* An on_message function for what is loaded in place of a snapshot: an error is a refusal. */
+static void log_and_note(void *context, enum severity severity, const char *message)
+{
+    const struct service *current = context;
+    log_diagnostic(current->log, severity, message);
+    if (severity == SEVERITY_ERROR)
+        load_status_refuse(current->status, message);
+}
+
 /* Returns a copy of the snapshot, with its own references, in which one part can be replaced. NULL if memory
  * runs out. */
 static struct service *copy_of(struct service *service)
@@ -134,6 +143,7 @@ static struct service *copy_of(struct service *service)
     copy->units = password_units_hold(service->units);
     copy->keys = keyset_hold(service->keys);
     copy->log = log_hold(service->log);
+    copy->status = load_status_hold(service->status);
     copy->throttle = throttle_store_hold(service->throttle);
     copy->revocations = revocations_hold(service->revocations);
     copy->verifier = verifier_hold(service->verifier);
@@ -163,7 +173,7 @@ void reload_all(struct reload *reload)
 {
     reopen_log(reload);
     struct service *current = reload->current;
-    struct diagnostics diagnostics = {.on_message = log_diagnostic, .context = current->log};
+    struct diagnostics diagnostics = {.on_message = log_and_note, .context = current};
     struct service *next = service_load_again(current, &diagnostics);
     if (next != NULL && current->throttle != NULL &&
         (!service_open_throttle_store(next, current, &diagnostics) ||
@@ -219,7 +229,7 @@ static void reload_file(struct reload *reload, struct file_watch *file, replace_
 {
     struct service *current = reload->current;
     struct diagnostics diagnostics = {
-        .on_message = log_diagnostic, .context = current->log, .user = current->config->owner};
+        .on_message = log_and_note, .context = current, .user = current->config->owner};
     struct service *next = copy_of(current);
     const struct file_stamp *settled = file->retry_ms > 0 ? &file->loaded : NULL;
     if (next == NULL || !replace(next, settled, &diagnostics) ||

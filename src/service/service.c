@@ -47,11 +47,12 @@ static struct service *service_new(struct config *config, struct log *log, const
     diagnostics->user = config->owner;
     service->config = config;
     service->log = log;
+    service->status = previous != NULL ? load_status_hold(previous->status) : load_status_new();
     service->units = previous != NULL ? password_units_hold(previous->units) : password_units_new();
     service->revocations = previous != NULL && revocations_are_of(previous->revocations, config->state)
                                ? revocations_hold(previous->revocations)
                                : revocations_new(config->state);
-    if (service->units != NULL && service->revocations != NULL)
+    if (service->status != NULL && service->units != NULL && service->revocations != NULL)
         return service;
     diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0, "%s", strerror(ENOMEM));
     service_release(service);
@@ -293,6 +294,7 @@ void service_release(struct service *service)
     keyset_release(service->keys);
     jwt_issuer_free(service->issuer);
     log_release(service->log);
+    load_status_release(service->status);
     throttle_store_release(service->throttle);
     revocations_release(service->revocations);
     verifier_release(service->verifier);

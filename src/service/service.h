@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "password/verifier.h"
+#include "service/load_status.h"
 #include "throttle/throttle_store.h"
 #include "token/jwt_issue.h"
 #include "token/revocation.h"
@@ -23,6 +24,7 @@ struct service {
     struct jwt_issuer *issuer; /* issues access tokens; depends on keys and config */
     struct hmac pepper;        /* key of service_digest(); depends on keys */
     struct log *log;
+    struct load_status *status;
     struct throttle_store *throttle; /* NULL: failures are not counted */
     struct revocations *revocations;
     struct verifier *verifier; /* NULL: the calling thread hashes, as in a plain CGI process */

@@ -31,8 +31,8 @@ bool route_cancel(struct request_context *exchange)
     return false;
 }
 
-void route_failed(struct text method, struct http_response *response)
+void route_failed(const struct http_request *request, struct http_response *response)
 {
-    (void)method;
+    (void)request;
     *response = (struct http_response){.status = 500};
 }

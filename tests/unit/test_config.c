@@ -50,6 +50,7 @@ static void test_defaults_are_those_of_the_contract(void **state)
     assert_null(config->authorization_endpoint);
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
     assert_int_equal(config->log_format, LOG_FORMAT_TEXT);
+    assert_string_equal(config->status_from, "127.0.0.0/8,::1");
     assert_false(config->strict_rfc6749);
     assert_true(config->check_accounts);
     assert_false(config->allow_legacy_hashes);
@@ -204,6 +205,10 @@ static const struct {
     {ISSUER "threads = 5 s\n", PROBLEM(2, "threads must be a whole number from 1 to 4096")},
     {ISSUER "sandbox = true\n", PROBLEM(2, "sandbox must be yes or no")},
     {ISSUER "sandbox = Yes\n", PROBLEM(2, "sandbox must be yes or no")},
+    {ISSUER "status_from = 127.0.0.1,\n",
+     PROBLEM(2,
+             "status_from must be addresses or networks such as 192.0.2.0/24, separated by commas, without "
+             "bits set after the prefix")},
     {ISSUER "log_format = xml\n", PROBLEM(2, "log_format must be text or json")},
     {ISSUER "log_level = trace\n", PROBLEM(2, "log_level must be error, warn, info or debug")},
     {ISSUER "token_typ = a\"b\n", PROBLEM(2, "token_typ is not a media type's name: write at+jwt or JWT")},
