@@ -493,11 +493,17 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries),   cmocka_unit_test(test_opened_when_needed),
-        cmocka_unit_test(test_processes), cmocka_unit_test(test_expired_entries_go),
-        cmocka_unit_test(test_long_list), cmocka_unit_test(test_lost_folder),
-        cmocka_unit_test(test_lost_file), cmocka_unit_test(test_replaced_while_read),
-        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_opened_when_needed),
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_expired_entries_go),
+        cmocka_unit_test(test_long_list),
+        cmocka_unit_test(test_lost_folder),
+        cmocka_unit_test(test_lost_file),
+        cmocka_unit_test(test_replaced_while_read),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, make_log, close_log);
 }
