@@ -82,6 +82,51 @@ static void test_answer(void **state)
     reload_free(slot);
 }
 
+/* What an authorizer gets, by names and values of the same length; and what is in its answer. nginx
+ * before 1.23 passes on two headers of one name as two variables. */
+static const struct {
+    const char *parameters;
+    const char *expected;
+} checks[] = {
+    {"\x0e\x03REQUEST_METHODPUT\x0b\x02SCRIPT_NAME/a", "Status: 401 Unauthorized\r\n"},
+    {"\x0e\x03REQUEST_METHODPUT\x0b\x04TOKEN_SCOPEread", "\", scope=\"read\"\r\n"},
+    {"\x0e\x03REQUEST_METHODPUT\x10\x04HTTP_TOKEN_SCOPEread", "/apiops/auth\"\r\n"},
+    {"\x12\x08HTTP_AUTHORIZATIONBearer x", "error=\"invalid_token\"\r\n"},
+    {"\x12\x08HTTP_AUTHORIZATIONBearer x\x12\x08HTTP_AUTHORIZATIONBearer x", "error=\"invalid_request\"\r\n"},
+    {"\x12\x08HTTP_AUTHORIZATIONBearer x\x0e\x07"
+     "CONTENT_LENGTH1048576",
+     "error=\"invalid_token\"\r\n"},
+};
+
+static void test_authorizer(void **state)
+{
+    (void)state;
+    struct reload *slot = open_slot();
+    struct service *service = reload_current(slot);
+    for (size_t i = 0; i < ROWS(checks); i++) {
+        char data[256];
+        struct buffer out = {0};
+        const size_t length = strlen(checks[i].parameters);
+        memcpy(data, checks[i].parameters, length);
+        const struct record_request request = {.id = 1,
+                                               .role = FCGI_AUTHORIZER,
+                                               .phase = RECORD_WHOLE,
+                                               .data = data,
+                                               .parameter_count = 2,
+                                               .parameters = length,
+                                               .length = length};
+        struct fastcgi *fastcgi = fastcgi_start(&request, service, NULL, NULL);
+        assert_non_null(fastcgi);
+        assert_true(fastcgi_answer(fastcgi, &out));
+        fastcgi_free(fastcgi);
+        check_row(memmem(out.data, out.length, checks[i].expected, strlen(checks[i].expected)) != NULL,
+                  out.data, i, checks[i].expected);
+        buffer_free(&out);
+    }
+    service_release(service);
+    reload_free(slot);
+}
+
 /* Nothing, or an answer, which may be the 500 of the contract; and never an end of the process. */
 static void test_without_memory(void **state)
 {
@@ -119,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answer),
+        cmocka_unit_test(test_authorizer),
         cmocka_unit_test(test_without_memory),
     };
     if (!fastcgi_prepare())
