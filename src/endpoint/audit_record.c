@@ -272,9 +272,23 @@ static void write_json(const struct audit_record *record, const struct service *
     log_object(service->log, outcome->level, line, complete);
 }
 
+static void count(const struct audit_record *record, struct metrics *metrics)
+{
+    const char *endpoint = record->endpoint != NULL ? record->endpoint : "none";
+    metrics_add_answer(metrics, endpoint, outcome_of(record)->name, reason_of(record));
+    if (record->token.jti[0] != '\0')
+        metrics_add_token(metrics, copied_client_id(record));
+    if (record->error == OAUTH_THROTTLED)
+        metrics_add(metrics,
+                    strcmp(reason_of(record), "pair_throttled") == 0 ? METRIC_PAIR_THROTTLED
+                                                                     : METRIC_SOURCE_THROTTLED,
+                    1);
+}
+
 void audit_record_log(const struct audit_record *record, const struct service *service,
                       const struct http_request *request)
 {
+    count(record, service->metrics);
     if (log_wants(service->log, outcome_of(record)->level))
         (log_is_json(service->log) ? write_json : write_text)(record, service, request);
 }

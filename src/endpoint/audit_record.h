@@ -25,6 +25,7 @@ struct audit_token {
 
 struct audit_record {
     double started_ms;
+    const char *endpoint;       /* NULL: not found */
     enum audit_success success; /* if there is no error */
     enum oauth_error error;
     bool is_cancelled;
@@ -51,14 +52,14 @@ void audit_record_set_client_id(struct audit_record *record, struct text client_
 /* Records what was granted, with a token that the key `kid` signed. */
 void audit_record_set_token(struct audit_record *record, const struct grant *grant, const char *kid);
 
-/* Writes the line: outcome=… reason=… client_id="…" source=… line=… method=… ms=…. The outcome is published
- * (keys and metadata) or allowed (a token is valid) at level debug; issued, introspected, revoked, denied (a
- * token is not valid, or not enough), rejected (the request is malformed) or cancelled (the client has gone
- * before there was a result) at info; refused (bad credentials), throttled or deferred at warn; failed at
- * error. For an unknown path the line also has path="…" served="…": the path of the request, and that of the
- * token endpoint; for an issued token jti=… kid="…" scope="…" lifetime=…. request_id="…" is last if the web
- * server has set one of the variables REQUEST_ID and UNIQUE_ID. In a log of JSON these are members, and those
- * without a value are left out. */
+/* Counts the request in the metrics of the service, and writes the line: outcome=… reason=… client_id="…"
+ * source=… line=… method=… ms=…. The outcome is published (keys and metadata) or allowed (a token is valid)
+ * at level debug; issued, introspected, revoked, denied (a token is not valid, or not enough), rejected (the
+ * request is malformed) or cancelled (the client has gone before there was a result) at info; refused (bad
+ * credentials), throttled or deferred at warn; failed at error. For an unknown path the line also has
+ * path="…" served="…": the path of the request, and that of the token endpoint; for an issued token jti=…
+ * kid="…" scope="…" lifetime=…. request_id="…" is last if the web server has set one of the variables
+ * REQUEST_ID and UNIQUE_ID. In a log of JSON these are members, and those without a value are left out. */
 void audit_record_log(const struct audit_record *record, const struct service *service,
                       const struct http_request *request);
 

@@ -5,6 +5,7 @@
 #include "endpoint/request_context.h"
 
 struct endpoint {
+    const char *name;           /* in the metrics */
     const char *methods;        /* as the header line Allow lists them: "GET, HEAD"; NULL: any */
     enum audit_success success; /* what the log calls an answer without an error */
 
@@ -27,6 +28,7 @@ extern const struct endpoint health_endpoint;
 extern const struct endpoint introspect_endpoint;
 extern const struct endpoint jwks_endpoint;
 extern const struct endpoint metadata_endpoint;
+extern const struct endpoint metrics_endpoint;
 extern const struct endpoint revoke_endpoint;
 extern const struct endpoint token_endpoint;
 extern const struct endpoint verify_endpoint;

@@ -142,6 +142,7 @@ void health_failed(struct http_response *response)
 }
 
 const struct endpoint health_endpoint = {
+    .name = "health",
     .methods = "GET, HEAD",
     .success = AUDIT_PUBLISHED,
     .answer = answer_health,

@@ -44,6 +44,7 @@ static enum oauth_error introspect(struct request_context *context, const struct
 }
 
 const struct endpoint introspect_endpoint = {
+    .name = "introspect",
     .methods = "POST",
     .success = AUDIT_INTROSPECTED,
     .parameters = token_form_parameters,

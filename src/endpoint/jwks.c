@@ -67,6 +67,7 @@ static enum oauth_error publish_keys(struct request_context *context, const stru
 }
 
 const struct endpoint jwks_endpoint = {
+    .name = "jwks",
     .methods = "GET, HEAD",
     .success = AUDIT_PUBLISHED,
     .answer = publish_keys,

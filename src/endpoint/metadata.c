@@ -113,6 +113,7 @@ static enum oauth_error publish_metadata(struct request_context *context, const 
 }
 
 const struct endpoint metadata_endpoint = {
+    .name = "metadata",
     .methods = "GET, HEAD",
     .success = AUDIT_PUBLISHED,
     .answer = publish_metadata,

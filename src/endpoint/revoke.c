@@ -26,6 +26,7 @@ static enum oauth_error revoke(struct request_context *context, const struct acc
 }
 
 const struct endpoint revoke_endpoint = {
+    .name = "revoke",
     .methods = "POST",
     .success = AUDIT_REVOKED,
     .parameters = token_form_parameters,

@@ -19,6 +19,7 @@ static const struct route {
     {"", "/verify", &verify_endpoint},
     {"", "/jwks", &jwks_endpoint},
     {"", "/health", &health_endpoint},
+    {"", "/metrics", &metrics_endpoint},
     /* RFC 8414 §3.1 and §5, and OpenID Connect Discovery §4. */
     {"/.well-known/oauth-authorization-server", "", &metadata_endpoint},
     {"/.well-known/openid-configuration", "", &metadata_endpoint},
@@ -88,6 +89,7 @@ static enum oauth_error prepare(struct request_context *context)
         return OAUTH_NOT_FOUND;
     }
     context->record.success = endpoint->success;
+    context->record.endpoint = endpoint->name;
     if (!allows(endpoint, context->request->method))
         return endpoint->parameters != NULL ? OAUTH_METHOD_NOT_POST : OAUTH_METHOD_NOT_GET;
     return endpoint->parameters != NULL ? client_endpoint_prepare(context) : endpoint->answer(context, NULL);

@@ -76,6 +76,7 @@ static enum oauth_error issue_token(struct request_context *context, const struc
 }
 
 const struct endpoint token_endpoint = {
+    .name = "token",
     .methods = "POST",
     .success = AUDIT_ISSUED,
     .parameters = parameters,

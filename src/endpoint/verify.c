@@ -209,6 +209,7 @@ static enum oauth_error verify(struct request_context *context, const struct acc
 }
 
 const struct endpoint verify_endpoint = {
+    .name = "verify",
     .success = AUDIT_ALLOWED,
     .answer = verify,
 };

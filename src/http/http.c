@@ -5,7 +5,8 @@
 
 #include "base/json_text.h"
 
-#define CONTENT_TYPE "Content-Type: application/json;charset=UTF-8\r\n"
+#define JSON_TYPE "application/json;charset=UTF-8"
+#define CONTENT_TYPE "Content-Type: " JSON_TYPE "\r\n"
 #define NO_STORE "Cache-Control: no-store\r\nPragma: no-cache\r\n"
 
 /* A constant, for when memory runs out. */
@@ -89,6 +90,7 @@ void http_response_clear(struct http_response *response)
 {
     json_object_put(response->body);
     response->body = NULL;
+    buffer_free(&response->text);
     buffer_free(&response->headers);
 }
 
@@ -101,28 +103,40 @@ static void append_status(struct buffer *out, unsigned status)
     buffer_add(out, text_of("\r\n"));
 }
 
-static void append_body_headers(struct buffer *out, bool is_cacheable, size_t length)
+static void append_body_headers(struct buffer *out, const struct http_response *response, size_t length)
 {
-    buffer_add(out, text_of(is_cacheable ? CONTENT_TYPE : CONTENT_TYPE NO_STORE));
+    buffer_add(out, text_of("Content-Type: "));
+    buffer_add(out, text_of(response->text_type != NULL ? response->text_type : JSON_TYPE));
+    buffer_add(out, text_of(response->is_cacheable ? "\r\n" : "\r\n" NO_STORE));
     buffer_add(out, text_of("Content-Length: "));
     append_number(out, length);
     buffer_add(out, text_of("\r\n"));
 }
 
+/* Absent if memory ran out. */
+static struct text body_of(const struct http_response *response)
+{
+    const struct buffer *text = &response->text;
+    if (response->text_type != NULL && !text->out_of_memory)
+        return (struct text){text->data, text->length};
+    if (response->text_type != NULL || response->body == NULL)
+        return (struct text){NULL, 0};
+    return json_write(response->body, JSON_C_TO_STRING_PLAIN);
+}
+
 struct text http_response_render(const struct http_response *response, struct buffer *out)
 {
-    const struct text json =
-        response->body != NULL ? json_write(response->body, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-    const bool is_complete = response->has_no_body || json.data != NULL;
+    const struct text body = body_of(response);
+    const bool is_complete = response->has_no_body || body.data != NULL;
     if (!is_complete || response->is_broken || response->headers.out_of_memory)
         return out_of_memory_answer(response->is_to_head);
     append_status(out, response->status);
     if (!response->has_no_body)
-        append_body_headers(out, response->is_cacheable, json.length);
+        append_body_headers(out, response, body.length);
     buffer_add(out, (struct text){response->headers.data, response->headers.length});
     buffer_add(out, text_of("\r\n"));
     if (!response->has_no_body && !response->is_to_head)
-        buffer_add(out, json);
+        buffer_add(out, body);
     return out->out_of_memory ? out_of_memory_answer(response->is_to_head)
                               : (struct text){out->data, out->length};
 }

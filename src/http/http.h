@@ -42,8 +42,10 @@ struct http_response {
     bool has_no_body;         /* nor the header lines that describe one, as in a 304 */
     bool is_cacheable;        /* `headers` has a Cache-Control; without it the body is sent with no-store */
     struct json_object *body; /* owned; NULL: memory ran out, unless has_no_body */
-    struct buffer headers;    /* further header lines, in the order of http_response_add_header() */
-    bool is_broken;           /* a header line could not be added */
+    const char *text_type; /* the media type of `text`, which is sent in place of `body`; NULL: `body` is */
+    struct buffer text;
+    struct buffer headers; /* further header lines, in the order of http_response_add_header() */
+    bool is_broken;        /* a header line could not be added */
 };
 
 /* Adds the line "name: value". If memory runs out, or if the value has a control character, which would start

@@ -1,5 +1,7 @@
 #include "oauth/client_auth.h"
 
+#include "base/clock.h"
+
 /* Returns the reason to refuse a line whatever its secret, for the log. NULL: none. */
 static const char *refusal_of(const struct client_auth_context *authentication,
                               const struct account_entry *entry)
@@ -113,8 +115,15 @@ static enum progress verify(struct client_auth_context *authentication, const st
     verification->secret = decoding->client_secret;
     verification->is_decoy = !text_equal(entry->account.client_id, decoding->client_id);
     verification->bypasses_queue_limit = attempt_is_begun(&authentication->attempt);
-    return verifier_verify(authentication->service->verifier, &admission, verification,
-                           authentication->on_done);
+    const struct service *service = authentication->service;
+    const double began_ms = service->verifier == NULL ? clock_monotonic_ms() : 0;
+    const enum progress progress =
+        verifier_verify(service->verifier, &admission, verification, authentication->on_done);
+    /* Without a verifier this thread has computed the hash. */
+    if (service->verifier == NULL &&
+        (verification->result == PASSWORD_MATCH || verification->result == PASSWORD_MISMATCH))
+        metrics_add_hash(service->metrics, clock_monotonic_ms() - began_ms);
+    return progress;
 }
 
 static enum progress verify_line(struct client_auth_context *authentication)

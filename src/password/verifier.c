@@ -24,6 +24,7 @@ enum { VERIFIER_NICE = 2 };
 
 struct verifier {
     refcount holders;
+    struct metrics *metrics;
     struct hmac hmac; /* its key is random and never leaves this process */
     struct digest_cache *proven;
     struct digest_cache *refused;
@@ -126,6 +127,11 @@ static double verification_run(struct verification *verification, struct passwor
     return clock_monotonic_ms() - began_ms;
 }
 
+static void count_pending_locked(const struct verifier *verifier)
+{
+    metrics_set(verifier->metrics, METRIC_VERIFICATIONS, (uint64_t)verifier->queue.pending);
+}
+
 static void verifier_finish_locked(struct verifier *verifier, struct verification *verification,
                                    double took_ms)
 {
@@ -135,6 +141,9 @@ static void verifier_finish_locked(struct verifier *verifier, struct verificatio
      */
     cache_put(verifier, verification, verifier->limits.cache_ttl);
     verification_queue_finish(&verifier->queue, verification);
+    if (verification->result != PASSWORD_NO_MEMORY)
+        metrics_add_hash(verifier->metrics, took_ms);
+    count_pending_locked(verifier);
 }
 
 /* The callback may free the verification, so the next one is read before. */
@@ -205,6 +214,17 @@ static bool has_capacity_locked(const struct verifier *verifier, const struct ve
            verifier->queue.pending < limits->concurrency + limits->queue;
 }
 
+static bool look_up(struct verifier *verifier, struct verification *verification)
+{
+    const bool is_cached = cache_get(verifier, verification->key, &verification->result);
+    metrics_add(verifier->metrics,
+                !is_cached                               ? METRIC_CACHE_MISSED
+                : verification->result == PASSWORD_MATCH ? METRIC_CACHE_PROVEN
+                                                         : METRIC_CACHE_REFUSED,
+                1);
+    return is_cached;
+}
+
 /* Returns whether the key is in flight, or may be added to those that are. */
 static bool may_be_submitted(struct verifier *verifier, const struct verification *verification)
 {
@@ -232,6 +252,7 @@ static enum progress submit_locked(struct verifier *verifier, struct verificatio
     if (!ensure_thread_locked(verifier))
         return PROGRESS_DONE;
     verification_queue_add(&verifier->queue, verification);
+    count_pending_locked(verifier);
     pthread_cond_signal(&verifier->work);
     return PROGRESS_PENDING;
 }
@@ -252,7 +273,7 @@ enum progress verifier_verify(struct verifier *verifier, const struct admission_
     if (verifier != NULL) {
         verification->on_done = on_done;
         verification->key = derive_key(verifier, verification, verification->is_decoy);
-        if (cache_get(verifier, verification->key, &verification->result))
+        if (look_up(verifier, verification))
             return PROGRESS_DONE;
         if (!may_be_submitted(verifier, verification))
             return finish(verification, PASSWORD_BUSY);
@@ -271,6 +292,7 @@ bool verifier_cancel(struct verifier *verifier, struct verification *verificatio
 {
     pthread_mutex_lock(&verifier->mutex);
     const bool is_cancelled = verification_queue_cancel(&verifier->queue, verification);
+    count_pending_locked(verifier);
     pthread_mutex_unlock(&verifier->mutex);
     return is_cancelled;
 }
@@ -299,6 +321,7 @@ static bool make_hmac(struct verifier *verifier)
 
 static void free_verifier(struct verifier *verifier)
 {
+    metrics_release(verifier->metrics);
     digest_cache_free(verifier->proven);
     digest_cache_free(verifier->refused);
     secret_free(verifier, sizeof *verifier);
@@ -342,6 +365,11 @@ void verifier_release(struct verifier *verifier)
         pthread_cond_wait(&verifier->ended, &verifier->mutex);
     pthread_mutex_unlock(&verifier->mutex);
     free_verifier(verifier);
+}
+
+void verifier_count_in(struct verifier *verifier, struct metrics *metrics)
+{
+    verifier->metrics = metrics_hold(metrics);
 }
 
 void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits)

@@ -9,6 +9,7 @@
 
 #include "base/digest_cache.h"
 #include "base/progress.h"
+#include "metrics/metrics.h"
 #include "password/password.h"
 
 struct verifier;
@@ -25,6 +26,9 @@ struct verifier *verifier_hold(struct verifier *verifier);
 /* The last release waits until the threads have ended, so it must not come from one of them. No verification
  * may be in flight then. NULL is allowed. */
 void verifier_release(struct verifier *verifier);
+
+/* Has it count its hashes, cached results and queue there. Call it before the first verification. */
+void verifier_count_in(struct verifier *verifier, struct metrics *metrics);
 
 /* Sets new limits. Cached results stay, but no longer than the new cache_ttl. */
 void verifier_set_limits(struct verifier *verifier, const struct verifier_limits *limits);

@@ -33,6 +33,9 @@ enum connection_fault {
     CONNECTION_EVICTED,
     CONNECTION_FAULTS
 };
+_Static_assert(METRIC_LAST_CONNECTION_FAULT - METRIC_CONNECTION_FAULTS ==
+                   CONNECTION_EVICTED - CONNECTION_NOT_FASTCGI,
+               "the metrics have them in this order");
 
 /* The parameters of connection_handle(). */
 struct connection_turn {

@@ -62,7 +62,6 @@ struct entry {
     size_t size;             /* its share of `unfinished` */
     bool is_in_epoll;
     bool is_for_output; /* epoll reports when more can be sent */
-
     /* Guarded by the mutex. */
     struct entry *next; /* in `all` */
     struct entry *next_free;
@@ -309,6 +308,7 @@ static void log_faults(struct connection_set *set)
     };
     for (size_t i = CONNECTION_GOOD + 1; i < CONNECTION_FAULTS; i++) {
         const long count = atomic_exchange(&set->faults[i], 0);
+        reload_count(set->reload, METRIC_CONNECTION_FAULTS + i - 1, (uint64_t)count);
         if (count > 0)
             reload_log(set->reload, messages[i].level, messages[i].text, count,
                        atomic_load(&set->request_timeout_ms) / 1000);
@@ -363,9 +363,9 @@ bool connection_set_is_stopping(const struct connection_set *set)
     return atomic_load(&set->is_stopping);
 }
 
-bool connection_set_is_empty(const struct connection_set *set)
+long connection_set_count(const struct connection_set *set)
 {
-    return atomic_load(&set->connections) == 0;
+    return atomic_load(&set->connections);
 }
 
 void connection_set_configure(struct connection_set *set)

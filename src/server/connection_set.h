@@ -45,7 +45,7 @@ bool connection_set_take_served(struct connection_set *set);
 void connection_set_stop(struct connection_set *set, bool is_impatient);
 bool connection_set_is_stopping(const struct connection_set *set);
 
-/* Returns whether no connection is open and nothing is in flight. */
-bool connection_set_is_empty(const struct connection_set *set);
+/* Returns the number of connections that are open or have a request in flight. */
+long connection_set_count(const struct connection_set *set);
 
 #endif

@@ -55,6 +55,8 @@ static bool accept_connections(struct event_loop *loop)
         if (connection_set_is_stopping(loop->connections))
             return false;
         const enum accept_result result = connection_set_accept(loop->connections, loop->listener);
+        if (result == ACCEPT_DONE)
+            reload_count(loop->reload, METRIC_CONNECTIONS, 1);
         if (result == ACCEPT_FAILED)
             epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->listener, NULL);
         if (result != ACCEPT_DONE)
@@ -177,6 +179,8 @@ void event_loop_watch(struct event_loop *loop)
     else if (now_ms - loop->stopped_ms > GRACE_MS)
         connection_set_stop(loop->connections, true);
     connection_set_watch(loop->connections, now_ms);
+    reload_set_gauge(loop->reload, METRIC_OPEN_CONNECTIONS,
+                     (uint64_t)connection_set_count(loop->connections));
     give_back_memory(loop, now_ms);
 }
 
@@ -194,5 +198,5 @@ void event_loop_stop(struct event_loop *loop)
 
 bool event_loop_is_over(const struct event_loop *loop)
 {
-    return connection_set_is_empty(loop->connections);
+    return connection_set_count(loop->connections) == 0;
 }

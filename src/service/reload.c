@@ -61,6 +61,7 @@ struct reload *reload_new(struct service *first)
         free(reload);
         return NULL;
     }
+    verifier_count_in(first->verifier, first->metrics);
     reload->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     reload->current = first;
     reload->previous = NULL;
@@ -98,6 +99,20 @@ void reload_log(struct reload *reload, enum log_level level, const char *format,
     service_release(service);
 }
 
+void reload_count(struct reload *reload, enum metric_counter counter, uint64_t count)
+{
+    struct service *service = reload_current(reload);
+    metrics_add(service->metrics, counter, count);
+    service_release(service);
+}
+
+void reload_set_gauge(struct reload *reload, enum metric_gauge gauge, uint64_t value)
+{
+    struct service *service = reload_current(reload);
+    metrics_set(service->metrics, gauge, value);
+    service_release(service);
+}
+
 /* Freeing a million accounts takes long. No request should do so as their last holder, so they are kept until
  * the requests in flight are over. */
 static void release_previous(struct reload *reload)
@@ -130,6 +145,12 @@ static void log_and_note(void *context, enum severity severity, const char *mess
         load_status_refuse(current->status, message);
 }
 
+static void count_load(const struct service *current, double began_ms, bool is_refused)
+{
+    metrics_add(current->metrics, is_refused ? METRIC_RELOADS_REFUSED : METRIC_RELOADS, 1);
+    metrics_add(current->metrics, METRIC_RELOAD_TIME, (uint64_t)((clock_monotonic_ms() - began_ms) * 1000));
+}
+
 /* Returns a copy of the snapshot, with its own references, in which one part can be replaced. NULL if memory
  * runs out. */
 static struct service *copy_of(struct service *service)
@@ -144,6 +165,7 @@ static struct service *copy_of(struct service *service)
     copy->keys = keyset_hold(service->keys);
     copy->log = log_hold(service->log);
     copy->status = load_status_hold(service->status);
+    copy->metrics = metrics_hold(service->metrics);
     copy->throttle = throttle_store_hold(service->throttle);
     copy->revocations = revocations_hold(service->revocations);
     copy->verifier = verifier_hold(service->verifier);
@@ -173,6 +195,7 @@ void reload_all(struct reload *reload)
 {
     reopen_log(reload);
     struct service *current = reload->current;
+    const double began_ms = clock_monotonic_ms();
     struct diagnostics diagnostics = {.on_message = log_and_note, .context = current};
     struct service *next = service_load_again(current, &diagnostics);
     if (next != NULL && current->throttle != NULL &&
@@ -181,6 +204,7 @@ void reload_all(struct reload *reload)
         service_release(next);
         next = NULL;
     }
+    count_load(current, began_ms, next == NULL);
     if (next == NULL) {
         log_write(current->log, LOG_LEVEL_ERROR, "reload failed; what was loaded before stays in force");
         return;
@@ -232,8 +256,11 @@ static void reload_file(struct reload *reload, struct file_watch *file, replace_
         .on_message = log_and_note, .context = current, .user = current->config->owner};
     struct service *next = copy_of(current);
     const struct file_stamp *settled = file->retry_ms > 0 ? &file->loaded : NULL;
-    if (next == NULL || !replace(next, settled, &diagnostics) ||
-        !service_prepare_issuer(next, &diagnostics)) {
+    const double began_ms = clock_monotonic_ms();
+    const bool is_loaded =
+        next != NULL && replace(next, settled, &diagnostics) && service_prepare_issuer(next, &diagnostics);
+    count_load(current, began_ms, !is_loaded);
+    if (!is_loaded) {
         log_write(current->log, LOG_LEVEL_ERROR,
                   "%s has changed but cannot be used; what was loaded before stays in force", path);
         file->retry_ms = clock_monotonic_ms() + RETRY_MS;
@@ -245,12 +272,20 @@ static void reload_file(struct reload *reload, struct file_watch *file, replace_
     publish_service(reload, next);
 }
 
+static void maintain_metrics(const struct service *current)
+{
+    metrics_maintain(current->metrics, current->log);
+    metrics_set(current->metrics, METRIC_IN_MEMORY,
+                current->throttle != NULL && throttle_store_is_degraded(current->throttle));
+}
+
 int reload_if_changed(struct reload *reload)
 {
     const struct config *config = reload->current->config;
     release_previous(reload);
     if (reload->current->throttle != NULL)
         throttle_store_maintain(reload->current->throttle, reload->current->log);
+    maintain_metrics(reload->current);
     revocations_maintain(reload->current->revocations, reload->current->log);
     if (file_watch_is_due(&reload->accounts, config->accounts)) {
         reload_file(reload, &reload->accounts, replace_accounts, config->accounts);

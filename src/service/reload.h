@@ -18,6 +18,10 @@ struct service *reload_current(struct reload *reload);
 void reload_log(struct reload *reload, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* As metrics_add() and metrics_set() with the metrics of the current snapshot. Thread-safe. */
+void reload_count(struct reload *reload, enum metric_counter counter, uint64_t count);
+void reload_set_gauge(struct reload *reload, enum metric_gauge gauge, uint64_t value);
+
 /* Reopens the log, and reloads everything from the configuration file. Errors are logged, and the old
  * snapshot stays in force. Only one thread may call this and reload_if_changed(). */
 void reload_all(struct reload *reload);

@@ -160,6 +160,15 @@ static struct service *load_with_log(const char *config_file, const char *log_de
     return NULL;
 }
 
+static struct metrics *open_metrics(const struct service *service, const struct service *previous,
+                                    struct diagnostics *diagnostics)
+{
+    const char *folder = service->config->state;
+    if (previous != NULL && metrics_is_of(previous->metrics, folder))
+        return metrics_hold(previous->metrics);
+    return metrics_open(folder, service->scan == NULL, diagnostics);
+}
+
 bool service_open_throttle_store(struct service *service, const struct service *previous,
                                  struct diagnostics *diagnostics)
 {
@@ -168,6 +177,8 @@ bool service_open_throttle_store(struct service *service, const struct service *
         previous != NULL && previous->throttle != NULL && throttle_store_is_of(previous->throttle, folder);
     service->throttle =
         is_same ? throttle_store_hold(previous->throttle) : throttle_store_open(folder, diagnostics);
+    if (service->throttle != NULL)
+        service->metrics = open_metrics(service, previous, diagnostics);
     return service->throttle != NULL;
 }
 
@@ -295,6 +306,7 @@ void service_release(struct service *service)
     jwt_issuer_free(service->issuer);
     log_release(service->log);
     load_status_release(service->status);
+    metrics_release(service->metrics);
     throttle_store_release(service->throttle);
     revocations_release(service->revocations);
     verifier_release(service->verifier);

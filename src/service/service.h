@@ -8,6 +8,7 @@
 #include "base/hmac.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "metrics/metrics.h"
 #include "password/verifier.h"
 #include "service/load_status.h"
 #include "throttle/throttle_store.h"
@@ -25,6 +26,7 @@ struct service {
     struct hmac pepper;        /* key of service_digest(); depends on keys */
     struct log *log;
     struct load_status *status;
+    struct metrics *metrics;         /* NULL: nothing is counted */
     struct throttle_store *throttle; /* NULL: failures are not counted */
     struct revocations *revocations;
     struct verifier *verifier; /* NULL: the calling thread hashes, as in a plain CGI process */
@@ -40,8 +42,8 @@ struct service *service_load_again(const struct service *previous, struct diagno
 /* Returns the policy for the accounts' hashes. It is valid as long as the service. */
 struct password_policy service_password_policy(const struct service *service);
 
-/* Opens the throttle store of the configuration, or shares that of `previous` (NULL: none) if it is the same.
- * Returns false on error. */
+/* Opens the throttle store of the configuration and the metrics of its folder, or shares those of `previous`
+ * (NULL: none) if they are the same. Returns false if there is no throttle store. */
 bool service_open_throttle_store(struct service *service, const struct service *previous,
                                  struct diagnostics *diagnostics);
 

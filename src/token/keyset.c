@@ -102,6 +102,7 @@ static bool read_key(const struct entry *entry, struct signing_key *key)
     key->algorithm = parts.algorithm;
     key->can_sign = parts.is_private;
     key->is_next = keyset_file_is_next(entry->jwk);
+    key->created = json_object_get_int64(json_object_object_get(entry->jwk, "iat"));
     return read_kid(entry, key) && read_expiry(entry, key) && publish(entry, key);
 }
 

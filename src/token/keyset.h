@@ -28,6 +28,7 @@ struct signing_key {
     bool is_next;                  /* does not sign yet */
     struct json_object *published; /* the public key as resource servers get it; NULL: symmetric. Threads may
                                       copy it, but not hold it */
+    int64_t created;               /* its `iat`; 0: unknown */
     int64_t expires;               /* when its last token expires; CLOCK_NEVER: unknown, or never */
 };
 

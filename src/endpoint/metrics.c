@@ -1,0 +1,243 @@
+/* What was counted (metrics/metrics.h), and how this process is, as OpenMetrics text. */
+#include "metrics/metrics.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "endpoint/account_states.h"
+#include "endpoint/endpoint.h"
+#include "endpoint/status_source.h"
+#include "version.h"
+
+#define MEDIA_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+static void add_family(struct buffer *out, const char *name, const char *type, const char *unit,
+                       const char *help)
+{
+    buffer_print(out, "# TYPE %s %s\n", name, type);
+    if (unit != NULL)
+        buffer_print(out, "# UNIT %s %s\n", name, unit);
+    buffer_print(out, "# HELP %s %s\n", name, help);
+}
+
+enum { VALUE_SIZE = 256 };
+
+/* The value of a label: UTF-8, on which no terminal acts. */
+static void add_value(struct buffer *out, struct text value)
+{
+    char printable[VALUE_SIZE];
+    const size_t length = value.length < sizeof printable ? value.length : sizeof printable;
+    if (length > 0)
+        memcpy(printable, value.data, length);
+    text_make_printable(printable, length);
+    for (size_t i = 0; i < length; i++) {
+        if (printable[i] == '\\' || printable[i] == '"')
+            buffer_add(out, text_of("\\"));
+        buffer_add(out, (struct text){&printable[i], 1});
+    }
+}
+
+static void add_seconds(struct buffer *out, const char *name, uint64_t microseconds)
+{
+    buffer_print(out, "%s %" PRIu64 ".%06" PRIu64 "\n", name, microseconds / 1000000, microseconds % 1000000);
+}
+
+/* --- Counters --- */
+
+static void add_answer(void *context, const char *text, uint64_t count)
+{
+    static const char *const names[] = {"endpoint", "outcome", "reason"};
+    struct buffer *out = context;
+    struct text rest = text_of(text);
+    buffer_add(out, text_of("token_answers_total{"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        buffer_print(out, "%s%s=\"", i > 0 ? "," : "", names[i]);
+        add_value(out, rest.data != NULL ? text_split(&rest, ',') : text_of("?"));
+        buffer_add(out, text_of("\""));
+    }
+    buffer_print(out, "} %" PRIu64 "\n", count);
+}
+
+static void add_answers(struct buffer *out, const struct metrics *metrics)
+{
+    const uint64_t others = metrics_get(metrics, METRIC_OTHER_ANSWERS);
+    add_family(out, "token_answers", "counter", NULL,
+               "Answers by endpoint, outcome and reason, as in the log.");
+    metrics_each_answer(metrics, add_answer, out);
+    if (others > 0)
+        add_answer(out, "other,other,other", others);
+}
+
+static void add_client(void *context, const char *client_id, uint64_t count)
+{
+    struct buffer *out = context;
+    buffer_add(out, text_of("token_issued_total{client=\""));
+    add_value(out, text_of(client_id));
+    buffer_print(out, "\"} %" PRIu64 "\n", count);
+}
+
+static void add_clients(struct buffer *out, const struct metrics *metrics)
+{
+    const uint64_t others = metrics_get(metrics, METRIC_OTHER_CLIENTS);
+    add_family(out, "token_issued", "counter", NULL,
+               "Tokens by client, of the first thousand clients; the others together have an empty name.");
+    metrics_each_client(metrics, add_client, out);
+    if (others > 0)
+        add_client(out, "", others);
+}
+
+static void add_hashes(struct buffer *out, const struct metrics *metrics)
+{
+    uint64_t sum = 0;
+    add_family(out, "token_hash_seconds", "histogram", "seconds", "Time to compute a password hash.");
+    for (unsigned i = 0; i < METRIC_HASH_BUCKETS; i++) {
+        sum += metrics_get(metrics, METRIC_HASH_FIRST_BUCKET + i);
+        buffer_print(out, "token_hash_seconds_bucket{le=\"%s\"} %" PRIu64 "\n", metrics_hash_bounds[i], sum);
+    }
+    buffer_print(out, "token_hash_seconds_count %" PRIu64 "\n", sum);
+    add_seconds(out, "token_hash_seconds_sum", metrics_get(metrics, METRIC_HASH_TIME));
+}
+
+/* A family of counters that differ in one label; a new family begins with `help`. */
+static const struct row {
+    enum metric_counter counter;
+    const char *family;
+    const char *label; /* with its value; "": none */
+    const char *help;
+} rows[] = {
+    {METRIC_CACHE_PROVEN, "token_credential_lookups", "{result=\"proven\"}",
+     "Credentials looked up in the cache, by what it knows of them."},
+    {METRIC_CACHE_REFUSED, "token_credential_lookups", "{result=\"refused\"}", NULL},
+    {METRIC_CACHE_MISSED, "token_credential_lookups", "{result=\"missed\"}", NULL},
+    {METRIC_PAIR_THROTTLED, "token_throttled", "{limit=\"pair\"}",
+     "Attempts that the throttle refused, by the limit."},
+    {METRIC_SOURCE_THROTTLED, "token_throttled", "{limit=\"source\"}", NULL},
+    {METRIC_CONNECTIONS, "token_connections", "", "Connections that were accepted."},
+    {METRIC_CONNECTION_FAULTS, "token_connections_dropped", "{reason=\"not_fastcgi\"}",
+     "Connections that the program closed before their time."},
+    {METRIC_CONNECTION_FAULTS + 1, "token_connections_dropped", "{reason=\"no_memory\"}", NULL},
+    {METRIC_CONNECTION_FAULTS + 2, "token_connections_dropped", "{reason=\"timeout\"}", NULL},
+    {METRIC_CONNECTION_FAULTS + 3, "token_connections_dropped", "{reason=\"evicted\"}", NULL},
+    {METRIC_RELOADS, "token_reloads", "{result=\"loaded\"}",
+     "Loads of changed files, and after SIGHUP; each process loads them."},
+    {METRIC_RELOADS_REFUSED, "token_reloads", "{result=\"refused\"}", NULL},
+};
+
+static void add_rows(struct buffer *out, const struct metrics *metrics)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].help != NULL)
+            add_family(out, rows[i].family, "counter", NULL, rows[i].help);
+        buffer_print(out, "%s_total%s %" PRIu64 "\n", rows[i].family, rows[i].label,
+                     metrics_get(metrics, rows[i].counter));
+    }
+    add_family(out, "token_reload_seconds", "counter", "seconds", "Time that these loads took.");
+    add_seconds(out, "token_reload_seconds_total", metrics_get(metrics, METRIC_RELOAD_TIME));
+}
+
+/* --- Gauges --- */
+
+static void add_gauge(struct buffer *out, const char *name, const char *unit, const char *help,
+                      uint64_t value)
+{
+    add_family(out, name, "gauge", unit, help);
+    buffer_print(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void add_processes(struct buffer *out, struct metrics *metrics)
+{
+    uint64_t gauges[METRIC_GAUGES];
+    const size_t processes = metrics_sum(metrics, gauges);
+    add_gauge(out, "token_processes", NULL, "FastCGI processes that share the state folder.", processes);
+    add_gauge(out, "token_open_connections", NULL, "Connections that are open.",
+              gauges[METRIC_OPEN_CONNECTIONS]);
+    add_gauge(out, "token_verifications", NULL, "Password verifications that wait or are computed.",
+              gauges[METRIC_VERIFICATIONS]);
+    add_gauge(out, "token_processes_without_store", NULL,
+              "Processes that count failures in their own memory, as the state folder cannot be used.",
+              gauges[METRIC_IN_MEMORY]);
+}
+
+/* Of a process that has read all accounts. */
+static void add_accounts(struct buffer *out, const struct service *service)
+{
+    size_t counts[ACCOUNT_STATES];
+    if (service->accounts == NULL)
+        return;
+    account_states_count(service->accounts, clock_now(), counts);
+    add_family(out, "token_accounts", "gauge", NULL, "Lines of the accounts file by state.");
+    for (size_t i = 0; i < ACCOUNT_STATES; i++)
+        buffer_print(out, "token_accounts{state=\"%s\"} %zu\n", account_state_names[i], counts[i]);
+}
+
+static void add_file(struct buffer *out, const char *name, const struct file_stamp *stamp)
+{
+    buffer_print(out, "token_file_modified_timestamp_seconds{file=\"%s\"} %" PRId64 "\n", name,
+                 (int64_t)stamp->modified.tv_sec);
+}
+
+static void add_files(struct buffer *out, const struct service *service)
+{
+    struct file_stamp stamp;
+    add_family(out, "token_file_modified_timestamp_seconds", "gauge", "seconds",
+               "When the files that are loaded were changed.");
+    if (service->accounts != NULL)
+        add_file(out, "accounts", account_table_stamp(service->accounts));
+    add_file(out, "keys", &service->keys->stamp);
+    if (file_stamp(service->config->file, &stamp))
+        add_file(out, "configuration", &stamp);
+}
+
+static void add_key_labels(struct buffer *out, const struct keyset *keyset, const struct signing_key *key)
+{
+    const char *state = key == keyset->signer ? "signing"
+                        : key->is_next        ? "next"
+                        : key->retired        ? "retired"
+                                              : "other";
+    buffer_add(out, text_of("{kid=\""));
+    add_value(out, text_of(key->kid));
+    buffer_print(out, "\",alg=\"%s\",state=\"%s\"} ", jws_algorithm_name(key->algorithm), state);
+}
+
+static void add_keys(struct buffer *out, const struct keyset *keyset)
+{
+    add_family(out, "token_key_created_timestamp_seconds", "gauge", "seconds",
+               "When a key was made; 0: the key set does not say it.");
+    for (size_t i = 0; i < keyset->count; i++) {
+        buffer_add(out, text_of("token_key_created_timestamp_seconds"));
+        add_key_labels(out, keyset, &keyset->keys[i]);
+        buffer_print(out, "%" PRId64 "\n", keyset->keys[i].created);
+    }
+}
+
+static enum oauth_error answer_metrics(struct request_context *context, const struct account *account)
+{
+    const struct service *service = context->service;
+    struct http_response *response = &context->response;
+    struct buffer *out = &response->text;
+    (void)account;
+    if (!status_source_is_admitted(context))
+        return OAUTH_NOT_FOUND;
+    response->status = 200;
+    response->text_type = MEDIA_TYPE;
+    add_family(out, "token_build", "info", NULL, "The program.");
+    buffer_print(out, "token_build_info{version=\"%s\"} 1\n", TOKEN_VERSION);
+    add_answers(out, service->metrics);
+    add_clients(out, service->metrics);
+    add_hashes(out, service->metrics);
+    add_rows(out, service->metrics);
+    add_processes(out, service->metrics);
+    add_accounts(out, service);
+    add_files(out, service);
+    add_keys(out, service->keys);
+    buffer_add(out, text_of("# EOF\n"));
+    return out->out_of_memory ? OAUTH_SERVER_ERROR : OAUTH_NO_ERROR;
+}
+
+const struct endpoint metrics_endpoint = {
+    .name = "metrics",
+    .methods = "GET, HEAD",
+    .success = AUDIT_PUBLISHED,
+    .answer = answer_metrics,
+};
