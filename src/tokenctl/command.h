@@ -28,6 +28,7 @@ enum command_option {
     OPTION_JSON,
     OPTION_KEEP_OLD,
     OPTION_LIFETIME,
+    OPTION_NEW_SECRETS,
     OPTION_NOTE,
     OPTION_NOW,
     OPTION_PUBLIC,
@@ -66,8 +67,10 @@ struct command {
 };
 
 extern const struct command account_commands[];
+extern const struct command authenticate_commands[];
 extern const struct command change_commands[];
 extern const struct command hash_commands[];
+extern const struct command import_commands[];
 extern const struct command init_commands[];
 extern const struct command key_commands[];
 extern const struct command list_commands[];

@@ -18,9 +18,10 @@
 enum { MESSAGE_SIZE = 4096, LONGEST_TIMEOUT = 86400 };
 enum { SHORT_OPTION = 256 }; /* getopt_long() returns numbers from here on for long options */
 
-static const struct command *const groups[] = {
-    init_commands, account_commands,  change_commands, list_commands,   hash_commands,
-    key_commands,  throttle_commands, token_commands,  revoke_commands, NULL};
+static const struct command *const groups[] = {init_commands,     account_commands,      change_commands,
+                                               list_commands,     hash_commands,         key_commands,
+                                               throttle_commands, token_commands,        revoke_commands,
+                                               import_commands,   authenticate_commands, NULL};
 
 static const struct option_form {
     const char *name;
@@ -42,6 +43,7 @@ static const struct option_form {
     [OPTION_JSON] = {"json", no_argument},
     [OPTION_KEEP_OLD] = {"keep-old", no_argument},
     [OPTION_LIFETIME] = {"lifetime", required_argument},
+    [OPTION_NEW_SECRETS] = {"new-secrets", no_argument},
     [OPTION_NOTE] = {"note", required_argument},
     [OPTION_NOW] = {"now", no_argument},
     [OPTION_PUBLIC] = {"public", no_argument},

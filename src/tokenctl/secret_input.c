@@ -13,7 +13,7 @@
 
 enum { LONGEST_SECRET = 511, GENERATED_SIZE = 32, PROMPT_SIZE = 256 };
 
-static const char *fault_of(struct text secret)
+const char *secret_input_fault(struct text secret)
 {
     if (secret.length == 0)
         return "the secret is empty";
@@ -30,7 +30,7 @@ static const char *fault_of(struct text secret)
 
 static bool secret_is_good(struct text secret)
 {
-    const char *fault = fault_of(secret);
+    const char *fault = secret_input_fault(secret);
     if (fault != NULL)
         complain(0, "%s", fault);
     return fault == NULL;
@@ -103,6 +103,14 @@ bool secret_input_read(const char *client_id, char buffer[SECRET_INPUT_SIZE], st
     *secret = (struct text){NULL, 0};
     if (isatty(STDIN_FILENO))
         return read_terminal(client_id, buffer, secret);
+    return read_line(buffer, secret);
+}
+
+bool secret_input_ask(const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret)
+{
+    *secret = (struct text){NULL, 0};
+    if (isatty(STDIN_FILENO))
+        return prompt_secret("Secret", client_id, buffer, secret) && secret_is_good(*secret);
     return read_line(buffer, secret);
 }
 

@@ -16,6 +16,12 @@
  * which the caller wipes in any case. */
 bool secret_input_read(const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret);
 
+/* As secret_input_read(), for a secret that exists: asks for it once. */
+bool secret_input_ask(const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret);
+
+/* Returns NULL if the secret may be an account's, else the reason, a constant. */
+const char *secret_input_fault(struct text secret);
+
 /* Generates 256 random bits in base64url. `secret` points into `buffer`, which the caller wipes. Returns
  * false if the system has no random bytes. */
 bool secret_input_generate(char buffer[SECRET_INPUT_SIZE], struct text *secret);

@@ -8,11 +8,10 @@
 #include "tokenctl/output.h"
 
 /* The secret is base64url, in which JSON escapes nothing: json-c would keep copies of it. */
-static void add_json(struct buffer *out, struct text client_id, struct text secret)
+void secret_output_object(struct buffer *out, struct json_object *object, struct text secret)
 {
-    struct json_object *object = json_object_new_object();
     struct text json = {NULL, 0};
-    if (output_add(object, "client_id", client_id))
+    if (object != NULL)
         json = json_write(object, JSON_C_TO_STRING_PLAIN);
     out->out_of_memory |= json.data == NULL;
     if (json.data != NULL && secret.data != NULL)
@@ -24,6 +23,16 @@ static void add_json(struct buffer *out, struct text client_id, struct text secr
         buffer_add(out, text_of("\"}"));
     }
     json_object_put(object);
+}
+
+static void add_json(struct buffer *out, struct text client_id, struct text secret)
+{
+    struct json_object *object = json_object_new_object();
+    if (!output_add(object, "client_id", client_id)) {
+        json_object_put(object);
+        object = NULL;
+    }
+    secret_output_object(out, object, secret);
 }
 
 void secret_output_add(struct buffer *out, enum secret_format format, struct text client_id,

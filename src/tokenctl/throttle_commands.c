@@ -11,6 +11,7 @@
 #include "throttle/throttle_list.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
+#include "tokenctl/throttle_view.h"
 
 static const char unknown_source[] = "unknown";
 
@@ -241,6 +242,31 @@ static int run_clear(const struct invocation *invocation)
     }
     close_counts(&counts);
     return status;
+}
+
+/* --- authenticate --- */
+
+bool throttle_view_refused(const struct invocation *invocation, const struct address *source,
+                           struct text client_id, int64_t *until)
+{
+    const struct throttle_key keys[] = {throttle_key_of(THROTTLE_SOURCE, source, (struct text){NULL, 0}),
+                                        throttle_key_of(THROTTLE_PAIR, source, client_id)};
+    struct counts counts;
+    struct throttle_list list = {.count = 0};
+    bool good = open_counts(invocation, &counts);
+    *until = 0;
+    if (good && counts.store != NULL)
+        good = status_of(throttle_list_load(counts.store, counts.log, &counts.limits, clock_now_ms(),
+                                            &list)) == EXIT_SUCCESS;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct throttle_entry *entry = &list.entries[i];
+        if ((throttle_key_equal(&entry->key, &keys[0]) || throttle_key_equal(&entry->key, &keys[1])) &&
+            entry->refused_until > *until)
+            *until = entry->refused_until;
+    }
+    throttle_list_free(&list);
+    close_counts(&counts);
+    return good;
 }
 
 const struct command throttle_commands[] = {
