@@ -38,7 +38,7 @@ client() {
 
 # Not those of the state: one is kept for each thread that has used it at the same time as others.
 descriptors() {
-    find "/proc/$(pid_of token.fcgi)/fd" -mindepth 1 ! -lname '*/throttle.mdb' | wc -l
+    find "/proc/$(pid_of token.fcgi)/fd" -mindepth 1 ! -lname '*/throttle.mdb' ! -lname '*/revoked.mdb' | wc -l
 }
 
 descriptors_are() {
