@@ -184,7 +184,7 @@ static char *format_time(char out[HEAD_SIZE])
 static size_t format_head(const struct log *log, enum log_level level, char out[HEAD_SIZE])
 {
     if (log->is_syslog)
-        return syslog_head(levels[level].priority, out);
+        return syslog_head("token.fcgi", levels[level].priority, out);
     if (log_is_json(log))
         return 0;
     const char *end = stpcpy(stpcpy(stpcpy(format_time(out), " "), levels[level].name), " ");

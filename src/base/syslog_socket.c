@@ -38,15 +38,16 @@ int syslog_connect(const char *path, bool *is_stream)
 }
 
 /* The month's name is English in any locale (RFC 3164 §4.1.2). */
-size_t syslog_head(int priority, char out[SYSLOG_HEAD_SIZE])
+size_t syslog_head(const char *program, int priority, char out[SYSLOG_HEAD_SIZE])
 {
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const time_t now = time(NULL);
     struct tm local = {.tm_mday = 1};
     localtime_r(&now, &local);
-    const int length = snprintf(
-        out, SYSLOG_HEAD_SIZE, "<%d>%s %2d %02d:%02d:%02d token.fcgi[%ld]: ", LOG_AUTHPRIV | priority,
-        months[local.tm_mon], local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, (long)getpid());
+    const int length =
+        snprintf(out, SYSLOG_HEAD_SIZE, "<%d>%s %2d %02d:%02d:%02d %s[%ld]: ", LOG_AUTHPRIV | priority,
+                 months[local.tm_mon], local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, program,
+                 (long)getpid());
     return length < SYSLOG_HEAD_SIZE ? (size_t)length : SYSLOG_HEAD_SIZE - 1;
 }

@@ -12,10 +12,10 @@
  * (`*is_stream`). Neither the call nor the socket blocks. Returns -1 with errno set. */
 int syslog_connect(const char *path, bool *is_stream);
 
-/* Writes the header that syslog(3) puts before a message: "<86>Jan 31 12:00:00 token.fcgi[123]: ".
+/* Writes the header that syslog(3) puts before a message: "<86>Jan 31 12:00:00 PROGRAM[123]: ".
  * `priority` is LOG_ERR to LOG_DEBUG. The facility is authpriv, as of sshd and su, because only
  * administrators may read who logged in from where. The time is local. Returns the length. */
 enum { SYSLOG_HEAD_SIZE = 64 };
-size_t syslog_head(int priority, char out[SYSLOG_HEAD_SIZE]);
+size_t syslog_head(const char *program, int priority, char out[SYSLOG_HEAD_SIZE]);
 
 #endif

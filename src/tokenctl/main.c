@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "process/descriptors.h"
 #include "process/dump.h"
+#include "tokenctl/change_log.h"
 #include "tokenctl/command.h"
 #include "version.h"
 
@@ -240,7 +241,7 @@ static int run_command(const struct command *command, int count, char **words, s
     }
     const int status = read_argument(command, count - optind, words + optind, invocation);
     invocation->config_file = config_path(invocation->config_file);
-    return status == EXIT_SUCCESS ? command->run(invocation) : status;
+    return status == EXIT_SUCCESS ? change_log_run(command, invocation) : status;
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,7 @@
 # …/health behind a real web server, and of plain CGI.
 
+# shellcheck disable=SC2153 # request() sets STATUS
+
 load helper
 load requests
 load server

@@ -4,6 +4,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 load requests
+load syslog
 
 setup() {
     make_folder
@@ -16,51 +17,6 @@ setup() {
 teardown() {
     show_logs
     remove_folder
-}
-
-needs_mount_namespace() {
-    [[ $EUID -eq 0 ]] || skip 'only root can make a mount namespace'
-    unshare -m true 2>/dev/null || skip 'no mount namespace can be made here'
-    configure log syslog
-}
-
-# with_dev COMMAND…: becomes the command, for which /dev/log is the socket log/syslog.sock of the folder.
-with_dev() {
-    cat >"$DIR/with_dev" <<'END'
-mkdir -p "$DIR/dev" && mount --rbind /dev "$DIR/dev" && mount -t tmpfs -o mode=755 none /dev || exit
-for name in null zero full random urandom tty shm; do
-    [ -d "$DIR/dev/$name" ] && mkdir "/dev/$name" || : >"/dev/$name"
-    mount --bind "$DIR/dev/$name" "/dev/$name" || exit
-done
-ln -s /proc/self/fd /dev/fd
-ln -s "$DIR/log/syslog.sock" /dev/log
-exec "$@"
-END
-    exec unshare -m sh "$DIR/with_dev" "$@"
-}
-
-# A daemon that writes its messages to log/messages, a line each, or with "hung" reads none.
-syslogd() {
-    cat >"$DIR/syslogd.py" <<'END'
-import os, signal, socket, sys
-path = os.environ["DIR"] + "/log/syslog.sock"
-if os.path.exists(path):
-    os.unlink(path)
-daemon = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-daemon.bind(path)
-os.chmod(path, 0o666)
-while sys.argv[1:] == ["hung"]:
-    signal.pause()
-with open(os.environ["DIR"] + "/log/messages", "ab", buffering=0) as messages:
-    while True:
-        messages.write(daemon.recv(65536) + b"\n")
-END
-    exec /usr/bin/python3 "$DIR/syslogd.py" "$@"
-}
-
-start_syslogd() {
-    start syslogd syslogd "$@"
-    wait_until 'syslogd listens' is_bound "$DIR/log/syslog.sock"
 }
 
 fastcgi() {
@@ -89,12 +45,9 @@ ends_with_0() {
     wait "$(pid_of token.fcgi)" || fail "exit status $?"
 }
 
-is_in_messages() {
-    grep -qE -- "$1" "$DIR/log/messages"
-}
-
 @test "syslog: a daemon that does not read blocks no request, no SIGTERM, no check and no CGI" {
     needs_mount_namespace
+    configure log syslog
     start_syslogd hung
     start token.fcgi with_dev "$DIR/token.fcgi" -l "$SOCKET"
     wait_until "answers" issues
@@ -110,6 +63,7 @@ is_in_messages() {
 
 @test "syslog: messages as syslog(3) sends them; none is missing after the daemon was restarted" {
     needs_mount_namespace
+    configure log syslog
     start_syslogd
     start token.fcgi with_dev "$DIR/token.fcgi" -l "$SOCKET"
     wait_until "answers" issues
@@ -130,6 +84,7 @@ is_in_messages() {
 
 @test "syslog: without a daemon -t and the start warn, and lines wait for one that starts later" {
     needs_mount_namespace
+    configure log syslog
     run with_dev "$DIR/token.fcgi" -t
     [[ $status -eq 0 && $output == *'warning: '*'no syslog daemon listens at /dev/log: No such file or directory'* ]] ||
         fail "$output"

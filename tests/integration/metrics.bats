@@ -1,5 +1,7 @@
 # …/metrics: a strict parser of OpenMetrics reads it, and all processes of a state folder count together.
 
+# shellcheck disable=SC2153 # request() sets STATUS
+
 load helper
 load requests
 load server

@@ -503,7 +503,7 @@ static void test_syslog_header_is_that_of_rfc3164(void **state)
     for (;;) {
         time_t now = time(NULL);
         strftime(before, sizeof before, "%b %e %H:%M:%S", localtime(&now));
-        const size_t length = syslog_head(LOG_WARNING, head);
+        const size_t length = syslog_head("token.fcgi", LOG_WARNING, head);
         assert_int_equal(length, strlen(head));
         now = time(NULL);
         strftime(after, sizeof after, "%b %e %H:%M:%S", localtime(&now));
