@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/refcount.h"
 #include "metrics/bus_guard.h"
 #include "metrics/metrics_region.h"
@@ -185,7 +184,7 @@ bool metrics_is_of(const struct metrics *metrics, const char *folder)
 static bool is_good_locked(const struct metrics *metrics, int folder)
 {
     struct stat status;
-    return metrics->file >= 0 && metrics_region_check(metrics->region) == METRICS_REGION_GOOD &&
+    return metrics->file >= 0 && metrics_region_check(&metrics->region->head) == METRICS_REGION_GOOD &&
            fstatat(folder, "metrics.bin", &status, AT_SYMLINK_NOFOLLOW) == 0 &&
            status.st_ino == metrics->status.st_ino && status.st_dev == metrics->status.st_dev &&
            status.st_size == (off_t)sizeof *metrics->region;
@@ -194,7 +193,7 @@ static bool is_good_locked(const struct metrics *metrics, int folder)
 /* Memory of which the head is damaged, or that the guard has put there, begins as well. */
 static void repair_locked(struct metrics *metrics)
 {
-    if (metrics_region_check(metrics->region) == METRICS_REGION_GOOD)
+    if (metrics_region_check(&metrics->region->head) == METRICS_REGION_GOOD)
         return;
     if (metrics->file >= 0 && map_locked(metrics, -1)) {
         close(metrics->file);
@@ -255,11 +254,6 @@ void metrics_add_hash(struct metrics *metrics, double ms)
 uint64_t metrics_get(const struct metrics *metrics, enum metric_counter counter)
 {
     return metrics != NULL ? atomic_load(&metrics->region->counters[counter]) : 0;
-}
-
-int64_t metrics_created(const struct metrics *metrics)
-{
-    return metrics != NULL ? atomic_load(&metrics->region->created) : 0;
 }
 
 /* --- Counting by a text --- */

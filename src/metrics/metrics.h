@@ -75,7 +75,6 @@ void metrics_add_token(struct metrics *metrics, struct text client_id);
 extern const char *const metrics_hash_bounds[METRIC_HASH_BUCKETS];
 
 uint64_t metrics_get(const struct metrics *metrics, enum metric_counter counter);
-int64_t metrics_created(const struct metrics *metrics); /* Unix time of the first count */
 
 /* Adds up the gauges of the processes that are alive. Returns their number. */
 size_t metrics_sum(struct metrics *metrics, uint64_t gauges[METRIC_GAUGES]);

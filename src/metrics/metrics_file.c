@@ -2,13 +2,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
-#include "base/clock.h"
 #include "metrics/metrics_region.h"
 
 /* "TOKENMET" in memory of little endian is another number in big endian, as it must be. */
@@ -21,16 +18,15 @@ static uint64_t magic_of_version(void)
 
 void metrics_region_init(struct metrics_region *region)
 {
-    atomic_store(&region->size, sizeof *region);
-    atomic_store(&region->created, clock_now());
-    atomic_store(&region->magic, magic_of_version());
+    atomic_store(&region->head.size, sizeof *region);
+    atomic_store(&region->head.magic, magic_of_version());
 }
 
-enum metrics_region_state metrics_region_check(const struct metrics_region *region)
+enum metrics_region_state metrics_region_check(const struct metrics_head *head)
 {
-    const uint64_t found = atomic_load(&region->magic);
-    const uint64_t size = atomic_load(&region->size);
-    if (found == magic_of_version() && size == sizeof *region)
+    const uint64_t found = atomic_load(&head->magic);
+    const uint64_t size = atomic_load(&head->size);
+    if (found == magic_of_version() && size == sizeof(struct metrics_region))
         return METRICS_REGION_GOOD;
     return found != magic_of_version() && (found ^ magic) < 0x10000 ? METRICS_REGION_OF_OTHER_VERSION
                                                                     : METRICS_REGION_DAMAGED;
@@ -39,20 +35,20 @@ enum metrics_region_state metrics_region_check(const struct metrics_region *regi
 /* Returns a descriptor of a good file; -1 with errno set: ENOENT, EBADMSG (damaged), EPROTO. */
 static int open_good(int folder, const char *name)
 {
-    struct metrics_region *head = calloc(1, sizeof *head);
+    struct metrics_head head;
     struct stat status;
     const int file = openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    int error = file < 0 ? errno : head == NULL ? ENOMEM : 0;
+    int error = file < 0 ? errno : 0;
     if (error == 0 && (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)))
         error = EINVAL;
-    const ssize_t got = error == 0 ? pread(file, head, sizeof *head, 0) : 0;
-    const enum metrics_region_state state = error == 0 ? metrics_region_check(head) : METRICS_REGION_GOOD;
+    if (error == 0 && pread(file, &head, sizeof head, 0) != (ssize_t)sizeof head)
+        error = EBADMSG;
+    const enum metrics_region_state state = error == 0 ? metrics_region_check(&head) : METRICS_REGION_DAMAGED;
     if (error == 0 && state == METRICS_REGION_OF_OTHER_VERSION)
         error = EPROTO;
     else if (error == 0 &&
-             (state != METRICS_REGION_GOOD || got != sizeof *head || status.st_size != (off_t)sizeof *head))
+             (state != METRICS_REGION_GOOD || status.st_size != (off_t)sizeof(struct metrics_region)))
         error = EBADMSG;
-    free(head);
     if (error == 0)
         return file;
     if (file >= 0)

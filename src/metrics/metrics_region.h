@@ -28,21 +28,24 @@ struct metrics_process {
     _Atomic uint64_t gauges[METRIC_GAUGES];
 };
 
-struct metrics_region {
+struct metrics_head {
     _Atomic uint64_t magic; /* of text and version */
     _Atomic uint64_t size;
-    _Atomic int64_t created; /* Unix time */
+};
+
+struct metrics_region {
+    struct metrics_head head;
     _Atomic uint64_t counters[METRIC_COUNTERS];
     struct metrics_process processes[METRICS_PROCESSES];
     struct metrics_slot answers[METRICS_ANSWERS];
     struct metrics_slot clients[METRICS_CLIENTS];
 };
 
-/* Writes the first members. */
+/* Writes the head. */
 void metrics_region_init(struct metrics_region *region);
 
 enum metrics_region_state { METRICS_REGION_GOOD, METRICS_REGION_DAMAGED, METRICS_REGION_OF_OTHER_VERSION };
-enum metrics_region_state metrics_region_check(const struct metrics_region *region);
+enum metrics_region_state metrics_region_check(const struct metrics_head *head);
 
 /* Opens FOLDER/metrics.bin, and creates it if it is missing or damaged. The file of another version is
  * replaced if `replaces_version`: a running process leaves it to the version that was started later. Returns

@@ -150,9 +150,9 @@ static void test_details(void **state)
         assert_string_equal(member(details, "signing_key"), service->keys->signer->kid);
         assert_string_equal(member(details, "state"), "none");
         assert_string_equal(member(details, "files.accounts.path"), "accounts");
-        assert_in_range(atol(member(details, "files.accounts.age_seconds")), 99, 130);
-        assert_in_range(atol(member(details, "files.configuration.age_seconds")), 0, 30);
-        assert_in_range(atol(member(details, "files.keys.age_seconds")), 0, 30);
+        assert_in_range(strtol(member(details, "files.accounts.age_seconds"), NULL, 10), 99, 130);
+        assert_in_range(strtol(member(details, "files.configuration.age_seconds"), NULL, 10), 0, 30);
+        assert_in_range(strtol(member(details, "files.keys.age_seconds"), NULL, 10), 0, 30);
         assert_string_equal(member(details, "last_refused"), "absent");
         assert_string_equal(member(details, "source"), "fe80::1%??");
         json_object_put(details);

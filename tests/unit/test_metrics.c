@@ -3,6 +3,8 @@
 
 #include "fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "metrics/metrics_region.h"
@@ -239,7 +241,7 @@ static void damage_other_version(void)
 {
     struct metrics_region *region = calloc(1, sizeof *region);
     metrics_region_init(region);
-    region->magic ^= METRICS_VERSION ^ (METRICS_VERSION + 1);
+    region->head.magic ^= METRICS_VERSION ^ (METRICS_VERSION + 1);
     write_bytes(FILE_NAME, region, sizeof *region, 0600);
     free(region);
 }
@@ -370,6 +372,33 @@ static void test_name_is_no_file(void **state)
     metrics_release(metrics);
 }
 
+/* A limit on the size of files stands for a full disk. */
+static _Noreturn void count_without_space(void)
+{
+    static const struct rlimit limit = {1000, 1000};
+    struct collected problems;
+    signal(SIGXFSZ, SIG_IGN);
+    bool good = setrlimit(RLIMIT_FSIZE, &limit) == 0;
+    struct metrics *metrics = metrics_open(FOLDER, true, collect(&problems));
+    metrics_add(metrics, METRIC_HASHES, 2);
+    metrics_maintain(metrics, the_log);
+    good = good && strstr(problems.text, "metrics.bin cannot be used") != NULL &&
+           metrics_get(metrics, METRIC_HASHES) == 2 && access(FILE_NAME, F_OK) != 0 &&
+           access(FOLDER "/.metrics.bin.new", F_OK) != 0;
+    _exit(good ? 0 : 1);
+}
+
+static void test_full_disk(void **state)
+{
+    (void)state;
+    int status = -1;
+    const pid_t child = fork();
+    if (child == 0)
+        count_without_space();
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup(test_file_is_damaged_while_it_is_used, begin),
         cmocka_unit_test_setup(test_folder_that_cannot_be_used, begin),
         cmocka_unit_test_setup(test_name_is_no_file, begin),
+        cmocka_unit_test_setup(test_full_disk, begin),
     };
     return cmocka_run_group_tests_name("metrics", tests, make_folder, remove_folder);
 }
