@@ -63,14 +63,9 @@ static enum judgement judge(const struct throttle_limits *limits, const struct t
     return of_source != THROTTLE_NOT_FULL ? JUDGED_SOURCE_IN_FLIGHT : JUDGED_GOOD;
 }
 
-/* The secret counted last may be tried again beside the attempts in flight: it reveals nothing new. */
-static bool is_repeated(const struct throttle_counts *counts, const struct throttle_pair *pair)
-{
-    return throttle_is_known_secret(counts, pair) && counts->of_pair->record.in_flight > 0;
-}
-
 /* All pairs are judged before the first one is charged: the attempt must not be refused because of its own
- * charge. */
+ * charge. The secret that was counted last may be tried again beside the attempts in flight (`may_repeat`):
+ * it reveals nothing new. */
 static enum judgement judge_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt, bool may_repeat)
 {
     enum judgement worst = JUDGED_GOOD;
@@ -80,8 +75,8 @@ static enum judgement judge_pairs(struct throttle_txn *txn, struct throttle_atte
         long wait;
         throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
         const enum judgement judgement = judge(&attempt->limits, &counts, &txn->window, &wait);
-        if (judgement <= worst ||
-            (may_repeat && judgement <= JUDGED_PAIR_IN_FLIGHT && is_repeated(&counts, &attempt->pairs[i])))
+        if (judgement <= worst || (may_repeat && judgement <= JUDGED_PAIR_IN_FLIGHT &&
+                                   throttle_is_known_secret(&counts, &attempt->pairs[i])))
             continue;
         worst = judgement;
         attempt->wait = wait;
@@ -177,11 +172,10 @@ static enum throttle_charge charge_of(enum judgement judgement, enum throttle_ch
     case JUDGED_GOOD:
         break;
     }
-    if (wanted == CHARGE_TENTH)
-        return throttle_is_known_secret(counts, pair) ? CHARGE_NOTHING : CHARGE_TENTH;
-    if (wanted == CHARGE_IN_FLIGHT && is_repeated(counts, pair))
-        return CHARGE_NOTHING;
-    return throttle_is_method_fallback(counts, pair, attempt->auth_method) ? CHARGE_METHOD_FALLBACK : wanted;
+    if (wanted != CHARGE_TENTH && throttle_is_method_fallback(counts, pair, attempt->auth_method))
+        return CHARGE_METHOD_FALLBACK;
+    return wanted != CHARGE_PAIR_AND_SOURCE && throttle_is_known_secret(counts, pair) ? CHARGE_NOTHING
+                                                                                      : wanted;
 }
 
 static void charge_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt, enum judgement judgement,
@@ -194,7 +188,6 @@ static void charge_pairs(struct throttle_txn *txn, struct throttle_attempt *atte
         struct throttle_counts counts;
         pair->count.size = 0;
         throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
-        pair->was_known = throttle_is_known_secret(&counts, pair);
         const enum throttle_charge charge = charge_of(judgement, wanted, &counts, attempt, pair);
         pair->state = charge == CHARGE_IN_FLIGHT         ? THROTTLE_PAIR_COUNTED
                       : charge == CHARGE_METHOD_FALLBACK ? THROTTLE_PAIR_METHOD_FALLBACK
@@ -235,11 +228,11 @@ enum throttle_verdict throttle_begin(struct throttle_attempt *attempt, int64_t n
 /* --- The end --- */
 
 /* Returns whether a counted attempt stays counted. A client that gave up learned that there was no answer at
- * once, which reveals as much as a refusal, unless it was known. */
+ * once, which reveals as much as a refusal. */
 static bool has_failed(const struct throttle_pair *pair, enum throttle_outcome outcome)
 {
     return pair->state == THROTTLE_PAIR_COUNTED &&
-           (outcome == THROTTLE_MISMATCH || (outcome == THROTTLE_WITHDRAWN && !pair->was_known));
+           (outcome == THROTTLE_MISMATCH || outcome == THROTTLE_WITHDRAWN);
 }
 
 /* A repeated secret was not counted before, so a limit may have been reached since. Others have their result:
@@ -261,8 +254,8 @@ static enum throttle_charge charge_of_end(enum judgement judgement, const struct
                                           enum throttle_outcome outcome)
 {
     const struct throttle_pair *pair = &attempt->pairs[i];
-    const bool is_known =
-        pair->state == THROTTLE_PAIR_COUNTED ? pair->was_known : throttle_is_known_secret(counts, pair);
+    const bool is_counted = pair->state == THROTTLE_PAIR_COUNTED;
+    const bool is_known = !is_counted && throttle_is_known_secret(counts, pair);
     switch (outcome) {
     case THROTTLE_MATCH:
         return i == attempt->proven ? CLEAR_FAILURES : CHARGE_NOTHING;
@@ -271,7 +264,7 @@ static enum throttle_charge charge_of_end(enum judgement judgement, const struct
                    ? charge_of(judgement, CHARGE_PAIR_AND_SOURCE, counts, attempt, pair)
                    : CHARGE_NOTHING;
     case THROTTLE_WITHDRAWN:
-        return pair->state == THROTTLE_PAIR_COUNTED || is_known ? CHARGE_NOTHING : CHARGE_PAIR_AND_SOURCE;
+        return is_counted || is_known ? CHARGE_NOTHING : CHARGE_PAIR_AND_SOURCE;
     case THROTTLE_NOT_VERIFIED:
         break;
     }

@@ -20,8 +20,8 @@
  * - A refusal because the pair is over its limit counts nothing: it is made before the cache is consulted,
  *   and again before a match from the cache is answered.
  *
- * The secret that was counted last for a pair may be tried again while attempts of the pair are in flight,
- * whatever their number: that counts only if it fails. So a client with many processes is not refused.
+ * The secret that was counted last for a pair may be tried again at the same time, however often: that counts
+ * only if it fails. So a client with many processes is not refused.
  *
  * An attempt that tries two client_ids counts for both pairs, and once for the source. It is refused if
  * either pair is. A success clears the pair that it proves, and no other: otherwise a client could clear the
@@ -62,7 +62,6 @@ struct throttle_pair {
                                         */
     } state;
     struct throttle_key count;
-    bool was_known; /* its secret was the last one counted before */
 };
 
 /* HTTP Basic has two decodings, which may name two client_ids. */

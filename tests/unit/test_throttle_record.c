@@ -61,17 +61,25 @@ static void test_attempts_in_flight_are_failures(void **state)
 {
     (void)state;
     static const struct {
-        const char
-            *steps; /* b: begins; f: one ends as a failure; n: one ends and counts nothing; g: forgiven */
+        const char *steps; /* b: begins; f: one ends as a failure; n: one ends and counts nothing; t: a tenth;
+                              g: forgiven */
         enum throttle_fullness fullness;
         uint32_t failures;
         uint16_t in_flight;
     } rows[] = {
-        {"bb", THROTTLE_NOT_FULL, 2, 2},          {"bbb", THROTTLE_FULL_IN_FLIGHT, 3, 3},
-        {"bbbff", THROTTLE_FULL_IN_FLIGHT, 3, 1}, {"bbbfff", THROTTLE_FULL, 3, 0},
-        {"bbbffn", THROTTLE_NOT_FULL, 2, 0},      {"bbbfg", THROTTLE_NOT_FULL, 2, 2},
-        {"bbng", THROTTLE_NOT_FULL, 1, 1},        {"bnf", THROTTLE_NOT_FULL, 0, 0},
-        {"fn", THROTTLE_NOT_FULL, 0, 0},          {"bfbfbfb", THROTTLE_FULL, 4, 1},
+        {"bb", THROTTLE_NOT_FULL, 2, 2},
+        {"bbb", THROTTLE_FULL_IN_FLIGHT, 3, 3},
+        {"bbbff", THROTTLE_FULL_IN_FLIGHT, 3, 1},
+        {"bbbfff", THROTTLE_FULL, 3, 0},
+        {"bbbffn", THROTTLE_NOT_FULL, 2, 0},
+        {"bbbfg", THROTTLE_NOT_FULL, 2, 2},
+        {"bbng", THROTTLE_NOT_FULL, 1, 1},
+        {"bnf", THROTTLE_NOT_FULL, 0, 0},
+        {"fn", THROTTLE_NOT_FULL, 0, 0},
+        {"btttttttttttttttttttg", THROTTLE_NOT_FULL, 1, 1},
+        {"bbttttttttttg", THROTTLE_NOT_FULL, 2, 2},
+        {"bbtttttttttt", THROTTLE_FULL_IN_FLIGHT, 2, 2},
+        {"bfbfbfb", THROTTLE_FULL, 4, 1},
     };
     const struct throttle_window window = {.now_ms = 100, .length_ms = LENGTH};
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -79,6 +87,8 @@ static void test_attempts_in_flight_are_failures(void **state)
         for (const char *step = rows[i].steps; *step != '\0'; step++) {
             if (*step == 'b')
                 throttle_record_begin(&record, LIMIT, &window);
+            else if (*step == 't')
+                throttle_record_add(&record, THROTTLE_TENTH, LIMIT, &window);
             else if (*step == 'g')
                 throttle_record_forgive(&record);
             else
