@@ -120,13 +120,12 @@ static void apply_computed_defaults(struct parsing *parsing)
         config->threads = usable_cpus(CONFIG_THREADS);
 }
 
-static struct config *parse(const char *path, const struct file_content *content,
-                            struct diagnostics *diagnostics)
+static struct config *parse(const char *path, struct text content, struct diagnostics *diagnostics)
 {
-    const size_t skipped = text_mark_length((struct text){content->data, content->size});
+    const size_t skipped = text_mark_length(content);
     struct config *config = calloc(1, sizeof *config);
     struct parsing parsing = {.origin = {.config = config, .diagnostics = diagnostics, .file = path},
-                              .rest = {content->data + skipped, content->size - skipped}};
+                              .rest = {content.data + skipped, content.length - skipped}};
     if (config == NULL) {
         config_no_memory_error(&parsing.origin);
         return NULL;
@@ -136,6 +135,8 @@ static struct config *parse(const char *path, const struct file_content *content
     if (config->file == NULL || ini_parse_stream(read_line, &parsing, handle_value, &parsing) < 0)
         config_no_memory_error(&parsing.origin);
     parsing.origin.line = 0;
+    for (size_t i = 0; i < CONFIG_KEYS; i++)
+        config->given |= parsing.given_at[i] > 0 ? UINT64_C(1) << i : 0;
     apply_defaults(&parsing);
     apply_computed_defaults(&parsing);
     return config;
@@ -161,23 +162,31 @@ static void add_read_error(const char *path, int error, struct diagnostics *diag
                     file_read_remedy(error, remedy));
 }
 
-struct config *config_load(const char *path, struct diagnostics *diagnostics)
+struct config *config_load_text(const char *path, struct text content, const struct stat *status,
+                                struct diagnostics *diagnostics)
 {
     const size_t errors = diagnostics->errors;
+    struct config *config = parse(path, content, diagnostics);
+    if (config != NULL)
+        config->owner = diagnostics->user = find_owner(config);
+    file_is_trusted(path, status, false, diagnostics);
+    if (diagnostics->errors == errors)
+        return config;
+    config_release(config);
+    return NULL;
+}
+
+struct config *config_load(const char *path, struct diagnostics *diagnostics)
+{
     struct file_content content;
     if (!file_read(path, SIZE_LIMIT, &content)) {
         add_read_error(path, errno, diagnostics);
         return NULL;
     }
-    struct config *config = parse(path, &content, diagnostics);
-    if (config != NULL)
-        config->owner = diagnostics->user = find_owner(config);
-    file_is_trusted(path, &content.status, false, diagnostics);
+    struct config *config =
+        config_load_text(path, (struct text){content.data, content.size}, &content.status, diagnostics);
     file_content_free(&content);
-    if (diagnostics->errors == errors)
-        return config;
-    config_release(config);
-    return NULL;
+    return config;
 }
 
 const char *config_path(const char *option)

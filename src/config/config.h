@@ -5,18 +5,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/diagnostics.h"
 #include "base/log.h"
 #include "base/refcount.h"
+#include "base/text.h"
 
 /* The largest `threads` and `verify_concurrency`. */
 enum { CONFIG_THREADS = 4096, CONFIG_VERIFIERS = 256 };
 
 struct config {
     refcount holders;
-    char *file; /* the path of the configuration file */
+    uint64_t given; /* one bit for each row of config_keys (config_key.h): the file has it */
+    char *file;     /* the path of the configuration file */
     char *issuer;
     char *audience;
     char *accounts; /* this and the paths below are resolved */
@@ -64,6 +68,10 @@ const char *config_path(const char *option);
  * `diagnostics->user` to the configuration's `owner`, so that the files that it names are judged by it.
  * Returns NULL if there was an error or memory runs out. The caller holds the one reference. */
 struct config *config_load(const char *path, struct diagnostics *diagnostics);
+/* As config_load(), for `content` that is to replace that of the file at `path`, whose owner and mode are in
+ * `status`. */
+struct config *config_load_text(const char *path, struct text content, const struct stat *status,
+                                struct diagnostics *diagnostics);
 struct config *config_hold(struct config *config);
 /* Drops a reference. NULL is allowed. */
 void config_release(struct config *config);

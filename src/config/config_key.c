@@ -209,3 +209,47 @@ const struct config_key *config_key_nearest(const char *name)
     }
     return nearest;
 }
+
+static const char *yes_no(const void *field)
+{
+    return *(const bool *)field ? "yes" : "no";
+}
+
+static const char *log_level(const void *field)
+{
+    static const char *const names[] = {[LOG_LEVEL_ERROR] = "error",
+                                        [LOG_LEVEL_WARN] = "warn",
+                                        [LOG_LEVEL_INFO] = "info",
+                                        [LOG_LEVEL_DEBUG] = "debug"};
+    return names[*(const enum log_level *)field];
+}
+
+static const char *log_format(const void *field)
+{
+    static const char *const names[] = {[LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json"};
+    return names[*(const enum log_format *)field];
+}
+
+bool config_key_format(const struct config_key *key, const struct config *config, struct buffer *out)
+{
+    /* The types of fields that are neither numbers nor strings. */
+    static const struct {
+        void (*set)(struct config_origin *origin, const struct config_key *key, const char *value);
+        const char *(*name)(const void *field);
+    } types[] = {{set_yes_no, yes_no}, {set_log_level, log_level}, {set_log_format, log_format}};
+    const void *field = (const char *)config + key->offset;
+    const char *value = NULL;
+    if (key->set == set_number) {
+        buffer_print(out, "%ld", *(const long *)field);
+        return true;
+    }
+    for (size_t i = 0; i < sizeof types / sizeof *types && value == NULL; i++) {
+        if (key->set == types[i].set)
+            value = types[i].name(field);
+    }
+    if (value == NULL)
+        value = *(char *const *)field;
+    if (value != NULL)
+        buffer_add(out, text_of(value));
+    return value != NULL;
+}

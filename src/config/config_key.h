@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "base/diagnostics.h"
 #include "config/config.h"
 
@@ -29,6 +30,10 @@ struct config_key {
 };
 
 extern const struct config_key config_keys[CONFIG_KEYS];
+_Static_assert(CONFIG_KEYS <= 64, "the member `given` of struct config has a bit for each key");
+
+/* Appends the value in force as token.conf has it. Returns false if the key has none. */
+bool config_key_format(const struct config_key *key, const struct config *config, struct buffer *out);
 
 /* Returns NULL if there is no key with that name. */
 const struct config_key *config_key_find(const char *name);

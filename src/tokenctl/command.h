@@ -22,6 +22,7 @@ enum command_option {
     OPTION_EXPIRES_BEFORE,
     OPTION_FROM,
     OPTION_GENERATE,
+    OPTION_GROUP,
     OPTION_ID,
     OPTION_INTROSPECT,
     OPTION_ISSUER,
@@ -35,6 +36,7 @@ enum command_option {
     OPTION_SCOPE,
     OPTION_STATE,
     OPTION_TYP,
+    OPTION_USER,
     OPTION_COUNT
 };
 #define TAKES(option) (1u << (option))
@@ -42,6 +44,7 @@ enum command_option {
 enum arguments {
     NO_ARGUMENT,
     ONE_ARGUMENT,
+    TWO_ARGUMENTS,
     PERHAPS_AN_ARGUMENT,
     ANY_ARGUMENTS,
     SOME_ARGUMENTS /* at least one */
@@ -69,6 +72,7 @@ struct command {
 extern const struct command account_commands[];
 extern const struct command authenticate_commands[];
 extern const struct command change_commands[];
+extern const struct command config_commands[];
 extern const struct command hash_commands[];
 extern const struct command import_commands[];
 extern const struct command init_commands[];

@@ -19,10 +19,19 @@
 enum { MESSAGE_SIZE = 4096, LONGEST_TIMEOUT = 86400 };
 enum { SHORT_OPTION = 256 }; /* getopt_long() returns numbers from here on for long options */
 
-static const struct command *const groups[] = {init_commands,     account_commands,      change_commands,
-                                               list_commands,     hash_commands,         key_commands,
-                                               throttle_commands, token_commands,        revoke_commands,
-                                               import_commands,   authenticate_commands, NULL};
+static const struct command *const groups[] = {init_commands,
+                                               account_commands,
+                                               change_commands,
+                                               list_commands,
+                                               hash_commands,
+                                               key_commands,
+                                               throttle_commands,
+                                               token_commands,
+                                               revoke_commands,
+                                               import_commands,
+                                               config_commands,
+                                               authenticate_commands,
+                                               NULL};
 
 static const struct option_form {
     const char *name;
@@ -37,8 +46,9 @@ static const struct option_form {
     [OPTION_EXPIRES] = {"expires", required_argument},
     [OPTION_EXPIRES_BEFORE] = {"expires-before", required_argument},
     [OPTION_FROM] = {"from", required_argument},
-    [OPTION_ID] = {"id", required_argument},
     [OPTION_GENERATE] = {"generate", no_argument},
+    [OPTION_GROUP] = {"group", required_argument},
+    [OPTION_ID] = {"id", required_argument},
     [OPTION_INTROSPECT] = {"introspect", required_argument},
     [OPTION_ISSUER] = {"issuer", required_argument},
     [OPTION_JSON] = {"json", no_argument},
@@ -51,6 +61,7 @@ static const struct option_form {
     [OPTION_SCOPE] = {"scope", required_argument},
     [OPTION_STATE] = {"state", required_argument},
     [OPTION_TYP] = {"typ", required_argument},
+    [OPTION_USER] = {"user", required_argument},
 };
 
 int complain(int status, const char *format, ...)
@@ -156,18 +167,17 @@ static int refuse_usage(const struct command *command)
 static int read_argument(const struct command *command, int count, char **words,
                          struct invocation *invocation)
 {
-    static const int most_of[] = {[NO_ARGUMENT] = 0,
-                                  [ONE_ARGUMENT] = 1,
-                                  [PERHAPS_AN_ARGUMENT] = 1,
-                                  [ANY_ARGUMENTS] = INT_MAX,
-                                  [SOME_ARGUMENTS] = INT_MAX};
+    static const int most_of[] = {
+        [NO_ARGUMENT] = 0,         [ONE_ARGUMENT] = 1,        [TWO_ARGUMENTS] = 2,
+        [PERHAPS_AN_ARGUMENT] = 1, [ANY_ARGUMENTS] = INT_MAX, [SOME_ARGUMENTS] = INT_MAX};
     const int most = most_of[command->arguments];
-    const bool needs_one = command->arguments == ONE_ARGUMENT || command->arguments == SOME_ARGUMENTS;
+    static const int least_of[] = {[NO_ARGUMENT] = 0,         [ONE_ARGUMENT] = 1,  [TWO_ARGUMENTS] = 2,
+                                   [PERHAPS_AN_ARGUMENT] = 0, [ANY_ARGUMENTS] = 0, [SOME_ARGUMENTS] = 1};
     if (count > most) {
         complain(0, "more arguments than %s takes: %s", command->name, words[most]);
         return refuse_usage(command);
     }
-    if (count == 0 && needs_one) {
+    if (count < least_of[command->arguments]) {
         complain(0, "%s: argument missing", command->name);
         return refuse_usage(command);
     }

@@ -68,7 +68,7 @@ make_folder() {
     install_program "$FCGI" token.fcgi
     install_program "$TOKENCTL" tokenctl
     mkdir "$DIR/etc"
-    tokenctl init --issuer https://api.example.com/apiops/auth
+    tokenctl init --issuer https://api.example.com/apiops/auth --alg HS256
     configure log "$DIR/log/token.log"
     [[ $EUID -ne 0 ]] || configure user www-data
     if [[ -n ${UNDER:-} ]]; then

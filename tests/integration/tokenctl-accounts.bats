@@ -9,7 +9,7 @@ load tokenctl
 @test "each command has its --help; what is used wrongly ends with 2" {
     local command
     exits 0 --help
-    for command in init add passwd set retire lock unlock remove list show import authenticate check 'key list' 'key add' 'key rotate' 'key prune' \
+    for command in init add passwd set retire lock unlock remove list show import authenticate check config 'config set' 'key list' 'key add' 'key rotate' 'key prune' \
         'key remove' 'key export' token inspect revoke revoked hash-cost; do
         [[ $OUT == *"  $command"* ]] || fail "--help has no $command"
         # shellcheck disable=SC2086

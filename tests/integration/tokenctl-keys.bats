@@ -16,7 +16,7 @@ keys() {
     mkdir "$DIR/new"
     CONF=$DIR/new/etc/token.conf
     exits 0 init --issuer https://api.example.com/oauth --alg ES256
-    [[ $OUT == "made $CONF"$'\n'"made $DIR/new/etc/accounts"$'\n'"made $DIR/new/etc/keys.jwks"$'\n'"made $DIR/new/etc/state" ]]
+    [[ $OUT == "made $CONF"$'\n'"made $DIR/new/etc/accounts"$'\n'"made $DIR/new/etc/keys.jwks"$'\n'"made $DIR/new/etc/state"$'\n\nnext:\n'* ]]
     [[ $(cd "$DIR/new/etc" && stat -c '%a %n' accounts keys.jwks state token.conf | tr '\n' ' ') == '640 accounts 600 keys.jwks 700 state 644 token.conf ' ]]
     grep -x 'issuer = https://api.example.com/oauth' "$CONF"
     [[ $(keys) == *' ES256 '*signs* ]]

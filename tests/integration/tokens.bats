@@ -26,7 +26,7 @@ teardown_file() {
 setup() {
     rm -rf "${DIR:?}/etc"
     mkdir "$DIR/etc"
-    tokenctl init --issuer "$ISSUER"
+    tokenctl init --issuer "$ISSUER" --alg HS256
     add_account client secret --scope 'read write'
 }
 

@@ -1,0 +1,176 @@
+# tokenctl: init with a user, what is in force, and a key of token.conf that is changed without an editor.
+#
+# Each test, a subshell, gets variables of its own from setup().
+# shellcheck disable=SC2030,SC2031
+
+load helper
+load tokenctl
+
+teardown() {
+    ! mountpoint -q "$DIR/small" || umount "$DIR/small"
+    remove_folder
+}
+
+# --- init ------------------------------------------------------------------------------------------------------
+
+@test "init --user --group: the next start works, and the last lines are the next two commands" {
+    [[ $EUID -eq 0 ]] || skip 'only root can become another user'
+    local line
+    mkdir "$DIR/new"
+    CONF=$DIR/new/etc/token.conf
+    exits 0 init --user www-data
+    [[ $(tail -n 3 <<<"$OUT") == "next:
+  tokenctl -c $CONF add ID --generate --scope \"a b\"
+  tokenctl -c $CONF check" ]] || fail "$OUT"
+    grep -x 'user = www-data' "$CONF"
+    [[ $(cd "$DIR/new/etc" && stat -c '%a %U:%G %n' accounts keys.jwks state token.conf | tr '\n' ' ') == \
+        '640 root:www-data accounts 640 root:www-data keys.jwks 700 www-data:www-data state 644 root:root token.conf ' ]]
+    line=$(tail -n 2 <<<"$OUT" | head -n 1)
+    line=${line/ID/client}
+    exits 0 add client <<<'secret'
+    [[ $line == *'add client --generate'* ]]
+    exits 0 check
+    chmod 0755 "$DIR/new"
+    works client secret
+    # Once more, after an administrator got the owners wrong.
+    chown root:root "$DIR/new/etc/keys.jwks" "$DIR/new/etc/state"
+    says 1 "user www-data may not" check
+    exits 0 init --user www-data
+    exits 0 check
+    says 0 '--user is not followed' init --user nobody
+    says 1 'there is no user no-such-user' init --user no-such-user
+    rm -r "$DIR/new"
+    mkdir "$DIR/new"
+    exits 0 init --user nobody --group www-data
+    grep -x 'group = www-data' "$CONF"
+    [[ $(stat -c '%U:%G' "$DIR/new/etc/state") == nobody:www-data ]]
+    exits 0 check
+    says 1 'there is no group no-such-group' init --group no-such-group
+}
+
+@test "init: ES256 where OpenSSL is there, HS256 on request, --json" {
+    mkdir "$DIR/new"
+    CONF=$DIR/new/token.conf
+    exits 0 init --json
+    [[ $(jq -c '[(.made | length), (.kept | length)]' <<<"$OUT") == '[4,0]' ]]
+    [[ $(jq -r '.keys[0].alg' "$DIR/new/keys.jwks") == ES256 ]]
+    exits 0 init --json
+    [[ $(jq -c '[(.made | length), (.kept | length)]' <<<"$OUT") == '[0,4]' ]]
+    rm "$DIR/new/keys.jwks"
+    exits 0 init --alg HS256
+    [[ $(jq -r '.keys[0].alg' "$DIR/new/keys.jwks") == HS256 ]]
+}
+
+@test "init by a user who is not root gives nothing away" {
+    [[ $EUID -eq 0 ]] || skip 'only root can become another user'
+    chmod 0755 "$DIR"
+    install -d -o nobody "$DIR/new"
+    run setpriv --reuid=nobody --regid=nogroup --clear-groups "$DIR/tokenctl" -c "$DIR/new/token.conf" init --user www-data
+    [[ $status -eq 1 && $output == *'only root can give files to another user'* ]] || fail "$output"
+    [[ -z $(ls "$DIR/new") ]]
+    run setpriv --reuid=nobody --regid=nogroup --clear-groups "$DIR/tokenctl" -c "$DIR/new/token.conf" init --user nobody
+    [[ $status -eq 0 ]] || fail "$output"
+}
+
+# --- config ----------------------------------------------------------------------------------------------------
+
+@test "config: all keys in force, in a form that is a configuration; --json" {
+    exits 0 config
+    grep -x "# $CONF" <<<"$OUT"
+    grep -x 'issuer = https://api.example.com/apiops/auth' <<<"$OUT"
+    grep -x 'audience = https://api.example.com/apiops/auth' <<<"$OUT"
+    grep -x "accounts = $ACCOUNTS" <<<"$OUT"
+    grep -x 'token_lifetime = 3600' <<<"$OUT"
+    grep -x 'sandbox = yes' <<<"$OUT" || grep -x 'sandbox = no' <<<"$OUT"
+    grep -x 'log_level = info' <<<"$OUT"
+    grep -Ex 'threads = [1-9][0-9]*' <<<"$OUT"
+    [[ $OUT == *'throttle_failures = 1000000'*'# defaults'*'token_lifetime'* ]]
+    ! grep authorization_endpoint <<<"$OUT" || fail 'it has no value'
+    printf '%s\n' "$OUT" >"$DIR/etc/again.conf"
+    own "$DIR/etc/again.conf"
+    before=$(grep -v '^#' <<<"$OUT" | sort)
+    CONF=$DIR/etc/again.conf
+    exits 0 config
+    [[ $(grep -v '^#' <<<"$OUT" | sort) == "$before" ]]
+    exits 0 config --json
+    jq -e '.issuer == {"value": "https://api.example.com/apiops/auth", "default": false}' <<<"$OUT"
+    says 1 'cannot be read' -c "$DIR/nowhere" config
+}
+
+@test "config set: one key, with the checks of check; comments, order, mode and owner stay" {
+    printf '# first\n\nissuer = https://api.example.com/apiops/auth\r\n# why\n  max_body=2048\n#token_lifetime = 3600\n# last' >"$CONF"
+    chmod 0640 "$CONF"
+    own "$CONF"
+    local before
+    before=$(stat -c '%a %U:%G' "$CONF")
+    says 0 'SIGHUP' config set max_body 4096
+    exits 0 config set token_lifetime 600
+    exits 0 config set verify_queue 8
+    exits 0 config set issuer https://other.example.com
+    printf '# first\n\nissuer = https://other.example.com\r\n# why\nmax_body = 4096\n#token_lifetime = 3600\ntoken_lifetime = 600\n# last\nverify_queue = 8\n' |
+        diff - "$CONF"
+    [[ $(stat -c '%a %U:%G' "$CONF") == "$before" ]]
+    says 0 'max_body is so already' config set max_body 4096
+    exits 0 config set max_body ''
+    ! grep max_body "$CONF" || fail 'still there'
+    exits 0 config set -n backlog 7
+    [[ $OUT == 'backlog would be 7' ]]
+    ! grep backlog "$CONF" || fail 'it is set'
+    [[ -z $(find "$DIR/etc" -name '.token.conf.*') ]]
+}
+
+@test "config set: what is wrong is told, and the file stays" {
+    local before
+    before=$(<"$CONF")
+    says 2 'argument missing' config set
+    says 2 'argument missing' config set max_body
+    says 2 'more arguments' config set max_body 4096 5
+    says 2 'there is no key max_boddy; is it max_body' config set max_boddy 4096
+    says 1 'max_body must be a whole number from 1024 to 1048576' config set max_body 1
+    says 1 'issuer must' config set issuer nonsense
+    says 1 'issuer is missing' config set issuer ''
+    says 1 'there is no user no-such-user' config set user no-such-user
+    says 1 'keys.jwks' config set keys "$DIR/nowhere/keys.jwks"
+    says 1 'accounts' config set accounts other
+    says 2 'control character' config set audience $'a\nissuer = b'
+    says 1 'comment after a value' config set audience 'a #b'
+    [[ $ERR == *'nothing is changed'* && $(<"$CONF") == "$before" ]]
+    [[ -z $(find "$DIR/etc" -name '.token.conf.*') ]]
+}
+
+@test "config set: killed at any moment, the file is the old one or the new one; many at once lose nothing" {
+    not_under_valgrind 'it would be killed while valgrind starts, before the program does'
+    local round delay pid killed=0
+    for ((round = 0; round < 40; round++)); do
+        "$DIR/tokenctl" -c "$CONF" config set max_body $((2000 + round)) >/dev/null 2>&1 3>&- &
+        pid=$!
+        for ((delay = 0; delay < round * 100; delay++)); do :; done
+        kill -KILL $pid 2>/dev/null || true
+        if ! wait $pid 2>/dev/null; then ((killed += 1)); fi
+        exits 0 config
+    done
+    ((killed > 0)) || fail 'none was killed in time'
+    for round in verify_queue backlog max_body token_lifetime throttle_window idle_timeout; do
+        tokenctl config set $round 1234 2>/dev/null 3>&- &
+    done
+    wait
+    exits 0 config
+    [[ $(grep -c '= 1234$' "$CONF") == 6 ]]
+    [[ -z $(find "$DIR/etc" -name '.token.conf.*') ]]
+}
+
+@test "config set: no room, no right" {
+    [[ $EUID -eq 0 ]] || skip 'only root mounts, and becomes another user'
+    chmod 0755 "$DIR/etc"
+    run setpriv --reuid=65534 --regid=65534 --clear-groups "$DIR/tokenctl" -c "$CONF" config set max_body 4096
+    [[ $status -eq 1 && $output == *'Permission denied'* ]] || fail "$output"
+    mkdir "$DIR/small"
+    mount -t tmpfs -o size=64k tmpfs "$DIR/small" 2>/dev/null || skip 'mount is not allowed here'
+    cp -a "$DIR/etc/." "$DIR/small"
+    CONF=$DIR/small/token.conf
+    before=$(<"$CONF")
+    cat /dev/zero >"$DIR/small/filler" 2>/dev/null || true
+    says 1 'No space left on device' config set max_body 4096
+    [[ $(<"$CONF") == "$before" && -z $(find "$DIR/small" -name '.token.conf.*') ]]
+    umount "$DIR/small"
+}
