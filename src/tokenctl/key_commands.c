@@ -23,6 +23,36 @@ enum { HANDOVER_SECONDS = 60 };
 
 enum { KID_WIDTH = 43 };
 
+static const char *use_of(const struct keyset *keyset, const struct signing_key *key)
+{
+    if (key == keyset->signer)
+        return "signs";
+    return key->is_next ? "next" : "verifies";
+}
+
+static struct json_object *object_of(const struct keyset *keyset, const struct signing_key *key)
+{
+    char expires[CLOCK_DATE_SIZE] = "";
+    struct json_object *object = json_object_new_object();
+    if (key->expires != CLOCK_NEVER)
+        clock_format_date(key->expires, expires);
+    if (output_add(object, "kid", text_of(key->kid)) &&
+        json_add_string(object, "alg", jws_algorithm_name(key->algorithm)) &&
+        json_add_string(object, "use", use_of(keyset, key)) &&
+        (expires[0] == '\0' || json_add_string(object, "expires", expires)))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+static int list_json(const struct keyset *keyset)
+{
+    struct output_array array = {0};
+    for (size_t i = 0; i < keyset->count; i++)
+        output_array_add(&array, object_of(keyset, &keyset->keys[i]));
+    return output_array_end(&array);
+}
+
 static void print_key(const struct keyset *keyset, const struct signing_key *key)
 {
     const bool signs = key == keyset->signer;
@@ -31,11 +61,7 @@ static void print_key(const struct keyset *keyset, const struct signing_key *key
     if (key->expires != CLOCK_NEVER)
         clock_format_date(key->expires, expires);
     output_print(text_of(key->kid), KID_WIDTH);
-    printf("  %-5s  %-8s  %s\n", jws_algorithm_name(key->algorithm),
-           signs          ? "signs"
-           : key->is_next ? "next"
-                          : "verifies",
-           expires);
+    printf("  %-5s  %-8s  %s\n", jws_algorithm_name(key->algorithm), use_of(keyset, key), expires);
 }
 
 static int run_list(const struct invocation *invocation)
@@ -43,7 +69,9 @@ static int run_list(const struct invocation *invocation)
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->diagnostics) : NULL;
     int status = EXIT_FAILURE;
-    if (keyset != NULL) {
+    if (keyset != NULL && invocation->values[OPTION_JSON] != NULL) {
+        status = list_json(keyset);
+    } else if (keyset != NULL) {
         printf("%-*s  %-5s  %-8s  %s\n", KID_WIDTH, "KID", "ALG", "USE", "LAST TOKEN EXPIRES");
         for (size_t i = 0; i < keyset->count; i++)
             print_key(keyset, &keyset->keys[i]);
@@ -249,10 +277,11 @@ static int run_export(const struct invocation *invocation)
 }
 
 const struct command key_commands[] = {
-    {"key list", "key list",
+    {"key list", "key list [--json]",
      "Lists the keys: kid, algorithm, which key signs and which is next, and when the last token\n"
-     "of a key that no longer signs expires.\n",
-     0, NO_ARGUMENT, run_list},
+     "of a key that no longer signs expires.\n"
+     "  --json   as an array of JSON objects\n",
+     TAKES(OPTION_JSON), NO_ARGUMENT, run_list},
     {"key add", "key add [--alg A]",
      "Makes a key that signs after the next tokenctl key rotate. It is published at once: wait for\n"
      "keys_max_age, so that resource servers have it, or export it to them.\n"

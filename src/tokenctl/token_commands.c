@@ -51,6 +51,20 @@ static bool find_line(const struct service *service, struct text client_id, int6
     return found;
 }
 
+/* Returns an exit status. */
+static int print_grant(const struct invocation *invocation, const struct grant *grant)
+{
+    if (invocation->values[OPTION_JSON] == NULL) {
+        puts(grant->token);
+        return finish_output();
+    }
+    struct json_object *object = json_object_new_object();
+    if (json_add_string(object, "access_token", grant->token))
+        return output_object(object, JSON_C_TO_STRING_PLAIN);
+    json_object_put(object);
+    return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+}
+
 static int issue(const struct invocation *invocation, const struct service *service)
 {
     const int64_t now = clock_now();
@@ -62,9 +76,9 @@ static int issue(const struct invocation *invocation, const struct service *serv
     const struct grant_request request = {.scope = {NULL, 0}};
     if (grant_access(service, &account, &request, now, &grant) != OAUTH_NO_ERROR)
         return complain(EXIT_FAILURE, "no token was made: out of memory, or no random bytes");
-    puts(grant.token);
+    const int status = print_grant(invocation, &grant);
     grant_clear(&grant);
-    return finish_output();
+    return status;
 }
 
 static int run_token(const struct invocation *invocation)
@@ -176,10 +190,11 @@ const struct command token_commands[] = {
      "and line, and fails if the program would not start. Warns about hashes that are too slow on\n"
      "this machine, or too weak.\n",
      0, NO_ARGUMENT, run_check},
-    {"token", "token ID",
+    {"token", "token ID [--json]",
      "Issues a token to ID without a password, for tests and emergencies: with all of its\n"
-     "scopes, unless it is locked or has expired.\n",
-     0, ONE_ARGUMENT, run_token},
+     "scopes, unless it is locked or has expired.\n"
+     "  --json   as a JSON object\n",
+     TAKES(OPTION_JSON), ONE_ARGUMENT, run_token},
     {"inspect", "inspect [TOKEN]",
      "Decodes and verifies TOKEN, or the one on standard input: prints header and claims, and\n"
      "fails with the reason if it is not valid.\n",

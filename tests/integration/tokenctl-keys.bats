@@ -408,3 +408,16 @@ shows_nothing_raw() {
     exits 0 key rotate --now
     says 1 'not valid: ' inspect "$token"
 }
+
+@test "key list and token: --json" {
+    exits 0 key add
+    exits 0 key list --json
+    jq -e 'map([.alg, .use]) == [["HS256","signs"],["HS256","next"]] and all(.[]; .kid | length == 43)' <<<"$OUT"
+    exits 0 key rotate
+    exits 0 key list --json
+    jq -e 'map(.use) | sort == ["signs", "verifies"]' <<<"$OUT"
+    jq -e 'map(select(.use == "verifies") | .expires | fromdate > now) == [true]' <<<"$OUT"
+    exits 0 add client --generate
+    exits 0 token client --json
+    exits 0 inspect "$(jq -r .access_token <<<"$OUT")"
+}
