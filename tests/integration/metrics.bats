@@ -72,7 +72,9 @@ is_answering() {
     has_sample 'token_issued_total{client=demo}' 3
     has_sample 'token_hash_seconds_count{}' 2
     has_sample 'token_credential_lookups_total{result=proven}' 2
-    has_sample 'token_accounts{state=usable}' "$(grep -vc '^#' "$DIR/etc/accounts")"
+    has_sample 'token_accounts{state=expired}' 1
+    has_sample 'token_accounts{state=locked}' 1
+    has_sample 'token_accounts{state=usable}' $(($(grep -vc '^#' "$DIR/etc/accounts") - 2))
     has_sample 'token_processes{}' 1
     (($(sample 'token_answers_total{endpoint=none,outcome=rejected,reason=path}') >= 1))
     (($(sample 'token_open_connections{}') >= 1))
