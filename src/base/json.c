@@ -58,6 +58,12 @@ bool json_add_number(struct json_object *object, const char *key, int64_t value)
     return json_add(object, key, json_object_new_int64(value));
 }
 
+struct json_object *json_copy(struct json_object *object)
+{
+    struct json_object *copy = NULL;
+    return json_object_deep_copy(object, &copy, NULL) == 0 ? copy : NULL;
+}
+
 /* Returns NULL if memory runs out. */
 static struct json_object *new_decoded(struct text encoded)
 {

@@ -20,6 +20,11 @@ bool json_add_member(struct json_object *object, const char *key, struct text va
 bool json_add_plain(struct json_object *object, const char *key, const char *value);
 bool json_add_number(struct json_object *object, const char *key, int64_t value);
 
+/* Returns a deep copy, without a look at the reference counts of `object`. NULL: it is NULL, or memory ran
+ * out.
+ */
+struct json_object *json_copy(struct json_object *object);
+
 /* Returns an array of the texts in `list`, which commas separate; an empty one if `list` is absent. If
  * `is_encoded` is set, decodes %XX in each; malformed ones stay as they are. NULL if memory runs out. */
 struct json_object *json_list(struct text list, bool is_encoded);

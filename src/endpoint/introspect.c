@@ -4,11 +4,11 @@
 #include "endpoint/token_form.h"
 #include "oauth/token_check.h"
 
-/* All claims of the token, and the members of RFC 7662 §2.2 that are none. The claims of `jwt` become the
- * body. Returns NULL if memory runs out. */
-static struct json_object *describe(struct jwt *jwt)
+/* All claims of the token, and the members of RFC 7662 §2.2 that are none. Returns NULL if memory runs out.
+ */
+static struct json_object *describe(const struct jwt *jwt)
 {
-    struct json_object *body = json_object_get(jwt->claims);
+    struct json_object *body = json_copy(jwt->claims);
     if (json_add(body, "active", json_object_new_boolean(true)) &&
         json_add_string(body, "token_type", "Bearer"))
         return body;

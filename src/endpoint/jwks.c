@@ -28,8 +28,8 @@ static bool is_wanted(const struct signing_key *key, struct text type, int64_t s
 /* Returns false if memory runs out. A copy is added, as json-c counts references without a lock. */
 static bool add_key(struct json_object *array, const struct signing_key *key)
 {
-    struct json_object *copy = NULL;
-    if (json_object_deep_copy(key->published, &copy, NULL) == 0 && json_object_array_add(array, copy) == 0)
+    struct json_object *copy = json_copy(key->published);
+    if (copy != NULL && json_object_array_add(array, copy) == 0)
         return true;
     json_object_put(copy);
     return false;

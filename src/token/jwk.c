@@ -17,10 +17,9 @@
 static bool copy_member(struct json_object *from, const char *name, struct json_object *to)
 {
     struct json_object *value;
-    struct json_object *copy = NULL;
     if (!json_object_object_get_ex(from, name, &value) || value == NULL)
         return true;
-    return json_object_deep_copy(value, &copy, NULL) == 0 && json_add(to, name, copy);
+    return json_add(to, name, json_copy(value));
 }
 
 static bool copy_members(struct json_object *from, const char *const *names, struct json_object *to)

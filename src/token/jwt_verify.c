@@ -19,7 +19,14 @@ static struct text string_member(struct json_object *object, const char *name)
     return (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)};
 }
 
-/* Finds the key that `kid` names. A retired key verifies until the last of its tokens has expired. */
+/* A retired key verifies until the last of its tokens has expired. */
+static enum jwt_status check_key_expiry(const struct signing_key *key, const struct jwt_expectation *expected)
+{
+    const bool is_over = key->retired && expected->now - expected->clock_skew >= key->expires;
+    return is_over ? JWT_EXPIRED_KEY : JWT_VALID;
+}
+
+/* Finds the key that `kid` names. */
 static enum jwt_status find_key(const struct keyset *keyset, const struct jwt_expectation *expected,
                                 struct jwt *jwt)
 {
@@ -27,10 +34,7 @@ static enum jwt_status find_key(const struct keyset *keyset, const struct jwt_ex
     if (kid.data == NULL)
         return json_object_object_get_ex(jwt->header, "kid", NULL) ? JWT_MALFORMED : JWT_UNKNOWN_KEY;
     jwt->key = keyset_find(keyset, kid);
-    if (jwt->key == NULL)
-        return JWT_UNKNOWN_KEY;
-    const bool is_over = jwt->key->retired && expected->now - expected->clock_skew >= jwt->key->expires;
-    return is_over ? JWT_EXPIRED_KEY : JWT_VALID;
+    return jwt->key != NULL ? check_key_expiry(jwt->key, expected) : JWT_UNKNOWN_KEY;
 }
 
 /* This program supports no extensions, so "crit" is an error (RFC 7515 §4.1.11). */
@@ -169,14 +173,12 @@ static enum jwt_status check_signature(const struct keyset *keyset, struct text 
     return JWT_VALID;
 }
 
-enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
-                           const struct jwt_expectation *expected, struct jwt *jwt)
+/* Returns JWT_VALID if the signature is right. Fills `jwt` up to the first error. */
+static enum jwt_status decode(const struct keyset *keyset, struct text token,
+                              const struct jwt_expectation *expected, struct jwt *jwt)
 {
     enum jwt_status status = JWT_VALID;
     struct jws_parts parts;
-    *jwt = (struct jwt){.header = NULL};
-    if (token.length > JWT_LONGEST)
-        return JWT_MALFORMED;
     if (!jws_split(token, &parts))
         return parts.out_of_memory ? JWT_NO_MEMORY : JWT_MALFORMED;
     jwt->header = read_part((struct text){parts.header, parts.header_length}, &status);
@@ -185,18 +187,57 @@ enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
         status = check_header(keyset, expected, jwt);
     if (status == JWT_VALID)
         status = check_signature(keyset, token, &parts, expected->now, jwt);
+    jws_parts_free(&parts);
+    return status;
+}
+
+/* Returns false if the token is not in the cache. */
+static bool find_seen(struct token_cache *cache, struct cache_key key, struct jwt *jwt)
+{
+    struct verified_token *seen = token_cache_get(cache, key);
+    if (seen != NULL)
+        *jwt = (struct jwt){seen->header, seen->claims, seen->key, seen};
+    return seen != NULL;
+}
+
+/* The cache shares what `jwt` has. Without memory for that, the token is decoded again next time. */
+static void keep_seen(struct token_cache *cache, struct cache_key key, struct jwt *jwt)
+{
+    jwt->shared = verified_token_new(jwt->header, jwt->claims, jwt->key);
+    if (jwt->shared != NULL)
+        token_cache_put(cache, key, jwt->shared);
+}
+
+/* What depends on the time or on `expected` is checked each time. What depends on the token and the key set
+ * alone is checked once: decode() does that, as the key set never changes. */
+enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
+                           const struct jwt_expectation *expected, struct jwt *jwt)
+{
+    struct cache_key key;
+    *jwt = (struct jwt){.header = NULL};
+    if (token.length > JWT_LONGEST)
+        return JWT_MALFORMED;
+    const bool may_keep = token_cache_key(keyset->seen, token, &key);
+    const bool is_seen = may_keep && find_seen(keyset->seen, key, jwt);
+    enum jwt_status status =
+        is_seen ? check_key_expiry(jwt->key, expected) : decode(keyset, token, expected, jwt);
     if (status == JWT_VALID && !jwt_has_type(jwt, text_of(expected->type)))
         status = JWT_WRONG_TYPE;
     if (status == JWT_VALID)
         status = jwt_check_claims(jwt, expected);
-    jws_parts_free(&parts);
+    if (may_keep && !is_seen && (status == JWT_VALID || status == JWT_WRONG_TYPE))
+        keep_seen(keyset->seen, key, jwt);
     return status;
 }
 
 void jwt_clear(struct jwt *jwt)
 {
-    json_object_put(jwt->header);
-    json_object_put(jwt->claims);
+    if (jwt->shared != NULL) {
+        verified_token_release(jwt->shared);
+    } else {
+        json_object_put(jwt->header);
+        json_object_put(jwt->claims);
+    }
     *jwt = (struct jwt){.header = NULL};
 }
 

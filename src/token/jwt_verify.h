@@ -33,10 +33,12 @@ enum jwt_status {
     JWT_NO_MEMORY,
 };
 
+/* Other threads may read the same objects: a user copies them, and neither changes nor holds them. */
 struct jwt {
     struct json_object *header; /* NULL if malformed */
     struct json_object *claims;
     const struct signing_key *key; /* owned by the key set; NULL: unknown */
+    struct verified_token *shared; /* owns the objects; NULL: this jwt does */
 };
 
 /* What a token is checked against. */

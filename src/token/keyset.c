@@ -178,6 +178,8 @@ static struct keyset *keyset_from(struct json_object *document, const char *path
     struct keyset *keyset = keyset_of(json_object_object_get(document, "keys"), path, diagnostics);
     if (diagnostics->errors == errors && has_asymmetric_key(keyset))
         keyset->verified = signature_cache_new();
+    if (diagnostics->errors == errors)
+        keyset->seen = token_cache_new();
     if (diagnostics->errors == errors && keyset->signer == NULL)
         diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
                         "no key signs: each has an \"exp\" or a \"next\", or lacks its private part; %s",
@@ -221,6 +223,7 @@ void keyset_release(struct keyset *keyset)
     }
     free(keyset->keys);
     signature_cache_free(keyset->verified);
+    token_cache_free(keyset->seen);
     secret_free(keyset, sizeof *keyset);
 }
 

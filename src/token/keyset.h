@@ -18,6 +18,7 @@
 #include "token/jws.h"
 #include "token/pepper.h"
 #include "token/signature_cache.h"
+#include "token/token_cache.h"
 
 struct signing_key {
     char *kid; /* from the JWK, else its RFC 7638 thumbprint */
@@ -38,6 +39,7 @@ struct keyset {
     size_t count;
     const struct signing_key *signer;
     struct signature_cache *verified; /* of asymmetric keys; NULL: there are none, or memory ran out */
+    struct token_cache *seen;         /* NULL: memory ran out */
     unsigned char pepper[PEPPER_SIZE];
     struct file_stamp stamp;
 };

@@ -112,8 +112,8 @@ static bool read_token(char buffer[JWT_LONGEST], struct text *token)
 static struct json_object *describe(const struct jwt *jwt, enum jwt_status status)
 {
     struct json_object *object = json_object_new_object();
-    if (json_add(object, "header", json_object_get(jwt->header)) &&
-        json_add(object, "claims", json_object_get(jwt->claims)) &&
+    if (json_add(object, "header", json_copy(jwt->header)) &&
+        json_add(object, "claims", json_copy(jwt->claims)) &&
         json_add(object, "valid", json_object_new_boolean(status == JWT_VALID)))
         return object;
     json_object_put(object);

@@ -6,6 +6,7 @@
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
+#include "forget_tokens.h"
 #include "token_form_fixture.h"
 
 /* "secret" */
@@ -125,6 +126,7 @@ static void fail_each_allocation(const struct service *service, const char *toke
     bool failed = true;
     for (long allowed = 0; failed; allowed++) {
         char answer[ANSWER_SIZE];
+        forget_tokens(service->keys);
         one_allocation_fails = true;
         allocations_left = allowed;
         ask(service, "/introspect", CALLER "&token=", token, answer);

@@ -7,6 +7,7 @@
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
+#include "forget_tokens.h"
 #include "route_fixture.h"
 
 #define HASH "$2b$04$yMx1hbBvDoNIPoBeZRVveeLgHNAi/Pmb8aAiUj1DfU5tTzbtUAdIi"
@@ -330,6 +331,7 @@ static void fail_each_allocation(const struct service *service, size_t index)
     example.authorization =
         row->claims != NULL ? make_token(service, row->claims, token) : example.authorization;
     for (long allowed = 0; failed; allowed++) {
+        forget_tokens(service->keys);
         one_allocation_fails = true;
         allocations_left = allowed;
         answer_to(service, &example, answer);

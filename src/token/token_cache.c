@@ -1,0 +1,135 @@
+#include "token/token_cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hmac.h"
+#include "base/secret.h"
+
+/* The cache is set-associative: a token may be in any of the WAYS entries of its set. A set shares its lock
+ * with every LOCKS-th one. */
+enum { WAYS = 8, SETS = 512, LOCKS = 64 };
+
+struct entry {
+    struct cache_key key;
+    struct verified_token *token; /* NULL: empty */
+};
+
+struct token_cache {
+    struct hmac hmac;
+    pthread_mutex_t locks[LOCKS];
+    struct entry sets[SETS][WAYS]; /* each in the order of last use */
+};
+
+struct verified_token *verified_token_new(struct json_object *header, struct json_object *claims,
+                                          const struct signing_key *key)
+{
+    struct verified_token *token = malloc(sizeof *token);
+    if (token == NULL)
+        return NULL;
+    *token = (struct verified_token){.header = header, .claims = claims, .key = key};
+    refcount_init(&token->holders);
+    return token;
+}
+
+void verified_token_release(struct verified_token *token)
+{
+    if (!refcount_release(&token->holders))
+        return;
+    json_object_put(token->header);
+    json_object_put(token->claims);
+    free(token);
+}
+
+struct token_cache *token_cache_new(void)
+{
+    unsigned char key[HMAC_SIZE];
+    struct token_cache *cache = calloc(1, sizeof *cache);
+    if (cache == NULL || !secret_random(key, sizeof key)) {
+        free(cache);
+        return NULL;
+    }
+    hmac_prepare(&cache->hmac, key, sizeof key);
+    secret_wipe(key, sizeof key);
+    for (size_t i = 0; i < LOCKS; i++)
+        cache->locks[i] = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    return cache;
+}
+
+void token_cache_free(struct token_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    for (size_t i = 0; i < SETS; i++) {
+        for (size_t way = 0; way < WAYS && cache->sets[i][way].token != NULL; way++)
+            verified_token_release(cache->sets[i][way].token);
+    }
+    secret_wipe(&cache->hmac, sizeof cache->hmac);
+    free(cache);
+}
+
+/* 128 bits under a key that nobody knows: no two tokens that someone makes have the same. */
+bool token_cache_key(const struct token_cache *cache, struct text token, struct cache_key *key)
+{
+    unsigned char digest[HMAC_SIZE];
+    if (cache == NULL || token.length > TOKEN_CACHE_LONGEST)
+        return false;
+    hmac_compute(&cache->hmac, &token, 1, digest);
+    memcpy(key, digest, sizeof *key);
+    return true;
+}
+
+static struct entry *lock_set(struct token_cache *cache, struct cache_key key)
+{
+    const size_t set = (size_t)(key.words[0] % SETS);
+    pthread_mutex_lock(&cache->locks[set % LOCKS]);
+    return cache->sets[set];
+}
+
+static void unlock_set(struct token_cache *cache, struct cache_key key)
+{
+    pthread_mutex_unlock(&cache->locks[key.words[0] % SETS % LOCKS]);
+}
+
+/* Returns the way of the key, or the last one. */
+static size_t find_locked(const struct entry *set, struct cache_key key)
+{
+    size_t way = 0;
+    while (way < WAYS - 1 && memcmp(&set[way].key, &key, sizeof key) != 0)
+        way++;
+    return way;
+}
+
+/* Puts the entry in front. It replaces the one at `way`. */
+static void move_to_front_locked(struct entry *set, size_t way, struct entry entry)
+{
+    memmove(set + 1, set, way * sizeof *set);
+    set[0] = entry;
+}
+
+struct verified_token *token_cache_get(struct token_cache *cache, struct cache_key key)
+{
+    struct entry *set = lock_set(cache, key);
+    const size_t way = find_locked(set, key);
+    struct verified_token *token = NULL;
+    if (set[way].token != NULL && memcmp(&set[way].key, &key, sizeof key) == 0) {
+        token = set[way].token;
+        refcount_hold(&token->holders);
+        move_to_front_locked(set, way, set[way]);
+    }
+    unlock_set(cache, key);
+    return token;
+}
+
+void token_cache_put(struct token_cache *cache, struct cache_key key, struct verified_token *token)
+{
+    refcount_hold(&token->holders);
+    struct entry *set = lock_set(cache, key);
+    const size_t way = find_locked(set, key);
+    struct verified_token *replaced = set[way].token;
+    move_to_front_locked(set, way, (struct entry){key, token});
+    unlock_set(cache, key);
+    if (replaced != NULL)
+        verified_token_release(replaced);
+}

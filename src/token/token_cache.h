@@ -1,0 +1,50 @@
+/* The tokens that the keys of one key set have verified, with their header and claims: decoding a token takes
+ * longer than everything that is checked of it each time. A changed key file is a new key set with an empty
+ * cache, so that no token outlives its key here. The number of tokens is fixed: a new one replaces the one of
+ * its set that was not used for the longest time. */
+#ifndef TOKEN_TOKEN_CACHE_H
+#define TOKEN_TOKEN_CACHE_H
+
+#include <json-c/json_object.h>
+#include <stdbool.h>
+
+#include "base/digest_cache.h"
+#include "base/refcount.h"
+#include "base/text.h"
+
+/* A longer token is not kept. One of the usual 500 bytes takes 3 KiB once it is decoded. */
+enum { TOKEN_CACHE_LONGEST = 4096 };
+
+struct signing_key;
+
+/* Threads share it, so nothing of it is changed, the reference counts of json-c included, which have no lock.
+ */
+struct verified_token {
+    refcount holders;
+    struct json_object *header;
+    struct json_object *claims;
+    const struct signing_key *key; /* owned by the key set */
+};
+
+/* Takes over the references on `header` and `claims`. Returns NULL, and takes nothing, if memory runs out. */
+struct verified_token *verified_token_new(struct json_object *header, struct json_object *claims,
+                                          const struct signing_key *key);
+void verified_token_release(struct verified_token *token);
+
+struct token_cache;
+
+/* Returns NULL if memory runs out or there are no random bytes. Several threads may use one cache. */
+struct token_cache *token_cache_new(void);
+void token_cache_free(struct token_cache *cache); /* NULL is allowed */
+
+/* Returns whether the token may be kept: there is a cache (NULL: there is none), and the token is not too
+ * long. Sets `*key` to its key in the cache. */
+bool token_cache_key(const struct token_cache *cache, struct text token, struct cache_key *key);
+
+/* Returns exactly the token of which `key` was made, or NULL. The caller releases it. */
+struct verified_token *token_cache_get(struct token_cache *cache, struct cache_key key);
+
+/* Adds a token whose signature is right, and takes a reference. */
+void token_cache_put(struct token_cache *cache, struct cache_key key, struct verified_token *token);
+
+#endif
