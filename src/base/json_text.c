@@ -151,11 +151,8 @@ static struct json_object *parse_escaped(struct json_tokener *tokener, struct te
     return object;
 }
 
-struct json_object *json_read(struct text text, struct json_fault *fault)
+static struct json_object *read_once(struct text text, struct json_fault *fault)
 {
-    struct json_fault unwanted;
-    if (fault == NULL)
-        fault = &unwanted;
     *fault = (struct json_fault){"out of memory", 0};
     if (text.length >= INT_MAX / ESCAPE_GROWTH - 2 || !has_valid_strings(text, fault))
         return NULL;
@@ -193,8 +190,9 @@ static int count_name(struct json_object *value, int flags, struct json_object *
     return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
-/* Outside of strings, each name has one colon, and only NaN and Infinity have these capital letters. */
-bool json_is_unambiguous(struct text text, struct json_object *object)
+/* Returns whether `object` has each member of `text`, and `text` no number that is NaN or Infinity, which
+ * json-c accepts. Outside of strings, each name has one colon, and only these two have capital letters. */
+static bool is_whole(struct text text, struct json_object *object)
 {
     size_t names = 0;
     size_t colons = 0;
@@ -211,6 +209,23 @@ bool json_is_unambiguous(struct text text, struct json_object *object)
             colons += c == ':';
     }
     return json_c_visit(object, 0, count_name, &names) == 0 && names == colons;
+}
+
+/* json-c leaves out a member if memory runs out while its table grows, as it does with one that is there
+ * twice. So read twice: for lack of memory no text is at fault, unless it fails both times. */
+struct json_object *json_read(struct text text, struct json_fault *fault)
+{
+    struct json_fault unwanted;
+    if (fault == NULL)
+        fault = &unwanted;
+    for (int time = 0; time < 2; time++) {
+        struct json_object *object = read_once(text, fault);
+        if (object == NULL || is_whole(text, object))
+            return object;
+        json_put_wiped(object);
+    }
+    *fault = (struct json_fault){"a name is there twice, or a number is NaN or Infinity", 1};
+    return NULL;
 }
 
 /* The most bytes that a value needs without its strings: the number, punctuation, and indentation for 32

@@ -14,15 +14,11 @@ struct json_fault {
     size_t line;      /* counted from 1; 0: memory ran out, and the text is not at fault */
 };
 
-/* Parses `text`, which must be exactly one JSON object, in UTF-8 and at most 32 levels deep. On failure
- * returns NULL and sets `fault`, which may be NULL. The caller releases the object, with json_put_wiped()
+/* Parses `text`, which must be exactly one JSON object, in UTF-8 and at most 32 levels deep. No object may
+ * have a name twice (RFC 8725 §3.1), and the object that is returned has every member. On failure returns
+ * NULL and sets `fault`, which may be NULL. The caller releases the object, with json_put_wiped()
  * if it holds secrets: no other copy of them is left. */
 struct json_object *json_read(struct text text, struct json_fault *fault);
-
-/* Returns whether `text`, from which json_read() made `object`, is the strict JSON of a token (RFC 8725
- * §3.1): no object has a name twice, of which json-c keeps the last one, and no number is NaN or Infinity,
- * which json-c accepts. */
-bool json_is_unambiguous(struct text text, struct json_object *object);
 
 /* Serializes `object` with json-c's `flags` (JSON_C_TO_STRING_PLAIN, …); '/' is not escaped. The text
  * belongs to `object` and is valid until its next change. Returns an absent text if memory runs out:

@@ -136,27 +136,13 @@ enum jwt_status jwt_check_claims(const struct jwt *jwt, const struct jwt_expecta
     return latest >= not_before && latest >= issued ? JWT_VALID : JWT_NOT_YET_VALID;
 }
 
-/* Returns NULL and sets `*status` if the part is not a JSON object. */
-static struct json_object *read_object(struct text part, enum jwt_status *status)
+/* Returns NULL and sets `*status` if the part is not strict JSON. */
+static struct json_object *read_part(struct text part, enum jwt_status *status)
 {
     struct json_fault fault;
     struct json_object *object = json_read(part, &fault);
     if (object == NULL)
         *status = fault.line > 0 ? JWT_MALFORMED : JWT_NO_MEMORY;
-    return object;
-}
-
-/* The same if it is not strict JSON. json-c leaves out a member if memory runs out, as it does with one that
- * is there twice. So look twice: for lack of memory no token is malformed. */
-static struct json_object *read_part(struct text part, enum jwt_status *status)
-{
-    struct json_object *object = read_object(part, status);
-    if (object == NULL || json_is_unambiguous(part, object))
-        return object;
-    json_object_put(object);
-    object = read_object(part, status);
-    if (object != NULL && !json_is_unambiguous(part, object))
-        *status = JWT_MALFORMED;
     return object;
 }
 

@@ -17,7 +17,12 @@ static void test_only_strict_json_is_read(void **state)
         {BYTES("{}"), 0},
         {BYTES(" \n{\"a\":[1,{\"b\":null}]}\r\n\t "), 0},
         {BYTES("{\"a\":\"\\u0000\xc3\xa9\"}"), 0},
-        {BYTES("{\"a\":1,\"a\":2}"), 0},
+        {BYTES("{\"a\":1,\"a\":2}"), 1},
+        {BYTES("{\"a\":{\"b\":1,\"b\":1}}"), 1},
+        {BYTES("{\"a\":1,\"\\u0061\":2}"), 1},
+        {BYTES("{\"a\":{\"a\":1},\"b\":\":N\"}"), 0},
+        {BYTES("{\"a\":NaN}"), 1},
+        {BYTES("{\"a\":-Infinity}"), 1},
         {BYTES(""), 1},
         {BYTES("\n\n"), 3},
         {BYTES("[]"), 1},
@@ -235,16 +240,37 @@ static void read_without_memory(const char *text)
     }
 }
 
+/* Fills in numbers for the two %d of `member`. */
+static void many_members(char *to, const char *begin, const char *member, const char *end)
+{
+    to = stpcpy(to, begin);
+    for (int i = 1; i <= 70; i++) {
+        to += i > 1 ? sprintf(to, ",") : 0;
+        to += sprintf(to, member, i, i);
+    }
+    strcpy(to, end);
+}
+
 /* A long string makes json-c enlarge its buffer while it parses. */
 static void test_read_without_memory_fails(void **state)
 {
     (void)state;
-    static char texts[2][6100];
+    static char texts[5][6100];
     skip_unless_malloc_fails();
     snprintf(texts[0], sizeof texts[0], "{\"a\":\"%02990d\",\"%02990d\":1}", 0, 0);
     strcpy(texts[1], "{\"a\":[1,2.5,true,null,{\"b\":{\"c\":[[]]}}],\"d\":-1}");
+    /* The table of an object grows from 11 members to 22 to 43, and an array from 32 elements to 64. A number
+     * behind that clears errno. */
+    many_members(texts[2], "{", "\"%d\":%d", "}");
+    many_members(texts[3], "{\"list\":[", "%d%d", "]}");
+    many_members(texts[4], "{\"a\":{", "\"%d\":[%d]", "}}");
     for (size_t i = 0; i < ROWS(texts); i++)
         read_without_memory(texts[i]);
+    /* There never is memory for the table of 64, so there is no object without the last members. */
+    largest_allocation = 2000;
+    struct json_object *object = json_read(text_of(texts[2]), NULL);
+    largest_allocation = SIZE_MAX;
+    assert_null(object);
 }
 
 int main(void)
