@@ -88,3 +88,8 @@ bool jws_asymmetric_verify(const struct jws_key *key, const struct jws_parts *pa
     crypto->EVP_MD_CTX_free(context);
     return good;
 }
+
+bool jws_asymmetric_write_pem(const struct jws_key *key, FILE *out)
+{
+    return key->crypto->PEM_write_PUBKEY(out, key->pkey) == 1;
+}

@@ -9,6 +9,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <openssl/pem.h>
 #include <stddef.h>
 
 #define OPENSSL_LIBRARY "libcrypto.so.3"
@@ -56,6 +57,7 @@
     EACH(OSSL_PARAM_BLD_push_utf8_string)                                                                    \
     EACH(OSSL_PARAM_BLD_to_param)                                                                            \
     EACH(OSSL_PARAM_free)                                                                                    \
+    EACH(PEM_write_PUBKEY)                                                                                   \
     EACH(d2i_ECDSA_SIG)                                                                                      \
     EACH(i2d_ECDSA_SIG)
 

@@ -32,6 +32,7 @@ enum command_option {
     OPTION_NEW_SECRETS,
     OPTION_NOTE,
     OPTION_NOW,
+    OPTION_PEM,
     OPTION_PUBLIC,
     OPTION_SCOPE,
     OPTION_STATE,

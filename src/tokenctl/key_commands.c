@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "config/config.h"
 #include "token/jwk.h"
+#include "token/jws_asymmetric.h"
 #include "token/keyset.h"
 #include "token/keyset_file.h"
 #include "tokenctl/command.h"
@@ -254,6 +255,20 @@ static int print_set(struct json_object *set, bool public_only)
     return status;
 }
 
+/* One key, as HAProxy and others that know no JWK Set read it. */
+static int print_pem(const struct keyset *keyset, const char *kid)
+{
+    const struct signing_key *key = keyset_find(keyset, text_of(kid));
+    if (key == NULL)
+        return complain(EXIT_FAILURE, "there is no key %s; tokenctl key list shows them", kid);
+    if (key->published == NULL)
+        return complain(EXIT_FAILURE,
+                        "the key %s has no public part: HS256 is verified with the key that signs", kid);
+    if (!jws_asymmetric_write_pem(key->key, stdout) && ferror(stdout) == 0)
+        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    return finish_output();
+}
+
 static int run_export(const struct invocation *invocation)
 {
     const bool public_only = invocation->values[OPTION_PUBLIC] != NULL;
@@ -263,7 +278,9 @@ static int run_export(const struct invocation *invocation)
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     /* Load the key set first, so that only a valid one is exported. */
     struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->diagnostics) : NULL;
-    if (keyset != NULL)
+    if (keyset != NULL && invocation->values[OPTION_PEM] != NULL)
+        status = print_pem(keyset, invocation->values[OPTION_PEM]);
+    else if (keyset != NULL)
         document = keyset_file_read(config->keys, NULL, invocation->diagnostics);
     if (document != NULL) {
         set = exported_set(json_object_object_get(document, "keys"), public_only);
@@ -300,10 +317,11 @@ const struct command key_commands[] = {
      "Removes a key at once, for example one that was stolen: its tokens are refused wherever the\n"
      "new key set is. It must not be the key that signs; call tokenctl key rotate first.\n",
      0, ONE_ARGUMENT, run_remove},
-    {"key export", "key export [--public]",
+    {"key export", "key export [--public | --pem KID]",
      "Prints the JWK Set that resource servers verify tokens with: the public parts, and for\n"
      "HS256, which has none, the key itself, which can sign, too.\n"
-     "  --public   public parts only\n",
-     TAKES(OPTION_PUBLIC), NO_ARGUMENT, run_export},
+     "  --public    public parts only\n"
+     "  --pem KID   the public part of this key, in PEM\n",
+     TAKES(OPTION_PUBLIC) | TAKES(OPTION_PEM), NO_ARGUMENT, run_export},
     {.name = NULL},
 };

@@ -57,6 +57,7 @@ static const struct option_form {
     [OPTION_NEW_SECRETS] = {"new-secrets", no_argument},
     [OPTION_NOTE] = {"note", required_argument},
     [OPTION_NOW] = {"now", no_argument},
+    [OPTION_PEM] = {"pem", required_argument},
     [OPTION_PUBLIC] = {"public", no_argument},
     [OPTION_SCOPE] = {"scope", required_argument},
     [OPTION_STATE] = {"state", required_argument},

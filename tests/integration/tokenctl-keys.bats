@@ -164,6 +164,31 @@ in_range() {
     says 1 "chmod" key rotate
 }
 
+@test "key export --pem: the public part of one key, that OpenSSL reads" {
+    local algorithm kid
+    kid=$(jq -r '.keys[0].kid' "$KEYS")
+    says 1 'has no public part' key export --pem "$kid"
+    says 1 'there is no key other' key export --pem other
+    for algorithm in ES256:EC RS256:RSA EdDSA:OKP; do
+        exits 0 key rotate --now --alg "${algorithm%:*}"
+        exits 0 key export --pem "${OUT%% *}"
+        openssl pkey -pubin -noout -text <<<"$OUT" >"$DIR/key.text"
+        equal_jwk "${algorithm#*:}"
+    done
+}
+
+# equal_jwk KTY: the PEM in $OUT is the first JWK of the file.
+equal_jwk() {
+    local jwk
+    jwk=$(/usr/bin/python3 -c '
+import jwt, sys
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+algorithm = {"EC": jwt.algorithms.ECAlgorithm, "RSA": jwt.algorithms.RSAAlgorithm, "OKP": jwt.algorithms.OKPAlgorithm}[sys.argv[1]]
+print(algorithm.to_jwk(load_pem_public_key(sys.stdin.buffer.read())))' "$1" <<<"$OUT")
+    jq -e --argjson jwk "$jwk" '.keys[0] as $key | $key.kty == $jwk.kty and
+        all("x", "y", "n", "e"; $key[.] == $jwk[.])' "$KEYS"
+}
+
 @test "pepper: init makes it, no rotation changes it, what writes the keys adds it, nothing prints it" {
     local pepper kid
     mkdir "$DIR/new"
