@@ -52,10 +52,15 @@ declare -gA INTERPRETERS=([sh]=bash [py]=/usr/bin/python3 [mjs]=node)
 
 # Each library has a name of its own for the certificates that it trusts. The servers of these tests are not behind a
 # proxy.
+client_environment() {
+    printf '%s\n' {no_proxy,NO_PROXY}=127.0.0.1 \
+        {SSL_CERT_FILE,CURL_CA_BUNDLE,REQUESTS_CA_BUNDLE,NODE_EXTRA_CA_CERTS}="$DIR/tls/cert.pem"
+}
+
 with_environment() {
-    local certificate=$DIR/tls/cert.pem
-    env no_proxy=127.0.0.1 NO_PROXY=127.0.0.1 SSL_CERT_FILE="$certificate" CURL_CA_BUNDLE="$certificate" \
-        REQUESTS_CA_BUNDLE="$certificate" NODE_EXTRA_CA_CERTS="$certificate" "$@"
+    local settings
+    mapfile -t settings < <(client_environment)
+    env "${settings[@]}" "$@"
 }
 
 # run_client FILE ARGUMENT: one of clients/, or what go_build made of it; JSON lines in and out.
