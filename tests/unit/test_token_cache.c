@@ -67,7 +67,7 @@ static void test_get(void **state)
 static void test_what_may_be_kept(void **state)
 {
     (void)state;
-    static char longest[TOKEN_CACHE_LONGEST + 1];
+    static const char longest[TOKEN_CACHE_LONGEST + 1] = "x";
     struct cache_key key;
     struct token_cache *cache = token_cache_new();
     const struct text token = {longest, TOKEN_CACHE_LONGEST};
