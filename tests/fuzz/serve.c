@@ -1,5 +1,6 @@
 #include "serve.h"
 
+#include <errno.h>
 #include <fastcgi.h>
 #include <pthread.h>
 #include <string.h>
@@ -101,7 +102,10 @@ void serve(struct text wire, const struct serve_way *way, struct buffer *answers
     size_t most = way->first > 0 ? way->first : way->piece;
     while (wire.length > 0 && connection.descriptor >= 0) {
         const size_t size = least(wire.length, least(most, PIECE_MAX));
-        REQUIRE(send(ends[1], wire.data, size, MSG_NOSIGNAL) == (ssize_t)size);
+        const ssize_t sent = send(ends[1], wire.data, size, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EAGAIN && connection.is_ending)
+            break; /* it reads no more, and its last answer is held */
+        REQUIRE(sent == (ssize_t)size);
         wire = (struct text){wire.data + size, wire.length - size};
         most = way->piece;
         handle(&connection, &turn, ends[1], way->is_held, answers);
