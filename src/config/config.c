@@ -72,14 +72,14 @@ static char *read_line(char *out, int size, void *stream)
         parsing->origin.line++;
         if (line.length == 0 || line.data[0] == '#')
             continue;
-        const char *complaint = config_line_complaint(line, size < LINE_SIZE ? (size_t)size : LINE_SIZE);
-        if (complaint == NULL) {
+        const char *fault = config_line_fault(line, size < LINE_SIZE ? (size_t)size : LINE_SIZE);
+        if (fault == NULL) {
             memcpy(out, line.data, line.length);
             out[line.length] = '\0';
             return out;
         }
         diagnostics_add(parsing->origin.diagnostics, SEVERITY_ERROR, parsing->origin.file,
-                        parsing->origin.line, "%s", complaint);
+                        parsing->origin.line, "%s", fault);
     }
     return NULL;
 }

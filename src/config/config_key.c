@@ -13,10 +13,10 @@
 
 enum { TYPO_DISTANCE = 2 };
 
-void config_key_error(const struct config_origin *origin, const struct config_key *key, const char *complaint)
+void config_key_error(const struct config_origin *origin, const struct config_key *key, const char *fault)
 {
     diagnostics_add(origin->diagnostics, SEVERITY_ERROR, origin->file, origin->line, "%s %s", key->name,
-                    complaint);
+                    fault);
 }
 
 static void *field_of(const struct config_origin *origin, const struct config_key *key)
@@ -59,7 +59,7 @@ static void set_issuer(struct config_origin *origin, const struct config_key *ke
     if (result == ISSUER_GOOD)
         set_string(origin, key, value);
     else
-        config_key_error(origin, key, issuer_complaint(result));
+        config_key_error(origin, key, issuer_fault(result));
 }
 
 static void set_url(struct config_origin *origin, const struct config_key *key, const char *value)

@@ -41,9 +41,8 @@ const struct config_key *config_key_find(const char *name);
 /* Returns the key that `name` is probably a misspelling of, or NULL. */
 const struct config_key *config_key_nearest(const char *name);
 
-/* Adds the error "FILE:LINE: KEY complaint". */
-void config_key_error(const struct config_origin *origin, const struct config_key *key,
-                      const char *complaint);
+/* Adds the error "FILE:LINE: KEY fault". */
+void config_key_error(const struct config_origin *origin, const struct config_key *key, const char *fault);
 void config_no_memory_error(const struct config_origin *origin);
 
 #endif

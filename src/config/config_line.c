@@ -74,7 +74,7 @@ static bool is_too_long(struct text line, size_t size)
 
 static const struct {
     bool (*applies)(struct text line, size_t size);
-    const char *complaint;
+    const char *fault;
 } rules[] = {
     {has_control, "control character in the line: remove it"},
     {is_not_utf8, "the line is not UTF-8: save the file as UTF-8"},
@@ -85,11 +85,11 @@ static const struct {
     {is_too_long, "the line is longer than 198 bytes: shorten it"},
 };
 
-const char *config_line_complaint(struct text line, size_t size)
+const char *config_line_fault(struct text line, size_t size)
 {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (rules[i].applies(line, size))
-            return rules[i].complaint;
+            return rules[i].fault;
     }
     return NULL;
 }

@@ -10,6 +10,6 @@ struct text config_line_trim(struct text line);
 
 /* Returns the error in the trimmed `line`, which is neither empty nor a comment, with its remedy; NULL if
  * there is none. `size` is inih's capacity for a line with its newline and a NUL. */
-const char *config_line_complaint(struct text line, size_t size);
+const char *config_line_fault(struct text line, size_t size);
 
 #endif

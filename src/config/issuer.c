@@ -6,7 +6,7 @@
 #include "base/cidr.h"
 #include "base/text.h"
 
-static const char *const complaints[] = {
+static const char *const faults[] = {
     [ISSUER_GOOD] = "is good",
     [ISSUER_CHARACTERS] = "has a character that a URL cannot have, or a query or fragment: leave it out, or "
                           "write it as %XX",
@@ -22,9 +22,9 @@ static const char *const complaints[] = {
     [ISSUER_NO_MEMORY] = "cannot be kept: out of memory",
 };
 
-const char *issuer_complaint(enum issuer_result result)
+const char *issuer_fault(enum issuer_result result)
 {
-    return complaints[result];
+    return faults[result];
 }
 
 static bool has_foreign_character(const char *issuer)

@@ -21,6 +21,6 @@ enum issuer_result {
 enum issuer_result issuer_parse(const char *issuer, char **mount_path);
 
 /* Returns the error and its remedy, for a message after the name of the key. */
-const char *issuer_complaint(enum issuer_result result);
+const char *issuer_fault(enum issuer_result result);
 
 #endif

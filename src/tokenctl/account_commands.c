@@ -21,10 +21,11 @@
 static int report_change(const struct invocation *invocation, enum account_change change)
 {
     if (change == ACCOUNT_EXISTS)
-        return complain(EXIT_FAILURE, "%s exists (tokenctl passwd sets its secret)", invocation->argument);
+        return command_error(EXIT_FAILURE, "%s exists (tokenctl passwd sets its secret)",
+                             invocation->argument);
     if (change == ACCOUNT_UNKNOWN)
-        return complain(EXIT_FAILURE, "there is no account %s (tokenctl add makes one)",
-                        invocation->argument);
+        return command_error(EXIT_FAILURE, "there is no account %s (tokenctl add makes one)",
+                             invocation->argument);
     return change == ACCOUNT_CHANGED ? EXIT_SUCCESS : EXIT_FAILURE; /* already reported */
 }
 
@@ -38,7 +39,7 @@ static int build_attributes(const struct invocation *invocation, struct buffer *
     attribute_changes_apply((struct text){NULL, 0}, options.changes, options.count, out);
     buffer_print(out, "%screated=%s", out->length > 0 ? " " : "", date);
     if (status == EXIT_SUCCESS && out->out_of_memory)
-        status = complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        status = command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     attribute_options_free(&options);
     return status;
 }
@@ -48,8 +49,8 @@ static int check_client_id(const struct invocation *invocation)
     const char *fault = account_client_id_fault(text_of(invocation->argument));
     const char *advice = account_client_id_advice(text_of(invocation->argument));
     if (fault == NULL && advice != NULL)
-        complain(0, "warning: %s", advice);
-    return fault == NULL ? EXIT_SUCCESS : complain(EXIT_USAGE, "%s", fault);
+        command_error(0, "warning: %s", advice);
+    return fault == NULL ? EXIT_SUCCESS : command_error(EXIT_USAGE, "%s", fault);
 }
 
 /* `add` and `passwd`: `expected` is the result of ACCOUNT_LOOK that lets the command prompt for a secret. */
@@ -71,11 +72,12 @@ static int print_account(const struct invocation *invocation, struct text secret
     buffer_free(&out);
     if (why == NULL)
         return EXIT_SUCCESS;
-    return secret.data == NULL ? complain(EXIT_FAILURE, "standard output: %s", why)
-                               : complain(EXIT_FAILURE,
-                                          "standard output: %s; the new secret of %s is in force but was not "
-                                          "printed: tokenctl passwd %s --generate makes another",
-                                          why, invocation->argument, invocation->argument);
+    return secret.data == NULL
+               ? command_error(EXIT_FAILURE, "standard output: %s", why)
+               : command_error(EXIT_FAILURE,
+                               "standard output: %s; the new secret of %s is in force but was not "
+                               "printed: tokenctl passwd %s --generate makes another",
+                               why, invocation->argument, invocation->argument);
 }
 
 /* Returns false, after reporting it, if the new hash costs more than the configuration allows: its line would
@@ -88,10 +90,11 @@ static bool is_affordable(const struct config *config, struct text hash)
     const struct password_method *method = password_method_of(hash, true, &unused);
     if (method == NULL || password_policy_fault(&policy, method, hash) == NULL)
         return true;
-    complain(0,
-             "a hash of tokenctl's would take longer on this machine than verify_cost_limit = %ld allows; "
-             "raise it in %s, or let --generate make the secret, because its hash is fast",
-             config->verify_cost_limit, config->file);
+    command_error(
+        0,
+        "a hash of tokenctl's would take longer on this machine than verify_cost_limit = %ld allows; "
+        "raise it in %s, or let --generate make the secret, because its hash is fast",
+        config->verify_cost_limit, config->file);
     return false;
 }
 
@@ -111,7 +114,7 @@ static int change_secret(const struct invocation *invocation, const struct confi
         goto out;
     hash = password_hash(secret, generate);
     if (hash == NULL) {
-        complain(0, "the secret cannot be hashed: %s", strerror(errno));
+        command_error(0, "the secret cannot be hashed: %s", strerror(errno));
         goto out;
     }
     if (!is_affordable(config, text_of(hash)))

@@ -26,7 +26,7 @@ static void warn_of_use(const struct account_table *table, struct text client_id
             return;
     }
     if (why != NULL)
-        complain(0, "warning: nobody can use %.*s: %s", (int)client_id.length, client_id.data, why);
+        command_error(0, "warning: nobody can use %.*s: %s", (int)client_id.length, client_id.data, why);
 }
 
 /* After a rotation the old key must verify as long as the tokens that it signed live. */
@@ -43,16 +43,17 @@ static void warn_of_lifetime(const struct account_table *table, const struct con
     if (config->token_lifetime == 0)
         return;
     if (longest == 0)
-        complain(0,
-                 "warning: the tokens of %.*s never expire: tokenctl key prune can never remove a key that "
-                 "signed one",
-                 (int)client_id.length, client_id.data);
+        command_error(
+            0,
+            "warning: the tokens of %.*s never expire: tokenctl key prune can never remove a key that "
+            "signed one",
+            (int)client_id.length, client_id.data);
     else if (longest > config->token_lifetime)
-        complain(0,
-                 "warning: the tokens of %.*s live for %" PRId64
-                 " seconds, longer than token_lifetime = %ld: "
-                 "after tokenctl key rotate the old key stays that long",
-                 (int)client_id.length, client_id.data, longest, config->token_lifetime);
+        command_error(0,
+                      "warning: the tokens of %.*s live for %" PRId64
+                      " seconds, longer than token_lifetime = %ld: "
+                      "after tokenctl key rotate the old key stays that long",
+                      (int)client_id.length, client_id.data, longest, config->token_lifetime);
 }
 
 void account_warning_print(const struct invocation *invocation, const struct config *config,

@@ -105,7 +105,7 @@ static const struct attribute_option {
 /* Reports the fault of an option's value. Returns an exit status. */
 static int refuse(const char *option, const char *value, const char *fault)
 {
-    return complain(EXIT_USAGE, "--%s %s: %s", option, value, fault);
+    return command_error(EXIT_USAGE, "--%s %s: %s", option, value, fault);
 }
 
 static bool is_given(const struct attribute_options *options, struct text name)
@@ -150,7 +150,7 @@ static int read_option(const struct attribute_option *form, const char *value, b
         return refuse(form->name, value, form->fault != NULL ? form->fault : fault);
     }
     return add_change(options, &item, has_value) ? EXIT_SUCCESS
-                                                 : complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+                                                 : command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
 }
 
 /* Reads NAME=VALUE. Returns an exit status. */
@@ -182,7 +182,7 @@ static int read_claim(const char *claim, bool may_remove, struct attribute_optio
         return refuse("claim", claim, fault);
     }
     return add_change(options, &item, has_value) ? EXIT_SUCCESS
-                                                 : complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+                                                 : command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
 }
 
 /* `introspect` has no value: yes is the attribute, no its absence. */
@@ -193,7 +193,8 @@ static int read_introspect(const char *value, struct attribute_options *options)
     if (!yes && strcmp(value, "no") != 0)
         return refuse("introspect", value, "it must be yes or no");
     buffer_print(&item, "introspect");
-    return add_change(options, &item, yes) ? EXIT_SUCCESS : complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    return add_change(options, &item, yes) ? EXIT_SUCCESS
+                                           : command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
 }
 
 int attribute_options_read(const struct invocation *invocation, bool may_remove,

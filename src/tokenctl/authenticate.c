@@ -80,7 +80,7 @@ static int try_lines(const struct service *service, struct trial *trial)
     for (size_t cursor = 0;
          !trial->is_accepted && account_table_find(service->accounts, trial->client_id, &cursor, &entry);) {
         if (!try_line(trial, &entry, &is_right))
-            return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+            return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     }
     return EXIT_SUCCESS;
 }
@@ -131,7 +131,8 @@ static int print_answer(const struct invocation *invocation, const struct trial 
         status = finish_output();
     }
     if (!trial->is_accepted)
-        status = complain(EXIT_FAILURE, "%s would not be accepted: %s", invocation->argument, trial->reason);
+        status =
+            command_error(EXIT_FAILURE, "%s would not be accepted: %s", invocation->argument, trial->reason);
     return status;
 }
 
@@ -141,7 +142,7 @@ static int run_authenticate(const struct invocation *invocation)
     struct trial trial = {.client_id = text_of(invocation->argument), .now = clock_now()};
     const char *from = invocation->values[OPTION_FROM];
     if (from != NULL && !address_parse(from, strlen(from), &trial.address))
-        return complain(EXIT_USAGE, "--from %s: it must be an address: 192.0.2.7 or 2001:db8::7", from);
+        return command_error(EXIT_USAGE, "--from %s: it must be an address: 192.0.2.7 or 2001:db8::7", from);
     trial.source = from != NULL ? &trial.address : NULL;
     invocation->diagnostics->errors_only = true;
     struct service *service = service_load_quietly(invocation->config_file, invocation->diagnostics);

@@ -70,11 +70,11 @@ static void report_target(const struct change *change, const struct account_targ
     if (target->change == ACCOUNT_CHANGED && change->request.is_trial)
         print_trial(change, target);
     else if (target->change == ACCOUNT_AS_IT_WAS)
-        complain(0, "%.*s %s", (int)id.length, id.data, change->form->as_it_was);
+        command_error(0, "%.*s %s", (int)id.length, id.data, change->form->as_it_was);
     else if (target->change == ACCOUNT_UNKNOWN)
-        complain(0, "there is no account %.*s (tokenctl add makes one)", (int)id.length, id.data);
+        command_error(0, "there is no account %.*s (tokenctl add makes one)", (int)id.length, id.data);
     else if (target->change == ACCOUNT_NO_HASH)
-        complain(0, "%.*s has no hash to unlock (tokenctl passwd)", (int)id.length, id.data);
+        command_error(0, "%.*s has no hash to unlock (tokenctl passwd)", (int)id.length, id.data);
 }
 
 /* Returns an exit status. */
@@ -126,7 +126,7 @@ static int change_accounts(const struct invocation *invocation, const struct cha
     int status = id_list_read(invocation, &change.ids);
     change.targets = calloc(change.ids.count + 1, sizeof *change.targets);
     if (change.targets == NULL) {
-        status = complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        status = command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     } else if (status == EXIT_SUCCESS) {
         for (size_t i = 0; i < change.ids.count; i++)
             change.targets[i].client_id = change.ids.ids[i];
@@ -168,7 +168,7 @@ static int run_set(const struct invocation *invocation)
     struct attribute_options options;
     int status = attribute_options_read(invocation, true, &options);
     if (status == EXIT_SUCCESS && options.count == 0)
-        status = complain(EXIT_USAGE, "set: no option says what; tokenctl set --help lists them");
+        status = command_error(EXIT_USAGE, "set: no option says what; tokenctl set --help lists them");
     if (status == EXIT_SUCCESS)
         status = change_accounts(invocation, &form, &options);
     attribute_options_free(&options);

@@ -80,7 +80,7 @@ static void send_to_syslog(struct text message)
     /* On a stream a NUL ends a message, and there is one behind the text. */
     if (poll(&ready, 1, PATIENCE_MS) == 1 &&
         send(daemon, message.data, message.length + (is_stream ? 1 : 0), MSG_NOSIGNAL) < 0)
-        complain(0, "the change could not be written to syslog");
+        command_error(0, "the change could not be written to syslog");
     close(daemon);
 }
 

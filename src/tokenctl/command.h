@@ -84,7 +84,7 @@ extern const struct command throttle_commands[];
 extern const struct command token_commands[];
 
 /* Prints "tokenctl: …" to standard error and returns `status`. */
-int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int command_error(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Flushes standard output. Reports an error, such as a full disk or a closed pipe. Returns an exit status. */
 int finish_output(void);

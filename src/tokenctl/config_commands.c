@@ -67,7 +67,7 @@ static int print_json(const struct config *config)
     if (complete)
         return output_object(object, JSON_C_TO_STRING_PRETTY);
     json_object_put(object);
-    return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
 }
 
 static int run_config(const struct invocation *invocation)
@@ -122,7 +122,7 @@ static bool check_candidate(const char *path)
         _exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
     }
     if (child < 0)
-        complain(0, "%s", strerror(errno));
+        command_error(0, "%s", strerror(errno));
     return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
            WEXITSTATUS(status) == EXIT_SUCCESS;
 }
@@ -140,7 +140,7 @@ static bool is_good(const struct invocation *invocation, const struct file_conte
     char *candidate = file_resolve(path, ".token.conf.check");
     bool good = candidate != NULL && write_candidate(candidate, &old->status, content);
     if (!good)
-        complain(0, "%s: it cannot be checked: %s", path, strerror(errno));
+        command_error(0, "%s: it cannot be checked: %s", path, strerror(errno));
     good = good && check_candidate(candidate);
     if (candidate != NULL)
         unlink(candidate);
@@ -156,11 +156,11 @@ static int replace(const struct invocation *invocation, const struct file_conten
     const char *key = invocation->arguments[0];
     const char *value = invocation->arguments[1];
     if (content->out_of_memory)
-        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     if (content->length == old->size && memcmp(content->data, old->data, old->size) == 0)
-        return complain(EXIT_SUCCESS, "%s is so already", key);
+        return command_error(EXIT_SUCCESS, "%s is so already", key);
     if (!is_good(invocation, old, content))
-        return complain(EXIT_FAILURE, "%s: nothing is changed", path);
+        return command_error(EXIT_FAILURE, "%s: nothing is changed", path);
     if (invocation->values[OPTION_DRY_RUN] != NULL) {
         printf("%s would be ", key);
         output_print(value[0] != '\0' ? text_of(value) : text_of("the default"), 0);
@@ -168,9 +168,9 @@ static int replace(const struct invocation *invocation, const struct file_conten
         return finish_output();
     }
     if (!file_replace(path, content->data, content->length, 0644))
-        return complain(EXIT_FAILURE, "%s: the file cannot be replaced, and is as it was: %s", path,
-                        strerror(errno));
-    return complain(EXIT_SUCCESS, "%s is set; a running token.fcgi takes it when it gets SIGHUP", key);
+        return command_error(EXIT_FAILURE, "%s: the file cannot be replaced, and is as it was: %s", path,
+                             strerror(errno));
+    return command_error(EXIT_SUCCESS, "%s is set; a running token.fcgi takes it when it gets SIGHUP", key);
 }
 
 static int set_key(const struct invocation *invocation)
@@ -179,7 +179,7 @@ static int set_key(const struct invocation *invocation)
     struct file_content old;
     struct buffer content = {0};
     if (!file_read(path, LARGEST_FILE, &old))
-        return complain(EXIT_FAILURE, "%s: cannot be read: %s", path, file_read_reason(errno));
+        return command_error(EXIT_FAILURE, "%s: cannot be read: %s", path, file_read_reason(errno));
     config_edit_set((struct text){old.data, old.size}, invocation->arguments[0],
                     text_of(invocation->arguments[1]), &content);
     const int status = replace(invocation, &old, &content);
@@ -193,14 +193,14 @@ static int run_config_set(const struct invocation *invocation)
     const char *key = invocation->arguments[0];
     const struct config_key *nearest = config_key_nearest(key);
     if (config_key_find(key) == NULL)
-        return complain(EXIT_USAGE, "there is no key %s%s%s", key, nearest != NULL ? "; is it " : "",
-                        nearest != NULL ? nearest->name : " (see token.conf(5))");
+        return command_error(EXIT_USAGE, "there is no key %s%s%s", key, nearest != NULL ? "; is it " : "",
+                             nearest != NULL ? nearest->name : " (see token.conf(5))");
     if (text_has_control(text_of(invocation->arguments[1])))
-        return complain(EXIT_USAGE, "%s: there is a control character in the value", key);
+        return command_error(EXIT_USAGE, "%s: there is a control character in the value", key);
     const int guard = file_lock(invocation->config_file, invocation->diagnostics);
     if (guard < 0)
-        return complain(EXIT_FAILURE, "%s: it cannot be locked: %s", invocation->config_file,
-                        strerror(errno));
+        return command_error(EXIT_FAILURE, "%s: it cannot be locked: %s", invocation->config_file,
+                             strerror(errno));
     const int status = set_key(invocation);
     close(guard);
     return status;

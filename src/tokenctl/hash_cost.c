@@ -112,7 +112,7 @@ static int measure(struct costs *costs, const struct password_scale *scale, unsi
     else if (!costs->print(costs, scale, count, &cost, ms))
         fault = strerror(ENOMEM);
     free(setting);
-    return fault == NULL ? EXIT_SUCCESS : complain(EXIT_FAILURE, "%s: %s", scale->method, fault);
+    return fault == NULL ? EXIT_SUCCESS : command_error(EXIT_FAILURE, "%s: %s", scale->method, fault);
 }
 
 static int measure_all(struct costs *costs, const struct password_scale *scale)
@@ -137,7 +137,7 @@ static int refuse_unknown(const struct invocation *invocation)
     for (char *const *word = invocation->arguments; *word != NULL; word++) {
         if (password_method_named(text_of(*word)) != NULL)
             continue;
-        complain(0, "there is no method %s; known are:", *word);
+        command_error(0, "there is no method %s; known are:", *word);
         for (size_t i = 0; i < PASSWORD_SCALES; i++)
             fprintf(stderr, "  %s\n", password_scales[i].method);
         return EXIT_USAGE;
@@ -165,7 +165,7 @@ static int run_hash_cost(const struct invocation *invocation)
     costs.own[OF_PASSWD] = password_setting(false);
     costs.own[OF_GENERATE] = password_setting(true);
     if (costs.own[OF_PASSWD] == NULL || costs.own[OF_GENERATE] == NULL)
-        status = complain(EXIT_FAILURE, "no setting was made: %s", strerror(errno));
+        status = command_error(EXIT_FAILURE, "no setting was made: %s", strerror(errno));
     else
         status = measure_selected(invocation, &costs);
     if (json && status == EXIT_SUCCESS)

@@ -17,13 +17,14 @@ static int read_input(struct id_list *list, size_t *size)
             capacity = 2 * capacity + PIECE;
             char *larger = capacity <= LONGEST_INPUT ? realloc(list->input, capacity) : NULL;
             if (larger == NULL)
-                return complain(EXIT_FAILURE, "standard input: %s",
-                                capacity > LONGEST_INPUT ? "too long for a list of IDs" : strerror(ENOMEM));
+                return command_error(EXIT_FAILURE, "standard input: %s",
+                                     capacity > LONGEST_INPUT ? "too long for a list of IDs"
+                                                              : strerror(ENOMEM));
             list->input = larger;
         }
         *size += fread(list->input + *size, 1, PIECE, stdin);
     } while (!feof(stdin) && !ferror(stdin));
-    return ferror(stdin) ? complain(EXIT_FAILURE, "standard input: %s", strerror(errno)) : EXIT_SUCCESS;
+    return ferror(stdin) ? command_error(EXIT_FAILURE, "standard input: %s", strerror(errno)) : EXIT_SUCCESS;
 }
 
 /* Returns an exit status. */
@@ -33,7 +34,7 @@ static int add_id(struct id_list *list, size_t *capacity, struct text id)
         *capacity = 2 * *capacity + 16;
         struct text *larger = reallocarray(list->ids, *capacity, sizeof *larger);
         if (larger == NULL)
-            return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+            return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
         list->ids = larger;
     }
     list->ids[list->count++] = id;

@@ -73,15 +73,15 @@ static int read_users(struct import *import, const char *path)
     struct password_file file;
     struct password_entry entry;
     if (!file_read(path, LARGEST_FILE, &import->content))
-        return complain(EXIT_FAILURE, "%s: %s", path, file_read_reason(errno));
+        return command_error(EXIT_FAILURE, "%s: %s", path, file_read_reason(errno));
     const char *why = password_file_open(&file, (struct text){import->content.data, import->content.size});
     if (why != NULL)
-        return complain(EXIT_FAILURE, "%s: no password file: %s", path, why);
+        return command_error(EXIT_FAILURE, "%s: no password file: %s", path, why);
     if (file.in_pairs)
-        complain(0, "%s: no line has a ':', so users and passwords are in turn, as for vsftpd", path);
+        command_error(0, "%s: no line has a ':', so users and passwords are in turn, as for vsftpd", path);
     while (password_file_next(&file, &entry)) {
         if (!add_user(import, &entry))
-            return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+            return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     }
     return EXIT_SUCCESS;
 }
@@ -198,7 +198,7 @@ static int add_lines(struct import *import)
     size_t count = 0;
     import->targets = calloc(import->count + 1, sizeof *import->targets);
     if (import->targets == NULL)
-        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     for (size_t i = 0; i < import->count; i++) {
         const struct user *user = &import->users[i];
         if (user->outcome == OUTCOME_ADDED)
@@ -268,14 +268,14 @@ static void report(const struct user *user, const char *path)
 {
     const struct text id = user->entry.client_id;
     if (user->outcome == OUTCOME_UNCHANGED)
-        complain(0, "%.*s is there already, with this secret", (int)id.length, id.data);
+        command_error(0, "%.*s is there already, with this secret", (int)id.length, id.data);
     else if (user->outcome == OUTCOME_EXISTS)
-        complain(0,
-                 "%.*s is not taken: there is an account of that name with another secret (tokenctl remove)",
-                 (int)id.length, id.data);
+        command_error(
+            0, "%.*s is not taken: there is an account of that name with another secret (tokenctl remove)",
+            (int)id.length, id.data);
     else if (user->outcome == OUTCOME_REFUSED)
-        complain(0, "%s:%zu: %.*s is not taken: %s", path, user->entry.line,
-                 id.data != NULL ? (int)id.length : 1, id.data != NULL ? id.data : "-", user->why);
+        command_error(0, "%s:%zu: %.*s is not taken: %s", path, user->entry.line,
+                      id.data != NULL ? (int)id.length : 1, id.data != NULL ? id.data : "-", user->why);
 }
 
 /* Appends what standard output gets of a user. */
@@ -310,14 +310,15 @@ static int print_results(struct import *import)
         buffer_print(&out, "%s", out.length > 0 ? "]\n" : "[]\n");
     const char *why = secret_output_write(&out);
     buffer_free(&out);
-    complain(0, "%zu added, %zu there already, %zu not taken", import->numbers[OUTCOME_ADDED],
-             import->numbers[OUTCOME_UNCHANGED],
-             import->numbers[OUTCOME_EXISTS] + import->numbers[OUTCOME_REFUSED]);
+    command_error(0, "%zu added, %zu there already, %zu not taken", import->numbers[OUTCOME_ADDED],
+                  import->numbers[OUTCOME_UNCHANGED],
+                  import->numbers[OUTCOME_EXISTS] + import->numbers[OUTCOME_REFUSED]);
     if (why != NULL)
-        return complain(EXIT_FAILURE,
-                        "standard output: %s; secrets that were not printed are in force: tokenctl passwd ID "
-                        "--generate makes another",
-                        why);
+        return command_error(
+            EXIT_FAILURE,
+            "standard output: %s; secrets that were not printed are in force: tokenctl passwd ID "
+            "--generate makes another",
+            why);
     return import->numbers[OUTCOME_EXISTS] + import->numbers[OUTCOME_REFUSED] == 0 ? EXIT_SUCCESS
                                                                                    : EXIT_FAILURE;
 }
@@ -328,7 +329,7 @@ static int run_loaded(struct import *import)
     if (status != EXIT_SUCCESS)
         return status;
     if (!find_repeated(import))
-        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     for (size_t i = 0; i < import->count; i++)
         decide(import, &import->users[i]);
     status = add_lines(import);

@@ -50,8 +50,8 @@ struct init {
 
 static enum result init_failed(const char *path)
 {
-    complain(0, "%s: %s%s", path, file_read_reason(errno),
-             errno == ENOENT ? "; make the folder above it first" : "");
+    command_error(0, "%s: %s%s", path, file_read_reason(errno),
+                  errno == ENOENT ? "; make the folder above it first" : "");
     return FAILED;
 }
 
@@ -132,7 +132,7 @@ static bool print_result(const struct init *init, const char *path, enum result 
     if (string != NULL && json_object_array_add(json_object_object_get(init->results, name), string) == 0)
         return true;
     json_object_put(string);
-    return complain(false, "%s", strerror(ENOMEM));
+    return command_error(false, "%s", strerror(ENOMEM));
 }
 
 static bool make_config_folder(const char *config_file)
@@ -155,11 +155,12 @@ static int find_owner(struct init *init)
     else if (init->group != NULL && !identity_find_group(init->group, &init->owner.group))
         missing = "group";
     if (missing != NULL)
-        return complain(EXIT_FAILURE, "there is no %s %s: make it with 'add%s --system %s', or name another",
-                        missing, missing[0] == 'u' ? init->user : init->group, missing,
-                        missing[0] == 'u' ? init->user : init->group);
+        return command_error(EXIT_FAILURE,
+                             "there is no %s %s: make it with 'add%s --system %s', or name another", missing,
+                             missing[0] == 'u' ? init->user : init->group, missing,
+                             missing[0] == 'u' ? init->user : init->group);
     if (init->user != NULL && geteuid() != 0 && init->owner.user != geteuid())
-        return complain(EXIT_FAILURE, "--user %s: only root can give files to another user", init->user);
+        return command_error(EXIT_FAILURE, "--user %s: only root can give files to another user", init->user);
     return EXIT_SUCCESS;
 }
 
@@ -181,7 +182,7 @@ static bool give_file(const struct init *init, const char *path, enum result res
         return result != FAILED;
     if (chown(path, IDENTITY_NO_USER, init->owner.group) == 0 && chmod(path, READABLE_MODE) == 0)
         return true;
-    return complain(false, "%s: its group cannot be set: %s", path, strerror(errno));
+    return command_error(false, "%s: its group cannot be set: %s", path, strerror(errno));
 }
 
 static bool give_folder(const struct init *init, const char *path, enum result result)
@@ -192,7 +193,7 @@ static bool give_folder(const struct init *init, const char *path, enum result r
     const uid_t user = geteuid() == 0 ? init->owner.user : IDENTITY_NO_USER;
     if (chown(path, user, init->owner.group) == 0)
         return true;
-    return complain(false, "%s: its owner cannot be set: %s", path, strerror(errno));
+    return command_error(false, "%s: its owner cannot be set: %s", path, strerror(errno));
 }
 
 /* --- init --- */
@@ -206,8 +207,8 @@ static bool make_named(const struct init *init, const struct config *config)
         return false;
     const enum result keys = make_keys(config->keys, init->algorithm, diagnostics);
     if (keys == KEPT && init->has_algorithm)
-        complain(0, "--alg is not followed: %s is kept; tokenctl key rotate --alg %s makes another key",
-                 config->keys, jws_algorithm_name(init->algorithm));
+        command_error(0, "--alg is not followed: %s is kept; tokenctl key rotate --alg %s makes another key",
+                      config->keys, jws_algorithm_name(init->algorithm));
     if (!give_file(init, config->keys, keys) || !print_result(init, config->keys, keys))
         return false;
     const enum result state = make_folder(config->state, STATE_MODE);
@@ -217,8 +218,9 @@ static bool make_named(const struct init *init, const struct config *config)
 static void warn_if_kept(const struct config *config, const char *key, const char *given, const char *kept)
 {
     if (given != NULL && (kept == NULL || strcmp(given, kept) != 0))
-        complain(0, "--%s is not followed: %s is kept, with %s = %s; tokenctl config set %s %s changes it",
-                 key, config->file, key, kept != NULL ? kept : "", key, given);
+        command_error(0,
+                      "--%s is not followed: %s is kept, with %s = %s; tokenctl config set %s %s changes it",
+                      key, config->file, key, kept != NULL ? kept : "", key, given);
 }
 
 static int check_issuer(const char *issuer)
@@ -228,7 +230,7 @@ static int check_issuer(const char *issuer)
     free(mount_path);
     return result == ISSUER_GOOD
                ? EXIT_SUCCESS
-               : complain(EXIT_USAGE, "--issuer %s: it %s", issuer, issuer_complaint(result));
+               : command_error(EXIT_USAGE, "--issuer %s: it %s", issuer, issuer_fault(result));
 }
 
 /* Reads the options. ES256 can be verified by those who cannot sign, but a program on a machine without
@@ -298,7 +300,7 @@ static int run_init(const struct invocation *invocation)
         return status;
     init.results = as_json ? new_results() : NULL;
     if (as_json && init.results == NULL)
-        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     const bool good = make_all(&init);
     if (as_json)
         status = output_object(init.results, JSON_C_TO_STRING_PLAIN);

@@ -242,11 +242,12 @@ static struct json_object *exported_set(struct json_object *keys, bool public_on
 static int print_set(struct json_object *set, bool public_only)
 {
     if (json_object_array_length(json_object_object_get(set, "keys")) == 0)
-        return complain(EXIT_FAILURE, "no key has a public part: HS256 is verified with the key that signs; "
-                                      "tokenctl key rotate --alg ES256 makes one that has");
+        return command_error(EXIT_FAILURE,
+                             "no key has a public part: HS256 is verified with the key that signs; "
+                             "tokenctl key rotate --alg ES256 makes one that has");
     const struct text text = json_write(set, JSON_C_TO_STRING_PRETTY);
     if (text.data == NULL)
-        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     output_json(text);
     putchar('\n');
     const int status = finish_output();
@@ -260,12 +261,12 @@ static int print_pem(const struct keyset *keyset, const char *kid)
 {
     const struct signing_key *key = keyset_find(keyset, text_of(kid));
     if (key == NULL)
-        return complain(EXIT_FAILURE, "there is no key %s; tokenctl key list shows them", kid);
+        return command_error(EXIT_FAILURE, "there is no key %s; tokenctl key list shows them", kid);
     if (key->published == NULL)
-        return complain(EXIT_FAILURE,
-                        "the key %s has no public part: HS256 is verified with the key that signs", kid);
+        return command_error(EXIT_FAILURE,
+                             "the key %s has no public part: HS256 is verified with the key that signs", kid);
     if (!jws_asymmetric_write_pem(key->key, stdout) && ferror(stdout) == 0)
-        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     return finish_output();
 }
 
@@ -284,7 +285,8 @@ static int run_export(const struct invocation *invocation)
         document = keyset_file_read(config->keys, NULL, invocation->diagnostics);
     if (document != NULL) {
         set = exported_set(json_object_object_get(document, "keys"), public_only);
-        status = set != NULL ? print_set(set, public_only) : complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        status =
+            set != NULL ? print_set(set, public_only) : command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     }
     json_object_put(set);
     json_put_wiped(document);

@@ -133,7 +133,7 @@ static int print_lines(const struct account_table *table, struct listing *listin
 {
     account_table_each(table, show_line, listing);
     const int status = finish_output();
-    return listing->array.out_of_memory ? complain(EXIT_FAILURE, "%s", strerror(ENOMEM)) : status;
+    return listing->array.out_of_memory ? command_error(EXIT_FAILURE, "%s", strerror(ENOMEM)) : status;
 }
 
 /* --- What both have in common --- */
@@ -147,7 +147,7 @@ static int find_unknown(const struct account_table *table, const struct listing 
         struct account_entry entry;
         size_t cursor = 0;
         if (!account_table_find(table, id, &cursor, &entry))
-            status = complain(EXIT_FAILURE, "there is no account %.*s", (int)id.length, id.data);
+            status = command_error(EXIT_FAILURE, "there is no account %.*s", (int)id.length, id.data);
     }
     return status;
 }
@@ -182,12 +182,12 @@ static int read_filters(const struct invocation *invocation, struct listing *lis
     const struct text before = text_of(invocation->values[OPTION_EXPIRES_BEFORE]);
     listing->state = text_of(invocation->values[OPTION_STATE]);
     if (listing->state.data != NULL && !account_view_is_state(listing->state))
-        return complain(EXIT_USAGE, "--state %s: it must be active, locked, expired or unusable",
-                        listing->state.data);
+        return command_error(EXIT_USAGE, "--state %s: it must be active, locked, expired or unusable",
+                             listing->state.data);
     if (before.data != NULL &&
         !clock_parse_when(before.data, before.length, listing->now, &listing->expires_before))
-        return complain(EXIT_USAGE, "--expires-before %s: it must be a date or a time in UTC, or +30d",
-                        before.data);
+        return command_error(EXIT_USAGE, "--expires-before %s: it must be a date or a time in UTC, or +30d",
+                             before.data);
     return EXIT_SUCCESS;
 }
 

@@ -65,7 +65,7 @@ static const struct option_form {
     [OPTION_USER] = {"user", required_argument},
 };
 
-int complain(int status, const char *format, ...)
+int command_error(int status, const char *format, ...)
 {
     char message[MESSAGE_SIZE];
     va_list arguments;
@@ -81,7 +81,7 @@ int finish_output(void)
 {
     if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return EXIT_SUCCESS;
-    return complain(EXIT_FAILURE, "standard output: %s", strerror(errno));
+    return command_error(EXIT_FAILURE, "standard output: %s", strerror(errno));
 }
 
 static int print_help(void)
@@ -150,13 +150,13 @@ static bool print_usages(const char *word, FILE *out)
 static int refuse_words(int count, char **words)
 {
     if (count == 0)
-        return complain(EXIT_USAGE, "no command was given; tokenctl --help lists them");
+        return command_error(EXIT_USAGE, "no command was given; tokenctl --help lists them");
     if (count == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) &&
         print_usages(words[0], stdout))
         return finish_output();
     print_usages(words[0], stderr);
-    return complain(EXIT_USAGE, "there is no command %s%s%s; tokenctl --help lists them", words[0],
-                    count > 1 ? " " : "", count > 1 ? words[1] : "");
+    return command_error(EXIT_USAGE, "there is no command %s%s%s; tokenctl --help lists them", words[0],
+                         count > 1 ? " " : "", count > 1 ? words[1] : "");
 }
 
 static int refuse_usage(const struct command *command)
@@ -175,11 +175,11 @@ static int read_argument(const struct command *command, int count, char **words,
     static const int least_of[] = {[NO_ARGUMENT] = 0,         [ONE_ARGUMENT] = 1,  [TWO_ARGUMENTS] = 2,
                                    [PERHAPS_AN_ARGUMENT] = 0, [ANY_ARGUMENTS] = 0, [SOME_ARGUMENTS] = 1};
     if (count > most) {
-        complain(0, "more arguments than %s takes: %s", command->name, words[most]);
+        command_error(0, "more arguments than %s takes: %s", command->name, words[most]);
         return refuse_usage(command);
     }
     if (count < least_of[command->arguments]) {
-        complain(0, "%s: argument missing", command->name);
+        command_error(0, "%s: argument missing", command->name);
         return refuse_usage(command);
     }
     invocation->argument = words[0];
@@ -210,7 +210,7 @@ static int read_timeout(const char *value, struct diagnostics *diagnostics)
 {
     long seconds;
     if (!text_parse_number(text_of(value), 0, LONGEST_TIMEOUT, &seconds))
-        return complain(EXIT_USAGE, "--timeout %s: it must be 0 to 86400 seconds", value);
+        return command_error(EXIT_USAGE, "--timeout %s: it must be 0 to 86400 seconds", value);
     diagnostics->lock_timeout_ms = seconds > 0 ? seconds * 1000 : 1;
     return EXIT_SUCCESS;
 }
@@ -222,7 +222,7 @@ static int take_option(struct invocation *invocation, enum command_option option
     if (option != OPTION_CLAIM)
         return EXIT_SUCCESS;
     if (invocation->claim_count == PRIVATE_CLAIMS_MAX)
-        return complain(EXIT_USAGE, "--claim: an account has at most %d claims", PRIVATE_CLAIMS_MAX);
+        return command_error(EXIT_USAGE, "--claim: an account has at most %d claims", PRIVATE_CLAIMS_MAX);
     invocation->claims[invocation->claim_count++] = value;
     return EXIT_SUCCESS;
 }
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
     if (!sanitise_stdfd())
         return EXIT_FAILURE;
     if (!dump_forbid())
-        return complain(EXIT_FAILURE, "core dumps cannot be forbidden: %s", strerror(errno));
+        return command_error(EXIT_FAILURE, "core dumps cannot be forbidden: %s", strerror(errno));
     for (int option; (option = getopt_long(argc, argv, "+c:Vh", help, NULL)) != -1;) {
         if (option == 'h')
             return print_help();
@@ -284,7 +284,7 @@ int main(int argc, char **argv)
             continue;
         }
         if (option != 'c')
-            return complain(EXIT_USAGE, "tokenctl --help lists the options");
+            return command_error(EXIT_USAGE, "tokenctl --help lists the options");
         invocation.config_file = optarg;
     }
     int used = 0;

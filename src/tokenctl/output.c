@@ -71,7 +71,7 @@ int output_object(struct json_object *object, int flags)
     const bool complete = text.data != NULL;
     json_object_put(object);
     if (!complete)
-        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     putchar('\n');
     return finish_output();
 }
@@ -94,7 +94,8 @@ int output_array_end(struct output_array *array)
 {
     puts(array->is_begun ? "]" : "[]");
     const int status = finish_output();
-    return array->out_of_memory ? complain(EXIT_FAILURE, "out of memory: the list is cut short") : status;
+    return array->out_of_memory ? command_error(EXIT_FAILURE, "out of memory: the list is cut short")
+                                : status;
 }
 
 bool output_add(struct json_object *object, const char *key, struct text text)

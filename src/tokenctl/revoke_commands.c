@@ -21,12 +21,12 @@ static int revoke_token(const struct service *service, struct text token)
     const enum token_revoke_result result = token_revoke(service, token, NULL, clock_now(), &status);
     const char *why = jwt_status_text(status);
     if (status == JWT_REVOKED)
-        return complain(EXIT_SUCCESS, "it was revoked before");
+        return command_error(EXIT_SUCCESS, "it was revoked before");
     if (status == JWT_EXPIRED)
-        return complain(EXIT_SUCCESS, "it has expired: there is nothing to revoke");
+        return command_error(EXIT_SUCCESS, "it has expired: there is nothing to revoke");
     if (result == TOKEN_REVOKE_INVALID)
-        return complain(EXIT_FAILURE, "not revoked: %c%s", tolower((unsigned char)*why), why + 1);
-    return result == TOKEN_REVOKE_DONE ? EXIT_SUCCESS : complain(EXIT_FAILURE, "not revoked");
+        return command_error(EXIT_FAILURE, "not revoked: %c%s", tolower((unsigned char)*why), why + 1);
+    return result == TOKEN_REVOKE_DONE ? EXIT_SUCCESS : command_error(EXIT_FAILURE, "not revoked");
 }
 
 static int run_revoke_token(const struct invocation *invocation)
@@ -50,9 +50,10 @@ static int run_revoke_client(const struct invocation *invocation, int64_t before
         account_file_set_not_before(config->accounts, text_of(client_id), before, invocation->diagnostics);
     config_release(config);
     if (change == ACCOUNT_UNKNOWN)
-        return complain(EXIT_FAILURE, "there is no account %s", client_id);
+        return command_error(EXIT_FAILURE, "there is no account %s", client_id);
     if (change == ACCOUNT_AS_IT_WAS)
-        return complain(EXIT_SUCCESS, "the tokens that %s had until then were revoked before", client_id);
+        return command_error(EXIT_SUCCESS, "the tokens that %s had until then were revoked before",
+                             client_id);
     return change == ACCOUNT_CHANGED ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -74,7 +75,7 @@ static bool open_revoked(const struct invocation *invocation, struct revoked *re
     revoked->revocations = revocations_new(revoked->config->state);
     if (revoked->log != NULL && revoked->revocations != NULL)
         return true;
-    complain(0, "%s", strerror(errno));
+    command_error(0, "%s", strerror(errno));
     return false;
 }
 
@@ -106,9 +107,9 @@ static int read_date(const struct invocation *invocation, enum command_option op
     const struct text value = text_of(invocation->values[option]);
     if (value.data == NULL || clock_parse_when(value.data, value.length, clock_now(), date))
         return EXIT_SUCCESS;
-    return complain(EXIT_USAGE,
-                    "--%s %s: it must be a date or a time in UTC: 2027-01-31, 2027-01-31T12:00:00Z or +90d",
-                    name, value.data);
+    return command_error(
+        EXIT_USAGE, "--%s %s: it must be a date or a time in UTC: 2027-01-31, 2027-01-31T12:00:00Z or +90d",
+        name, value.data);
 }
 
 /* Exactly one of the three, and no option of another. Returns an exit status. */
@@ -118,13 +119,13 @@ static int check_usage(const struct invocation *invocation)
     const int targets =
         (invocation->argument != NULL) + (values[OPTION_ID] != NULL) + (values[OPTION_CLIENT] != NULL);
     if (targets != 1)
-        return complain(EXIT_USAGE, "revoke takes one of TOKEN, --id JTI and --client ID");
+        return command_error(EXIT_USAGE, "revoke takes one of TOKEN, --id JTI and --client ID");
     if (values[OPTION_EXPIRES] != NULL && values[OPTION_ID] == NULL)
-        return complain(EXIT_USAGE, "--expires belongs to --id; a token says itself when it expires");
+        return command_error(EXIT_USAGE, "--expires belongs to --id; a token says itself when it expires");
     if (values[OPTION_BEFORE] != NULL && values[OPTION_CLIENT] == NULL)
-        return complain(EXIT_USAGE, "--before belongs to --client");
+        return command_error(EXIT_USAGE, "--before belongs to --client");
     if (values[OPTION_ID] != NULL && values[OPTION_ID][0] == '\0')
-        return complain(EXIT_USAGE, "--id: the jti is empty");
+        return command_error(EXIT_USAGE, "--id: the jti is empty");
     return EXIT_SUCCESS;
 }
 
@@ -207,7 +208,7 @@ static int run_revoked(const struct invocation *invocation)
         fputs(listing.is_json ? "]\n" : "", stdout);
         status = finish_output();
         if (!listing.is_complete)
-            status = complain(EXIT_FAILURE, "out of memory: the list is cut short");
+            status = command_error(EXIT_FAILURE, "out of memory: the list is cut short");
         if (!good)
             status = EXIT_FAILURE;
     }

@@ -32,7 +32,7 @@ static bool secret_is_good(struct text secret)
 {
     const char *fault = secret_input_fault(secret);
     if (fault != NULL)
-        complain(0, "%s", fault);
+        command_error(0, "%s", fault);
     return fault == NULL;
 }
 
@@ -53,7 +53,7 @@ static bool prompt_secret(const char *what, const char *client_id, char buffer[S
     text_make_printable(prompt, (size_t)length);
     memset(buffer, 0, SECRET_INPUT_SIZE);
     if (readpassphrase(prompt, buffer, SECRET_INPUT_SIZE, RPP_ECHO_OFF | RPP_REQUIRE_TTY) == NULL) {
-        complain(0, "no secret was read: %s", strerror(errno));
+        command_error(0, "no secret was read: %s", strerror(errno));
         return false;
     }
     *secret = typed(buffer);
@@ -67,7 +67,7 @@ static bool read_terminal(const char *client_id, char buffer[SECRET_INPUT_SIZE],
     bool good = prompt_secret("New secret", client_id, buffer, secret) && secret_is_good(*secret) &&
                 prompt_secret("Again", client_id, again, &second);
     if (good && !text_equal(*secret, second)) {
-        complain(0, "the two secrets differ");
+        command_error(0, "the two secrets differ");
         good = false;
     }
     secret_wipe(again, sizeof again);
@@ -87,7 +87,7 @@ static bool read_line(char buffer[SECRET_INPUT_SIZE], struct text *secret)
             got = 1;
     }
     if (got < 0) {
-        complain(0, "standard input: %s", strerror(errno));
+        command_error(0, "standard input: %s", strerror(errno));
         return false;
     }
     if (length > 0 && length < SECRET_INPUT_SIZE && buffer[length - 1] == '\n')
@@ -118,7 +118,7 @@ bool secret_input_generate(char buffer[SECRET_INPUT_SIZE], struct text *secret)
 {
     unsigned char random[GENERATED_SIZE];
     if (!secret_random(random, sizeof random)) {
-        complain(0, "the system has no random bytes");
+        command_error(0, "the system has no random bytes");
         return false;
     }
     *secret = (struct text){buffer, base64url_encode(random, sizeof random, buffer)};

@@ -40,7 +40,7 @@ static bool open_counts(const struct invocation *invocation, struct counts *coun
     counts->limits = throttle_limits_of(counts->config);
     counts->log = log_open("stderr", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     if (counts->log == NULL) {
-        complain(0, "%s", strerror(errno));
+        command_error(0, "%s", strerror(errno));
         return false;
     }
     if (!throttle_store_check(counts->config->state, invocation->diagnostics))
@@ -57,7 +57,7 @@ static int status_of(enum throttle_list_result result)
     case THROTTLE_LISTED:
         return EXIT_SUCCESS;
     case THROTTLE_LIST_NO_MEMORY:
-        return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+        return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     case THROTTLE_LIST_DEGRADED:
         break;
     }
@@ -191,7 +191,7 @@ static int print_list(const struct invocation *invocation, const struct throttle
     else
         print_table(list);
     const int status = finish_output();
-    return complete ? status : complain(EXIT_FAILURE, "out of memory: the list is cut short");
+    return complete ? status : command_error(EXIT_FAILURE, "out of memory: the list is cut short");
 }
 
 static int run_list(const struct invocation *invocation)
@@ -238,7 +238,7 @@ static int run_clear(const struct invocation *invocation)
                                                    text_of(invocation->argument),
                                                    is_network ? &network : NULL, &cleared));
         if (status == EXIT_SUCCESS && cleared == 0)
-            status = complain(EXIT_FAILURE, "there are no failures of %s", invocation->argument);
+            status = command_error(EXIT_FAILURE, "there are no failures of %s", invocation->argument);
     }
     close_counts(&counts);
     return status;

@@ -62,7 +62,7 @@ static int print_grant(const struct invocation *invocation, const struct grant *
     if (json_add_string(object, "access_token", grant->token))
         return output_object(object, JSON_C_TO_STRING_PLAIN);
     json_object_put(object);
-    return complain(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
 }
 
 static int issue(const struct invocation *invocation, const struct service *service)
@@ -72,10 +72,10 @@ static int issue(const struct invocation *invocation, const struct service *serv
     struct account account;
     struct grant grant;
     if (!find_line(service, text_of(invocation->argument), now, &account, &why))
-        return complain(EXIT_FAILURE, "%s: %s", invocation->argument, why);
+        return command_error(EXIT_FAILURE, "%s: %s", invocation->argument, why);
     const struct grant_request request = {.scope = {NULL, 0}};
     if (grant_access(service, &account, &request, now, &grant) != OAUTH_NO_ERROR)
-        return complain(EXIT_FAILURE, "no token was made: out of memory, or no random bytes");
+        return command_error(EXIT_FAILURE, "no token was made: out of memory, or no random bytes");
     const int status = print_grant(invocation, &grant);
     grant_clear(&grant);
     return status;
@@ -94,7 +94,7 @@ static bool read_token(char buffer[JWT_LONGEST], struct text *token)
 {
     const size_t length = fread(buffer, 1, JWT_LONGEST, stdin);
     if (ferror(stdin) || length == JWT_LONGEST) {
-        complain(0, "standard input: %s", ferror(stdin) ? strerror(errno) : "too long for a token");
+        command_error(0, "standard input: %s", ferror(stdin) ? strerror(errno) : "too long for a token");
         return false;
     }
     const size_t mark = text_mark_length((struct text){buffer, length});
@@ -131,7 +131,7 @@ static int print_token(const struct jwt *jwt, enum jwt_status status)
         putchar('\n');
         result = finish_output();
     } else {
-        complain(0, "%s", strerror(ENOMEM));
+        command_error(0, "%s", strerror(ENOMEM));
     }
     json_object_put(object);
     return result;
@@ -167,7 +167,7 @@ static int inspect(const struct service *service, struct text token)
     if (jwt.header != NULL && jwt.claims != NULL)
         result = print_token(&jwt, status);
     if (status != JWT_VALID)
-        result = complain(EXIT_FAILURE, "not valid: %c%s", tolower((unsigned char)*text), text + 1);
+        result = command_error(EXIT_FAILURE, "not valid: %c%s", tolower((unsigned char)*text), text + 1);
     jwt_clear(&jwt);
     return result;
 }

@@ -291,8 +291,8 @@ static void test_too_long_line_is_an_error(void **state)
         }
         config_release(config);
     }
-    assert_null(config_line_complaint((struct text)BYTES("a = b"), 7));
-    assert_non_null(config_line_complaint((struct text)BYTES("a = b"), 6));
+    assert_null(config_line_fault((struct text)BYTES("a = b"), 7));
+    assert_non_null(config_line_fault((struct text)BYTES("a = b"), 6));
 }
 
 static void test_nul_is_an_error(void **state)

@@ -62,7 +62,7 @@ static void test_issuer_and_mount_path(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         char *mount_path = (char *)"untouched";
         const enum issuer_result result = issuer_parse(rows[i].issuer, &mount_path);
-        check_row(result == rows[i].result, issuer_complaint(result), i, rows[i].issuer);
+        check_row(result == rows[i].result, issuer_fault(result), i, rows[i].issuer);
         const char *expected = rows[i].mount_path;
         check_row(expected == NULL ? mount_path == NULL : strcmp(mount_path, expected) == 0, "mount path", i,
                   rows[i].issuer);
