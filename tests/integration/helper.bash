@@ -27,6 +27,10 @@ wait_until() {
     done
 }
 
+# A JWT in a log, for grep -E. The `jti` of a line is random, and may hold eyJ, but no dot follows it.
+# shellcheck disable=SC2034 # the suites use it
+JWT='eyJ[A-Za-z0-9_-]*[.]'
+
 # --- The folder ------------------------------------------------------------------------------------------------
 
 # Started by root, the servers run as www-data, and so does the program.

@@ -70,6 +70,6 @@ basic() {
     find_nothing keep 401 "$WRONG" "$GRANT" "$(basic "reader:$WRONG")"
     find_nothing keep 400 "$WRONG" "$GRANT&client_id=reader&client_secret=$WRONG&client_secret=$WRONG" ''
     grep -q outcome=issued "$DIR/log/token.log"
-    run grep -aE -e "$RIGHT|$WRONG|eyJ" "$DIR"/log/* "/proc/$(pid_of token.fcgi)"/{cmdline,environ}
+    run grep -aE -e "$RIGHT|$WRONG|$JWT" "$DIR"/log/* "/proc/$(pid_of token.fcgi)"/{cmdline,environ}
     [[ $status -eq 1 && -z $output ]]
 }

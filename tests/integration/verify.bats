@@ -159,6 +159,6 @@ logged() {
     is_let_in
     issues "$SOCKET"
     wait_until 'the log' logged 5 ' info outcome=denied reason=malformed '
-    run grep -E 'outcome=(refused|throttled)|eyJ' "$DIR/log/token.log"
+    run grep -E "outcome=(refused|throttled)|$JWT" "$DIR/log/token.log"
     [[ $status -eq 1 ]]
 }
