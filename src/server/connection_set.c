@@ -308,7 +308,7 @@ static void log_faults(struct connection_set *set)
     };
     for (size_t i = CONNECTION_GOOD + 1; i < CONNECTION_FAULTS; i++) {
         const long count = atomic_exchange(&set->faults[i], 0);
-        reload_count(set->reload, METRIC_CONNECTION_FAULTS + i - 1, (uint64_t)count);
+        reload_count(set->reload, (enum metric_counter)(METRIC_CONNECTION_FAULTS + i - 1), (uint64_t)count);
         if (count > 0)
             reload_log(set->reload, messages[i].level, messages[i].text, count,
                        atomic_load(&set->request_timeout_ms) / 1000);

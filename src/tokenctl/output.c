@@ -67,8 +67,9 @@ void output_json(struct text json)
 int output_object(struct json_object *object, int flags)
 {
     const struct text text = object != NULL ? json_write(object, flags) : (struct text){NULL, 0};
-    output_json(text);
     const bool complete = text.data != NULL;
+    if (complete)
+        output_json(text);
     json_object_put(object);
     if (!complete)
         return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
@@ -84,8 +85,8 @@ bool output_array_add(struct output_array *array, struct json_object *object)
     if (text.data != NULL) {
         fputs(array->is_begun ? ",\n" : "[", stdout);
         array->is_begun = true;
+        output_json(text);
     }
-    output_json(text);
     json_object_put(object);
     return !array->out_of_memory && ferror(stdout) == 0;
 }

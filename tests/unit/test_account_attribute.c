@@ -106,75 +106,76 @@ static void test_notes(void **state)
     }
 }
 
+static const struct {
+    const char *attributes;
+    const char *why; /* a part of it */
+} malformed[] = {
+    {"audience", "audience="},
+    {"audience=", "audience="},
+    {"audience=a,", "audience="},
+    {"audience=a,b,a", "audience="},
+    {"audience=a%2", "audience="},
+    {"audience=a%00", "audience="},
+    {"audience=a%0A", "audience="},
+    {"audience=%ff", "audience="},
+    {"audience=a b", "unknown attribute"},
+    {"note=", "note="},
+    {"note", "note="},
+    {"note=%", "note="},
+    {"note=a%0Ab", "note="},
+    {"note=%ff", "note="},
+    {"note=a note=b", "twice"},
+    {"created=", "created="},
+    {"created=+90d", "created="},
+    {"created=2027-02-29", "created="},
+    {"typ=", "typ="},
+    {"typ=a\"b", "typ="},
+    {"typ=a%20b", "typ="},
+    {"not_before=tomorrow", "not_before="},
+    {"not_before=2027-02-29", "not_before="},
+    {"claim", "unknown attribute"},
+    {"claim=a", "unknown attribute"},
+    {"claim.", "claim.tenant=acme"},
+    {"claim.=a", "claim.tenant=acme"},
+    {"claim.a", "claim.tenant=acme"},
+    {"claim.a=", "claim.tenant=acme"},
+    {"claim.a%20b=c", "claim.tenant=acme"},
+    {"claim.a\"=c", "claim.tenant=acme"},
+    {"claim.\xc3\xa9=c", "claim.tenant=acme"},
+    {"claim.a=%", "malformed value"},
+    {"claim.a=%00", "malformed value"},
+    {"claim.a=%c3", "malformed value"},
+    {"claim.a=b,c", "malformed value"},
+    {"claim.a=b claim.c=d claim.a=e", "twice"},
+    {"claim.iss=x", "name another"},
+    {"claim.sub=x", "name another"},
+    {"claim.aud=x", "name another"},
+    {"claim.exp=x", "name another"},
+    {"claim.nbf=x", "name another"},
+    {"claim.iat=x", "name another"},
+    {"claim.jti=x", "name another"},
+    {"claim.scope=x", "name another"},
+    {"claim.client_id=x", "name another"},
+    {"claim.cnf=x", "name another"},
+    {"claim.active=x", "name another"},
+    {"claim.token_type=x", "name another"},
+    {"audience=a audience=b", "twice"},
+    {"typ=JWT typ=JWT", "twice"},
+    {"not_before=2027-01-31 not_before=2027-01-31", "twice"},
+};
+
 static void test_malformed(void **state)
 {
     (void)state;
-    static const struct {
-        const char *attributes;
-        const char *why; /* a part of it */
-    } rows[] = {
-        {"audience", "audience="},
-        {"audience=", "audience="},
-        {"audience=a,", "audience="},
-        {"audience=a,b,a", "audience="},
-        {"audience=a%2", "audience="},
-        {"audience=a%00", "audience="},
-        {"audience=a%0A", "audience="},
-        {"audience=%ff", "audience="},
-        {"audience=a b", "unknown attribute"},
-        {"note=", "note="},
-        {"note", "note="},
-        {"note=%", "note="},
-        {"note=a%0Ab", "note="},
-        {"note=%ff", "note="},
-        {"note=a note=b", "twice"},
-        {"created=", "created="},
-        {"created=+90d", "created="},
-        {"created=2027-02-29", "created="},
-        {"typ=", "typ="},
-        {"typ=a\"b", "typ="},
-        {"typ=a%20b", "typ="},
-        {"not_before=tomorrow", "not_before="},
-        {"not_before=2027-02-29", "not_before="},
-        {"claim", "unknown attribute"},
-        {"claim=a", "unknown attribute"},
-        {"claim.", "claim.tenant=acme"},
-        {"claim.=a", "claim.tenant=acme"},
-        {"claim.a", "claim.tenant=acme"},
-        {"claim.a=", "claim.tenant=acme"},
-        {"claim.a%20b=c", "claim.tenant=acme"},
-        {"claim.a\"=c", "claim.tenant=acme"},
-        {"claim.\xc3\xa9=c", "claim.tenant=acme"},
-        {"claim.a=%", "malformed value"},
-        {"claim.a=%00", "malformed value"},
-        {"claim.a=%c3", "malformed value"},
-        {"claim.a=b,c", "malformed value"},
-        {"claim.a=b claim.c=d claim.a=e", "twice"},
-        {"claim.iss=x", "name another"},
-        {"claim.sub=x", "name another"},
-        {"claim.aud=x", "name another"},
-        {"claim.exp=x", "name another"},
-        {"claim.nbf=x", "name another"},
-        {"claim.iat=x", "name another"},
-        {"claim.jti=x", "name another"},
-        {"claim.scope=x", "name another"},
-        {"claim.client_id=x", "name another"},
-        {"claim.cnf=x", "name another"},
-        {"claim.active=x", "name another"},
-        {"claim.token_type=x", "name another"},
-        {"audience=a audience=b", "twice"},
-        {"typ=JWT typ=JWT", "twice"},
-        {"not_before=2027-01-31 not_before=2027-01-31", "twice"},
-    };
-    for (size_t i = 0; i < ROWS(rows); i++) {
+    for (size_t i = 0; i < ROWS(malformed); i++) {
         char line[256];
         struct account account;
         const char *why = NULL;
-        snprintf(line, sizeof line, "a:" HASH ":%s", rows[i].attributes);
+        snprintf(line, sizeof line, "a:" HASH ":%s", malformed[i].attributes);
         const enum account_line kind = account_parse(text_of(line), false, &account, &why);
         check_row(kind == ACCOUNT_LINE_UNUSABLE, "kind", i, line);
-        check_row(strstr(why, rows[i].why) != NULL, why, i, line);
-        check_row(account_attributes_fault(text_of(rows[i].attributes)) == why, "fault", i, line);
+        check_row(strstr(why, malformed[i].why) != NULL, why, i, line);
+        check_row(account_attributes_fault(text_of(malformed[i].attributes)) == why, "fault", i, line);
     }
 }
 

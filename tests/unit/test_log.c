@@ -121,8 +121,10 @@ static void test_json(void **state)
         {letters, NULL, LOG_JSON_MESSAGE - 1},
     };
     memset(quotes, '"', sizeof quotes - 1);
-    for (size_t i = 1; i < sizeof letters - 1; i += 2)
-        memcpy(letters + i, "\xc3\xa9", 2);
+    for (size_t i = 1; i < sizeof letters - 1; i += 2) {
+        letters[i] = '\xc3';
+        letters[i + 1] = '\xa9';
+    }
     letters[0] = 'e';
     for (size_t i = 0; i < ROWS(rows); i++) {
         unlink("log");
