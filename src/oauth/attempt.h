@@ -21,8 +21,9 @@ struct attempt {
 void attempt_start(struct attempt *attempt, const struct service *service,
                    const struct client_credentials *credentials, const struct address *source);
 
-/* Checks whether the pair is over its limit. Returns OAUTH_NO_ERROR, OAUTH_THROTTLED or OAUTH_SERVER_ERROR.
- */
+/* Checks whether the pair is over its limit. If attempts in flight fill the limit, the attempt is counted
+ * here, or refused, before the cache is consulted. Returns OAUTH_NO_ERROR, OAUTH_THROTTLED or
+ * OAUTH_SERVER_ERROR. */
 enum oauth_error attempt_check(struct attempt *attempt);
 
 /* Returns the check that the verifier makes before it hashes, or waits for a hash in flight. */

@@ -102,7 +102,8 @@ enum throttle_verdict throttle_check(struct throttle_attempt *attempt, int64_t n
 
 /* Admits a verification and counts it, or refuses it and counts what the refusal reveals. Call it before a
  * verification starts or waits for one in flight; it is not needed for a credential that the cache proves.
- * Repeated calls return the same result. After it, the caller must call throttle_end(), also if it refused.
+ * Repeated calls return the same result. If it admits, the caller must call throttle_end(). A
+ * refusal is counted already: throttle_end() only returns it again, or clears it for a match from the cache.
  */
 enum throttle_verdict throttle_begin(struct throttle_attempt *attempt, int64_t now_ms);
 

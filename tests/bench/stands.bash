@@ -19,7 +19,7 @@ make_stand() {
     configure throttle_failures 1000000
     configure throttle_source_failures 1000000
     printf '%s&client_id=demo&client_secret=%s' "$GRANT" "$(tokenctl add demo --generate --scope 'read write')" >"$DIR/demo"
-    # Programs before 0.2 know no created=; what they cannot use they refuse, and quickly.
+    # The program of an older commit knows no created=: it would refuse the account, which is quicker than a token.
     sed -i 's/ *created=[^ ]*//' "$DIR/etc/accounts"
     use "$1"
 }
