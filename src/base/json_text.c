@@ -14,16 +14,38 @@
 /* Escaping turns a character of two bytes into six, and one of four bytes into twelve. */
 enum { ESCAPE_GROWTH = 3, MAX_ESCAPE_SIZE = 12 };
 
-/* The tokener collects each string in a buffer that grows. It does not notice a failed allocation, and
- * does not wipe the buffer. A string of `length` spaces makes the buffer large enough before anything is
- * read, and overwrites the content afterwards. */
-static bool fill_token_buffer(struct json_tokener *tokener, const char *spaces, size_t length)
+/* json-c has `int` for lengths. */
+enum { MAX_TEXT_LENGTH = INT_MAX / ESCAPE_GROWTH - MAX_ESCAPE_SIZE };
+
+/* The tokener collects each value in a buffer that grows. Before 0.17 it does not notice a failed
+ * allocation, and it never wipes the buffer. A string of `length` spaces makes the buffer large enough before
+ * anything is read, and overwrites the content afterwards. */
+static bool fill_token_buffer(struct json_tokener *tokener, size_t length)
 {
-    struct json_object *string = json_tokener_parse_ex(tokener, spaces, (int)length);
-    const bool filled = string != NULL && json_object_get_string_len(string) == (int)length - 2;
-    json_object_put(string);
+    char *spaces = malloc(length + 2);
+    if (spaces == NULL)
+        return false;
+    memset(spaces, ' ', length + 2);
+    spaces[0] = spaces[length + 1] = '"';
     json_tokener_reset(tokener);
+    struct json_object *string = json_tokener_parse_ex(tokener, spaces, (int)length + 2);
+    const bool filled = string != NULL && json_object_get_string_len(string) == (int)length;
+    json_object_put(string);
+    free(spaces);
     return filled;
+}
+
+/* Returns a tokener for values of at most `length` bytes. NULL: out of memory. */
+static struct json_tokener *tokener_new(size_t length)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    if (tokener == NULL)
+        return NULL;
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    if (fill_token_buffer(tokener, length))
+        return tokener;
+    json_tokener_free(tokener);
+    return NULL;
 }
 
 static size_t line_of(struct text text, size_t offset)
@@ -119,6 +141,7 @@ static struct text escape(struct text text, size_t *capacity)
 /* Some failed allocations make json-c call the text malformed, and some leave out a member. */
 static struct json_object *parse(struct json_tokener *tokener, struct text text, struct json_fault *fault)
 {
+    json_tokener_reset(tokener);
     errno = 0;
     struct json_object *object = json_tokener_parse_ex(tokener, text.data, (int)text.length);
     const bool has_no_memory = errno == ENOMEM;
@@ -151,32 +174,14 @@ static struct json_object *parse_escaped(struct json_tokener *tokener, struct te
     return object;
 }
 
-static struct json_object *read_once(struct text text, struct json_fault *fault)
+static struct json_object *read_once(struct json_tokener *tokener, struct text text, struct json_fault *fault)
 {
     *fault = (struct json_fault){"out of memory", 0};
-    if (text.length >= INT_MAX / ESCAPE_GROWTH - 2 || !has_valid_strings(text, fault))
+    if (text.length > MAX_TEXT_LENGTH)
         return NULL;
-
-    struct json_object *object = NULL;
-    const size_t length = text.length + 2;
-    struct json_tokener *tokener = json_tokener_new();
-    char *spaces = malloc(length);
-    if (tokener == NULL || spaces == NULL)
-        goto out;
-    memset(spaces, ' ', length);
-    spaces[0] = spaces[length - 1] = '"';
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    if (fill_token_buffer(tokener, spaces, length)) {
-        object =
-            text_is_printable_ascii(text) ? parse(tokener, text, fault) : parse_escaped(tokener, text, fault);
-        json_tokener_reset(tokener);
-        fill_token_buffer(tokener, spaces, length);
-    }
-out:
-    free(spaces);
-    if (tokener != NULL)
-        json_tokener_free(tokener);
-    return object;
+    if (text_is_printable_ascii(text))
+        return parse(tokener, text, fault);
+    return has_valid_strings(text, fault) ? parse_escaped(tokener, text, fault) : NULL;
 }
 
 static int count_name(struct json_object *value, int flags, struct json_object *parent, const char *key,
@@ -190,42 +195,92 @@ static int count_name(struct json_object *value, int flags, struct json_object *
     return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
-/* Returns whether `object` has each member of `text`, and `text` no number that is NaN or Infinity, which
- * json-c accepts. Outside of strings, each name has one colon, and only these two have capital letters. */
-static bool is_whole(struct text text, struct json_object *object)
+/* Counts the members of all objects in `text`, of which each has one colon outside of strings. False: it has
+ * a number that is NaN or Infinity, which json-c accepts; nothing else has capital letters outside of
+ * strings.
+ */
+static bool count_members(struct text text, size_t *members)
 {
-    size_t names = 0;
-    size_t colons = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.length; i++) {
-        const char c = text.data[i];
-        if (c == '"')
-            in_string = !in_string;
-        else if (in_string)
-            i += c == '\\';
-        else if (c == 'N' || c == 'I')
+    const char *const end = text.data + text.length;
+    *members = 0;
+    for (const char *c = text.data; c < end; c++) {
+        if (*c == 'N' || *c == 'I')
             return false;
-        else
-            colons += c == ':';
+        *members += *c == ':';
+        if (*c == '"') {
+            for (c++; *c != '"'; c++)
+                c += *c == '\\';
+        }
     }
-    return json_c_visit(object, 0, count_name, &names) == 0 && names == colons;
+    return true;
 }
 
-/* json-c leaves out a member if memory runs out while its table grows, as it does with one that is there
- * twice. So read twice: for lack of memory no text is at fault, unless it fails both times. */
+/* Returns whether there is memory for an object of so many members, when json-c's table grows. */
+static bool has_memory_for(size_t members)
+{
+    struct json_object *object = json_object_new_object();
+    char name[TEXT_NUMBER_SIZE + 1];
+    bool added = object != NULL;
+    for (size_t i = 0; added && i < members; i++) {
+        name[text_format_number(i, name)] = '\0';
+        added = json_object_object_add(object, name, NULL) == 0;
+    }
+    json_object_put(object);
+    return added;
+}
+
+/* json-c leaves out a member if its table cannot grow, as it does with one that is there twice. So a text
+ * that seems to have a name twice is read once more, and memory is looked for. */
+static struct json_object *read_whole(struct json_tokener *tokener, struct text text,
+                                      struct json_fault *fault)
+{
+    size_t members = 0;
+    for (int time = 0; time < 2; time++) {
+        size_t names = 0;
+        struct json_object *object = read_once(tokener, text, fault);
+        if (object == NULL)
+            return NULL;
+        const bool has_numbers = count_members(text, &members);
+        if (has_numbers && json_c_visit(object, 0, count_name, &names) == 0 && names == members)
+            return object;
+        json_put_wiped(object);
+        *fault = (struct json_fault){"a number is NaN or Infinity", 1};
+        if (!has_numbers)
+            return NULL;
+    }
+    *fault = has_memory_for(members) ? (struct json_fault){"a name is there twice", 1}
+                                     : (struct json_fault){"out of memory", 0};
+    return NULL;
+}
+
 struct json_object *json_read(struct text text, struct json_fault *fault)
 {
     struct json_fault unwanted;
     if (fault == NULL)
         fault = &unwanted;
-    for (int time = 0; time < 2; time++) {
-        struct json_object *object = read_once(text, fault);
-        if (object == NULL || is_whole(text, object))
-            return object;
-        json_put_wiped(object);
-    }
-    *fault = (struct json_fault){"a name is there twice, or a number is NaN or Infinity", 1};
-    return NULL;
+    *fault = (struct json_fault){"out of memory", 0};
+    struct json_tokener *tokener = tokener_new(text.length);
+    if (tokener == NULL)
+        return NULL;
+    struct json_object *object = read_whole(tokener, text, fault);
+    fill_token_buffer(tokener, text.length);
+    json_tokener_free(tokener);
+    return object;
+}
+
+bool json_read_two(const struct text texts[2], struct json_object *objects[2], struct json_fault *fault)
+{
+    objects[0] = objects[1] = NULL;
+    *fault = (struct json_fault){"out of memory", 0};
+    struct json_fault unwanted;
+    const size_t longer = texts[0].length > texts[1].length ? texts[0].length : texts[1].length;
+    struct json_tokener *tokener = tokener_new(longer);
+    if (tokener == NULL)
+        return false;
+    objects[0] = read_whole(tokener, texts[0], fault);
+    objects[1] = read_whole(tokener, texts[1], objects[0] != NULL ? fault : &unwanted);
+    json_tokener_free(tokener);
+    return objects[0] != NULL && objects[1] != NULL;
 }
 
 /* The most bytes that a value needs without its strings: the number, punctuation, and indentation for 32

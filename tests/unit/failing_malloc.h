@@ -27,6 +27,9 @@ static _Thread_local long allocations_left = -1;
 /* Whatever is larger fails, in any thread. */
 __attribute__((unused)) static _Atomic size_t largest_allocation = SIZE_MAX;
 
+/* Allocations of this size fail each time; 0: none do. */
+__attribute__((unused)) static _Thread_local size_t failing_size;
+
 /* Whether memory is there again after the one that failed; `allocations_left` is then negative. */
 __attribute__((unused)) static bool one_allocation_fails;
 
@@ -37,7 +40,7 @@ extern void *REAL(realloc)(void *old, size_t size);
 
 static bool allocation_fails(size_t size)
 {
-    if (size > largest_allocation) {
+    if (size > largest_allocation || (size == failing_size && size > 0)) {
         errno = ENOMEM;
         return true;
     }
@@ -76,9 +79,12 @@ char *strdup(const char *string)
     static void *(*volatile allocate)(size_t) = malloc; /* a compiler knows that malloc() reads no variable */
     const size_t size = strlen(string) + 1;
     const long left = allocations_left;
+    const size_t failing = failing_size;
     allocations_left = -1;
+    failing_size = 0;
     char *copy = allocate(size);
     allocations_left = left;
+    failing_size = failing;
     return memcpy(copy, string, size);
 }
 #endif

@@ -266,11 +266,76 @@ static void test_read_without_memory_fails(void **state)
     many_members(texts[4], "{\"a\":{", "\"%d\":[%d]", "}}");
     for (size_t i = 0; i < ROWS(texts); i++)
         read_without_memory(texts[i]);
-    /* There never is memory for the table of 64, so there is no object without the last members. */
-    largest_allocation = 2000;
-    struct json_object *object = json_read(text_of(texts[2]), NULL);
-    largest_allocation = SIZE_MAX;
-    assert_null(object);
+}
+
+/* One size of allocation fails each time: json-c leaves out members as if their names were there twice, and
+ * the number behind them clears errno. */
+static void test_size_that_is_never_there(void **state)
+{
+    (void)state;
+    static char texts[4][6100];
+    struct text two[2];
+    struct json_object *objects[2];
+    size_t failed = 0;
+    skip_unless_malloc_fails();
+    many_members(texts[0], "{", "\"%d\":%d", ",\"b\":{\"c\":1}}");
+    many_members(texts[1], "{\"a\":{", "\"%d\":[%d]", "},\"b\":1}");
+    many_members(texts[2], "{\"list\":[", "%d%d", "],\"b\":1}");
+    snprintf(texts[3], sizeof texts[3], "{\"a\":\"%02990d\",\"%02990d\":1}", 0, 0);
+    for (size_t size = 1; size < 8192; size++) {
+        for (size_t i = 0; i < ROWS(texts); i++) {
+            struct json_fault fault = {NULL, 1};
+            failing_size = size;
+            struct json_object *object = json_read(text_of(texts[i]), &fault);
+            failing_size = 0;
+            check_row(object != NULL || fault.line == 0, fault.text, size, texts[i]);
+            failed += object == NULL;
+            json_put_wiped(object);
+            two[0] = text_of("{\"a\":1}");
+            two[1] = text_of(texts[i]);
+            failing_size = size;
+            const bool good = json_read_two(two, objects, &fault);
+            failing_size = 0;
+            check_row(good || fault.line == 0, fault.text, size, texts[i]);
+            check_row(good == (objects[0] != NULL && objects[1] != NULL), "an object", size, texts[i]);
+            json_object_put(objects[0]);
+            json_object_put(objects[1]);
+        }
+    }
+    assert_true(failed > ROWS(texts));
+}
+
+/* The fault is that of the first text that cannot be read. */
+static void test_two_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *texts[2];
+        const char *fault; /* a part of it; NULL: none */
+    } rows[] = {
+        {{"{\"a\":1}", "{\"b\":\"\xc3\xa9\"}"}, NULL},
+        {{"{\"b\":\"longer\"}", "{}"}, NULL},
+        {{"{\"a\":NaN}", "{\"a\":1,\"a\":1}"}, "NaN"},
+        {{"{\"a\":1,\"a\":1}", "{\"a\":NaN}"}, "twice"},
+        {{"{}", "{\"a\":NaN}"}, "NaN"},
+        {{"{", "{}"}, "too early"},
+        {{"{}", ""}, "too early"},
+        {{"{\"a\":1,\"b\":2", "3}"}, "too early"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const struct text texts[2] = {text_of(rows[i].texts[0]), text_of(rows[i].texts[1])};
+        struct json_fault fault = {"", 0};
+        struct json_object *objects[2];
+        const bool good = json_read_two(texts, objects, &fault);
+        check_row(good == (rows[i].fault == NULL), fault.text, i, rows[i].texts[0]);
+        check_row(good || strstr(fault.text, rows[i].fault) != NULL, fault.text, i, rows[i].texts[0]);
+        for (size_t j = 0; j < 2; j++) {
+            struct json_object *alone = json_read(texts[j], NULL);
+            check_row(json_object_equal(alone, objects[j]) == 1, "another object", i, rows[i].texts[j]);
+            json_object_put(alone);
+            json_object_put(objects[j]);
+        }
+    }
 }
 
 int main(void)
@@ -282,6 +347,8 @@ int main(void)
         cmocka_unit_test(test_plain_string_is_not_escaped),
         cmocka_unit_test(test_write_without_memory_is_absent),
         cmocka_unit_test(test_read_without_memory_fails),
+        cmocka_unit_test(test_size_that_is_never_there),
+        cmocka_unit_test(test_two_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
