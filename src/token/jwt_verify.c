@@ -136,49 +136,59 @@ enum jwt_status jwt_check_claims(const struct jwt *jwt, const struct jwt_expecta
     return latest >= not_before && latest >= issued ? JWT_VALID : JWT_NOT_YET_VALID;
 }
 
-/* Returns NULL and sets `*status` if the part is not strict JSON. */
-static struct json_object *read_part(struct text part, enum jwt_status *status)
+/* Returns JWT_VALID if the header and the claims are strict JSON. */
+static enum jwt_status read_parts(const struct jws_parts *parts, struct jwt *jwt)
 {
+    const struct text texts[2] = {{parts->header, parts->header_length},
+                                  {parts->payload, parts->payload_length}};
+    struct json_object *objects[2];
     struct json_fault fault;
-    struct json_object *object = json_read(part, &fault);
-    if (object == NULL)
-        *status = fault.line > 0 ? JWT_MALFORMED : JWT_NO_MEMORY;
-    return object;
+    const bool good = json_read_two(texts, objects, &fault);
+    jwt->header = objects[0];
+    jwt->claims = objects[1];
+    return good ? JWT_VALID : fault.line > 0 ? JWT_MALFORMED : JWT_NO_MEMORY;
 }
 
 /* The key set never changes, so a token that one of its keys has verified need not be verified again. */
-static enum jwt_status check_signature(const struct keyset *keyset, struct text token,
-                                       const struct jws_parts *parts, int64_t now, const struct jwt *jwt)
+static enum jwt_status check_signature(struct token_cache *cache, struct cache_key key,
+                                       const struct jws_parts *parts, const struct jwt *jwt)
 {
-    struct signature_cache *cache = jwt->key->algorithm != JWS_HS256 ? keyset->verified : NULL;
-    if (signature_cache_get(cache, token, now))
-        return JWT_VALID;
     if (!jws_verify(jwt->key->key, parts))
         return errno == ENOMEM ? JWT_NO_MEMORY : JWT_BAD_SIGNATURE;
-    signature_cache_put(cache, token, jwt_expires(jwt));
+    token_cache_set_verified(cache, key, jwt_expires(jwt));
     return JWT_VALID;
 }
 
-/* Returns JWT_VALID if the signature is right. Fills `jwt` up to the first error. */
-static enum jwt_status decode(const struct keyset *keyset, struct text token,
+/* The cache shares what `jwt` has. Without memory for that, the token is decoded again next time. */
+static void keep_decoded(struct token_cache *cache, struct cache_key key, struct jwt *jwt)
+{
+    jwt->shared = verified_token_new(jwt->header, jwt->claims, jwt->key);
+    if (jwt->shared != NULL)
+        token_cache_put(cache, key, jwt->shared);
+}
+
+/* Returns JWT_VALID if the signature is right. Fills `jwt` up to the first error. Keeps what is seen for the
+ * second time: tokens that are used once must not replace others. */
+static enum jwt_status decode(const struct keyset *keyset, struct text token, struct cache_key key,
                               const struct jwt_expectation *expected, struct jwt *jwt)
 {
-    enum jwt_status status = JWT_VALID;
+    const bool is_verified = token_cache_is_verified(keyset->seen, key, expected->now);
     struct jws_parts parts;
     if (!jws_split(token, &parts))
         return parts.out_of_memory ? JWT_NO_MEMORY : JWT_MALFORMED;
-    jwt->header = read_part((struct text){parts.header, parts.header_length}, &status);
-    jwt->claims = read_part((struct text){parts.payload, parts.payload_length}, &status);
+    enum jwt_status status = read_parts(&parts, jwt);
     if (status == JWT_VALID)
         status = check_header(keyset, expected, jwt);
-    if (status == JWT_VALID)
-        status = check_signature(keyset, token, &parts, expected->now, jwt);
+    if (status == JWT_VALID && !is_verified)
+        status = check_signature(keyset->seen, key, &parts, jwt);
+    if (status == JWT_VALID && is_verified && token.length <= TOKEN_CACHE_LONGEST)
+        keep_decoded(keyset->seen, key, jwt);
     jws_parts_free(&parts);
     return status;
 }
 
-/* Returns false if the token is not in the cache. */
-static bool find_seen(struct token_cache *cache, struct cache_key key, struct jwt *jwt)
+/* Returns false if the cache does not have the token. */
+static bool find_decoded(struct token_cache *cache, struct cache_key key, struct jwt *jwt)
 {
     struct verified_token *seen = token_cache_get(cache, key);
     if (seen != NULL)
@@ -186,34 +196,21 @@ static bool find_seen(struct token_cache *cache, struct cache_key key, struct jw
     return seen != NULL;
 }
 
-/* The cache shares what `jwt` has. Without memory for that, the token is decoded again next time. */
-static void keep_seen(struct token_cache *cache, struct cache_key key, struct jwt *jwt)
-{
-    jwt->shared = verified_token_new(jwt->header, jwt->claims, jwt->key);
-    if (jwt->shared != NULL)
-        token_cache_put(cache, key, jwt->shared);
-}
-
 /* What depends on the time or on `expected` is checked each time. What depends on the token and the key set
  * alone is checked once: decode() does that, as the key set never changes. */
 enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
                            const struct jwt_expectation *expected, struct jwt *jwt)
 {
-    struct cache_key key;
     *jwt = (struct jwt){.header = NULL};
     if (token.length > JWT_LONGEST)
         return JWT_MALFORMED;
-    const bool may_keep = token_cache_key(keyset->seen, token, &key);
-    const bool is_seen = may_keep && find_seen(keyset->seen, key, jwt);
-    enum jwt_status status =
-        is_seen ? check_key_expiry(jwt->key, expected) : decode(keyset, token, expected, jwt);
-    if (status == JWT_VALID && !jwt_has_type(jwt, text_of(expected->type)))
-        status = JWT_WRONG_TYPE;
-    if (status == JWT_VALID)
-        status = jwt_check_claims(jwt, expected);
-    if (may_keep && !is_seen && (status == JWT_VALID || status == JWT_WRONG_TYPE))
-        keep_seen(keyset->seen, key, jwt);
-    return status;
+    const struct cache_key key = token_cache_key(keyset->seen, token);
+    const enum jwt_status status = find_decoded(keyset->seen, key, jwt)
+                                       ? check_key_expiry(jwt->key, expected)
+                                       : decode(keyset, token, key, expected, jwt);
+    if (status != JWT_VALID)
+        return status;
+    return jwt_has_type(jwt, text_of(expected->type)) ? jwt_check_claims(jwt, expected) : JWT_WRONG_TYPE;
 }
 
 void jwt_clear(struct jwt *jwt)

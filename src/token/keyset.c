@@ -162,29 +162,19 @@ bool keyset_validate(struct json_object *keys, const char *path, struct diagnost
     return diagnostics->errors == errors;
 }
 
-static bool has_asymmetric_key(const struct keyset *keyset)
-{
-    for (size_t i = 0; i < keyset->count; i++) {
-        if (keyset->keys[i].algorithm != JWS_HS256)
-            return true;
-    }
-    return false;
-}
-
 static struct keyset *keyset_from(struct json_object *document, const char *path,
                                   struct diagnostics *diagnostics)
 {
     const size_t errors = diagnostics->errors;
     struct keyset *keyset = keyset_of(json_object_object_get(document, "keys"), path, diagnostics);
-    if (diagnostics->errors == errors && has_asymmetric_key(keyset))
-        keyset->verified = signature_cache_new();
     if (diagnostics->errors == errors)
         keyset->seen = token_cache_new();
     if (diagnostics->errors == errors && keyset->signer == NULL)
         diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
                         "no key signs: each has an \"exp\" or a \"next\", or lacks its private part; %s",
                         remedy);
-    else if (diagnostics->errors == errors && !pepper_read(document, keyset->pepper))
+    else if (diagnostics->errors == errors &&
+             (keyset->seen == NULL || !pepper_read(document, keyset->pepper)))
         diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "out of memory");
     return keyset;
 }
@@ -222,7 +212,6 @@ void keyset_release(struct keyset *keyset)
         jws_key_release(keyset->keys[i].key);
     }
     free(keyset->keys);
-    signature_cache_free(keyset->verified);
     token_cache_free(keyset->seen);
     secret_free(keyset, sizeof *keyset);
 }

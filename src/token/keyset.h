@@ -17,7 +17,6 @@
 #include "token/jwk.h"
 #include "token/jws.h"
 #include "token/pepper.h"
-#include "token/signature_cache.h"
 #include "token/token_cache.h"
 
 struct signing_key {
@@ -38,8 +37,7 @@ struct keyset {
     struct signing_key *keys;
     size_t count;
     const struct signing_key *signer;
-    struct signature_cache *verified; /* of asymmetric keys; NULL: there are none, or memory ran out */
-    struct token_cache *seen;         /* NULL: memory ran out */
+    struct token_cache *seen;
     unsigned char pepper[PEPPER_SIZE];
     struct file_stamp stamp;
 };

@@ -18,6 +18,7 @@ struct entry {
 
 struct token_cache {
     struct hmac hmac;
+    struct digest_cache *verified;
     pthread_mutex_t locks[LOCKS];
     struct entry sets[SETS][WAYS]; /* each in the order of last use */
 };
@@ -46,8 +47,11 @@ struct token_cache *token_cache_new(void)
 {
     unsigned char key[HMAC_SIZE];
     struct token_cache *cache = calloc(1, sizeof *cache);
-    if (cache == NULL || !secret_random(key, sizeof key)) {
-        free(cache);
+    if (cache == NULL)
+        return NULL;
+    cache->verified = digest_cache_new();
+    if (cache->verified == NULL || !secret_random(key, sizeof key)) {
+        token_cache_free(cache);
         return NULL;
     }
     hmac_prepare(&cache->hmac, key, sizeof key);
@@ -65,20 +69,39 @@ void token_cache_free(struct token_cache *cache)
         for (size_t way = 0; way < WAYS && cache->sets[i][way].token != NULL; way++)
             verified_token_release(cache->sets[i][way].token);
     }
+    digest_cache_free(cache->verified);
     secret_wipe(&cache->hmac, sizeof cache->hmac);
     free(cache);
 }
 
 /* 128 bits under a key that nobody knows: no two tokens that someone makes have the same. */
-bool token_cache_key(const struct token_cache *cache, struct text token, struct cache_key *key)
+struct cache_key token_cache_key(const struct token_cache *cache, struct text token)
 {
+    struct cache_key key;
     unsigned char digest[HMAC_SIZE];
-    if (cache == NULL || token.length > TOKEN_CACHE_LONGEST)
-        return false;
     hmac_compute(&cache->hmac, &token, 1, digest);
-    memcpy(key, digest, sizeof *key);
-    return true;
+    memcpy(&key, digest, sizeof key);
+    return key;
 }
+
+/* --- Verified tokens --- */
+
+static uint32_t clamp(int64_t seconds)
+{
+    return seconds < 0 ? 0 : seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+}
+
+bool token_cache_is_verified(struct token_cache *cache, struct cache_key key, int64_t now)
+{
+    return digest_cache_get(cache->verified, key, clamp(now));
+}
+
+void token_cache_set_verified(struct token_cache *cache, struct cache_key key, int64_t expires)
+{
+    digest_cache_put(cache->verified, key, clamp(expires));
+}
+
+/* --- Decoded tokens --- */
 
 static struct entry *lock_set(struct token_cache *cache, struct cache_key key)
 {

@@ -1,7 +1,9 @@
-/* The tokens that the keys of one key set have verified, with their header and claims: decoding a token takes
- * longer than everything that is checked of it each time. A changed key file is a new key set with an empty
- * cache, so that no token outlives its key here. The number of tokens is fixed: a new one replaces the one of
- * its set that was not used for the longest time. */
+/* The tokens that the keys of one key set have verified. A changed key file is a new key set with an empty
+ * cache, so that no token outlives its key here. The numbers are fixed: new tokens replace others.
+ *
+ * Of a token that was seen once the cache has a digest, from which no token can be made: an asymmetric
+ * signature takes ten times as long as everything else about a token. Those that come again it has decoded,
+ * with header and claims: decoding takes longer than everything that is checked of a token each time. */
 #ifndef TOKEN_TOKEN_CACHE_H
 #define TOKEN_TOKEN_CACHE_H
 
@@ -12,7 +14,7 @@
 #include "base/refcount.h"
 #include "base/text.h"
 
-/* A longer token is not kept. One of the usual 500 bytes takes 3 KiB once it is decoded. */
+/* A longer token should not be put there. One of the usual 500 bytes takes 3 KiB once it is decoded. */
 enum { TOKEN_CACHE_LONGEST = 4096 };
 
 struct signing_key;
@@ -37,14 +39,20 @@ struct token_cache;
 struct token_cache *token_cache_new(void);
 void token_cache_free(struct token_cache *cache); /* NULL is allowed */
 
-/* Returns whether the token may be kept: there is a cache (NULL: there is none), and the token is not too
- * long. Sets `*key` to its key in the cache. */
-bool token_cache_key(const struct token_cache *cache, struct text token, struct cache_key *key);
+struct cache_key token_cache_key(const struct token_cache *cache, struct text token);
+
+/* Returns whether exactly the token of which `key` was made was verified, and expires after `now` (seconds
+ * since 1970). */
+bool token_cache_is_verified(struct token_cache *cache, struct cache_key key, int64_t now);
+
+/* Adds a token whose signature is right, until it expires (CLOCK_NEVER: never). */
+void token_cache_set_verified(struct token_cache *cache, struct cache_key key, int64_t expires);
 
 /* Returns exactly the token of which `key` was made, or NULL. The caller releases it. */
 struct verified_token *token_cache_get(struct token_cache *cache, struct cache_key key);
 
-/* Adds a token whose signature is right, and takes a reference. */
+/* Adds a decoded token whose signature is right, and takes a reference. It replaces the one of its set that
+ * was not used for the longest time. */
 void token_cache_put(struct token_cache *cache, struct cache_key key, struct verified_token *token);
 
 #endif

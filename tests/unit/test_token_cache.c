@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "token/jwt_verify.h"
 #include "token/keyset_file.h"
@@ -28,18 +29,14 @@ static struct verified_token *new_token(void)
 
 static void put(struct token_cache *cache, const char *text)
 {
-    struct cache_key key;
     struct verified_token *token = new_token();
-    assert_true(token_cache_key(cache, text_of(text), &key));
-    token_cache_put(cache, key, token);
+    token_cache_put(cache, token_cache_key(cache, text_of(text)), token);
     verified_token_release(token);
 }
 
 static bool has(struct token_cache *cache, const char *text)
 {
-    struct cache_key key;
-    assert_true(token_cache_key(cache, text_of(text), &key));
-    struct verified_token *token = token_cache_get(cache, key);
+    struct verified_token *token = token_cache_get(cache, token_cache_key(cache, text_of(text)));
     if (token != NULL)
         verified_token_release(token);
     return token != NULL;
@@ -64,18 +61,36 @@ static void test_get(void **state)
     token_cache_free(NULL);
 }
 
-static void test_what_may_be_kept(void **state)
+static bool is_verified(struct token_cache *cache, const char *text, int64_t now)
+{
+    return token_cache_is_verified(cache, token_cache_key(cache, text_of(text)), now);
+}
+
+static void set_verified(struct token_cache *cache, const char *text, int64_t expires)
+{
+    token_cache_set_verified(cache, token_cache_key(cache, text_of(text)), expires);
+}
+
+static void test_verified(void **state)
 {
     (void)state;
-    static const char longest[TOKEN_CACHE_LONGEST + 1] = "x";
-    struct cache_key key;
     struct token_cache *cache = token_cache_new();
-    const struct text token = {longest, TOKEN_CACHE_LONGEST};
-    const struct text too_long = {longest, TOKEN_CACHE_LONGEST + 1};
-    assert_true(token_cache_key(cache, token, &key));
-    assert_false(token_cache_key(cache, too_long, &key));
-    assert_false(token_cache_key(NULL, token, &key));
+    struct token_cache *other = token_cache_new();
+    assert_false(is_verified(cache, "a.b.c", NOW));
+    set_verified(cache, "a.b.c", NOW + 1);
+    assert_true(is_verified(cache, "a.b.c", NOW));
+    assert_false(has(cache, "a.b.c"));
+    assert_false(is_verified(cache, "a.b.c", NOW + 1));
+    assert_false(is_verified(cache, "a.b.d", NOW));
+    assert_false(is_verified(cache, "a.b.cc", NOW));
+    assert_false(is_verified(cache, "a.b.", NOW));
+    assert_false(is_verified(other, "a.b.c", NOW));
+    set_verified(cache, "never", CLOCK_NEVER);
+    assert_true(is_verified(cache, "never", NOW));
+    set_verified(cache, "past", -1);
+    assert_false(is_verified(cache, "past", 0));
     token_cache_free(cache);
+    token_cache_free(other);
 }
 
 /* The number of tokens is bounded, and one that is used all the time stays. */
@@ -100,18 +115,32 @@ static void test_replacement(void **state)
     token_cache_free(cache);
 }
 
-/* The second key has retired: its last token expires at NOW + 50. */
-static struct keyset *load_keys(void)
+static struct keyset *load_file(void)
 {
     struct collected problems;
-    write_text("keys.jwks",
-               "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"" SECRET
-               "\"},{\"kty\":\"oct\",\"kid\":\"retired\",\"exp\":1700000050,\"k\":\"" SECRET "\"}]}");
-    assert_int_equal(chmod("keys.jwks", 0600), 0);
     struct keyset *keyset = keyset_load("keys.jwks", collect(&problems));
     if (keyset == NULL)
         fail_msg("%s", problems.text);
     return keyset;
+}
+
+/* The second key has retired: its last token expires at NOW + 50. */
+static struct keyset *load_keys(void)
+{
+    write_text("keys.jwks",
+               "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"" SECRET
+               "\"},{\"kty\":\"oct\",\"kid\":\"retired\",\"exp\":1700000050,\"k\":\"" SECRET "\"}]}");
+    assert_int_equal(chmod("keys.jwks", 0600), 0);
+    return load_file();
+}
+
+static struct keyset *make_key(enum jws_algorithm algorithm)
+{
+    struct collected problems;
+    struct keyset_rotation rotation = {.has_algorithm = true, .algorithm = algorithm, .now = 1};
+    unlink("keys.jwks");
+    assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+    return load_file();
 }
 
 /* The caller frees it. */
@@ -119,7 +148,8 @@ static char *make_token(const struct keyset *keyset, const char *kid, int id)
 {
     char header[128];
     char claims[256];
-    snprintf(header, sizeof header, "{\"alg\":\"HS256\",\"kid\":\"%s\",\"typ\":\"JWT\"}", kid);
+    snprintf(header, sizeof header, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
+             jws_algorithm_name(keyset->signer->algorithm), kid);
     snprintf(claims, sizeof claims,
              "{\"iss\":\"i\",\"aud\":[\"a\",\"b\"],\"sub\":\"s\",\"client_id\":\"s\",\"iat\":1699999990,"
              "\"exp\":1700000060.5,\"jti\":\"%d\",\"none\":null}",
@@ -151,22 +181,21 @@ static void test_seen_token_is_checked(void **state)
         const char *kid;
         struct jwt_expectation expected;
         enum jwt_status status;
-        bool kept; /* after that check alone */
     } rows[] = {
-        {"a", {"i", "a", "JWT", 0, NOW}, JWT_VALID, true},
-        {"a", {"i", "b", "JWT", 0, NOW}, JWT_VALID, true},
-        {"a", {"i", NULL, "JWT", 0, NOW}, JWT_VALID, true},
-        {"a", {"i", "c", "JWT", 0, NOW}, JWT_WRONG_AUDIENCE, false},
-        {"a", {"x", "a", "JWT", 0, NOW}, JWT_WRONG_ISSUER, false},
-        {"a", {"i", "a", "at+jwt", 0, NOW}, JWT_WRONG_TYPE, true},
-        {"a", {"i", "a", "JWT", 0, NOW + 60}, JWT_VALID, true},
-        {"a", {"i", "a", "JWT", 0, NOW + 61}, JWT_EXPIRED, false},
-        {"a", {"i", "a", "JWT", 5, NOW + 61}, JWT_VALID, true},
-        {"a", {"i", "a", "JWT", 0, NOW - 11}, JWT_NOT_YET_VALID, false},
-        {"a", {"i", "a", "JWT", 5, NOW - 11}, JWT_VALID, true},
-        {"retired", {"i", "a", "JWT", 0, NOW + 49}, JWT_VALID, true},
-        {"retired", {"i", "a", "JWT", 0, NOW + 50}, JWT_EXPIRED_KEY, false},
-        {"retired", {"i", "a", "JWT", 5, NOW + 50}, JWT_VALID, true},
+        {"a", {"i", "a", "JWT", 0, NOW}, JWT_VALID},
+        {"a", {"i", "b", "JWT", 0, NOW}, JWT_VALID},
+        {"a", {"i", NULL, "JWT", 0, NOW}, JWT_VALID},
+        {"a", {"i", "c", "JWT", 0, NOW}, JWT_WRONG_AUDIENCE},
+        {"a", {"x", "a", "JWT", 0, NOW}, JWT_WRONG_ISSUER},
+        {"a", {"i", "a", "at+jwt", 0, NOW}, JWT_WRONG_TYPE},
+        {"a", {"i", "a", "JWT", 0, NOW + 60}, JWT_VALID},
+        {"a", {"i", "a", "JWT", 0, NOW + 61}, JWT_EXPIRED},
+        {"a", {"i", "a", "JWT", 5, NOW + 61}, JWT_VALID},
+        {"a", {"i", "a", "JWT", 0, NOW - 11}, JWT_NOT_YET_VALID},
+        {"a", {"i", "a", "JWT", 5, NOW - 11}, JWT_VALID},
+        {"retired", {"i", "a", "JWT", 0, NOW + 49}, JWT_VALID},
+        {"retired", {"i", "a", "JWT", 0, NOW + 50}, JWT_EXPIRED_KEY},
+        {"retired", {"i", "a", "JWT", 5, NOW + 50}, JWT_VALID},
     };
     struct keyset *keyset = load_keys();
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -174,8 +203,9 @@ static void test_seen_token_is_checked(void **state)
         char *token = make_token(keyset, rows[i].kid, (int)i);
         enum jwt_status status = jwt_verify(keyset, text_of(token), &rows[i].expected, &jwt);
         check_row(status == rows[i].status, "not seen", i, jwt_status_reason(status));
-        check_row((jwt.shared != NULL) == rows[i].kept, "kept", i, rows[i].kid);
+        check_row(jwt.shared == NULL, "kept at once", i, rows[i].kid);
         jwt_clear(&jwt);
+        verify(keyset, token);
         const struct json_object *claims = verify(keyset, token);
         status = jwt_verify(keyset, text_of(token), &rows[i].expected, &jwt);
         check_row(status == rows[i].status, "seen", i, jwt_status_reason(status));
@@ -183,6 +213,91 @@ static void test_seen_token_is_checked(void **state)
         jwt_clear(&jwt);
         free(token);
     }
+    keyset_release(keyset);
+}
+
+/* Changes the signature to another one; the second time back. Its last character has bits that mean nothing.
+ */
+static void flip_signature(char *token)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char *first = strrchr(token, '.') + 1;
+    *first = digits[(strchr(digits, *first) - digits) ^ 1];
+}
+
+static bool is_status(const struct keyset *keyset, const char *token, int64_t now, enum jwt_status expected)
+{
+    struct jwt jwt;
+    struct jwt_expectation at = usual;
+    at.now = now;
+    const enum jwt_status status = jwt_verify(keyset, text_of(token), &at, &jwt);
+    jwt_clear(&jwt);
+    return status == expected;
+}
+
+/* A signature that was verified is not verified again, and nothing else is skipped. */
+static void test_signature_is_verified_once(void **state)
+{
+    (void)state;
+    static const enum jws_algorithm algorithms[] = {JWS_HS256, JWS_ES256, JWS_EDDSA, JWS_RS256};
+    for (size_t i = 0; i < ROWS(algorithms); i++) {
+        const char *name = jws_algorithm_name(algorithms[i]);
+        struct keyset *keyset = make_key(algorithms[i]);
+        char *token = make_token(keyset, keyset->signer->kid, 1);
+        char *forged = make_token(keyset, keyset->signer->kid, 2);
+        flip_signature(forged);
+        for (int time = 0; time < 3; time++)
+            check_row(is_status(keyset, forged, NOW, JWT_BAD_SIGNATURE), "forged", i, name);
+        check_row(!is_verified(keyset->seen, token, NOW), "not yet seen", i, name);
+        check_row(is_status(keyset, token, NOW, JWT_VALID), "valid", i, name);
+        check_row(is_verified(keyset->seen, token, NOW) && !has(keyset->seen, token), "seen once", i, name);
+        check_row(is_status(keyset, token, NOW, JWT_VALID), "valid, once more", i, name);
+        check_row(has(keyset->seen, token), "seen twice", i, name);
+        check_row(is_status(keyset, token, NOW + 61, JWT_EXPIRED), "expired", i, name);
+        flip_signature(token);
+        check_row(is_status(keyset, token, NOW, JWT_BAD_SIGNATURE), "forged from a seen one", i, name);
+
+        set_verified(keyset->seen, forged, NOW + 60);
+        check_row(is_status(keyset, forged, NOW, JWT_VALID), "the cache is not looked at", i, name);
+        set_verified(keyset->seen, token, NOW + 60);
+        check_row(!is_status(keyset, token, NOW + 60, JWT_VALID), "beyond its time", i, name);
+        /* The same keys, loaded once more. */
+        struct keyset *again = load_file();
+        check_row(is_status(again, forged, NOW, JWT_BAD_SIGNATURE), "of another key set", i, name);
+        flip_signature(token);
+        check_row(is_status(again, token, NOW, JWT_VALID), "valid in another key set", i, name);
+        free(token);
+        free(forged);
+        keyset_release(keyset);
+        keyset_release(again);
+    }
+}
+
+/* Only the digest of a long token is kept. */
+static void test_long_token_is_not_kept(void **state)
+{
+    (void)state;
+    size_t kept = 0;
+    size_t not_kept = 0;
+    struct keyset *keyset = load_keys();
+    for (int pad = 2800; not_kept < 4; pad++) {
+        char claims[TOKEN_CACHE_LONGEST];
+        snprintf(claims, sizeof claims,
+                 "{\"iss\":\"i\",\"aud\":\"a\",\"sub\":\"s\",\"client_id\":\"s\",\"iat\":1,\"jti\":\"%0*d\"}",
+                 pad, 0);
+        char *token =
+            sign_once(keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"a\",\"typ\":\"JWT\"}"),
+                      text_of(claims));
+        const bool is_short = strlen(token) <= TOKEN_CACHE_LONGEST;
+        for (int time = 0; time < 3; time++)
+            check_row(is_status(keyset, token, NOW, JWT_VALID), "valid", strlen(token), token);
+        check_row(is_verified(keyset->seen, token, NOW), "verified", strlen(token), token);
+        check_row(has(keyset->seen, token) == is_short, "kept", strlen(token), token);
+        kept += is_short;
+        not_kept += !is_short;
+        free(token);
+    }
+    assert_true(kept > 0);
     keyset_release(keyset);
 }
 
@@ -195,6 +310,7 @@ static void test_key_set_ends(void **state)
     char *token = make_token(keyset, "a", 1);
     assert_non_null(verify(keyset, token));
     assert_int_equal(jwt_verify(keyset, text_of(token), &usual, &jwt), JWT_VALID);
+    assert_non_null(jwt.shared);
     keyset_release(keyset);
     assert_true(text_is(jwt_claim_text(&jwt, "sub"), "s"));
     jwt_clear(&jwt);
@@ -221,7 +337,7 @@ static void test_forged_token_is_not_kept(void **state)
         *signature ^= 1;
         const enum jwt_status status = jwt_verify(keyset, text_of(token), &usual, &jwt);
         assert_int_equal(status, time % 2 == 0 ? JWT_BAD_SIGNATURE : JWT_VALID);
-        assert_true((jwt.shared != NULL) == (status == JWT_VALID));
+        assert_true((jwt.shared != NULL) == (time == 3));
         jwt_clear(&jwt);
     }
     free(token);
@@ -286,15 +402,18 @@ static void test_threads(void **state)
     keyset_release(shared.keyset);
 }
 
-/* Each allocation fails once: the token is valid, or memory ran out. The next check is right. */
+/* Each allocation of the second check fails once: the token is valid, or memory ran out. The next check is
+ * right. */
 static void test_no_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    allocations_left = 0;
-    struct token_cache *none = token_cache_new();
-    allocations_left = -1;
-    assert_null(none);
+    for (long allowed = 0; allowed < 2; allowed++) {
+        allocations_left = allowed;
+        struct token_cache *none = token_cache_new();
+        allocations_left = -1;
+        assert_null(none);
+    }
 
     struct keyset *keyset = load_keys();
     char *token = make_token(keyset, "a", 1);
@@ -303,6 +422,7 @@ static void test_no_memory(void **state)
     for (long allowed = 0; failed; allowed++) {
         struct jwt jwt;
         forget_tokens(keyset);
+        assert_non_null(verify(keyset, token));
         one_allocation_fails = true;
         allocations_left = allowed;
         const enum jwt_status status = jwt_verify(keyset, text_of(token), &usual, &jwt);
@@ -315,10 +435,6 @@ static void test_no_memory(void **state)
         assert_non_null(verify(keyset, token));
     }
     assert_int_equal(not_kept, 1);
-    /* Without a cache. */
-    token_cache_free(keyset->seen);
-    keyset->seen = NULL;
-    assert_non_null(verify(keyset, token));
     free(token);
     keyset_release(keyset);
 }
@@ -326,10 +442,16 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_get),          cmocka_unit_test(test_what_may_be_kept),
-        cmocka_unit_test(test_replacement),  cmocka_unit_test(test_seen_token_is_checked),
-        cmocka_unit_test(test_key_set_ends), cmocka_unit_test(test_forged_token_is_not_kept),
-        cmocka_unit_test(test_threads),      cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_get),
+        cmocka_unit_test(test_verified),
+        cmocka_unit_test(test_replacement),
+        cmocka_unit_test(test_seen_token_is_checked),
+        cmocka_unit_test(test_signature_is_verified_once),
+        cmocka_unit_test(test_long_token_is_not_kept),
+        cmocka_unit_test(test_key_set_ends),
+        cmocka_unit_test(test_forged_token_is_not_kept),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests_name("token_cache", tests, enter_folder, leave_folder);
 }
