@@ -191,13 +191,15 @@ fuzz:
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/bin/%,$(filter-out %/fcgi_request.c,$(wildcard tests/bench/*.c)))
 $(addprefix $(BUILD)/bench/bin/,fcgi_load first_answer slow_peers process_times): $(BUILD)/bench/bin/fcgi_request.o
 $(BUILD)/bench/bin/constant_gateway: $(FCGI_OBJ)
+$(BUILD)/bench/bin/check_cost: $(LIBC_HEAP)
+$(BUILD)/bench/bin/check_cost: BENCH_LIBS = $(call library,libcrypto,crypto)
 .PRECIOUS: $(BUILD)/bench/bin/%.o
 $(BUILD)/bench/bin/%.o: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 $(BUILD)/bench/bin/%: $(BUILD)/bench/bin/%.o $(ARCHIVE)
 	$(SAY) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(FCGI_LIB) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(FCGI_LIB) $(LIBS) $(BENCH_LIBS)
 
 .PHONY: bench
 bench:
