@@ -34,17 +34,19 @@ void password_units_release(struct password_units *units)
         free(units);
 }
 
+/* Each call is a system call. */
+static double quarter_of_memory(void)
+{
+    const double pages = (double)sysconf(_SC_PHYS_PAGES);
+    return pages > 0 ? pages * (double)sysconf(_SC_PAGESIZE) / 4 : 0;
+}
+
 struct password_policy password_policy_of(const struct config *config, struct password_units *units)
 {
     return (struct password_policy){.allow_legacy = config->allow_legacy_hashes,
                                     .limit_ms = (double)config->verify_cost_limit,
+                                    .limit_bytes = quarter_of_memory(),
                                     .units = units};
-}
-
-static bool fits_memory(const struct password_cost *cost)
-{
-    const double pages = (double)sysconf(_SC_PHYS_PAGES);
-    return pages <= 0 || cost->memory <= pages * (double)sysconf(_SC_PAGESIZE) / 4;
 }
 
 /* Returns the time for one unit of work. If it cannot be measured, for lack of memory for example, returns
@@ -78,5 +80,5 @@ const char *password_policy_fault(const struct password_policy *policy, const st
         return NULL;
     if (!is_within(policy, password_scale_of(method), &cost))
         return too_slow;
-    return fits_memory(&cost) ? NULL : too_large;
+    return policy->limit_bytes == 0 || cost.memory <= policy->limit_bytes ? NULL : too_large;
 }

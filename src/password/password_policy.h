@@ -22,6 +22,7 @@ void password_units_release(struct password_units *units); /* NULL is allowed */
 struct password_policy {
     bool allow_legacy;
     double limit_ms;              /* a hash that takes longer is not computed; 0: no limit */
+    double limit_bytes;           /* nor one that takes more memory; 0: no limit */
     struct password_units *units; /* not owned; must outlive the policy. NULL: no limit */
 };
 

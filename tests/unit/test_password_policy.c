@@ -29,9 +29,10 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
     return data;
 }
 
-static const char *fault_of(const char *hash, double limit_ms, struct password_units *units)
+static const char *fault_of(const char *hash, long limit_ms, struct password_units *units)
 {
-    const struct password_policy policy = {.allow_legacy = true, .limit_ms = limit_ms, .units = units};
+    const struct config config = {.allow_legacy_hashes = true, .verify_cost_limit = limit_ms};
+    const struct password_policy policy = password_policy_of(&config, units);
     const char *why = NULL;
     const struct password_method *method = password_method_of(text_of(hash), true, &why);
     assert_non_null(method);
@@ -46,7 +47,7 @@ static void test_limit(void **state)
     static const struct {
         const char *hash;
         double unit_ms;
-        double limit_ms;
+        long limit_ms;
         const char *fault; /* "": none */
     } rows[] = {
         {"$6$rounds=1000000$salt$" D86, 0.001, 1000, ""},
