@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/json_text.h"
 #include "password/password_cost.h"
 #include "password/password_speed.h"
 #include "tokenctl/command.h"
+#include "tokenctl/output.h"
 
 /* The settings that tokenctl itself hashes with, and the commands that use them. */
 enum { OF_PASSWD, OF_GENERATE, OWN_SETTINGS };
@@ -20,9 +20,10 @@ static const char *const used_by[OWN_SETTINGS] = {
 
 struct costs {
     char *own[OWN_SETTINGS];
-    bool (*print)(struct costs *costs, const struct password_scale *scale, unsigned long count,
+    void (*print)(struct costs *costs, const struct password_scale *scale, unsigned long count,
                   const struct password_cost *cost, double ms);
-    bool first;
+    bool has_head; /* of the table */
+    struct output_array array;
 };
 
 /* Returns the command that hashes with `setting`, or NULL. */
@@ -50,14 +51,14 @@ static void print_memory(double bytes)
         printf("  %4.0f MiB", bytes / mebi);
 }
 
-static bool print_row(struct costs *costs, const struct password_scale *scale, unsigned long count,
+static void print_row(struct costs *costs, const struct password_scale *scale, unsigned long count,
                       const struct password_cost *cost, double ms)
 {
     const char *user = user_of(costs, scale, cost->setting);
-    if (costs->first)
+    if (!costs->has_head)
         printf("%-13s  %6s  %-16s  %9s  %13s  %8s\n", "METHOD", "COST", "SETTING", "MS", "TOKENS/S/CORE",
                "MEMORY");
-    costs->first = false;
+    costs->has_head = true;
     printf("%-13s", scale->method);
     if (count > 0)
         printf("  %6lu", count);
@@ -66,7 +67,6 @@ static bool print_row(struct costs *costs, const struct password_scale *scale, u
     printf("  %-16.*s  %9.3f  %13.1f", (int)cost->setting.length, cost->setting.data, ms, 1000 / ms);
     print_memory(cost->memory);
     printf("%s%s\n", user != NULL ? "  " : "", user != NULL ? user : "");
-    return true;
 }
 
 /* Adds `value` with three decimals, because the measurement is no more exact. */
@@ -77,23 +77,27 @@ static bool add_decimal(struct json_object *object, const char *key, double valu
     return json_add(object, key, json_object_new_double_s(value, text));
 }
 
-static bool print_object(struct costs *costs, const struct password_scale *scale, unsigned long count,
-                         const struct password_cost *cost, double ms)
+/* Returns NULL if memory runs out. */
+static struct json_object *object_of(const struct costs *costs, const struct password_scale *scale,
+                                     unsigned long count, const struct password_cost *cost, double ms)
 {
     const char *user = user_of(costs, scale, cost->setting);
     struct json_object *object = json_object_new_object();
-    struct text text = {NULL, 0};
     if (json_add_string(object, "method", scale->method) &&
         (count == 0 || json_add_number(object, "cost", (int64_t)count)) &&
         json_add_text(object, "setting", cost->setting) && add_decimal(object, "milliseconds", ms) &&
         add_decimal(object, "tokens_per_second", 1000 / ms) &&
         (cost->memory == 0 || json_add_number(object, "memory", (int64_t)cost->memory)) &&
         (user == NULL || json_add_string(object, "used_by", user)))
-        text = json_write(object, JSON_C_TO_STRING_PLAIN);
-    printf("%s%.*s", costs->first ? "[" : ",\n", (int)text.length, text.data != NULL ? text.data : "");
-    costs->first = false;
+        return object;
     json_object_put(object);
-    return text.data != NULL;
+    return NULL;
+}
+
+static void print_object(struct costs *costs, const struct password_scale *scale, unsigned long count,
+                         const struct password_cost *cost, double ms)
+{
+    output_array_add(&costs->array, object_of(costs, scale, count, cost, ms));
 }
 
 static int measure(struct costs *costs, const struct password_scale *scale, unsigned long count)
@@ -109,7 +113,9 @@ static int measure(struct costs *costs, const struct password_scale *scale, unsi
         fault = "its setting is not understood";
     else if (password_measure(method, text_of(setting), &ms) != PASSWORD_MISMATCH)
         fault = "it cannot be computed: no memory, or crypt(3) is without it";
-    else if (!costs->print(costs, scale, count, &cost, ms))
+    else
+        costs->print(costs, scale, count, &cost, ms);
+    if (costs->array.out_of_memory)
         fault = strerror(ENOMEM);
     free(setting);
     return fault == NULL ? EXIT_SUCCESS : command_error(EXIT_FAILURE, "%s: %s", scale->method, fault);
@@ -158,7 +164,7 @@ static int measure_selected(const struct invocation *invocation, struct costs *c
 static int run_hash_cost(const struct invocation *invocation)
 {
     const bool json = invocation->values[OPTION_JSON] != NULL;
-    struct costs costs = {.print = json ? print_object : print_row, .first = true};
+    struct costs costs = {.print = json ? print_object : print_row};
     int status = refuse_unknown(invocation);
     if (status != EXIT_SUCCESS)
         return status;
@@ -168,9 +174,7 @@ static int run_hash_cost(const struct invocation *invocation)
         status = command_error(EXIT_FAILURE, "no setting was made: %s", strerror(errno));
     else
         status = measure_selected(invocation, &costs);
-    if (json && status == EXIT_SUCCESS)
-        puts("]");
-    if (finish_output() != EXIT_SUCCESS)
+    if ((json ? output_array_end(&costs.array) : finish_output()) != EXIT_SUCCESS)
         status = EXIT_FAILURE;
     for (size_t i = 0; i < OWN_SETTINGS; i++)
         free(costs.own[i]);

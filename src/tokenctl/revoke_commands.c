@@ -8,7 +8,6 @@
 #include "account/account_file.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/json_text.h"
 #include "oauth/token_revoke.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
@@ -148,12 +147,6 @@ static int run_revoke(const struct invocation *invocation)
 
 /* --- revoked --- */
 
-struct listing {
-    bool is_json;
-    bool is_first;
-    bool is_complete;
-};
-
 static void format_expires(int64_t expires, char out[CLOCK_DATE_SIZE])
 {
     static const int64_t latest = 253402300799; /* the end of the year 9999 */
@@ -163,9 +156,10 @@ static void format_expires(int64_t expires, char out[CLOCK_DATE_SIZE])
         snprintf(out, CLOCK_DATE_SIZE, "-");
 }
 
-static bool print_row(const struct revocation *revocation)
+static bool print_row(void *context, const struct revocation *revocation)
 {
     char expires[CLOCK_DATE_SIZE];
+    (void)context;
     format_expires(revocation->expires, expires);
     printf("%-20s  %s", expires, revocation->is_digest ? "sha256:" : "");
     output_print(revocation->jti, 0);
@@ -173,42 +167,36 @@ static bool print_row(const struct revocation *revocation)
     return ferror(stdout) == 0;
 }
 
-static bool print_object(struct listing *listing, const struct revocation *revocation)
+/* Returns NULL if memory runs out. */
+static struct json_object *object_of(const struct revocation *revocation)
 {
     char expires[CLOCK_DATE_SIZE];
     struct json_object *object = json_object_new_object();
-    struct text text = {NULL, 0};
     format_expires(revocation->expires, expires);
     if (output_add(object, revocation->is_digest ? "sha256" : "jti", revocation->jti) &&
         (strcmp(expires, "-") == 0 || json_add_string(object, "expires", expires)))
-        text = json_write(object, JSON_C_TO_STRING_PLAIN);
-    listing->is_complete = text.data != NULL;
-    fputs(listing->is_first || !listing->is_complete ? "" : ",\n", stdout);
-    output_json(text);
-    listing->is_first = false;
+        return object;
     json_object_put(object);
-    return listing->is_complete && ferror(stdout) == 0;
+    return NULL;
 }
 
-static bool print_revocation(void *context, const struct revocation *revocation)
+static bool print_object(void *context, const struct revocation *revocation)
 {
-    struct listing *listing = context;
-    return listing->is_json ? print_object(listing, revocation) : print_row(revocation);
+    return output_array_add(context, object_of(revocation));
 }
 
 static int run_revoked(const struct invocation *invocation)
 {
-    struct listing listing = {
-        .is_json = invocation->values[OPTION_JSON] != NULL, .is_first = true, .is_complete = true};
+    const bool is_json = invocation->values[OPTION_JSON] != NULL;
+    struct output_array array = {0};
     struct revoked revoked;
     int status = EXIT_FAILURE;
     if (open_revoked(invocation, &revoked)) {
-        fputs(listing.is_json ? "[" : "EXPIRES               JTI\n", stdout);
-        const bool good = revocations_each(revoked.revocations, revoked.log, print_revocation, &listing);
-        fputs(listing.is_json ? "]\n" : "", stdout);
-        status = finish_output();
-        if (!listing.is_complete)
-            status = command_error(EXIT_FAILURE, "out of memory: the list is cut short");
+        if (!is_json)
+            puts("EXPIRES               JTI");
+        const bool good =
+            revocations_each(revoked.revocations, revoked.log, is_json ? print_object : print_row, &array);
+        status = is_json ? output_array_end(&array) : finish_output();
         if (!good)
             status = EXIT_FAILURE;
     }

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/json_text.h"
 #include "throttle/throttle_list.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
@@ -165,33 +164,16 @@ static struct json_object *object_of(const struct throttle_entry *entry)
     return NULL;
 }
 
-/* Returns false if memory runs out; the list is incomplete then. */
-static bool print_json(const struct throttle_list *list)
-{
-    bool complete = true;
-    putchar('[');
-    for (size_t i = 0; i < list->count && complete; i++) {
-        struct json_object *object = object_of(&list->entries[i]);
-        const struct text text =
-            object != NULL ? json_write(object, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
-        complete = text.data != NULL;
-        fputs(i > 0 && complete ? ",\n" : "", stdout);
-        output_json(text);
-        json_object_put(object);
-    }
-    puts("]");
-    return complete;
-}
-
 static int print_list(const struct invocation *invocation, const struct throttle_list *list)
 {
-    bool complete = true;
-    if (invocation->values[OPTION_JSON] != NULL)
-        complete = print_json(list);
-    else
+    struct output_array array = {0};
+    if (invocation->values[OPTION_JSON] == NULL) {
         print_table(list);
-    const int status = finish_output();
-    return complete ? status : command_error(EXIT_FAILURE, "out of memory: the list is cut short");
+        return finish_output();
+    }
+    for (size_t i = 0; i < list->count && output_array_add(&array, object_of(&list->entries[i])); i++)
+        ;
+    return output_array_end(&array);
 }
 
 static int run_list(const struct invocation *invocation)
