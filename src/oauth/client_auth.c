@@ -6,15 +6,13 @@
 static const char *refusal_of(const struct client_auth_context *authentication,
                               const struct account_entry *entry)
 {
-    if (!entry->usable)
-        return "unusable_line";
-    if (entry->account.locked)
-        return "locked";
-    if (entry->account.expires <= authentication->now)
-        return "expired";
-    if (!account_admits_source(&entry->account, authentication->source))
+    static const char *const reasons[ACCOUNT_STATES] = {[ACCOUNT_STATE_LOCKED] = "locked",
+                                                        [ACCOUNT_STATE_EXPIRED] = "expired",
+                                                        [ACCOUNT_STATE_UNUSABLE] = "unusable_line"};
+    const char *reason = reasons[account_entry_state(entry, authentication->now)];
+    if (reason == NULL && !account_admits_source(&entry->account, authentication->source))
         return "source";
-    return NULL;
+    return reason;
 }
 
 static const struct credentials *current_decoding(const struct client_auth_context *authentication)

@@ -21,7 +21,7 @@ static bool read_standing(const struct service *service, const struct jwt *jwt, 
     while ((found = service_find_account(service, client_id, &cursor, &entry)) == ACCOUNT_FOUND) {
         const struct account *account = &entry.account;
         standing->has_line = true;
-        standing->has_open_line |= entry.usable && !account->locked && account->expires > now;
+        standing->has_open_line |= account_entry_state(&entry, now) == ACCOUNT_STATE_ACTIVE;
         standing->has_type |= account->type.data != NULL && jwt_has_type(jwt, account->type);
         if (account->not_before > standing->not_before)
             standing->not_before = account->not_before;

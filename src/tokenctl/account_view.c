@@ -9,23 +9,29 @@
 #include "token/private_claim.h"
 #include "tokenctl/output.h"
 
-enum { ACTIVE, LOCKED, EXPIRED, UNUSABLE, STATES };
-
-static const char *const states[STATES] = {
-    [ACTIVE] = "active", [LOCKED] = "locked", [EXPIRED] = "expired", [UNUSABLE] = "unusable"};
+static const char *const states[ACCOUNT_STATES] = {[ACCOUNT_STATE_ACTIVE] = "active",
+                                                   [ACCOUNT_STATE_LOCKED] = "locked",
+                                                   [ACCOUNT_STATE_EXPIRED] = "expired",
+                                                   [ACCOUNT_STATE_UNUSABLE] = "unusable"};
 
 const char *account_view_state(const struct account_entry *entry, int64_t now)
 {
-    if (!entry->usable)
-        return states[UNUSABLE];
-    if (entry->account.locked)
-        return states[LOCKED];
-    return states[entry->account.expires <= now ? EXPIRED : ACTIVE];
+    return states[account_entry_state(entry, now)];
+}
+
+const char *account_view_refusal(const struct account_entry *entry, int64_t now)
+{
+    static const char *const refusals[ACCOUNT_STATES] = {
+        [ACCOUNT_STATE_LOCKED] = "the account is locked (tokenctl unlock)",
+        [ACCOUNT_STATE_EXPIRED] = "the account has expired (tokenctl set --expires)",
+        [ACCOUNT_STATE_UNUSABLE] =
+            "its line in the accounts file is unusable (tokenctl check prints the reason)"};
+    return refusals[account_entry_state(entry, now)];
 }
 
 bool account_view_is_state(struct text name)
 {
-    for (size_t i = 0; i < STATES; i++) {
+    for (size_t i = 0; i < ACCOUNT_STATES; i++) {
         if (text_is(name, states[i]))
             return true;
     }

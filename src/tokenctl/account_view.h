@@ -12,6 +12,9 @@ const char *account_view_state(const struct account_entry *entry, int64_t now);
 /* Returns whether account_view_state() may return `name`. */
 bool account_view_is_state(struct text name);
 
+/* Returns why the line gets no token, whatever the secret, with the remedy; NULL: it is active. */
+const char *account_view_refusal(const struct account_entry *entry, int64_t now);
+
 /* Returns the name of the hash method, or "-". */
 const char *account_view_method(const struct account_entry *entry);
 

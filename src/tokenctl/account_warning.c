@@ -4,16 +4,7 @@
 
 #include "account/account_table.h"
 #include "base/clock.h"
-
-/* What a person has to know of one line. */
-static const char *refusal_of(const struct account_entry *entry, int64_t now)
-{
-    if (!entry->usable)
-        return "its line is unusable (tokenctl check prints the reason)";
-    if (entry->account.locked)
-        return "it is locked (tokenctl unlock)";
-    return entry->account.expires <= now ? "it has expired (tokenctl set --expires)" : NULL;
-}
+#include "tokenctl/account_view.h"
 
 static void warn_of_use(const struct account_table *table, struct text client_id)
 {
@@ -21,7 +12,7 @@ static void warn_of_use(const struct account_table *table, struct text client_id
     const char *why = NULL;
     struct account_entry entry;
     for (size_t cursor = 0; account_table_find(table, client_id, &cursor, &entry);) {
-        why = refusal_of(&entry, now);
+        why = account_view_refusal(&entry, now);
         if (why == NULL)
             return;
     }

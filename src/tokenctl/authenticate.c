@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "service/service.h"
+#include "tokenctl/account_view.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 #include "tokenctl/secret_input.h"
@@ -31,16 +32,10 @@ struct trial {
 /* Returns why the line gets no token, whatever the secret; NULL: it may. */
 static const char *refusal_of(const struct trial *trial, const struct account_entry *entry)
 {
-    const struct account *account = &entry->account;
-    if (!entry->usable)
-        return "its line in the accounts file is unusable (tokenctl check prints the reason)";
-    if (account->locked)
-        return "the account is locked (tokenctl unlock)";
-    if (account->expires <= trial->now)
-        return "the account has expired (tokenctl set --expires)";
-    if (trial->source != NULL && !account_admits_source(account, trial->source))
+    const char *refusal = account_view_refusal(entry, trial->now);
+    if (refusal == NULL && trial->source != NULL && !account_admits_source(&entry->account, trial->source))
         return "the account is not accepted from this address (tokenctl set --from)";
-    return NULL;
+    return refusal;
 }
 
 /* Tries one line. Returns false if memory runs out. */

@@ -11,6 +11,7 @@
 #include "base/json_text.h"
 #include "oauth/grant.h"
 #include "oauth/token_check.h"
+#include "tokenctl/account_view.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 
@@ -34,13 +35,7 @@ static bool find_line(const struct service *service, struct text client_id, int6
     bool found = false;
     *why = "there is no such account (tokenctl add makes one)";
     for (size_t cursor = 0; account_table_find(service->accounts, client_id, &cursor, &entry);) {
-        const char *reason = NULL;
-        if (!entry.usable)
-            reason = "its line in the accounts file is unusable (tokenctl check prints the reason)";
-        else if (entry.account.locked)
-            reason = "the account is locked (tokenctl unlock)";
-        else if (entry.account.expires <= now)
-            reason = "the account has expired";
+        const char *reason = account_view_refusal(&entry, now);
         if (reason != NULL) {
             *why = reason;
             continue;

@@ -154,7 +154,7 @@ load tokenctl
     works_not client secret
     says 0 'locked already' lock client
     # A new secret does not unlock.
-    says 0 'warning: nobody can use client: it is locked' passwd client <<<'third'
+    says 0 'warning: nobody can use client: the account is locked' passwd client <<<'third'
     works_not client third
     exits 0 unlock client
     works client third
@@ -171,7 +171,7 @@ load tokenctl
 @test "list, and list --json: never a hash" {
     local json
     exits 0 add active --scope 'b a' --lifetime 5 --from ::1 <<<'secret'
-    says 0 'warning: nobody can use gone: it has expired' add gone --expires 2001-01-01 <<<'secret'
+    says 0 'warning: nobody can use gone: the account has expired' add gone --expires 2001-01-01 <<<'secret'
     exits 0 add held <<<'secret'
     exits 0 lock held
     printf '%s\n' 'apr:$apr1$salt$hashhashhash' 'plain text without a colon' $'evil\x1b[2J:$6$x' >>"$ACCOUNTS"

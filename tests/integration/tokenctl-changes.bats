@@ -83,21 +83,21 @@ attributes() {
 }
 
 @test "warnings at once: nobody can use it, tokens that outlive the plan" {
-    says 0 'warning: nobody can use past: it has expired' add past --generate --expires 2001-01-01
+    says 0 'warning: nobody can use past: the account has expired' add past --generate --expires 2001-01-01
     says 0 'live for 7200 seconds, longer than token_lifetime = 3600' add long --generate --lifetime 2h
     says 0 'the tokens of ever never expire' add ever --generate --lifetime 0
     exits 0 set long --lifetime 3600
     [[ -z $ERR ]]
     exits 0 lock long
     [[ -z $ERR ]]
-    says 0 'warning: nobody can use long: it is locked' set long --note x
+    says 0 'warning: nobody can use long: the account is locked' set long --note x
     # One good line is enough.
     exits 0 passwd long --keep-old --generate
     sed -i '0,/^long:!/s/^long:!/long:/' "$ACCOUNTS"
     exits 0 set long --note y
     [[ -z $ERR ]]
     printf 'broken:$apr1$x$y\n' >>"$ACCOUNTS"
-    says 0 'warning: nobody can use broken: its line is unusable' set broken --note x
+    says 0 'warning: nobody can use broken: its line in the accounts file is unusable' set broken --note x
 }
 
 @test "several IDs, from arguments and standard input, change at once; exit status 1 is for what was not done" {
