@@ -53,33 +53,37 @@ static void set_log(struct config_origin *origin, const struct config_key *key, 
     (is_name ? set_string : set_path)(origin, key, value);
 }
 
+/* `fault` is what is wrong with a value that is not valid. */
+static void set_valid(struct config_origin *origin, const struct config_key *key, const char *value,
+                      bool is_valid, const char *fault)
+{
+    if (is_valid)
+        set_string(origin, key, value);
+    else
+        config_key_error(origin, key, fault);
+}
+
 static void set_issuer(struct config_origin *origin, const struct config_key *key, const char *value)
 {
     const enum issuer_result result = issuer_parse(value, &origin->config->mount_path);
-    if (result == ISSUER_GOOD)
-        set_string(origin, key, value);
-    else
-        config_key_error(origin, key, issuer_fault(result));
+    set_valid(origin, key, value, result == ISSUER_GOOD, issuer_fault(result));
 }
 
 static void set_url(struct config_origin *origin, const struct config_key *key, const char *value)
 {
     const bool has_scheme = strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
-    if (has_scheme && strcspn(value, " \"\\<>#") == strlen(value) && text_is_printable_ascii(text_of(value)))
-        set_string(origin, key, value);
-    else
-        config_key_error(origin, key,
-                         "must be an absolute URL that starts with https:// or http://, without a "
-                         "fragment: write other characters as %XX");
+    set_valid(origin, key, value,
+              has_scheme && strcspn(value, " \"\\<>#") == strlen(value) &&
+                  text_is_printable_ascii(text_of(value)),
+              "must be an absolute URL that starts with https:// or http://, without a fragment: write other "
+              "characters as %XX");
 }
 
 /* No quote can break out of the header of a token. */
 static void set_media_type(struct config_origin *origin, const struct config_key *key, const char *value)
 {
-    if (text_is_media_type(text_of(value)))
-        set_string(origin, key, value);
-    else
-        config_key_error(origin, key, "is not a media type's name: write at+jwt or JWT");
+    set_valid(origin, key, value, text_is_media_type(text_of(value)),
+              "is not a media type's name: write at+jwt or JWT");
 }
 
 static void set_yes_no(struct config_origin *origin, const struct config_key *key, const char *value)
@@ -135,12 +139,10 @@ static void set_log_level(struct config_origin *origin, const struct config_key 
 
 static void set_networks(struct config_origin *origin, const struct config_key *key, const char *value)
 {
-    if (network_list_is_valid(text_of(value)))
-        set_string(origin, key, value);
-    else
-        config_key_error(origin, key,
-                         "must be addresses or networks such as 192.0.2.0/24, separated by commas, without "
-                         "bits set after the prefix");
+    set_valid(
+        origin, key, value, network_list_is_valid(text_of(value)),
+        "must be addresses or networks such as 192.0.2.0/24, separated by commas, without bits set after "
+        "the prefix");
 }
 
 static void set_log_format(struct config_origin *origin, const struct config_key *key, const char *value)
