@@ -54,15 +54,6 @@ const char *account_client_id_advice(struct text client_id)
     return NULL;
 }
 
-static bool is_blank(struct text line)
-{
-    for (size_t i = 0; i < line.length; i++) {
-        if (line.data[i] != ' ' && line.data[i] != '\t')
-            return false;
-    }
-    return true;
-}
-
 /* As in shadow(5), '!' or '*' before the hash, or instead of it, locks the account. */
 static void take_hash(struct text hash, struct account *account)
 {
@@ -122,20 +113,13 @@ static const char *parse_line(struct text line, bool allow_legacy, struct accoun
     return why;
 }
 
-static struct text without_return(struct text line)
-{
-    if (line.length > 0 && line.data[line.length - 1] == '\r')
-        line.length--;
-    return line;
-}
-
 enum account_line account_parse(struct text line, bool allow_legacy, struct account *account,
                                 const char **why)
 {
     *account = empty_account;
     *why = NULL;
-    line = without_return(line);
-    if (is_blank(line) || line.data[0] == '#')
+    line = text_without_return(line);
+    if (text_trim(line).length == 0 || line.data[0] == '#')
         return ACCOUNT_LINE_IGNORED;
     *why = parse_line(line, allow_legacy, account);
     return *why == NULL ? ACCOUNT_LINE_USABLE : ACCOUNT_LINE_UNUSABLE;
@@ -160,7 +144,7 @@ enum account_line account_judge(struct text line, const struct password_policy *
 void account_read(struct text line, bool has_method, struct account *account)
 {
     *account = empty_account;
-    if (!split_line(without_return(line), account))
+    if (!split_line(text_without_return(line), account))
         return;
     if (has_method)
         account->method = password_method_of_parsed(account->hash);

@@ -72,11 +72,6 @@ bool line_reader_next(struct line_reader *reader, struct text *line)
     return true;
 }
 
-off_t line_reader_offset(const struct line_reader *reader)
-{
-    return reader->offset - (off_t)(reader->end - reader->begin);
-}
-
 void line_reader_free(struct line_reader *reader)
 {
     secret_free(reader->data, reader->capacity);

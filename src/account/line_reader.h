@@ -27,9 +27,6 @@ struct line_reader {
  * newline is a line only if it is not empty. False: there are no more lines, or reading failed (`failed`). */
 bool line_reader_next(struct line_reader *reader, struct text *line);
 
-/* Returns the offset in the file after the last line that was returned. */
-off_t line_reader_offset(const struct line_reader *reader);
-
 /* Wipes and frees the buffer. */
 void line_reader_free(struct line_reader *reader);
 

@@ -25,10 +25,8 @@ static const struct {
 static bool next_line(struct password_file *file, struct text *line)
 {
     while (file->rest.data != NULL) {
-        *line = text_split(&file->rest, '\n');
+        *line = text_without_return(text_split(&file->rest, '\n'));
         file->line++;
-        if (line->length > 0 && line->data[line->length - 1] == '\r')
-            line->length--;
         if (text_trim(*line).length > 0 && line->data[0] != '#')
             return true;
     }

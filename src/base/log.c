@@ -42,6 +42,11 @@ static const struct {
     [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
 };
 
+const char *log_level_name(enum log_level level)
+{
+    return levels[level].name;
+}
+
 bool log_level_parse(const char *name, enum log_level *level)
 {
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
@@ -187,7 +192,7 @@ static size_t format_head(const struct log *log, enum log_level level, char out[
         return syslog_head("token.fcgi", levels[level].priority, out);
     if (log_is_json(log))
         return 0;
-    const char *end = stpcpy(stpcpy(stpcpy(format_time(out), " "), levels[level].name), " ");
+    const char *end = stpcpy(stpcpy(stpcpy(format_time(out), " "), log_level_name(level)), " ");
     return (size_t)(end - out);
 }
 
@@ -206,7 +211,7 @@ struct json_object *log_object_new(enum log_level level)
     char now[HEAD_SIZE];
     struct json_object *object = json_object_new_object();
     format_time(now);
-    if (json_add_string(object, "time", now) && json_add_string(object, "level", levels[level].name))
+    if (json_add_string(object, "time", now) && json_add_string(object, "level", log_level_name(level)))
         return object;
     json_object_put(object);
     return NULL;
@@ -236,7 +241,7 @@ static long log_put_object(struct log *log, enum log_level level, struct json_ob
         return log_put_line(log, level, text);
     format_time(now);
     snprintf(instead, sizeof instead, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"%s\"}", now,
-             levels[level].name, text.data == NULL ? "no memory for this line" : "this line is too long");
+             log_level_name(level), text.data == NULL ? "no memory for this line" : "this line is too long");
     return log_put_line(log, level, text_of(instead));
 }
 

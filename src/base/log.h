@@ -16,7 +16,8 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Reads "error", "warn", "info" or "debug". */
+/* "error", "warn", "info" or "debug" */
+const char *log_level_name(enum log_level level);
 bool log_level_parse(const char *name, enum log_level *level);
 
 /* LOG_FORMAT_JSON: each line is a JSON object with `time`, `level` and what the line has to say. */

@@ -58,6 +58,13 @@ struct text text_trim(struct text text)
     return text;
 }
 
+struct text text_without_return(struct text line)
+{
+    if (line.length > 0 && line.data[line.length - 1] == '\r')
+        line.length--;
+    return line;
+}
+
 size_t text_mark_length(struct text text)
 {
     static const char mark[TEXT_MARK_SIZE] = {'\xEF', '\xBB', '\xBF'};

@@ -25,6 +25,9 @@ struct text text_split(struct text *rest, char separator);
 /* Returns the text without the spaces and tabs around it. */
 struct text text_trim(struct text text);
 
+/* Returns the line without a '\r' at its end. */
+struct text text_without_return(struct text line);
+
 /* Returns the length of a byte order mark at the beginning of `text`, or 0. */
 enum { TEXT_MARK_SIZE = 3 };
 size_t text_mark_length(struct text text);

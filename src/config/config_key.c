@@ -219,11 +219,7 @@ static const char *yes_no(const void *field)
 
 static const char *log_level(const void *field)
 {
-    static const char *const names[] = {[LOG_LEVEL_ERROR] = "error",
-                                        [LOG_LEVEL_WARN] = "warn",
-                                        [LOG_LEVEL_INFO] = "info",
-                                        [LOG_LEVEL_DEBUG] = "debug"};
-    return names[*(const enum log_level *)field];
+    return log_level_name(*(const enum log_level *)field);
 }
 
 static const char *log_format(const void *field)

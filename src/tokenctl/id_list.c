@@ -49,9 +49,7 @@ static int add_lines(struct id_list *list, size_t *capacity)
     const size_t mark = status == EXIT_SUCCESS ? text_mark_length((struct text){list->input, size}) : 0;
     struct text rest = {list->input + mark, size - mark};
     while (status == EXIT_SUCCESS && rest.data != NULL) {
-        struct text line = text_split(&rest, '\n');
-        if (line.length > 0 && line.data[line.length - 1] == '\r')
-            line.length--;
+        const struct text line = text_without_return(text_split(&rest, '\n'));
         if (line.length > 0 && line.data[0] != '#')
             status = add_id(list, capacity, line);
     }
