@@ -219,6 +219,10 @@ void config_release(struct config *config)
                              config->group,
                              config->status_from,
                              config->mount_path,
+                             config->sync,
+                             config->sync_user,
+                             config->sync_password_file,
+                             config->sync_name,
                              config->authorization_endpoint};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         free(strings[i]);

@@ -31,9 +31,14 @@ struct config {
     char *authorization_endpoint; /* NULL: none */
     char *status_from;            /* networks, separated by commas */
     char *user;                   /* NULL: none */
-    uid_t owner; /* files may belong to this user, as to root and the user of this process; 0: to no other
-                    user */
-    char *group; /* NULL: none */
+    uid_t owner;     /* files may belong to this user, as to root and the user of this process; 0: to no other
+                        user */
+    char *group;     /* NULL: none */
+    char *sync;      /* where the engine is that machines exchange failures and revocations through: see
+                        config/sync_address.h; NULL: nowhere */
+    char *sync_user; /* NULL: the engine's default user */
+    char *sync_password_file; /* NULL: no password */
+    char *sync_name;          /* NULL: the host's name */
     char *mount_path; /* the path of the issuer, percent-decoded, without a trailing slash: "/apiops/auth", or
                          "" */
     long token_lifetime;
@@ -52,12 +57,14 @@ struct config {
     long clock_skew;
     long check_max_age;
     long keys_max_age;
+    long sync_wait;
     enum log_level log_level;
     enum log_format log_format;
     bool strict_rfc6749;
     bool check_accounts;
     bool allow_legacy_hashes;
     bool sandbox;
+    bool sync_tls;
 };
 
 /* Returns the path from `option` (-c), otherwise $TOKEN_CONF, otherwise the compiled-in default. Never

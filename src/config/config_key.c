@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/issuer.h"
+#include "config/sync_address.h"
 
 enum { TYPO_DISTANCE = 2 };
 
@@ -151,6 +152,26 @@ static void set_log_format(struct config_origin *origin, const struct config_key
         config_key_error(origin, key, "must be text or json");
 }
 
+static void set_sync(struct config_origin *origin, const struct config_key *key, const char *value)
+{
+    const char *fault = sync_addresses_fault(text_of(value));
+    if (fault == NULL)
+        set_string(origin, key, value);
+    else
+        config_key_error(origin, key, fault);
+}
+
+/* It is in the log of other machines. */
+static void set_sync_name(struct config_origin *origin, const struct config_key *key, const char *value)
+{
+    const struct text name = text_of(value);
+    if (name.length <= SYNC_NAME_MAX && text_is_printable_ascii(name) &&
+        memchr(value, ' ', name.length) == NULL)
+        set_string(origin, key, value);
+    else
+        config_key_error(origin, key, "must be at most 64 printable ASCII characters without a space");
+}
+
 const struct config_key config_keys[CONFIG_KEYS] = {
     {"issuer", set_issuer, offsetof(struct config, issuer), NULL, 0, 0},
     {"audience", set_string, offsetof(struct config, audience), NULL, 0, 0},
@@ -187,6 +208,12 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"log_level", set_log_level, offsetof(struct config, log_level), "info", 0, 0},
     {"log_format", set_log_format, offsetof(struct config, log_format), "text", 0, 0},
     {"status_from", set_networks, offsetof(struct config, status_from), "127.0.0.0/8,::1", 0, 0},
+    {"sync", set_sync, offsetof(struct config, sync), NULL, 0, 0},
+    {"sync_user", set_string, offsetof(struct config, sync_user), NULL, 0, 0},
+    {"sync_password_file", set_path, offsetof(struct config, sync_password_file), NULL, 0, 0},
+    {"sync_tls", set_yes_no, offsetof(struct config, sync_tls), "no", 0, 0},
+    {"sync_name", set_sync_name, offsetof(struct config, sync_name), NULL, 0, 0},
+    {"sync_wait", set_number, offsetof(struct config, sync_wait), "5", 0, 300},
 };
 
 const struct config_key *config_key_find(const char *name)

@@ -8,7 +8,7 @@
 #include "base/diagnostics.h"
 #include "config/config.h"
 
-enum { CONFIG_KEYS = 33 };
+enum { CONFIG_KEYS = 39 };
 
 /* The origin of a value, for messages, and its destination. */
 struct config_origin {

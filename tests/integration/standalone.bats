@@ -296,7 +296,7 @@ loaded() {
     run "$DIR/token.fcgi" -t
     [[ $status -eq 0 ]] || fail "$output"
     # Every key of the contract is in it.
-    [[ $(grep -cE '^#?[a-z_0-9]+ = ' "$REPOSITORY/conf/token.conf") -eq 33 ]]
+    [[ $(grep -cE '^#?[a-z_0-9]+ = ' "$REPOSITORY/conf/token.conf") -eq 39 ]]
 }
 
 # option STATUS PATTERN ARGUMENT…
