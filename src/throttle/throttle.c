@@ -13,6 +13,7 @@ struct throttle_limits throttle_limits_of(const struct config *config)
         .failures = config->throttle_failures,
         .source_failures = config->throttle_source_failures,
         .window_ms = (int64_t)config->throttle_window * MS_PER_SECOND,
+        .is_shared = config->sync != NULL,
         .quota = default_quota,
     };
 }
@@ -192,7 +193,7 @@ static void charge_pairs(struct throttle_txn *txn, struct throttle_attempt *atte
         pair->state = charge == CHARGE_IN_FLIGHT         ? THROTTLE_PAIR_COUNTED
                       : charge == CHARGE_METHOD_FALLBACK ? THROTTLE_PAIR_METHOD_FALLBACK
                                                          : THROTTLE_PAIR_REPEATED;
-        throttle_charge(charge, &counts, pair, attempt, &txn->window, &charged);
+        throttle_charge(charge, &counts, pair, attempt, txn, &charged);
         throttle_counts_save(&counts, txn);
     }
 }
@@ -275,16 +276,21 @@ static void end_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt
                       enum throttle_outcome outcome, enum judgement judgement)
 {
     struct throttle_charged charged = {false, false};
+    bool is_source_shared = false;
     for (size_t i = 0; i < attempt->pair_count; i++)
         charged.source |= has_failed(&attempt->pairs[i], outcome);
     throttle_charge_end(txn, &attempt->of_source, charged.source);
     for (size_t i = 0; i < attempt->pair_count; i++) {
         struct throttle_pair *pair = &attempt->pairs[i];
         struct throttle_counts counts;
-        throttle_charge_end(txn, &pair->count, has_failed(pair, outcome));
+        if (throttle_charge_end(txn, &pair->count, has_failed(pair, outcome)) && attempt->limits.is_shared) {
+            throttle_share(txn, is_source_shared ? THROTTLE_EVENT_PAIR : THROTTLE_EVENT_PAIR_AND_SOURCE, pair,
+                           0);
+            is_source_shared = true;
+        }
         throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
-        throttle_charge(charge_of_end(judgement, &counts, attempt, i, outcome), &counts, pair, attempt,
-                        &txn->window, &charged);
+        throttle_charge(charge_of_end(judgement, &counts, attempt, i, outcome), &counts, pair, attempt, txn,
+                        &charged);
         throttle_counts_save(&counts, txn);
     }
 }

@@ -37,6 +37,7 @@ struct throttle_limits {
     long failures;        /* of one pair */
     long source_failures; /* of one source */
     int64_t window_ms;
+    bool is_shared; /* other machines are to learn what is counted: see throttle_event.h */
     struct throttle_quota quota;
 };
 

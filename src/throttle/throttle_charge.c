@@ -75,10 +75,44 @@ static void charge_counts(enum throttle_charge charge, struct throttle_counts *c
     charged->overflow |= is_overflow;
 }
 
+/* --- Sharing --- */
+
+void throttle_share(struct throttle_txn *txn, enum throttle_event_type type, const struct throttle_pair *pair,
+                    uint32_t tenths)
+{
+    const struct throttle_event event = {
+        .type = type, .time_ms = txn->window.now_ms, .tenths = tenths, .key = pair->key};
+    throttle_txn_add_event(txn, &event);
+}
+
+/* An attempt in flight is shared when it ends: see throttle_event.h. */
+static void share_charge(enum throttle_charge charge, struct throttle_txn *txn,
+                         const struct throttle_pair *pair, bool is_source_charged)
+{
+    if (charge == CHARGE_TENTH)
+        throttle_share(txn, THROTTLE_EVENT_TENTH, pair, 0);
+    else if (charge != CHARGE_IN_FLIGHT)
+        throttle_share(txn, is_source_charged ? THROTTLE_EVENT_PAIR_AND_SOURCE : THROTTLE_EVENT_PAIR, pair,
+                       0);
+}
+
+static void clear_failures(struct throttle_txn *txn, const struct throttle_attempt *attempt,
+                           const struct throttle_pair *pair, struct throttle_record *record)
+{
+    const uint64_t before = throttle_record_tenths(record);
+    throttle_record_forgive(record);
+    const uint64_t tenths = before - throttle_record_tenths(record);
+    if (tenths > 0 && attempt->limits.is_shared)
+        throttle_share(txn, THROTTLE_EVENT_MATCH, pair, tenths < UINT32_MAX ? (uint32_t)tenths : UINT32_MAX);
+}
+
+/* --- All charges --- */
+
 void throttle_charge(enum throttle_charge charge, struct throttle_counts *counts, struct throttle_pair *pair,
-                     struct throttle_attempt *attempt, const struct throttle_window *window,
+                     struct throttle_attempt *attempt, struct throttle_txn *txn,
                      struct throttle_charged *charged)
 {
+    const bool was_source_charged = charged->source;
     switch (charge) {
     case CHARGE_NOTHING:
         break;
@@ -86,27 +120,31 @@ void throttle_charge(enum throttle_charge charge, struct throttle_counts *counts
     case CHARGE_PAIR:
     case CHARGE_PAIR_AND_SOURCE:
     case CHARGE_IN_FLIGHT:
-        charge_counts(charge, counts, pair, attempt, window, charged);
+        charge_counts(charge, counts, pair, attempt, &txn->window, charged);
+        if (attempt->limits.is_shared)
+            share_charge(charge, txn, pair, charge == CHARGE_PAIR_AND_SOURCE && !was_source_charged);
         break;
     case CHARGE_METHOD_FALLBACK:
         counts->of_pair->record.auth_method = THROTTLE_AUTH_NONE;
         break;
     case CLEAR_FAILURES:
         if (throttle_has_own_count(counts))
-            throttle_record_forgive(&counts->of_pair->record);
+            clear_failures(txn, attempt, pair, &counts->of_pair->record);
         break;
     }
 }
 
-void throttle_charge_end(struct throttle_txn *txn, const struct throttle_key *key, bool has_failed)
+bool throttle_charge_end(struct throttle_txn *txn, const struct throttle_key *key, bool has_failed)
 {
     struct throttle_record record;
     if (key->size == 0 || !throttle_txn_get(txn, key, &record))
-        return;
+        return false;
     throttle_record_age(&record, &txn->window);
+    const bool was_in_flight = record.in_flight > 0;
     throttle_record_end(&record, has_failed);
     if (throttle_record_is_empty(&record))
         throttle_quota_remove(txn, key);
     else
         throttle_txn_put(txn, key, &record);
+    return was_in_flight && has_failed;
 }

@@ -132,3 +132,9 @@ bool throttle_key_is_cut(const struct throttle_key *key)
 {
     return throttle_key_level(key) == THROTTLE_LONG_PAIR;
 }
+
+bool throttle_key_has_client_id_of(const struct throttle_key *key, const struct throttle_key *pair)
+{
+    return throttle_key_level(key) >= THROTTLE_PAIR && key->size == pair->size &&
+           memcmp(key->bytes + LEVEL_AT, pair->bytes + LEVEL_AT, key->size - LEVEL_AT) == 0;
+}

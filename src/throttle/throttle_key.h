@@ -54,4 +54,7 @@ bool throttle_key_is_unknown(const struct throttle_key *key);
 struct text throttle_key_client_id(const struct throttle_key *key);
 bool throttle_key_is_cut(const struct throttle_key *key);
 
+/* Returns whether both keys are those of pairs, of the same client_id. */
+bool throttle_key_has_client_id_of(const struct throttle_key *key, const struct throttle_key *pair);
+
 #endif

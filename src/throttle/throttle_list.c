@@ -90,24 +90,20 @@ static bool overlap(const struct network *a, const struct network *b)
     return a->prefix <= b->prefix ? network_contains(a, &b->address) : network_contains(b, &a->address);
 }
 
-static bool is_selected(const struct throttle_key *key, struct text client_id, const struct network *around)
+static bool is_selected(const struct throttle_key *key, const struct throttle_event *clear)
 {
     const struct network network = throttle_key_network(key);
-    if (around != NULL && overlap(&network, around))
-        return true;
-    if (throttle_key_level(key) < THROTTLE_PAIR)
-        return false;
-    const struct throttle_key meant = throttle_key_of(THROTTLE_PAIR, &network.address, client_id);
-    return throttle_key_equal(&meant, key);
+    return (clear->has_network && overlap(&network, &clear->network)) ||
+           throttle_key_has_client_id_of(key, &clear->key);
 }
 
-static size_t clear_counts(struct throttle_txn *txn, struct text client_id, const struct network *around)
+size_t throttle_list_apply_clear(struct throttle_txn *txn, const struct throttle_event *clear)
 {
     struct throttle_key key = throttle_key_lowest();
     struct throttle_record record;
     size_t cleared = 0;
     for (; throttle_txn_next(txn, &key, &record); throttle_key_advance(&key)) {
-        if (!throttle_record_has_failures(&record) || !is_selected(&key, client_id, around))
+        if (!throttle_record_has_failures(&record) || !is_selected(&key, clear))
             continue;
         throttle_quota_remove(txn, &key);
         cleared++;
@@ -115,15 +111,27 @@ static size_t clear_counts(struct throttle_txn *txn, struct text client_id, cons
     return cleared;
 }
 
+/* Other machines are told even if there is nothing to clear here: they may have counts that have not come. */
 enum throttle_list_result throttle_list_clear(struct throttle_store *store, struct log *log,
-                                              const struct throttle_window *window, struct text client_id,
-                                              const struct network *around, size_t *cleared)
+                                              const struct throttle_limits *limits, int64_t now_ms,
+                                              struct text client_id, const struct network *around,
+                                              size_t *cleared)
 {
+    const struct throttle_event clear = {
+        .type = THROTTLE_EVENT_CLEAR,
+        .time_ms = now_ms,
+        .key = throttle_key_of(THROTTLE_PAIR, NULL, client_id),
+        .has_network = around != NULL,
+        .network = around != NULL ? *around : (struct network){.prefix = 0},
+    };
     struct throttle_txn txn;
     enum throttle_txn_result ended;
     do {
-        throttle_store_begin(store, log, DATABASE_WRITE, *window, &txn);
-        *cleared = clear_counts(&txn, client_id, around);
+        throttle_store_begin(store, log, DATABASE_WRITE, (struct throttle_window){now_ms, limits->window_ms},
+                             &txn);
+        *cleared = throttle_list_apply_clear(&txn, &clear);
+        if (limits->is_shared)
+            throttle_txn_add_event(&txn, &clear);
         ended = throttle_store_end(&txn);
     } while (ended == THROTTLE_TXN_REPEAT);
     return result_of(ended, true, store);

@@ -34,7 +34,11 @@ void throttle_list_free(struct throttle_list *list);
 /* Clears the counts of `client_id` from any source, and those of all addresses in the network `around` (NULL:
  * none). `*cleared` receives their number. */
 enum throttle_list_result throttle_list_clear(struct throttle_store *store, struct log *log,
-                                              const struct throttle_window *window, struct text client_id,
-                                              const struct network *around, size_t *cleared);
+                                              const struct throttle_limits *limits, int64_t now_ms,
+                                              struct text client_id, const struct network *around,
+                                              size_t *cleared);
+
+/* Clears the counts that the event, a THROTTLE_EVENT_CLEAR, is for. Returns their number. */
+size_t throttle_list_apply_clear(struct throttle_txn *txn, const struct throttle_event *clear);
 
 #endif

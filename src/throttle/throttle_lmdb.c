@@ -12,6 +12,26 @@ static const struct database_file file = {.name = "throttle", .map_size = (size_
 /* The cursor, which is stored beside the counts once there are any. */
 enum { ENTRIES_WHEN_EMPTY = 1 };
 
+/* Sorts after the cursor, on whose page most of what is added is written: that page is written anyway. */
+static const unsigned char outbox_prefix[THROTTLE_HEAD_SIZE + 1] = {0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    0xff,
+                                                                    THROTTLE_NO_COUNT};
+const struct outbox_layout throttle_outbox = {outbox_prefix, sizeof outbox_prefix, 512};
+
 struct throttle_lmdb {
     struct throttle_table table;
     struct database *db;
@@ -74,11 +94,22 @@ static void lmdb_remove(struct throttle_txn *txn, const struct throttle_key *key
     check_result(txn, mdb_del(txn->disk.txn, txn->disk.table, &name, NULL));
 }
 
+/* The outbox is no count. */
 static size_t lmdb_count(struct throttle_txn *txn)
 {
     MDB_stat status = {.ms_entries = 0};
+    struct outbox_head head = {.keys = 0};
     check_result(txn, mdb_stat(txn->disk.txn, txn->disk.table, &status));
-    return status.ms_entries;
+    if (txn->error == 0)
+        check_result(txn, outbox_read_head(&txn->disk, &throttle_outbox, &head));
+    return status.ms_entries > head.keys ? status.ms_entries - (size_t)head.keys : 0;
+}
+
+static void lmdb_add_event(struct throttle_txn *txn, const struct throttle_event *event)
+{
+    unsigned char bytes[THROTTLE_EVENT_SIZE];
+    const size_t size = throttle_event_write(event, bytes);
+    check_result(txn, outbox_add(&txn->disk, &throttle_outbox, bytes, size));
 }
 
 static bool read_entry(struct throttle_txn *txn, const MDB_val *name, const MDB_val *value,
@@ -129,13 +160,11 @@ static void lmdb_begin(struct throttle_txn *txn, enum database_access access)
  * there are still none. */
 static void lmdb_end(struct throttle_txn *txn)
 {
-    MDB_stat status;
     if (txn->error != 0) {
         database_txn_abort(&txn->disk);
         return;
     }
-    if (txn->disk.access == DATABASE_READ && mdb_stat(txn->disk.txn, txn->disk.table, &status) == 0 &&
-        status.ms_entries <= ENTRIES_WHEN_EMPTY)
+    if (txn->disk.access == DATABASE_READ && lmdb_count(txn) <= ENTRIES_WHEN_EMPTY && txn->error == 0)
         lmdb_of(txn->table)->empty_at = mdb_txn_id(txn->disk.txn) + 1;
     txn->error = database_txn_commit(&txn->disk);
 }
@@ -172,6 +201,7 @@ static const struct throttle_table_operations operations = {
     .count = lmdb_count,
     .get_cursor = lmdb_get_cursor,
     .put_cursor = lmdb_put_cursor,
+    .add_event = lmdb_add_event,
 };
 
 struct throttle_table *throttle_lmdb_open(const char *folder, struct diagnostics *diagnostics)

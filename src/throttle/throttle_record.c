@@ -72,6 +72,17 @@ void throttle_record_forgive(struct throttle_record *record)
         throttle_record_clear(record);
 }
 
+void throttle_record_take_back(struct throttle_record *record, uint64_t tenths)
+{
+    const uint64_t before = throttle_record_tenths(record);
+    const uint64_t settled = before - (uint64_t)record->in_flight * THROTTLE_TENTHS;
+    const uint64_t left = before - (tenths < settled ? tenths : settled);
+    record->failures = (uint32_t)(left / THROTTLE_TENTHS);
+    record->tenths = (uint32_t)(left % THROTTLE_TENTHS);
+    if (left == 0)
+        throttle_record_clear(record);
+}
+
 void throttle_record_clear(struct throttle_record *record)
 {
     *record = (struct throttle_record){.members = record->members};

@@ -42,3 +42,9 @@ void throttle_txn_put_cursor(struct throttle_txn *txn, const struct throttle_key
     if (txn->error == 0)
         txn->table->operations->put_cursor(txn, cursor);
 }
+
+void throttle_txn_add_event(struct throttle_txn *txn, const struct throttle_event *event)
+{
+    if (txn->error == 0)
+        txn->table->operations->add_event(txn, event);
+}

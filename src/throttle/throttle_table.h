@@ -6,6 +6,8 @@
 #include "base/diagnostics.h"
 #include "base/log.h"
 #include "database/database.h"
+#include "database/outbox.h"
+#include "throttle/throttle_event.h"
 #include "throttle/throttle_key.h"
 #include "throttle/throttle_record.h"
 
@@ -45,6 +47,7 @@ struct throttle_table_operations {
     size_t (*count)(struct throttle_txn *txn);
     void (*get_cursor)(struct throttle_txn *txn, struct throttle_key *cursor);
     void (*put_cursor)(struct throttle_txn *txn, const struct throttle_key *cursor);
+    void (*add_event)(struct throttle_txn *txn, const struct throttle_event *event);
 };
 
 /* Reads a count. Returns false if there is none, and `record` is all zero. */
@@ -63,6 +66,12 @@ size_t throttle_txn_count(struct throttle_txn *txn);
 /* The cursor of the sweep, which is kept beside the counts. Without one, reading returns the lowest key. */
 void throttle_txn_get_cursor(struct throttle_txn *txn, struct throttle_key *cursor);
 void throttle_txn_put_cursor(struct throttle_txn *txn, const struct throttle_key *cursor);
+
+/* Adds what other machines are to learn to the outbox beside the counts. Counts in memory have none. */
+void throttle_txn_add_event(struct throttle_txn *txn, const struct throttle_event *event);
+
+/* The outbox in the LMDB file. It keeps the last 20000 events of usual client_ids, in about 2 MB. */
+extern const struct outbox_layout throttle_outbox;
 
 /* Opens the table in the LMDB file of `folder`, which processes share. Returns NULL after adding an error
  * with the remedy. A process must not open a folder twice. */

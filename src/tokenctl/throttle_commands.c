@@ -30,8 +30,8 @@ static void close_counts(struct counts *counts)
 }
 
 /* Returns false after reporting the reason; the caller calls close_counts() in any case. If nothing was ever
- * counted, `state` stays NULL and no file is made. */
-static bool open_counts(const struct invocation *invocation, struct counts *counts)
+ * counted, `store` stays NULL and no file is made; `for_others`: unless other machines are to be told. */
+static bool open_counts(const struct invocation *invocation, bool for_others, struct counts *counts)
 {
     *counts = (struct counts){.config = config_load(invocation->config_file, invocation->diagnostics)};
     if (counts->config == NULL)
@@ -44,7 +44,7 @@ static bool open_counts(const struct invocation *invocation, struct counts *coun
     }
     if (!throttle_store_check(counts->config->state, invocation->diagnostics))
         return false;
-    if (!throttle_store_exists(counts->config->state))
+    if (!throttle_store_exists(counts->config->state) && !(for_others && counts->limits.is_shared))
         return true;
     counts->store = throttle_store_open(counts->config->state, invocation->diagnostics);
     return counts->store != NULL;
@@ -181,7 +181,7 @@ static int run_list(const struct invocation *invocation)
     struct counts counts;
     struct throttle_list list = {.count = 0};
     int status = EXIT_FAILURE;
-    if (open_counts(invocation, &counts)) {
+    if (open_counts(invocation, false, &counts)) {
         status = counts.store != NULL ? status_of(throttle_list_load(counts.store, counts.log, &counts.limits,
                                                                      clock_now_ms(), &list))
                                       : EXIT_SUCCESS;
@@ -211,15 +211,17 @@ static int run_clear(const struct invocation *invocation)
     struct network network;
     size_t cleared = 0;
     int status = EXIT_FAILURE;
-    if (open_counts(invocation, &counts)) {
-        const struct throttle_window window = {clock_now_ms(), counts.limits.window_ms};
+    if (open_counts(invocation, true, &counts)) {
         const bool is_network = read_network(invocation->argument, &network);
         status = EXIT_SUCCESS;
         if (counts.store != NULL)
-            status = status_of(throttle_list_clear(counts.store, counts.log, &window,
+            status = status_of(throttle_list_clear(counts.store, counts.log, &counts.limits, clock_now_ms(),
                                                    text_of(invocation->argument),
                                                    is_network ? &network : NULL, &cleared));
-        if (status == EXIT_SUCCESS && cleared == 0)
+        if (status == EXIT_SUCCESS && cleared == 0 && counts.limits.is_shared)
+            command_error(0, "there are no failures of %s here; other machines are told",
+                          invocation->argument);
+        else if (status == EXIT_SUCCESS && cleared == 0)
             status = command_error(EXIT_FAILURE, "there are no failures of %s", invocation->argument);
     }
     close_counts(&counts);
@@ -235,7 +237,7 @@ bool throttle_view_refused(const struct invocation *invocation, const struct add
                                         throttle_key_of(THROTTLE_PAIR, source, client_id)};
     struct counts counts;
     struct throttle_list list = {.count = 0};
-    bool good = open_counts(invocation, &counts);
+    bool good = open_counts(invocation, false, &counts);
     *until = 0;
     if (good && counts.store != NULL)
         good = status_of(throttle_list_load(counts.store, counts.log, &counts.limits, clock_now_ms(),

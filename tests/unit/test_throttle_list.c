@@ -90,14 +90,13 @@ static void test_counts_are_cleared(void **state)
         {"c", 0, FIRST SECOND THIRD UNKNOWN UNKNOWN_PAIR},
         {"", 0, FIRST SECOND THIRD UNKNOWN UNKNOWN_PAIR},
     };
-    const struct throttle_window window = {NOW, 60000};
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct throttle_fixture fixture = fill_desk();
         const struct text argument = text_of(rows[i].argument);
         struct network network;
         size_t cleared = 99;
         const bool is_network = network_parse(argument.data, argument.length, &network);
-        assert_int_equal(throttle_list_clear(fixture.store, fixture.log, &window, argument,
+        assert_int_equal(throttle_list_clear(fixture.store, fixture.log, &fixture.limits, NOW, argument,
                                              is_network ? &network : NULL, &cleared),
                          THROTTLE_LISTED);
         const char *left = list_of(&fixture, NOW);
@@ -111,7 +110,6 @@ static void test_long_client_id_is_truncated(void **state)
 {
     (void)state;
     char names[2][301] = {{0}};
-    const struct throttle_window window = {NOW, 60000};
     struct throttle_fixture fixture = open_throttle_fixture();
     size_t cleared = 0;
     for (size_t i = 0; i < 2; i++) {
@@ -119,9 +117,9 @@ static void test_long_client_id_is_truncated(void **state)
         names[i][299] = (char)('0' + i);
         assert_int_equal(failures_admitted(&fixture, "192.0.2.1", names[i], 3, NOW), 3);
     }
-    assert_int_equal(
-        throttle_list_clear(fixture.store, fixture.log, &window, text_of(names[0]), NULL, &cleared),
-        THROTTLE_LISTED);
+    assert_int_equal(throttle_list_clear(fixture.store, fixture.log, &fixture.limits, NOW, text_of(names[0]),
+                                         NULL, &cleared),
+                     THROTTLE_LISTED);
     assert_int_equal(cleared, 1);
     assert_int_equal(failures_admitted(&fixture, "192.0.2.1", names[0], 5, NOW), 3);
     assert_int_equal(failures_admitted(&fixture, "192.0.2.1", names[1], 5, NOW), 0);
