@@ -13,7 +13,8 @@ static enum token_revoke_result revoke(const struct service *service, const stru
 {
     if (caller != NULL && !caller->introspect && !text_equal(jwt_claim_text(jwt, "sub"), caller->client_id))
         return TOKEN_REVOKE_FOREIGN;
-    return revocations_add(service->revocations, service->log, jwt_claim_text(jwt, "jti"), jwt_expires(jwt))
+    return revocations_add(service->revocations, service->log, jwt_claim_text(jwt, "jti"), jwt_expires(jwt),
+                           service->config->sync != NULL)
                ? TOKEN_REVOKE_DONE
                : TOKEN_REVOKE_FAILED;
 }

@@ -182,7 +182,7 @@ static int copy_entries(struct database *from, struct database *to)
     while (error == 0 && !batch->is_last) {
         error = revocation_table_read(from, now, batch);
         if (error == 0 && batch->count > 0)
-            error = revocation_table_add(to, batch->entries, batch->count, now);
+            error = revocation_table_add(to, batch->entries, batch->count, false, now);
     }
     free(batch);
     return error;
@@ -259,7 +259,8 @@ void revocations_maintain(struct revocations *revocations, struct log *log)
 
 /* --- Requests --- */
 
-bool revocations_add(struct revocations *revocations, struct log *log, struct text jti, int64_t expires)
+bool revocations_add(struct revocations *revocations, struct log *log, struct text jti, int64_t expires,
+                     bool is_shared)
 {
     struct fault_sink sink;
     struct diagnostics *diagnostics = log_faults(&sink, revocations, log);
@@ -269,7 +270,8 @@ bool revocations_add(struct revocations *revocations, struct log *log, struct te
     if (!hold_file(revocations, true, diagnostics, &db))
         return false;
     /* What is written to a file that is not there any more is lost. */
-    const int error = database_is_in_place(db) ? revocation_table_add(db, &entry, 1, clock_now()) : ENOENT;
+    const int error =
+        database_is_in_place(db) ? revocation_table_add(db, &entry, 1, is_shared, clock_now()) : ENOENT;
     release_file(revocations);
     return check(revocations, diagnostics, "the token cannot be revoked", error);
 }

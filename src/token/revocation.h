@@ -37,8 +37,10 @@ void revocations_maintain(struct revocations *revocations, struct log *log);
 /* --- Thread-safe. They return false after a fault, which is in the log --- */
 
 /* Revokes the token with that `jti`, which is not empty. `expires` is when it expires (seconds since 1970;
- * CLOCK_NEVER: never, or not known). On true it is on disk, on false nothing has changed. */
-bool revocations_add(struct revocations *revocations, struct log *log, struct text jti, int64_t expires);
+ * CLOCK_NEVER: never, or not known). `is_shared`: other machines are to learn it. On true it is on disk, on
+ * false nothing has changed. */
+bool revocations_add(struct revocations *revocations, struct log *log, struct text jti, int64_t expires,
+                     bool is_shared);
 
 bool revocations_find(struct revocations *revocations, struct log *log, struct text jti, bool *is_revoked);
 

@@ -4,6 +4,7 @@
 #include <nettle/sha2.h>
 #include <string.h>
 
+#include "base/byte_order.h"
 #include "base/clock.h"
 
 /* 10 million entries take about 0.6 GB. */
@@ -64,6 +65,41 @@ static int read_expires(const MDB_val *value, int64_t *expires)
 uint64_t revocation_key_hash(const struct revocation_key *key)
 {
     return text_hash((struct text){(const char *)key->bytes, key->size});
+}
+
+enum { EXPIRES_SIZE = 8 };
+
+size_t revocation_entry_write(const struct revocation_entry *entry, unsigned char *out)
+{
+    memcpy(bytes_put(out, (uint64_t)entry->expires, EXPIRES_SIZE), entry->key.bytes, entry->key.size);
+    return EXPIRES_SIZE + entry->key.size;
+}
+
+bool revocation_entry_read(const void *bytes, size_t size, struct revocation_entry *entry)
+{
+    const unsigned char *at = bytes;
+    if (size < EXPIRES_SIZE + 2 || size - EXPIRES_SIZE > 1 + REVOCATION_JTI_MAX)
+        return false;
+    entry->expires = (int64_t)bytes_get(at, EXPIRES_SIZE);
+    entry->key.size = size - EXPIRES_SIZE;
+    memcpy(entry->key.bytes, at + EXPIRES_SIZE, entry->key.size);
+    return entry->key.bytes[0] == REVOCATION_JTI ||
+           (entry->key.bytes[0] == REVOCATION_DIGEST && entry->key.size == 1 + SHA256_DIGEST_SIZE);
+}
+
+bool revocation_entry_is_over(const struct revocation_entry *entry, int64_t now)
+{
+    return entry->expires < now - LARGEST_SKEW;
+}
+
+static const unsigned char outbox_prefix[] = {5};
+const struct outbox_layout revocation_outbox = {outbox_prefix, sizeof outbox_prefix, 0};
+
+static int add_to_outbox(struct database_txn *txn, const struct revocation_entry *entry)
+{
+    unsigned char bytes[REVOCATION_ENTRY_SIZE];
+    const size_t size = revocation_entry_write(entry, bytes);
+    return outbox_add(txn, &revocation_outbox, bytes, size);
 }
 
 /* --- News --- */
@@ -178,7 +214,8 @@ int revocation_table_count(struct database *db, size_t *entries, uint64_t *numbe
 /* --- Adding --- */
 
 /* Counts the news if the entry was not there, or ended earlier. */
-static int put_entry(struct database_txn *txn, const struct revocation_entry *entry, uint64_t *number)
+static int put_entry(struct database_txn *txn, const struct revocation_entry *entry, bool is_shared,
+                     uint64_t *number)
 {
     MDB_val name = value_of(&entry->key);
     MDB_val value;
@@ -192,6 +229,8 @@ static int put_entry(struct database_txn *txn, const struct revocation_entry *en
         return error;
     value = (MDB_val){sizeof entry->expires, (void *)&entry->expires};
     error = mdb_put(txn->txn, txn->table, &name, &value, 0);
+    if (error == 0 && is_shared)
+        error = add_to_outbox(txn, entry);
     return error == 0 ? write_news(txn, ++*number, &entry->key) : error;
 }
 
@@ -222,32 +261,32 @@ static int sweep(struct database_txn *txn, const struct revocation_key *from, in
     return error == MDB_NOTFOUND ? 0 : error;
 }
 
-static int add_entries(struct database_txn *txn, const struct revocation_entry *entries, size_t count,
-                       int64_t now, bool *is_written)
+int revocation_table_put(struct database_txn *txn, const struct revocation_entry *entries, size_t count,
+                         bool is_shared, int64_t now, bool *is_changed)
 {
     uint64_t before = 0;
     int error = read_head(txn, &before);
     uint64_t number = before;
     for (size_t i = 0; error == 0 && i < count; i++)
-        error = put_entry(txn, &entries[i], &number);
-    *is_written = number > before;
-    if (error == 0 && *is_written)
+        error = put_entry(txn, &entries[i], is_shared, &number);
+    *is_changed = number > before;
+    if (error == 0 && *is_changed)
         error = write_head(txn, number);
-    if (error == 0 && *is_written)
+    if (error == 0 && *is_changed)
         error = sweep(txn, &entries[0].key, now);
     return error;
 }
 
 int revocation_table_add(struct database *db, const struct revocation_entry *entries, size_t count,
-                         int64_t now)
+                         bool is_shared, int64_t now)
 {
     struct database_txn txn;
-    bool is_written = false;
+    bool is_changed = false;
     int error = database_txn_begin(db, DATABASE_WRITE, &txn);
     if (error != 0)
         return error;
-    error = add_entries(&txn, entries, count, now, &is_written);
-    if (error == 0 && is_written)
+    error = revocation_table_put(&txn, entries, count, is_shared, now, &is_changed);
+    if (error == 0 && is_changed)
         return database_txn_commit(&txn);
     database_txn_abort(&txn);
     return error;

@@ -7,12 +7,13 @@
 
 #include "base/text.h"
 #include "database/database.h"
+#include "database/outbox.h"
 #include "token/revocation.h"
 
 extern const struct database_file revocation_file;
 
-/* The first byte of a key says what it is of. 3 and 4 are the news, 5 and more are free for other tables. The
- * last byte is for the smallest key behind it. */
+/* The first byte of a key says what it is of. 3 and 4 are the news, 5 is the outbox, 6 and more are free for
+ * other tables. The last byte is for the smallest key behind it. */
 enum { REVOCATION_JTI = 1, REVOCATION_DIGEST = 2, REVOCATION_KEY_SIZE = 1 + REVOCATION_JTI_MAX + 1 };
 
 struct revocation_key {
@@ -28,10 +29,30 @@ struct revocation_entry {
 void revocation_key_of(struct text jti, struct revocation_key *key);
 uint64_t revocation_key_hash(const struct revocation_key *key);
 
+/* What other machines are to learn: each entry is written by revocation_entry_write(). */
+extern const struct outbox_layout revocation_outbox;
+
+enum { REVOCATION_ENTRY_SIZE = 8 + REVOCATION_KEY_SIZE };
+
+/* Writes at most REVOCATION_ENTRY_SIZE bytes, and returns their number. */
+size_t revocation_entry_write(const struct revocation_entry *entry, unsigned char *out);
+
+/* Returns false unless the bytes are those of an entry. */
+bool revocation_entry_read(const void *bytes, size_t size, struct revocation_entry *entry);
+
+/* Whether the token cannot be valid any more at Unix time `now`, on any machine. */
+bool revocation_entry_is_over(const struct revocation_entry *entry, int64_t now);
+
 /* Adds the entries, and removes some whose tokens have expired at Unix time `now`. An entry that is there
- * already keeps the later `expires`. On return all are on disk, or nothing has changed. */
+ * already keeps the later `expires`. What changes is added to the outbox, if `is_shared`. On return all are
+ * on disk, or nothing has changed. */
 int revocation_table_add(struct database *db, const struct revocation_entry *entries, size_t count,
-                         int64_t now);
+                         bool is_shared, int64_t now);
+
+/* As revocation_table_add(), in a transaction that the caller ends. `*is_changed`: an entry was not there, or
+ * ended earlier. */
+int revocation_table_put(struct database_txn *txn, const struct revocation_entry *entries, size_t count,
+                         bool is_shared, int64_t now, bool *is_changed);
 
 int revocation_table_find(struct database *db, const struct revocation_key *key, bool *is_found);
 

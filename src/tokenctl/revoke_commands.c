@@ -92,7 +92,8 @@ static int run_revoke_id(const struct invocation *invocation, int64_t expires)
     const struct text jti = text_of(invocation->values[OPTION_ID]);
     struct revoked revoked;
     const bool done =
-        open_revoked(invocation, &revoked) && revocations_add(revoked.revocations, revoked.log, jti, expires);
+        open_revoked(invocation, &revoked) &&
+        revocations_add(revoked.revocations, revoked.log, jti, expires, revoked.config->sync != NULL);
     close_revoked(&revoked);
     return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

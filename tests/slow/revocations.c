@@ -36,7 +36,7 @@ static bool fill(const char *folder, uint64_t count, struct diagnostics *diagnos
             revocation_key_of(jti_of(number + i, jti), &entries[i].key);
             entries[i].expires = CLOCK_NEVER;
         }
-        error = revocation_table_add(db, entries, BATCH, 0);
+        error = revocation_table_add(db, entries, BATCH, false, 0);
     }
     database_close(db);
     return error == 0;

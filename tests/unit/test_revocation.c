@@ -55,7 +55,7 @@ static struct revocations *open_revocations(void)
 
 static bool add(struct revocations *revocations, const char *jti, int64_t expires)
 {
-    return revocations_add(revocations, the_log, text_of(jti), expires);
+    return revocations_add(revocations, the_log, text_of(jti), expires, false);
 }
 
 static bool is_revoked(struct revocations *revocations, const char *jti)
@@ -228,7 +228,7 @@ static void revoke_in_children(bool has_filter)
         assert_true(child >= 0);
         if (child == 0) {
             struct revocations *own = revocations_new(FOLDER);
-            _exit(revocations_add(own, the_log, text_of(jti), CLOCK_NEVER) ? 0 : 1);
+            _exit(revocations_add(own, the_log, text_of(jti), CLOCK_NEVER, false) ? 0 : 1);
         }
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
@@ -262,14 +262,14 @@ static void test_expired_entries_go(void **state)
         revocation_key_of(text_of(jti), &entries[i].key);
         entries[i].expires = i % 10 == 0 ? CLOCK_NEVER : now + 60;
     }
-    assert_int_equal(revocation_table_add(db, entries, ENTRIES, now), 0);
+    assert_int_equal(revocation_table_add(db, entries, ENTRIES, false, now), 0);
     /* Two hours later each revocation meets its neighbours. */
     for (int i = 0; i < ENTRIES / 10; i++) {
         struct revocation_entry entry = {.expires = CLOCK_NEVER};
         char jti[16];
         snprintf(jti, sizeof jti, "%04d+", i * 10);
         revocation_key_of(text_of(jti), &entry.key);
-        assert_int_equal(revocation_table_add(db, &entry, 1, now + 7200), 0);
+        assert_int_equal(revocation_table_add(db, &entry, 1, false, now + 7200), 0);
     }
     database_close(db);
     free(entries);
@@ -302,7 +302,7 @@ static void test_long_list(void **state)
         revocation_key_of(text_of(jti), &entries[i].key);
         entries[i].expires = i % 2 == 0 ? CLOCK_NEVER : 1;
     }
-    assert_int_equal(revocation_table_add(db, entries, 1300, 0), 0);
+    assert_int_equal(revocation_table_add(db, entries, 1300, false, 0), 0);
     const size_t all = count_entries();
     assert_true(all > 1000);
     database_close(db);

@@ -38,7 +38,7 @@ static void add(struct database *db, int first, int last)
     struct revocation_entry *entries = calloc(count, sizeof *entries);
     for (size_t i = 0; i < count; i++)
         entries[i] = (struct revocation_entry){key_of(first + (int)i), CLOCK_NEVER};
-    assert_int_equal(revocation_table_add(db, entries, count, 0), 0);
+    assert_int_equal(revocation_table_add(db, entries, count, false, 0), 0);
     free(entries);
 }
 
