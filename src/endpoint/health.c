@@ -111,6 +111,8 @@ static bool add_details(struct json_object *body, const struct request_context *
            json_add_string(body, "state", name_of_state(service)) &&
            json_add(body, "files", describe_files(service)) && add_refused(body, service) &&
            log_add_string(body, "source", context->request->source) &&
+           log_add_string(body, "forwarded_for",
+                          http_request_variable(context->request, "HTTP_X_FORWARDED_FOR", 0)) &&
            json_add(body, "https", json_object_new_boolean(is_https(context->request)));
 }
 

@@ -160,6 +160,29 @@ static void test_details(void **state)
     service_release(service);
 }
 
+static void test_forwarded_for(void **state)
+{
+    (void)state;
+    static const struct {
+        struct variable variable;
+        const char *shown;
+    } rows[] = {
+        {{"HTTP_X_FORWARDED_FOR", "192.0.2.1, 198.51.100.7"}, "192.0.2.1, 198.51.100.7"},
+        {{"HTTP_X_FORWARDED_FOR", "a\x1b[31m\xff"}, "a?[31m?"},
+        {{"HTTP_X_FORWARDED_FOR", ""}, "absent"},
+        {{"X_FORWARDED_FOR", "192.0.2.1"}, "absent"},
+    };
+    write_text("accounts", "demo:" HASH "\n");
+    struct service *service = load_service(CONFIGURATION "status_from = fe80::/10\n");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct json_object *details = details_of(service, &rows[i].variable);
+        const char *shown = member(details, "forwarded_for");
+        check_row(strcmp(shown, rows[i].shown) == 0, shown, i, rows[i].shown);
+        json_object_put(details);
+    }
+    service_release(service);
+}
+
 static void test_last_refused(void **state)
 {
     (void)state;
@@ -235,8 +258,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status),           cmocka_unit_test(test_methods),
         cmocka_unit_test(test_who_sees_details), cmocka_unit_test(test_details),
-        cmocka_unit_test(test_last_refused),     cmocka_unit_test(test_not_loaded),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_forwarded_for),    cmocka_unit_test(test_last_refused),
+        cmocka_unit_test(test_not_loaded),       cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests_name("health", tests, make_files, leave_folder);
 }
