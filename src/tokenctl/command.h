@@ -37,6 +37,7 @@ enum command_option {
     OPTION_SCOPE,
     OPTION_STATE,
     OPTION_TYP,
+    OPTION_URL,
     OPTION_USER,
     OPTION_COUNT
 };
@@ -74,6 +75,7 @@ extern const struct command account_commands[];
 extern const struct command authenticate_commands[];
 extern const struct command change_commands[];
 extern const struct command config_commands[];
+extern const struct command doctor_commands[];
 extern const struct command hash_commands[];
 extern const struct command import_commands[];
 extern const struct command init_commands[];

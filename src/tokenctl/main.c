@@ -19,19 +19,13 @@
 enum { MESSAGE_SIZE = 4096, LONGEST_TIMEOUT = 86400 };
 enum { SHORT_OPTION = 256 }; /* getopt_long() returns numbers from here on for long options */
 
-static const struct command *const groups[] = {init_commands,
-                                               account_commands,
-                                               change_commands,
-                                               list_commands,
-                                               hash_commands,
-                                               key_commands,
-                                               throttle_commands,
-                                               token_commands,
-                                               revoke_commands,
-                                               import_commands,
-                                               config_commands,
-                                               authenticate_commands,
-                                               NULL};
+static const struct command *const groups[] = {init_commands,     account_commands,
+                                               change_commands,   list_commands,
+                                               hash_commands,     key_commands,
+                                               throttle_commands, token_commands,
+                                               revoke_commands,   import_commands,
+                                               config_commands,   authenticate_commands,
+                                               doctor_commands,   NULL};
 
 static const struct option_form {
     const char *name;
@@ -62,6 +56,7 @@ static const struct option_form {
     [OPTION_SCOPE] = {"scope", required_argument},
     [OPTION_STATE] = {"state", required_argument},
     [OPTION_TYP] = {"typ", required_argument},
+    [OPTION_URL] = {"url", required_argument},
     [OPTION_USER] = {"user", required_argument},
 };
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # includes.sh: checks the direction of includes, and the length of files. A file includes from its own folder and from folders after it in this list.
 set -u
-folders=(main tokenctl server endpoint oauth http service account password throttle token database metrics process config base)
+folders=(main tokenctl doctor server endpoint oauth http service account password throttle token database metrics process config base)
 declare -A height
 for i in "${!folders[@]}"; do
     height[${folders[i]}]=$((${#folders[@]} - i))
@@ -19,10 +19,10 @@ module_of() {
     [[ $path == */* ]] && printf '%s\n' "${path%%/*}" || printf 'main\n'
 }
 
-# may_include FROM TO: tokenctl must not use server and endpoint.
+# may_include FROM TO: tokenctl and doctor must not use server and endpoint.
 may_include() {
     [[ $1 == "$2" ]] && return
-    [[ $1 == tokenctl && $2 =~ ^(server|endpoint)$ ]] && return 1
+    [[ $1 =~ ^(tokenctl|doctor)$ && $2 =~ ^(server|endpoint)$ ]] && return 1
     ((${height[$1]:-0} > ${height[$2]:-99}))
 }
 

@@ -1,0 +1,44 @@
+/* The running processes of token.fcgi, and of web servers, as /proc shows them. */
+#ifndef DOCTOR_RESPONDER_H
+#define DOCTOR_RESPONDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum { RESPONDERS_MAX = 64, PEER_GROUPS_MAX = 64, RESPONDER_PATH = 1024, PEER_NAME = 16 };
+
+struct responder {
+    pid_t pid;
+    uid_t user;
+    bool is_ours; /* it has the doctor's configuration */
+    bool loses_stderr;
+    char config[RESPONDER_PATH];
+    char socket[RESPONDER_PATH]; /* "/run/token/token.sock" or "port 9000"; "": none, as of CGI, or not known
+                                  */
+};
+
+struct responders {
+    size_t count;
+    struct responder list[RESPONDERS_MAX];
+};
+
+/* Finds the processes of token.fcgi. Only root sees whose sockets are whose. */
+void responders_find(struct responders *responders, const char *config_file);
+
+/* Returns the first that has the doctor's configuration, NULL if there is none. */
+const struct responder *responders_ours(const struct responders *responders);
+
+/* A user who runs a web server. */
+struct peer {
+    char name[PEER_NAME]; /* of the program */
+    uid_t user;
+    gid_t group;
+    size_t group_count;
+    gid_t groups[PEER_GROUPS_MAX];
+};
+
+/* Finds the users, other than root, who run web servers. Returns how many, at most `limit`. */
+size_t peers_find(struct peer *peers, size_t limit);
+
+#endif
