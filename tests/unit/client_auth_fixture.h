@@ -9,8 +9,7 @@
 #include <dlfcn.h>
 #include <stdatomic.h>
 
-#include "fixture.h"
-#include "token/keyset_file.h"
+#include "key_fixture.h"
 #include "verdict_fixture.h"
 
 /* "secret" and "second" */
@@ -33,14 +32,6 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
     if (meanwhile != NULL)
         meanwhile(phrase);
     return real(phrase, setting, data, size);
-}
-
-static int make_files(void **state)
-{
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    return enter_folder(state) == 0 && keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) ? 0
-                                                                                                      : -1;
 }
 
 static struct service *load_service_with(const char *accounts, const char *config)

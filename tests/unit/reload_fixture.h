@@ -1,12 +1,12 @@
 /* A reload handle for the token.conf in the test's folder. */
-#ifndef SLOT_FIXTURE_H
-#define SLOT_FIXTURE_H
+#ifndef RELOAD_FIXTURE_H
+#define RELOAD_FIXTURE_H
 
 #include "fixture.h"
 
 #include "service/reload.h"
 
-static inline struct reload *open_slot(void)
+static inline struct reload *open_reload(void)
 {
     struct collected problems;
     struct service *service = service_load("token.conf", collect(&problems));

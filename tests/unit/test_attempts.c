@@ -389,5 +389,5 @@ int main(void)
         cmocka_unit_test(test_success_clears_only_the_proven_client_id),
         cmocka_unit_test(test_attempts_in_flight_count_for_both_client_ids),
     };
-    return cmocka_run_group_tests_name("attempts", tests, make_files, leave_folder);
+    return cmocka_run_group_tests_name("attempts", tests, enter_folder_with_key, leave_folder);
 }

@@ -1,8 +1,7 @@
 /* Tests the line of a request in the log, as text and as JSON. */
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include "base/json_text.h"
-#include "token/keyset_file.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
@@ -23,10 +22,8 @@ static char scope_of_many[300];
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
     char accounts[1024];
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     memset(scope_of_many, 's', sizeof scope_of_many - 1);
     snprintf(accounts, sizeof accounts,

@@ -367,5 +367,5 @@ int main(void)
         cmocka_unit_test(test_verdicts_are_cached),
         cmocka_unit_test(test_second_decoding_bypasses_queue_limit),
     };
-    return cmocka_run_group_tests_name("client_auth", tests, make_files, leave_folder);
+    return cmocka_run_group_tests_name("client_auth", tests, enter_folder_with_key, leave_folder);
 }

@@ -1,22 +1,19 @@
 /* One connection whose peer sends requests and does not read the answers. */
 #include "server/connection.h"
 
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include <fastcgi.h>
 #include <sys/socket.h>
 
 #include "reload_fixture.h"
 #include "server/fastcgi.h"
-#include "token/keyset_file.h"
 
 enum { REQUESTS = 1000, MOST_WAITING = 512 * 1024 };
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("token.conf", "issuer = https://api.example.com\nlog = log\nlog_level = error\n");
     write_text("accounts", "");
@@ -44,7 +41,7 @@ static void open_peer(struct peer *peer)
     peer->sent = 0;
     peer->connection = (struct connection){.descriptor = ends[0], .idle_ms = 1};
     peer->turn = (struct connection_turn){
-        .now_ms = 1, .reload = open_slot(), .max_body = 16384, .resume = never_resumed};
+        .now_ms = 1, .reload = open_reload(), .max_body = 16384, .resume = never_resumed};
 }
 
 static void close_peer(struct peer *peer)

@@ -2,10 +2,9 @@
  * its checks, and out-of-memory. */
 #include "endpoint/route.h"
 
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include "base/json_text.h"
-#include "token/keyset_file.h"
 #include "version.h"
 
 #define STRDUP_NEVER_FAILS
@@ -76,14 +75,6 @@ static struct service *load_for_one_request(const char *more)
     if (service == NULL)
         fail_msg("%s", problems.text);
     return service;
-}
-
-static int make_files(void **state)
-{
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    return enter_folder(state) == 0 && keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) ? 0
-                                                                                                      : -1;
 }
 
 /* The request of a test; NULL or 0 mean the usual value. */
@@ -769,5 +760,5 @@ int main(void)
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_accounts_not_read),
     };
-    return cmocka_run_group_tests(tests, make_files, leave_folder);
+    return cmocka_run_group_tests(tests, enter_folder_with_key, leave_folder);
 }

@@ -9,17 +9,18 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include "base/clock.h"
 #include "service/reload.h"
 #include "token/jwt_verify.h"
-#include "token/keyset_file.h"
-#include "verdict_fixture.h"
+#include "token_request.h"
 
 /* "secret" */
 #define SECRET "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
 #define ISSUER "https://api.example.com/apiops/auth"
+#define PATH "/apiops/auth/token"
+#define SOURCE "198.51.100.7"
 #define EXPIRES "2027-01-31T12:00:00Z"
 
 static int64_t now;
@@ -50,45 +51,16 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("token.conf", "issuer = " ISSUER "\nlog = log\n");
     write_text("accounts", "always:" SECRET "\nuntil:" SECRET ":expires=" EXPIRES "\n");
     return 0;
 }
 
-static struct http_response request_token(const struct service *service, const char *client_id,
-                                          const char *secret)
-{
-    char body[256];
-    snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s&client_secret=%s", client_id,
-             secret);
-    struct http_request request = {
-        .method = text_of("POST"),
-        .path = text_of("/apiops/auth/token"),
-        .content_type = text_of("application/x-www-form-urlencoded"),
-        .source = text_of("198.51.100.7"),
-        .body_state = HTTP_BODY_WHOLE,
-        .body = body,
-        .body_length = strlen(body),
-    };
-    struct request_context exchange;
-    sem_t done;
-    sem_init(&done, 0, 0);
-    enum progress progress =
-        route_request(&exchange, service, &request, (struct callback){post_verdict, &done});
-    while (progress == PROGRESS_PENDING) {
-        wait_for(&done);
-        progress = route_resume(&exchange);
-    }
-    return exchange.response;
-}
-
 static unsigned status_of(const struct service *service, const char *client_id, const char *secret)
 {
-    struct http_response response = request_token(service, client_id, secret);
+    struct http_response response = request_token(service, PATH, client_id, secret, SOURCE);
     http_response_clear(&response);
     return response.status;
 }
@@ -96,7 +68,7 @@ static unsigned status_of(const struct service *service, const char *client_id, 
 /* The token is valid now, and was issued now. */
 static void check_token(const struct service *service, size_t row)
 {
-    struct http_response response = request_token(service, "always", "secret");
+    struct http_response response = request_token(service, PATH, "always", "secret", SOURCE);
     assert_int_equal(response.status, 200);
     const char *token = json_object_get_string(json_object_object_get(response.body, "access_token"));
     const struct jwt_expectation expected = {

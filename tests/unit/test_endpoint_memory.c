@@ -7,7 +7,7 @@
 #include <crypt.h>
 
 #include "token/keyset_file.h"
-#include "verdict_fixture.h"
+#include "token_request.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_mmap.h"
@@ -76,33 +76,13 @@ static struct service *load_service(const struct verifier_limits *limits)
 static unsigned status_of(const struct service *service, const char *client_id, const char *secret,
                           const char *source)
 {
-    char body[256];
-    snprintf(body, sizeof body, "grant_type=client_credentials&client_id=%s&client_secret=%s", client_id,
-             secret);
-    struct http_request request = {
-        .method = text_of("POST"),
-        .path = text_of("/token"),
-        .content_type = text_of("application/x-www-form-urlencoded"),
-        .source = text_of(source),
-        .body_state = HTTP_BODY_WHOLE,
-        .body = body,
-        .body_length = strlen(body),
-    };
-    struct request_context exchange;
-    sem_t done;
-    sem_init(&done, 0, 0);
-    enum progress progress =
-        route_request(&exchange, service, &request, (struct callback){post_verdict, &done});
-    while (progress == PROGRESS_PENDING) {
-        wait_for(&done);
-        progress = route_resume(&exchange);
-    }
+    struct http_response response = request_token(service, "/token", client_id, secret, source);
     struct buffer out = {0};
     long status = 0;
-    const struct text answer = http_response_render(&exchange.response, &out);
+    const struct text answer = http_response_render(&response, &out);
     text_parse_number((struct text){answer.data + strlen("Status: "), 3}, 100, 599, &status);
     buffer_free(&out);
-    http_response_clear(&exchange.response);
+    http_response_clear(&response);
     return (unsigned)status;
 }
 

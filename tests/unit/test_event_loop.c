@@ -2,7 +2,7 @@
  * many new connections a thread takes in a row. */
 #include "server/event_loop.h"
 
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include <crypt.h>
 #include <dlfcn.h>
@@ -19,7 +19,6 @@
 #include "reload_fixture.h"
 #include "server/fastcgi.h"
 #include "server/listener.h"
-#include "token/keyset_file.h"
 
 /* "secret" */
 #define SECRET "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
@@ -149,9 +148,7 @@ static void configure(const char *more)
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     configure("");
     write_text("accounts", "demo:" SECRET "\n");
@@ -229,7 +226,7 @@ static void test_end_with_requests_in_flight(void **state)
     static const long statuses[] = {200, 401, 401};
     int connections[ROWS(forms)];
     pthread_t thread;
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct event_loop *loop = start_loop(slot);
     for (size_t i = 0; i < ROWS(forms); i++)
         connections[i] = request(i == 0, forms[i]);
@@ -260,7 +257,7 @@ static void test_end_with_requests_in_flight(void **state)
 static void test_end_while_peers_connect(void **state)
 {
     (void)state;
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct event_loop *loop = start_loop(slot);
     endless = 100;
     event_loop_stop(loop);
@@ -275,7 +272,7 @@ static void test_end_while_a_peer_goes_on(void **state)
     (void)state;
     static char answer[CONTENT_MAX + 256];
     static struct bytes further;
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct event_loop *loop = start_loop(slot);
     const int connection = request(true, FORM "going");
     sem_wait(&hash_begun);
@@ -327,7 +324,7 @@ static void test_memory_is_given_back(void **state)
     static char answer[CONTENT_MAX + 256];
     if (!is_counted())
         skip();
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct event_loop *loop = start_loop(slot);
     given_back = 0;
     for (int round = 0; round < 3; round++) {
@@ -355,7 +352,7 @@ static void test_memory_is_given_back_seldom(void **state)
 {
     (void)state;
     static char answer[CONTENT_MAX + 256];
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct event_loop *loop = start_loop(slot);
     given_back = 0;
     sem_post(&hash_may_end);
@@ -376,7 +373,7 @@ static void test_new_connections(void **state)
     (void)state;
     static char answer[CONTENT_MAX + 256];
     int connections[50];
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     const int listener = listen_here();
     for (size_t i = 0; i < ROWS(connections); i++)
         connections[i] = request(false, "grant_type=password");
@@ -402,7 +399,7 @@ static void test_idle(void **state)
     (void)state;
     static char answer[CONTENT_MAX + 256];
     configure("request_timeout = 2\nidle_timeout = 1000\n");
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct event_loop *loop = start_loop(slot);
     const int kept = request(true, "grant_type=password");
     assert_int_equal(read_answer(kept, answer), 400);
@@ -440,7 +437,7 @@ static void test_no_memory_to_accept(void **state)
     (void)state;
     static const char words[] = "a connection cannot be accepted: Cannot allocate memory";
     static char answer[CONTENT_MAX + 256];
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct event_loop *loop = start_loop(slot);
     const int kept = request(true, "grant_type=password");
     assert_int_equal(read_answer(kept, answer), 400);
@@ -475,7 +472,7 @@ static void test_no_memory_in_epoll(void **state)
     (void)state;
     static const char words[] = "closed: 1 connections, as there was no memory";
     static char answer[CONTENT_MAX + 256];
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct event_loop *loop = start_loop(slot);
     const size_t logged = count_in_log(words);
     failing_additions = 1;
@@ -501,7 +498,7 @@ static void test_wall_clock_jumps(void **state)
     static const long jumps[] = {365L * 86400, -365L * 86400, 0};
     static char answer[CONTENT_MAX + 256];
     configure("request_timeout = 3600\nidle_timeout = 3600\n");
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct event_loop *loop = start_loop(slot);
     const int kept = request(true, "grant_type=password");
     assert_int_equal(read_answer(kept, answer), 400);
@@ -538,7 +535,7 @@ static size_t count_descriptors(void)
 static void test_leaves_no_descriptor(void **state)
 {
     (void)state;
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     const size_t before = count_descriptors();
     struct event_loop *loop = start_loop(slot);
     event_loop_stop(loop);

@@ -2,13 +2,12 @@
  * process where it gets none, has its own that was there before. Linked with the program's malloc(). */
 #include "server/fastcgi.h"
 
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include <dlfcn.h>
 #include <fastcgi.h>
 
 #include "reload_fixture.h"
-#include "token/keyset_file.h"
 
 /* How many allocations of this thread still succeed; negative: all. */
 static _Thread_local long allocations_left = -1;
@@ -35,9 +34,7 @@ void *library_malloc(size_t size)
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("token.conf", "issuer = https://api.example.com/apiops/auth\nlog = log\n");
     write_bytes("accounts", "", 0, 0600);
@@ -65,7 +62,7 @@ static void test_answer(void **state)
     (void)state;
     static char data[200 * 1024];
     static const size_t counts[] = {0, 1, 29, 30, 31, 60, 1000, 6000};
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct service *service = reload_current(slot);
     for (size_t i = 0; i < ROWS(counts); i++) {
         const struct record_request request = make_request(data, counts[i]);
@@ -101,7 +98,7 @@ static const struct {
 static void test_authorizer(void **state)
 {
     (void)state;
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct service *service = reload_current(slot);
     for (size_t i = 0; i < ROWS(checks); i++) {
         char data[256];
@@ -132,7 +129,7 @@ static void test_without_memory(void **state)
 {
     (void)state;
     static char data[8 * 1024];
-    struct reload *slot = open_slot();
+    struct reload *slot = open_reload();
     struct service *service = reload_current(slot);
     const struct record_request request = make_request(data, 100);
     is_counted = false;

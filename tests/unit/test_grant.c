@@ -1,11 +1,10 @@
 /* Tests what an account's attributes make of its tokens: audience (RFC 8707), private claims and `typ`. */
 #include "oauth/grant.h"
 
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include "base/json_text.h"
 #include "token/jwt_verify.h"
-#include "token/keyset_file.h"
 
 #include "failing_malloc.h"
 
@@ -23,9 +22,7 @@ static const char accounts[] = "plain:" HASH "\n"
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("accounts", accounts);
     write_text("token.conf", "issuer = " ISSUER "\naudience = the default\nlog = log\n");

@@ -1,10 +1,9 @@
 /* Tests the endpoint of health: its status, and who sees the details. */
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "service/reload.h"
-#include "token/keyset_file.h"
 #include "version.h"
 
 #define STRDUP_NEVER_FAILS
@@ -14,14 +13,6 @@
 /* "secret" */
 #define HASH "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
 #define CONFIGURATION "issuer = https://api.example.com/auth\nlog = log\n"
-
-static int make_files(void **state)
-{
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    return enter_folder(state) == 0 && keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) ? 0
-                                                                                                      : -1;
-}
 
 static const char *health(const struct service *service, const struct example *example, char out[ANSWER_SIZE])
 {
@@ -261,5 +252,5 @@ int main(void)
         cmocka_unit_test(test_forwarded_for),    cmocka_unit_test(test_last_refused),
         cmocka_unit_test(test_not_loaded),       cmocka_unit_test(test_no_memory),
     };
-    return cmocka_run_group_tests_name("health", tests, make_files, leave_folder);
+    return cmocka_run_group_tests_name("health", tests, enter_folder_with_key, leave_folder);
 }

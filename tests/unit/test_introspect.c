@@ -1,8 +1,7 @@
 /* Tests whole answers of the introspection endpoint (RFC 7662). */
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include "base/json_text.h"
-#include "token/keyset_file.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
@@ -25,9 +24,7 @@ static const char accounts[] =
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("accounts", accounts);
     return 0;

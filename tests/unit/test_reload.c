@@ -8,8 +8,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "fixture.h"
-#include "token/keyset_file.h"
+#include "key_fixture.h"
 #include "verdict_fixture.h"
 
 #define ONE "one:!\n"
@@ -47,21 +46,13 @@ int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, cl
     return library(condition, mutex, clock, &end);
 }
 
-static int make_files(void **state)
-{
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    return enter_folder(state) == 0 && keyset_file_rotate("keys.jwks", &rotation, collect(&problems)) ? 0
-                                                                                                      : -1;
-}
-
 static struct reload *reload_fixture(const char *accounts_file)
 {
     char config[256];
     snprintf(config, sizeof config, "issuer = https://api.example.com\nlog = log\naccounts = %s\n",
              accounts_file);
     write_text("token.conf", config);
-    return open_slot();
+    return open_reload();
 }
 
 static const char *kid_in_force(struct reload *reload, char out[JWK_THUMBPRINT_SIZE])
@@ -398,5 +389,5 @@ int main(void)
         cmocka_unit_test(test_hash_above_cost_limit_is_unusable),
         cmocka_unit_test(test_reload_fails),
     };
-    return cmocka_run_group_tests_name("reload", tests, make_files, leave_folder);
+    return cmocka_run_group_tests_name("reload", tests, enter_folder_with_key, leave_folder);
 }

@@ -1,4 +1,5 @@
 /* Tests how snapshots are replaced: changed files, SIGHUP, and faults that keep the old one. */
+#include "key_fixture.h"
 #include "reload_fixture.h"
 
 #include <time.h>
@@ -6,20 +7,10 @@
 #include "base/clock.h"
 #define STRDUP_NEVER_FAILS /* json-c does not check whether it did */
 #include "failing_malloc.h"
-#include "token/keyset_file.h"
 
 #define HASH "$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642"
 
 enum { PATIENCE_MS = 60000 };
-
-static int make_files(void **state)
-{
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
-        return -1;
-    return 0;
-}
 
 /* Replaces a file as an editor or tokenctl does. */
 static void replace(const char *path, const char *text)
@@ -33,7 +24,7 @@ static struct reload *reload_fixture(void)
     unlink("log");
     replace("token.conf", "issuer = https://api.example.com\nlog = log\n");
     replace("accounts", "a:" HASH "\n");
-    return open_slot();
+    return open_reload();
 }
 
 static bool log_says(const char *words)
@@ -175,5 +166,5 @@ int main(void)
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_without_memory),
     };
-    return cmocka_run_group_tests_name("reload_faults", tests, make_files, leave_folder);
+    return cmocka_run_group_tests_name("reload_faults", tests, enter_folder_with_key, leave_folder);
 }

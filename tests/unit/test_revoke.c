@@ -1,8 +1,6 @@
 /* Tests whole answers of the revocation endpoint (RFC 7009), and what the check of a token says afterwards.
  */
-#include "fixture.h"
-
-#include "token/keyset_file.h"
+#include "key_fixture.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
@@ -27,9 +25,7 @@ static const char accounts[] = "api:" HASH ":introspect\n"
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("accounts", accounts);
     return 0;

@@ -2,11 +2,10 @@
  * counted, what is logged, and what is left of it. */
 #include "endpoint/route.h"
 
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include <crypt.h>
 
-#include "token/keyset_file.h"
 #include "verdict_fixture.h"
 
 #define HASH "$6$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -29,9 +28,7 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("token.conf", "issuer = https://api.example.com\nlog = log\nthrottle_failures = 1\n");
     write_text("accounts", "demo:" HASH "\ntwo:" HASH "\ntwo:" OTHER "\nheld:" HASH "\n");

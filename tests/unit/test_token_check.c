@@ -1,7 +1,7 @@
 /* Tests the check of a token that all endpoints and tokenctl share, with its account: one row per rule. */
 #include "oauth/token_check.h"
 
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include <json-c/json_object_iterator.h>
 
@@ -9,7 +9,6 @@
 #include "base/json_text.h"
 
 #include "sign_once.h"
-#include "token/keyset_file.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
@@ -37,9 +36,7 @@ static const char accounts[] = "open:" HASH "\n"
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("accounts", accounts);
     return 0;

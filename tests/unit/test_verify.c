@@ -1,9 +1,8 @@
 /* Tests the check of a token for a web server: whole answers to its subrequest and to an authorizer, one row
  * per rule of CONTRACT "…/verify". */
-#include "fixture.h"
+#include "key_fixture.h"
 
 #include "sign_once.h"
-#include "token/keyset_file.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
@@ -384,9 +383,7 @@ static void test_authorizer_paths(void **state)
 
 static int make_files(void **state)
 {
-    struct collected problems;
-    struct keyset_rotation rotation = {.now = 1};
-    if (enter_folder(state) != 0 || !keyset_file_rotate("keys.jwks", &rotation, collect(&problems)))
+    if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("accounts", "demo:" HASH "\nlocked:!" HASH "\ncaf\xc3\xa9:" HASH "\na, b%:" HASH "\n"
                            "ended:" HASH ":not_before=2023-01-01\n");
