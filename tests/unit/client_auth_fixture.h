@@ -9,7 +9,7 @@
 #include <dlfcn.h>
 #include <stdatomic.h>
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 #include "verdict_fixture.h"
 
 /* "secret" and "second" */
@@ -36,15 +36,11 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 
 static struct service *load_service_with(const char *accounts, const char *config)
 {
-    struct collected problems;
     char text[512];
     snprintf(text, sizeof text, "issuer = https://api.example.com\nlog = log\n%s", config);
     write_text("token.conf", text);
     write_text("accounts", accounts);
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    return service;
+    return load_token_conf();
 }
 
 /* Runs an authentication to its end, through all pending verifications, each of which posts `done`. */

@@ -2,16 +2,13 @@
 #ifndef RELOAD_FIXTURE_H
 #define RELOAD_FIXTURE_H
 
-#include "fixture.h"
+#include "service_fixture.h"
 
 #include "service/reload.h"
 
 static inline struct reload *open_reload(void)
 {
-    struct collected problems;
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
+    struct service *service = load_token_conf();
     struct reload *reload = reload_new(service);
     assert_non_null(reload);
     return reload;

@@ -2,7 +2,7 @@
 #ifndef ROUTE_FIXTURE_H
 #define ROUTE_FIXTURE_H
 
-#include "fixture.h"
+#include "service_fixture.h"
 
 #include "endpoint/route.h"
 
@@ -28,12 +28,8 @@ struct example {
 /* The folder has the accounts and the keys. */
 static inline struct service *load_service(const char *configuration)
 {
-    struct collected problems;
     write_text("token.conf", configuration);
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    return service;
+    return load_token_conf();
 }
 
 static inline const char *find_variable(void *context, const char *name, size_t index)

@@ -25,6 +25,13 @@ __attribute__((unused)) static bool verifies(const struct jws_key *key, struct t
     return good;
 }
 
+/* Changes the signature of a token. */
+__attribute__((unused)) static void forge(char *token)
+{
+    char *signature = strrchr(token, '.') + 1;
+    *signature = *signature == 'A' ? 'B' : 'A';
+}
+
 /* Whether `public` verifies what `private` signs. */
 __attribute__((unused)) static bool are_one_key(struct jws_key *private, const struct jws_key *public)
 {

@@ -1,5 +1,5 @@
 /* Tests the line of a request in the log, as text and as JSON. */
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include "base/json_text.h"
 

@@ -1,7 +1,7 @@
 /* One connection whose peer sends requests and does not read the answers. */
 #include "server/connection.h"
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include <fastcgi.h>
 #include <sys/socket.h>

@@ -2,7 +2,7 @@
  * its checks, and out-of-memory. */
 #include "endpoint/route.h"
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include "base/json_text.h"
 #include "version.h"
@@ -43,12 +43,8 @@ static void write_files(const char *more)
 
 static struct service *load_service(const char *more)
 {
-    struct collected problems;
     write_files(more);
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    return service;
+    return load_token_conf();
 }
 
 /* With an empty throttle store. */
@@ -64,17 +60,10 @@ static struct service *load_throttled(const char *more)
 }
 
 /* As a plain CGI process does. */
-static struct service *load_for_one_request(const char *more)
+static struct service *load_cgi_service(const char *more)
 {
-    struct collected problems;
     write_files(more);
-    struct config *config = config_load("token.conf", collect(&problems));
-    assert_non_null(config);
-    struct service *service = service_for_one_request(
-        config, log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT), &problems.diagnostics);
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    return service;
+    return load_for_one_request();
 }
 
 /* The request of a test; NULL or 0 mean the usual value. */
@@ -223,7 +212,7 @@ static void check_rows_with(struct service *service, const struct row *rows, siz
 static void check_rows(const char *configuration, const struct row *rows, size_t count)
 {
     check_rows_with(load_service(configuration), rows, count);
-    check_rows_with(load_for_one_request(configuration), rows, count);
+    check_rows_with(load_cgi_service(configuration), rows, count);
 }
 
 static const struct row granted[] = {
@@ -719,7 +708,7 @@ static void test_without_memory(void **state)
     (void)state;
     skip_unless_malloc_fails();
     check_all_without_memory(load_service(""));
-    check_all_without_memory(load_for_one_request(""));
+    check_all_without_memory(load_cgi_service(""));
     check_all_without_memory(
         load_throttled("throttle_failures = 1000000\nthrottle_source_failures = 1000000\n"));
 
@@ -736,7 +725,7 @@ static void test_accounts_not_read(void **state)
 {
     (void)state;
     static const struct row row = {{.body = GOOD}, "500 server_error: An unexpected error occurred"};
-    check_rows_with(load_for_one_request("accounts = /proc/self/mem\n"), &row, 1);
+    check_rows_with(load_cgi_service("accounts = /proc/self/mem\n"), &row, 1);
 }
 
 int main(void)

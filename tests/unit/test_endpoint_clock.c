@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include "base/clock.h"
 #include "service/reload.h"
@@ -90,15 +90,11 @@ static void test_jumps(void **state)
         "2027-01-31T12:00:00Z", "2027-01-31T11:59:59Z", "9990-01-01T00:00:00Z", "2026-11-24T23:00:01Z",
     };
     int64_t expires = 0;
-    struct collected problems;
     assert_true(clock_parse_date(EXPIRES, strlen(EXPIRES), &expires));
     assert_true(clock_parse_date(times[0], strlen(times[0]), &now));
-    struct service *loaded = service_load("token.conf", collect(&problems));
-    if (loaded == NULL)
-        fail_msg("%s", problems.text);
-    struct reload *slot = reload_new(loaded);
-    assert_non_null(slot);
-    struct service *service = reload_current(slot);
+    struct reload *reload = reload_new(load_token_conf());
+    assert_non_null(reload);
+    struct service *service = reload_current(reload);
     for (size_t i = 0; i < ROWS(times); i++) {
         assert_true(clock_parse_date(times[i], strlen(times[i]), &now));
         check_token(service, i);
@@ -107,7 +103,7 @@ static void test_jumps(void **state)
         check_row(status_of(service, "always", "wrong") == 401, "wrong secret", i, times[i]);
     }
     service_release(service);
-    reload_free(slot);
+    reload_free(reload);
     assert_int_equal(atomic_load(&hashed), 3); /* one for each credential */
 }
 
@@ -124,10 +120,7 @@ static void test_duration(void **state)
         {1234500, " ms=1.234\n"},     {10000500, " ms=10.000\n"},
         {999999500, " ms=999.999\n"}, {61050000500, " ms=61050.000\n"},
     };
-    struct collected problems;
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
+    struct service *service = load_token_conf();
     assert_int_equal(truncate("log", 0), 0);
     for (size_t i = 0; i < ROWS(rows); i++) {
         const struct http_request request = {.method = text_of("POST")};

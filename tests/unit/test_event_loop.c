@@ -2,7 +2,7 @@
  * many new connections a thread takes in a row. */
 #include "server/event_loop.h"
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include <crypt.h>
 #include <dlfcn.h>

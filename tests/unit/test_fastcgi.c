@@ -2,7 +2,7 @@
  * process where it gets none, has its own that was there before. Linked with the program's malloc(). */
 #include "server/fastcgi.h"
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include <dlfcn.h>
 #include <fastcgi.h>

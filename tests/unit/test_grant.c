@@ -1,7 +1,7 @@
 /* Tests what an account's attributes make of its tokens: audience (RFC 8707), private claims and `typ`. */
 #include "oauth/grant.h"
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include "base/json_text.h"
 #include "token/jwt_verify.h"

@@ -1,5 +1,5 @@
 /* Tests the endpoint of health: its status, and who sees the details. */
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include "base/clock.h"
 #include "base/json_text.h"

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 #include "verdict_fixture.h"
 
 #define ONE "one:!\n"

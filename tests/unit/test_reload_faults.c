@@ -1,6 +1,6 @@
 /* Tests how snapshots are replaced: changed files, SIGHUP, and faults that keep the old one. */
-#include "key_fixture.h"
 #include "reload_fixture.h"
+#include "service_fixture.h"
 
 #include <time.h>
 

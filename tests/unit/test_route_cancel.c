@@ -2,7 +2,7 @@
  * counted, what is logged, and what is left of it. */
 #include "endpoint/route.h"
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include <crypt.h>
 

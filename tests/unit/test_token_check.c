@@ -1,7 +1,7 @@
 /* Tests the check of a token that all endpoints and tokenctl share, with its account: one row per rule. */
 #include "oauth/token_check.h"
 
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include <json-c/json_object_iterator.h>
 
@@ -44,27 +44,10 @@ static int make_files(void **state)
 
 static struct service *load_service(const char *more)
 {
-    struct collected problems;
     char config[512];
     snprintf(config, sizeof config, "issuer = " ISSUER "\naudience = " AUDIENCE "\nlog = log\n%s", more);
     write_text("token.conf", config);
-    struct service *service = service_load("token.conf", collect(&problems));
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    return service;
-}
-
-/* As a plain CGI process does, which scans the accounts file. */
-static struct service *load_for_one_request(void)
-{
-    struct collected problems;
-    struct config *config = config_load("token.conf", collect(&problems));
-    assert_non_null(config);
-    struct service *service = service_for_one_request(
-        config, log_open("log", LOG_LEVEL_INFO, LOG_FORMAT_TEXT), &problems.diagnostics);
-    if (service == NULL)
-        fail_msg("%s", problems.text);
-    return service;
+    return load_token_conf();
 }
 
 /* A token of NOW - 1, with the claims replaced that `claims` has; a null takes one away. */
@@ -216,8 +199,7 @@ static void test_unsigned(void **state)
     struct service *service = load_service("");
     char *token = make_token(service, "locked", "at+jwt", "{\"exp\":1}");
     struct jwt jwt;
-    char *signature = strrchr(token, '.') + 1;
-    *signature = *signature == 'A' ? 'B' : 'A';
+    forge(token);
     const enum jwt_status status = token_check(service, text_of(token), AUDIENCE, NOW, &jwt);
     assert_int_equal(status, JWT_BAD_SIGNATURE);
     assert_false(jwt_is_signed(status));

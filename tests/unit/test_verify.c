@@ -1,6 +1,6 @@
 /* Tests the check of a token for a web server: whole answers to its subrequest and to an authorizer, one row
  * per rule of CONTRACT "…/verify". */
-#include "key_fixture.h"
+#include "service_fixture.h"
 
 #include "sign_once.h"
 
