@@ -17,14 +17,8 @@ fail() {
     exit 1
 }
 
-wait_until() {
-    local what=$1 end=$((SECONDS + PATIENCE))
-    shift
-    until "$@"; do
-        ((SECONDS < end)) || fail "waited in vain: $what"
-        sleep 0.05
-    done
-}
+# shellcheck source=tests/integration/wait.bash
+. "${BASH_SOURCE[0]%/*}/wait.bash"
 
 # --- The machine -----------------------------------------------------------------------------------------------
 

@@ -5,37 +5,19 @@
 
 load helper
 load requests
+load standalone
 load tokenctl
 
 setup() {
-    make_folder
+    make_standalone
     ACCOUNTS=$DIR/etc/accounts
     # shellcheck disable=SC2034 # tokenctl.bash has it
     KEYS=$DIR/etc/keys.jwks
-    SOCKET=$DIR/run/token.sock
-    add_account demo demo-secret
-    export TOKEN_CONF=$CONF
 }
 
 teardown() {
     show_logs
     remove_folder
-}
-
-fastcgi() {
-    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token QUERY_STRING= \
-        CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#1} REMOTE_ADDR=127.0.0.1 \
-        timeout "$PATIENCE" cgi-fcgi -bind -connect "$SOCKET" <<<"$1"
-}
-
-# issues ID SECRET: by the process that listens.
-issues() {
-    [[ $(fastcgi "$GRANT&client_id=$1&client_secret=$2") == *access_token* ]]
-}
-
-start_listening() {
-    start token.fcgi "$DIR/token.fcgi" -l "$SOCKET"
-    wait_until "answers on $SOCKET" issues demo demo-secret
 }
 
 # --- A limit on the size of a file -----------------------------------------------------------------------------
@@ -66,8 +48,8 @@ fill() {
     # The state, too, is of a size: the log alone is to be too large.
     fill "$DIR/log/token.log" 4096
     own "$DIR/log"
-    limited 4096 start_listening
-    issues demo demo-secret
+    limited 4096 start_listening "$SOCKET"
+    issues "$SOCKET" demo demo-secret
     [[ $(stat -c %s "$DIR/log/token.log") -eq $((4096 * 1024)) ]]
     stop token.fcgi
     [[ $(limited 4096 status_of demo demo-secret) == 200 ]]
@@ -87,11 +69,11 @@ is_in_log() {
     whole=$(<"$ACCOUNTS")
     # What an upload has written when it pauses behind the hash.
     half=$(tail -n 1 "$ACCOUNTS" | cut -d : -f 1,2)
-    start_listening
+    start_listening "$SOCKET"
     { sed '$d' <<<"$whole"; printf '%s' "$half"; } >"$DIR/half"
     cat "$DIR/half" >"$ACCOUNTS"
     wait_until 'the report' is_in_log "accounts:$line: client \"expired\": the last line has no newline and may be half"
-    ! issues expired expired-secret || fail 'in force'
+    ! issues "$SOCKET" expired expired-secret || fail 'in force'
     works_not expired expired-secret
     works demo demo-secret
     says 0 "accounts:$line: client \"expired\": the last line has no newline and may be half written" check
@@ -111,12 +93,12 @@ is_in_log() {
 
 @test "a last line without a newline is in force after ten seconds; tokenctl gives it one" {
     own "$DIR/etc"
-    start_listening
+    start_listening "$SOCKET"
     sed -n 's/^demo:/late:/p' "$ACCOUNTS" | tr -d '\n' >"$DIR/late"
     cat "$DIR/late" >>"$ACCOUNTS"
     wait_until 'the report' is_in_log 'client "late": the last line has no newline and may be half'
-    ! issues late demo-secret || fail 'in force'
-    wait_until 'the account' issues late demo-secret
+    ! issues "$SOCKET" late demo-secret || fail 'in force'
+    wait_until 'the account' issues "$SOCKET" late demo-secret
     exits 0 lock demo
     [[ $(tail -c 1 "$ACCOUNTS") == '' ]]
     works late demo-secret
@@ -173,9 +155,9 @@ refused_with() {
 
 @test "a file that is given away while the program runs is not taken up" {
     [[ $EUID -eq 0 ]] || skip 'only root gives files away'
-    start_listening
+    start_listening "$SOCKET"
     chown daemon "$ACCOUNTS"
     chmod 0644 "$ACCOUNTS"
     wait_until 'the refusal' is_in_log "accounts: it belongs to user $(id -u daemon)"
-    issues demo demo-secret
+    issues "$SOCKET" demo demo-secret
 }

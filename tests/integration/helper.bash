@@ -17,15 +17,8 @@ fail() {
     return 1
 }
 
-# wait_until WHAT COMMAND…: until the command succeeds.
-wait_until() {
-    local what=$1 end=$((SECONDS + PATIENCE))
-    shift
-    until "$@"; do
-        ((SECONDS < end)) || fail "waited ${PATIENCE} s in vain: $what" || return
-        sleep 0.03
-    done
-}
+# shellcheck source=tests/integration/wait.bash
+. "$REPOSITORY/tests/integration/wait.bash"
 
 # A JWT in a log, for grep -E. The `jti` of a line is random, and may hold eyJ, but no dot follows it.
 # shellcheck disable=SC2034 # the suites use it

@@ -4,14 +4,11 @@
 bats_require_minimum_version 1.5.0
 load helper
 load requests
+load standalone
 load syslog
 
 setup() {
-    make_folder
-    add_account demo demo-secret
-    own "$DIR/etc"
-    SOCKET=$DIR/run/token.sock
-    export TOKEN_CONF=$CONF
+    make_standalone
 }
 
 teardown() {
@@ -19,30 +16,20 @@ teardown() {
     remove_folder
 }
 
-fastcgi() {
-    env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO=/token QUERY_STRING= \
-        CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#1} REMOTE_ADDR=127.0.0.1 \
-        timeout "$PATIENCE" cgi-fcgi -bind -connect "$SOCKET" <<<"$1"
-}
-
-issues() {
-    [[ $(fastcgi "$GRANT&client_id=demo&client_secret=demo-secret") == *access_token* ]]
-}
-
 is_refused() {
-    [[ $(fastcgi "$GRANT&client_id=$1&client_secret=wrong") == *'Bad credentials'* ]]
+    [[ $(fastcgi "$SOCKET" "$GRANT&client_id=$1&client_secret=wrong") == *'Bad credentials'* ]]
 }
 
 answers_many() {
     local i
     for ((i = 0; i < 40; i++)); do
-        issues || fail "no answer to request $i"
+        issues "$SOCKET" || fail "no answer to request $i"
     done
 }
 
-ends_with_0() {
+terminates() {
     kill -TERM "$(pid_of token.fcgi)"
-    wait "$(pid_of token.fcgi)" || fail "exit status $?"
+    ends_with 0 token.fcgi
 }
 
 @test "syslog: a daemon that does not read blocks no request, no SIGTERM, no check and no CGI" {
@@ -50,7 +37,7 @@ ends_with_0() {
     configure log syslog
     start_syslogd hung
     start token.fcgi with_dev "$DIR/token.fcgi" -l "$SOCKET"
-    wait_until "answers" issues
+    wait_until "answers" issues "$SOCKET"
     answers_many
     kill -HUP "$(pid_of token.fcgi)"
     answers_many
@@ -58,7 +45,7 @@ ends_with_0() {
     [[ $status -eq 0 && $output != *syslog* ]] || fail "$output"
     run with_dev env REQUEST_METHOD=GET SCRIPT_NAME=/apiops/auth PATH_INFO=/token timeout "$PATIENCE" "$DIR/token.fcgi"
     [[ $output == *'Status: 405'* ]] || fail "$output"
-    ends_with_0
+    terminates
 }
 
 @test "syslog: messages as syslog(3) sends them; none is missing after the daemon was restarted" {
@@ -66,7 +53,7 @@ ends_with_0() {
     configure log syslog
     start_syslogd
     start token.fcgi with_dev "$DIR/token.fcgi" -l "$SOCKET"
-    wait_until "answers" issues
+    wait_until "answers" issues "$SOCKET"
     wait_until 'a message' is_in_messages \
         "^<86>[A-Z][a-z]{2} [ 1-3][0-9] [0-9:]{8} token\.fcgi\[$(pid_of token.fcgi)\]: outcome=issued "
     is_refused before
@@ -78,7 +65,7 @@ ends_with_0() {
     wait_until 'a message' is_in_messages 'client_id="after"'
     is_in_messages 'client_id="meanwhile"'
     run ! is_in_messages 'lost:'
-    ends_with_0
+    terminates
     wait_until 'a message' is_in_messages ': stopped$'
 }
 
@@ -89,13 +76,13 @@ ends_with_0() {
     [[ $status -eq 0 && $output == *'warning: '*'no syslog daemon listens at /dev/log: No such file or directory'* ]] ||
         fail "$output"
     start token.fcgi with_dev "$DIR/token.fcgi" -l "$SOCKET"
-    wait_until "answers" issues
+    wait_until "answers" issues "$SOCKET"
     grep -q 'warning: .*no syslog daemon listens at /dev/log' "$DIR/log/token.fcgi.log"
     is_refused before
     start_syslogd
     wait_until 'a message' is_in_messages 'client_id="before"'
     is_in_messages 'no syslog daemon listens at /dev/log'
-    ends_with_0
+    terminates
 }
 
 # Full already: what the program writes has no room.
@@ -115,11 +102,11 @@ with_stderr_to_pipe() {
     configure log stderr
     configure sandbox yes
     start token.fcgi with_stderr_to_pipe "$DIR/token.fcgi" -l "$SOCKET"
-    wait_until "answers" issues
+    wait_until "answers" issues "$SOCKET"
     answers_many
     kill -HUP "$(pid_of token.fcgi)"
     answers_many
-    ends_with_0
+    terminates
     exec 7>&-
 }
 
@@ -129,9 +116,9 @@ with_stderr_to_pipe() {
     for log in "$DIR/log/pipe" /dev/full; do
         configure log "$log"
         start token.fcgi "$DIR/token.fcgi" -l "$SOCKET"
-        wait_until "answers" issues
+        wait_until "answers" issues "$SOCKET"
         answers_many
-        ends_with_0
+        terminates
     done
     exec 7>&-
 }
@@ -143,7 +130,7 @@ every_line_is_json() {
 @test "log_format = json: every line is an object, also after SIGHUP and of plain CGI; text comes back" {
     configure log_format json
     start token.fcgi "$DIR/token.fcgi" -l "$SOCKET"
-    wait_until "answers" issues
+    wait_until "answers" issues "$SOCKET"
     is_refused "x%22%7D"
     is_refused 'x%22%7D%E2%80%AE%FF'
     kill -HUP "$(pid_of token.fcgi)"
@@ -156,5 +143,5 @@ every_line_is_json() {
     configure log_format text
     kill -HUP "$(pid_of token.fcgi)"
     wait_until 'text' grep -q ' info reloaded: ' "$DIR/log/token.log"
-    ends_with_0
+    terminates
 }

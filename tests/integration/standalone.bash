@@ -1,5 +1,15 @@
 # The program without a web server: starting it, asking it with cgi-fcgi of libfcgi, what it says when it does not start.
 
+# make_standalone [OPTION…]: a folder for the program, with an account `demo`, and the SOCKET that it is to listen on.
+# shellcheck disable=SC2034 # the suites use SOCKET
+make_standalone() {
+    make_folder
+    add_account demo demo-secret "$@"
+    own "$DIR/etc"
+    SOCKET=$DIR/run/token.sock
+    export TOKEN_CONF=$CONF
+}
+
 # fastcgi ADDRESS BODY [PATH]: prints the answer as CGI has it.
 fastcgi() {
     env -i "PATH=$PATH" REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth PATH_INFO="${3:-/token}" QUERY_STRING= \
@@ -7,8 +17,9 @@ fastcgi() {
         timeout "$PATIENCE" cgi-fcgi -bind -connect "$1" <<<"$2"
 }
 
+# issues ADDRESS [ID SECRET]: a token, to `demo` or to this client.
 issues() {
-    [[ $(fastcgi "$1" "$GRANT&client_id=demo&client_secret=demo-secret") == *access_token* ]]
+    [[ $(fastcgi "$1" "$GRANT&client_id=${2:-demo}&client_secret=${3:-demo-secret}") == *access_token* ]]
 }
 
 # start_listening ADDRESS: with -l, and waits until it answers.

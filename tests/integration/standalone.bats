@@ -7,13 +7,10 @@ load requests
 load load
 
 setup() {
-    make_folder
-    add_account demo demo-secret
+    make_standalone
     add_load_account
     add_slow_account
     own "$DIR/etc"
-    SOCKET=$DIR/run/token.sock
-    export TOKEN_CONF=$CONF
 }
 
 teardown() {

@@ -6,11 +6,7 @@ load standalone
 load requests
 
 setup() {
-    make_folder
-    add_account demo demo-secret
-    own "$DIR/etc"
-    SOCKET=$DIR/run/token.sock
-    export TOKEN_CONF=$CONF
+    make_standalone
 }
 
 teardown() {

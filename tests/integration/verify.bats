@@ -6,12 +6,9 @@ load standalone
 load requests
 
 setup() {
-    make_folder
-    add_account demo demo-secret --scope 'read write'
+    make_standalone --scope 'read write'
     add_account other other-secret
     own "$DIR/etc"
-    SOCKET=$DIR/run/token.sock
-    export TOKEN_CONF=$CONF
 }
 
 teardown() {

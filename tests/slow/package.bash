@@ -1,6 +1,6 @@
 #!/bin/bash
 # package.bash: installs, uses, upgrades, removes and purges the Debian package as install-debian.md says, in a release that
-# was just made (in-release.sh --fresh). The folder of this script has the package and the guide. systemd is not the first
+# was just made (in-release.sh --fresh). The folder of this script has the package, the guide and wait.bash. systemd is not the first
 # process here, so systemctl is a function, which starts what the units name, as the users and with the sockets that they
 # name. What it starts ends with the namespaces of in-release.sh. Ends with the number of steps that passed and failed.
 set -eu
@@ -28,14 +28,8 @@ step() {
     STEP=$1
 }
 
-wait_until() {
-    local what=$1 end=$((SECONDS + PATIENCE))
-    shift
-    until "$@"; do
-        ((SECONDS < end)) || fail "waited in vain: $what"
-        sleep 0.05
-    done
-}
+# shellcheck source=tests/integration/wait.bash
+. ./wait.bash
 
 # --- The guide -------------------------------------------------------------------------------------------------
 

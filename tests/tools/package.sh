@@ -13,5 +13,6 @@ root=$here/build/release/$release-$(dpkg --print-architecture)
     lintian --fail-on error,warning build/package/token.fcgi_*.deb'
 rm -rf "$folder"
 mkdir -p "$folder"
-cp "$root"/srv/token.fcgi/build/package/token.fcgi_*.deb "$here/tests/slow/package.bash" "$here/src/doc/install-debian.md" "$folder"
+cp "$root"/srv/token.fcgi/build/package/token.fcgi_*.deb "$here/tests/slow/package.bash" "$here/tests/integration/wait.bash" \
+    "$here/src/doc/install-debian.md" "$folder"
 "$here/tests/tools/in-release.sh" "$release" --fresh="$folder" bash package.bash
