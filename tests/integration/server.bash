@@ -145,8 +145,25 @@ has_started_twice() {
     (($(grep -c 'server started' "$DIR/log/error.log") >= 2))
 }
 
+# mod_fcgid starts a process when all others are busy, and sends it a request at once: SIGTERM before its main() loses that
+# request. So there are enough processes, and all of them serve, before the load begins.
+have_enough_processes() {
+    hold_requests server
+    held_are_answered
+    wait_until 'every process to serve' do_all_serve
+}
+
+do_all_serve() {
+    local pid programs=0
+    for pid in $(descendants "$(pid_of server)"); do
+        ! is_program "$pid" || ((++programs))
+    done
+    (($(responders server | wc -l) == programs))
+}
+
 check_graceful_restart() {
     row 'graceful restart'
+    [[ $SERVER != apache-mod_fcgid ]] || have_enough_processes
     start_load
     restart_gracefully
     load_goes_on
