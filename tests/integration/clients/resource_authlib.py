@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import requests
 from authlib.jose import JsonWebKey
-from authlib.jose import jwt
+from authlib.jose import JsonWebToken
 from authlib.jose.errors import JoseError
 from authlib.oauth2 import OAuth2Error, ResourceProtector
 from authlib.oauth2.rfc6750 import BearerTokenValidator, InvalidTokenError
@@ -16,6 +16,8 @@ from authlib.oauth2.rfc7662 import IntrospectTokenValidator
 issuer, port = sys.argv[1:3]
 metadata = requests.get(issuer + "/.well-known/openid-configuration", timeout=30).json()
 essential = {"essential": True}
+# Named, as otherwise Authlib 1.6 takes a token of the algorithm "none" for a good one.
+jwt = JsonWebToken(["ES256", "RS256", "EdDSA"])
 OPTIONS = {"exp": essential, "client_id": essential, "iss": {"essential": True, "value": issuer},
            "aud": {"essential": True, "value": issuer}}
 
