@@ -57,7 +57,7 @@ static const struct {
     {"a:!not a hash", {"a", "not a hash", NULL, NULL, -1, CLOCK_NEVER, true, false}},
 };
 
-static void test_good(void **state)
+static void test_good_lines_are_usable(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(good); i++) {
@@ -82,7 +82,7 @@ static void test_good(void **state)
     }
 }
 
-static void test_ignored(void **state)
+static void test_blank_lines_and_comments_are_ignored(void **state)
 {
     (void)state;
     static const char *const rows[] = {"", "\r", " ", "\t \t", "#", "# a:b", "#a:" HASH "\r"};
@@ -160,7 +160,7 @@ static const struct {
     {BYTES("a:!" HASH ":\xff"), "UTF-8", "a"},
 };
 
-static void test_unusable(void **state)
+static void test_unusable_lines_have_a_reason(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(unusable); i++) {
@@ -178,8 +178,8 @@ static void test_unusable(void **state)
     }
 }
 
-/* Each is compared with all others: ten MiB of them would take hours. */
-static void test_longest_scope(void **state)
+/* Each scope of a list is compared with all others: ten MiB would take hours. */
+static void test_scope_over_8192_bytes_is_unusable(void **state)
 {
     (void)state;
     static const char head[] = "a:" HASH ":scope=";
@@ -196,7 +196,7 @@ static void test_longest_scope(void **state)
     }
 }
 
-static void test_legacy_allowed(void **state)
+static void test_legacy_hashes_are_usable_if_allowed(void **state)
 {
     (void)state;
     struct account account;
@@ -205,7 +205,7 @@ static void test_legacy_allowed(void **state)
     assert_int_equal(account_parse(text_of("a:$apr1$x$y"), true, &account, &why), ACCOUNT_LINE_UNUSABLE);
 }
 
-static void test_source(void **state)
+static void test_source_must_be_in_from(void **state)
 {
     (void)state;
     static const struct {
@@ -238,7 +238,7 @@ static void test_source(void **state)
     }
 }
 
-static void test_parts(void **state)
+static void test_parts_that_would_break_a_line_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -267,7 +267,7 @@ static void test_parts(void **state)
     assert_null(account_attributes_fault(text_of("")));
 }
 
-static void test_advice(void **state)
+static void test_odd_client_ids_get_a_warning(void **state)
 {
     (void)state;
     static const struct {
@@ -294,10 +294,14 @@ static void test_advice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),           cmocka_unit_test(test_ignored),
-        cmocka_unit_test(test_unusable),       cmocka_unit_test(test_longest_scope),
-        cmocka_unit_test(test_legacy_allowed), cmocka_unit_test(test_source),
-        cmocka_unit_test(test_parts),          cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_good_lines_are_usable),
+        cmocka_unit_test(test_blank_lines_and_comments_are_ignored),
+        cmocka_unit_test(test_unusable_lines_have_a_reason),
+        cmocka_unit_test(test_scope_over_8192_bytes_is_unusable),
+        cmocka_unit_test(test_legacy_hashes_are_usable_if_allowed),
+        cmocka_unit_test(test_source_must_be_in_from),
+        cmocka_unit_test(test_parts_that_would_break_a_line_are_refused),
+        cmocka_unit_test(test_odd_client_ids_get_a_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

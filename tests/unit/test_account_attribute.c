@@ -10,8 +10,8 @@ static bool text_equals(struct text text, const char *expected)
     return expected == NULL ? text.data == NULL : text.data != NULL && text_is(text, expected);
 }
 
-/* The attributes of tokens: what account_parse() finds, account_read() finds, too. */
-static void test_token_attributes(void **state)
+/* account_read(), which checks nothing, finds the same attributes as account_parse(). */
+static void test_attributes_of_tokens_are_read(void **state)
 {
     (void)state;
     static const struct {
@@ -50,8 +50,7 @@ static void test_token_attributes(void **state)
     }
 }
 
-/* 32 claims are accepted, and one of 512 bytes. */
-static void test_most_claims(void **state)
+static void test_32_claims_of_512_bytes_are_the_most(void **state)
 {
     (void)state;
     char line[8192];
@@ -73,7 +72,7 @@ static void test_most_claims(void **state)
     }
 }
 
-static void test_notes(void **state)
+static void test_note_and_created_are_read(void **state)
 {
     (void)state;
     static const struct {
@@ -164,7 +163,7 @@ static const struct {
     {"not_before=2027-01-31 not_before=2027-01-31", "twice"},
 };
 
-static void test_malformed(void **state)
+static void test_malformed_attributes_make_the_line_unusable(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(malformed); i++) {
@@ -182,10 +181,10 @@ static void test_malformed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_token_attributes),
-        cmocka_unit_test(test_most_claims),
-        cmocka_unit_test(test_notes),
-        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_attributes_of_tokens_are_read),
+        cmocka_unit_test(test_32_claims_of_512_bytes_are_the_most),
+        cmocka_unit_test(test_note_and_created_are_read),
+        cmocka_unit_test(test_malformed_attributes_make_the_line_unusable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

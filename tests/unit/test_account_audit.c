@@ -49,7 +49,7 @@ static void advise(const char *file, double fewest_tokens, struct collected *pro
     account_table_release(table);
 }
 
-static void test_weak(void **state)
+static void test_weak_hashes_get_a_warning(void **state)
 {
     (void)state;
     static const struct {
@@ -93,7 +93,7 @@ static void test_weak(void **state)
     }
 }
 
-static void test_slow(void **state)
+static void test_slow_hashes_get_a_warning(void **state)
 {
     (void)state;
     static const struct {
@@ -117,8 +117,7 @@ static void test_slow(void **state)
     }
 }
 
-/* Ten a second are enough. */
-static void test_fewest_tokens(void **state)
+static void test_ten_tokens_per_second_are_enough(void **state)
 {
     (void)state;
     static const struct {
@@ -139,8 +138,8 @@ static void test_fewest_tokens(void **state)
     default_ms = 1;
 }
 
-/* One warning for all lines of a method that have the same weakness, with the first one's number. */
-static void test_gathered(void **state)
+/* The warning has the number of the first line. */
+static void test_lines_with_one_weakness_share_a_warning(void **state)
 {
     (void)state;
     struct collected problems;
@@ -159,8 +158,7 @@ static void test_gathered(void **state)
     assert_non_null(strstr(problems.text, "accounts:6: client \"five\" and 1 line more: "));
 }
 
-/* What a person or a program wrote as client_id forges no warning. */
-static void test_quoted(void **state)
+static void test_client_id_cannot_forge_a_warning(void **state)
 {
     (void)state;
     struct collected problems;
@@ -168,7 +166,7 @@ static void test_quoted(void **state)
     assert_non_null(strstr(problems.text, "client \"a\\x22 and \\x5c\": "));
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -195,8 +193,12 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_weak),     cmocka_unit_test(test_slow),   cmocka_unit_test(test_fewest_tokens),
-        cmocka_unit_test(test_gathered), cmocka_unit_test(test_quoted), cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_weak_hashes_get_a_warning),
+        cmocka_unit_test(test_slow_hashes_get_a_warning),
+        cmocka_unit_test(test_ten_tokens_per_second_are_enough),
+        cmocka_unit_test(test_lines_with_one_weakness_share_a_warning),
+        cmocka_unit_test(test_client_id_cannot_forge_a_warning),
+        cmocka_unit_test(test_no_memory_is_an_error),
     };
     return cmocka_run_group_tests_name("account_audit", tests, enter_folder, leave_folder);
 }

@@ -129,7 +129,7 @@ static const struct {
     {ACCOUNT_SET_NOT_BEFORE, "c", NULL, "a:" OLD "\n", ACCOUNT_UNKNOWN, NULL},
 };
 
-static void test_commands(void **state)
+static void test_each_change_rewrites_its_lines(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -149,8 +149,7 @@ static void test_commands(void **state)
     }
 }
 
-/* What is no line of the client_id stays to the byte, whatever it is. */
-static void test_other_bytes(void **state)
+static void test_other_lines_keep_every_byte(void **state)
 {
     (void)state;
     static const char head[] = "# a:" OLD " \t\r\n\r\n  \n\0\n:\n\xff\xfe:x\n a:" OLD "\nA:" OLD "\r\n";
@@ -181,8 +180,8 @@ static void test_other_bytes(void **state)
     }
 }
 
-/* Several at once, one of them twice, and one that is not there; and what would be done. */
-static void test_several(void **state)
+/* One is named twice, and one does not exist. A trial changes nothing. */
+static void test_several_accounts_change_in_one_rewrite(void **state)
 {
     (void)state;
     static const char before[] = "b:" OLD "\na:" OLD "\nab:" OLD "\na:!" OLD "\nd:!" OLD;
@@ -212,7 +211,7 @@ static void test_several(void **state)
     }
 }
 
-static void test_add_several(void **state)
+static void test_several_accounts_are_added(void **state)
 {
     (void)state;
     struct collected problems;
@@ -233,8 +232,8 @@ static void test_add_several(void **state)
     assert_int_equal(targets[3].change, ACCOUNT_CHANGED);
 }
 
-/* A change that would make a usable line unusable is refused for all of them. */
-static void test_set_refused(void **state)
+/* Then no account is changed. */
+static void test_change_to_an_unusable_line_is_refused(void **state)
 {
     (void)state;
     struct collected problems;
@@ -287,7 +286,7 @@ static int run_hindered(bool (*hinder)(void))
     return 0;
 }
 
-static void test_write_fails(void **state)
+static void test_failed_write_keeps_the_file(void **state)
 {
     (void)state;
     static bool (*const hindrances[])(void) = {let_no_file_grow, lose_the_folder};
@@ -316,7 +315,7 @@ static void test_write_fails(void **state)
     }
 }
 
-static void test_missing(void **state)
+static void test_missing_file_is_an_error(void **state)
 {
     (void)state;
     struct collected problems;
@@ -329,8 +328,8 @@ static void test_missing(void **state)
     assert_non_null(strstr(problems.text, "error: nowhere/accounts: the accounts file cannot be locked"));
 }
 
-/* Whichever allocation fails, the file is whole, and the new one only where that was said. */
-static void test_without_memory(void **state)
+/* Whichever allocation fails, the file is the old one, or the new one if that was reported. */
+static void test_no_memory_keeps_the_file(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -358,8 +357,8 @@ static void test_without_memory(void **state)
     }
 }
 
-/* Processes that add at the same time: every account is there in the end. */
-static void test_writers_at_once(void **state)
+/* Processes that add accounts at the same time. */
+static void test_concurrent_writers_lose_nothing(void **state)
 {
     (void)state;
     enum { WRITERS = 4, EACH = 20 };
@@ -402,8 +401,8 @@ static void *finish_line(void *unused)
     return unused;
 }
 
-/* Somebody is writing the last line: a newline put behind what there is would put that in force. */
-static void test_half_written(void **state)
+/* Another process is writing the last line: a newline after its first half would put that half in force. */
+static void test_half_written_line_gets_no_newline(void **state)
 {
     (void)state;
     struct collected problems;
@@ -429,11 +428,16 @@ static void test_half_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_several),        cmocka_unit_test(test_add_several),
-        cmocka_unit_test(test_set_refused),    cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_half_written),   cmocka_unit_test(test_other_bytes),
-        cmocka_unit_test(test_write_fails),    cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_writers_at_once),
+        cmocka_unit_test(test_several_accounts_change_in_one_rewrite),
+        cmocka_unit_test(test_several_accounts_are_added),
+        cmocka_unit_test(test_change_to_an_unusable_line_is_refused),
+        cmocka_unit_test(test_each_change_rewrites_its_lines),
+        cmocka_unit_test(test_half_written_line_gets_no_newline),
+        cmocka_unit_test(test_other_lines_keep_every_byte),
+        cmocka_unit_test(test_failed_write_keeps_the_file),
+        cmocka_unit_test(test_missing_file_is_an_error),
+        cmocka_unit_test(test_no_memory_keeps_the_file),
+        cmocka_unit_test(test_concurrent_writers_lose_nothing),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

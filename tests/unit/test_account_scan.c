@@ -33,7 +33,7 @@ static const char *lines_of(struct account_scan *scan, struct text client_id)
     return lines;
 }
 
-static void test_find(void **state)
+static void test_all_lines_of_a_client_id_are_found(void **state)
 {
     (void)state;
     static const char text[] = "\xef\xbb\xbf"
@@ -64,9 +64,9 @@ static void test_find(void **state)
     account_scan_close(NULL);
 }
 
-/* A last line without its newline is in force, or the decoy, when the file has not changed for ten seconds:
- * not where somebody writes since it was opened. */
-static void test_unfinished(void **state)
+/* A last line without its newline, looked up or as the decoy, is in force if the file has not been changed
+ * for ten seconds, and nobody has written to it since it was opened. */
+static void test_unfinished_line_is_used_after_ten_seconds(void **state)
 {
     (void)state;
     static const char text[] = "b:!\na:" HASH;
@@ -87,8 +87,8 @@ static void test_unfinished(void **state)
     account_scan_close(scan);
 }
 
-/* Lines that stand across the ends of the buffer, one that is longer than it is, and a NUL. */
-static void test_long(void **state)
+/* Lines at the ends of the buffer, a line longer than the buffer, and a NUL. */
+static void test_lines_across_buffers_are_found(void **state)
 {
     (void)state;
     enum { FILLERS = 20000, LONG = 1 << 20 };
@@ -114,7 +114,7 @@ static void test_long(void **state)
     free(text);
 }
 
-static void test_decoy(void **state)
+static void test_decoy_has_a_hash_that_can_be_computed(void **state)
 {
     (void)state;
     static const char text[] = "b:!\nc:plain\naa:" HASH "\nd:!" HASH "\ne:" HASH ":no\na:" HASH "\n# x\n";
@@ -145,8 +145,8 @@ static void test_decoy(void **state)
     }
 }
 
-/* The second look takes no time that would tell. */
-static void test_decoy_again(void **state)
+/* A second reading would take time that shows that the client_id is unknown. */
+static void test_second_decoy_is_not_read_again(void **state)
 {
     (void)state;
     static const char text[] = "a:" HASH "\n";
@@ -161,7 +161,7 @@ static void test_decoy_again(void **state)
     account_scan_close(scan);
 }
 
-static void test_refused(void **state)
+static void test_unsuitable_file_is_refused(void **state)
 {
     (void)state;
     struct collected problems;
@@ -178,8 +178,8 @@ static void test_refused(void **state)
     }
 }
 
-/* A file that opens and cannot be read. */
-static void test_not_read(void **state)
+/* The file can be opened, but not read. */
+static void test_failed_read_is_not_called_unknown(void **state)
 {
     (void)state;
     struct collected problems;
@@ -191,7 +191,7 @@ static void test_not_read(void **state)
     account_scan_close(scan);
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_is_not_called_unknown(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -220,9 +220,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),     cmocka_unit_test(test_unfinished),  cmocka_unit_test(test_long),
-        cmocka_unit_test(test_decoy),    cmocka_unit_test(test_decoy_again), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_not_read), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_all_lines_of_a_client_id_are_found),
+        cmocka_unit_test(test_unfinished_line_is_used_after_ten_seconds),
+        cmocka_unit_test(test_lines_across_buffers_are_found),
+        cmocka_unit_test(test_decoy_has_a_hash_that_can_be_computed),
+        cmocka_unit_test(test_second_decoy_is_not_read_again),
+        cmocka_unit_test(test_unsuitable_file_is_refused),
+        cmocka_unit_test(test_failed_read_is_not_called_unknown),
+        cmocka_unit_test(test_no_memory_is_not_called_unknown),
     };
     return cmocka_run_group_tests_name("account_scan", tests, enter_folder, leave_folder);
 }

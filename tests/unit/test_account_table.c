@@ -4,7 +4,7 @@
 
 #include "account_fixture.h"
 
-static void test_find(void **state)
+static void test_all_lines_of_a_client_id_are_found(void **state)
 {
     (void)state;
     static const char text[] = "\xef\xbb\xbf"
@@ -39,8 +39,8 @@ static void test_find(void **state)
     account_table_release(table);
 }
 
-/* Two names whose hashes agree so far as the table keeps them; found by trying. */
-static void test_hashes_agree(void **state)
+/* The table keeps a part of the hash of a client_id, which is the same for these two. */
+static void test_client_ids_with_equal_tags_are_told_apart(void **state)
 {
     (void)state;
     struct collected problems;
@@ -53,7 +53,7 @@ static void test_hashes_agree(void **state)
     account_table_release(table);
 }
 
-static void test_many(void **state)
+static void test_each_of_50000_accounts_is_found(void **state)
 {
     (void)state;
     enum { MANY = 50000 };
@@ -80,8 +80,8 @@ static void test_many(void **state)
     account_table_release(table);
 }
 
-/* Never one without a hash that can be computed, and each of the others. */
-static void test_decoy(void **state)
+/* A line without a hash that can be computed never is. */
+static void test_each_usable_hash_can_be_the_decoy(void **state)
 {
     (void)state;
     static const struct {
@@ -117,9 +117,9 @@ static void test_decoy(void **state)
     }
 }
 
-/* What an unknown client_id's attributes take is like what those of the accounts take, and stays so: of many
- * lines many are chosen, and where some come or go hardly any choice changes. */
-static void test_sample(void **state)
+/* What the attributes of decoys cost is like what those of the accounts cost: many lines are chosen. If some
+ * lines come or go, hardly any choice changes. */
+static void test_decoys_are_many_and_stay(void **state)
 {
     (void)state;
     enum { LINES = 2000, CHOICES = 1000 };
@@ -149,8 +149,8 @@ static void test_sample(void **state)
     assert_true(same > CHOICES - CHOICES / 10);
 }
 
-/* The checks are made at load: a look-up does not repeat them. What it takes from a line is the same. */
-static void test_entries_are_whole(void **state)
+/* The checks are made when the table is loaded, and a lookup does not repeat them. */
+static void test_lookup_finds_what_parsing_found(void **state)
 {
     (void)state;
     static const char *const lines[] = {
@@ -197,7 +197,7 @@ static bool note_until_b(void *context, const struct account_entry *entry, const
     return !text_is(entry->account.client_id, "b");
 }
 
-static void test_each(void **state)
+static void test_each_line_is_visited_until_stopped(void **state)
 {
     (void)state;
     struct collected problems;
@@ -208,8 +208,9 @@ static void test_each(void **state)
     account_table_release(table);
 }
 
-/* So many that the look-up of one passes others, and that their numbers lie behind several marks. */
-static void test_many_lines_of_one(void **state)
+/* The lookup of one client_id passes lines of the other, and the line numbers are counted from several marks.
+ */
+static void test_1000_lines_of_two_client_ids_are_found(void **state)
 {
     (void)state;
     enum { LINES = 1000 };
@@ -237,7 +238,7 @@ static void test_many_lines_of_one(void **state)
     account_table_release(table);
 }
 
-static void test_stamp_and_holders(void **state)
+static void test_held_table_keeps_what_it_loaded(void **state)
 {
     (void)state;
     struct collected problems;
@@ -259,15 +260,15 @@ static void test_stamp_and_holders(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_hashes_agree),
-        cmocka_unit_test(test_decoy),
-        cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_entries_are_whole),
-        cmocka_unit_test(test_each),
-        cmocka_unit_test(test_many_lines_of_one),
-        cmocka_unit_test(test_stamp_and_holders),
+        cmocka_unit_test(test_all_lines_of_a_client_id_are_found),
+        cmocka_unit_test(test_each_of_50000_accounts_is_found),
+        cmocka_unit_test(test_client_ids_with_equal_tags_are_told_apart),
+        cmocka_unit_test(test_each_usable_hash_can_be_the_decoy),
+        cmocka_unit_test(test_decoys_are_many_and_stay),
+        cmocka_unit_test(test_lookup_finds_what_parsing_found),
+        cmocka_unit_test(test_each_line_is_visited_until_stopped),
+        cmocka_unit_test(test_1000_lines_of_two_client_ids_are_found),
+        cmocka_unit_test(test_held_table_keeps_what_it_loaded),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -7,8 +7,7 @@
 #include "account_fixture.h"
 #include "failing_malloc.h"
 
-/* Whatever bytes there are: the other lines work. */
-static void test_odd_files(void **state)
+static void test_odd_bytes_leave_other_lines_usable(void **state)
 {
     (void)state;
     static const char good[] = "a:" HASH "\n";
@@ -68,8 +67,8 @@ static void test_odd_files(void **state)
     account_table_release(table);
 }
 
-/* A file that htpasswd -B -c began, with lines of mkpasswd behind. */
-static void test_written_by_others(void **state)
+/* A file that htpasswd -B -c began, followed by lines of mkpasswd. */
+static void test_lines_of_htpasswd_and_mkpasswd_are_usable(void **state)
 {
     (void)state;
     static const char text[] =
@@ -95,7 +94,7 @@ static void test_written_by_others(void **state)
     account_table_release(table);
 }
 
-static void test_legacy(void **state)
+static void test_legacy_hashes_are_usable_if_allowed(void **state)
 {
     (void)state;
     struct collected problems;
@@ -111,8 +110,7 @@ static void test_legacy(void **state)
     }
 }
 
-/* A line cannot forge one of the log, nor flood it. */
-static void test_warnings_are_tame(void **state)
+static void test_line_cannot_forge_or_flood_the_log(void **state)
 {
     (void)state;
     static const char *const rows[] = {
@@ -142,8 +140,8 @@ static void test_warnings_are_tame(void **state)
     assert_non_null(strstr(problems.text, "plain text"));
 }
 
-/* A last line without its newline is in force when the file has not changed for ten seconds. */
-static void test_unfinished(void **state)
+/* A last line without its newline is in force if the file has not been changed for ten seconds. */
+static void test_unfinished_line_is_used_after_ten_seconds(void **state)
 {
     (void)state;
     static const struct {
@@ -200,7 +198,7 @@ static void test_unfinished(void **state)
     }
 }
 
-static void test_modes(void **state)
+static void test_unsafe_modes_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -237,7 +235,7 @@ static int load_unreadable(void)
                : 2;
 }
 
-static void test_unreadable(void **state)
+static void test_unreadable_file_is_an_error(void **state)
 {
     (void)state;
     int status = 0;
@@ -252,7 +250,7 @@ static void test_unreadable(void **state)
     assert_int_equal(remove("accounts"), 0);
 }
 
-static void test_refused(void **state)
+static void test_unsuitable_file_is_refused(void **state)
 {
     (void)state;
     struct collected problems;
@@ -273,7 +271,7 @@ static void test_refused(void **state)
     remove("accounts");
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -298,11 +296,15 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_odd_files),      cmocka_unit_test(test_written_by_others),
-        cmocka_unit_test(test_legacy),         cmocka_unit_test(test_warnings_are_tame),
-        cmocka_unit_test(test_unfinished),     cmocka_unit_test(test_modes),
-        cmocka_unit_test(test_unreadable),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_odd_bytes_leave_other_lines_usable),
+        cmocka_unit_test(test_lines_of_htpasswd_and_mkpasswd_are_usable),
+        cmocka_unit_test(test_legacy_hashes_are_usable_if_allowed),
+        cmocka_unit_test(test_line_cannot_forge_or_flood_the_log),
+        cmocka_unit_test(test_unfinished_line_is_used_after_ten_seconds),
+        cmocka_unit_test(test_unsafe_modes_are_refused),
+        cmocka_unit_test(test_unreadable_file_is_an_error),
+        cmocka_unit_test(test_unsuitable_file_is_refused),
+        cmocka_unit_test(test_no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

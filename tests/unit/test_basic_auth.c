@@ -8,7 +8,7 @@ static bool is_credentials(const struct credentials *decoding, const char *clien
     return text_is(decoding->client_id, client_id) && text_is(decoding->client_secret, secret);
 }
 
-static void test_headers(void **state)
+static void test_only_basic_is_decoded(void **state)
 {
     (void)state;
     static const struct {
@@ -37,7 +37,7 @@ static void test_headers(void **state)
     }
 }
 
-static void test_decodings(void **state)
+static void test_both_decodings_are_found(void **state)
 {
     (void)state;
     static const struct {
@@ -69,8 +69,8 @@ static void test_decodings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_decodings),
+        cmocka_unit_test(test_only_basic_is_decoded),
+        cmocka_unit_test(test_both_decodings_are_found),
     };
     return cmocka_run_group_tests_name("basic_auth", tests, NULL, NULL);
 }

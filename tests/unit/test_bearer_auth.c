@@ -46,7 +46,7 @@ static const struct {
     {BYTES("Bearer a%41"), BEARER_AUTH_MALFORMED, NULL},
 };
 
-static void test_rows(void **state)
+static void test_token_is_found_or_malformed(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -60,6 +60,6 @@ static void test_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_token_is_found_or_malformed)};
     return cmocka_run_group_tests_name("bearer_auth", tests, NULL, NULL);
 }

@@ -22,8 +22,8 @@ static uint64_t class_of(const char *hash)
     return decoy_class_of(&account, &cost, &class) ? class : 0;
 }
 
-/* A class is a method and a cost, however the two are written. */
-static void test_classes(void **state)
+/* However the two are written. */
+static void test_class_is_method_and_cost(void **state)
 {
     (void)state;
     static const struct {
@@ -95,8 +95,7 @@ static void find_classes(const char *text, uint64_t classes[CHOICES])
 #define DES(id) id ":aaaaaaaaaaaaa\n"
 #define UNUSABLE(id) id ":" YESCRYPT("j9T") ":unknown\n"
 
-/* What is changed in the file changes no choice while a line of its class is left. */
-static void test_stays(void **state)
+static void test_choice_stays_while_its_class_has_a_line(void **state)
 {
     (void)state;
     static const char before[] = A("a1") A("a2") B("b1") C("c1") B("b2") C_TOO("c2") DES("d1") UNUSABLE("u");
@@ -118,8 +117,8 @@ static void test_stays(void **state)
     }
 }
 
-/* Where a class goes, only its own choices change; where one comes, only to it. */
-static void test_moves_only_what_must(void **state)
+/* If a class disappears, only its own choices change. If one is added, choices change only to it. */
+static void test_only_choices_of_a_changed_class_move(void **state)
 {
     (void)state;
     uint64_t three[CHOICES];
@@ -135,9 +134,9 @@ static void test_moves_only_what_must(void **state)
     assert_in_range(moved, CHOICES / 5, CHOICES / 2);
 }
 
-/* Of lines that are of one class and equally long the first one is taken, however their settings are written:
- * find_classes() compares the table and the scan. */
-static void test_equally_long(void **state)
+/* Of lines of one class, however their settings are written. find_classes() compares the table with the scan.
+ */
+static void test_first_of_equally_long_lines_is_chosen(void **state)
 {
     (void)state;
     uint64_t classes[CHOICES];
@@ -149,8 +148,8 @@ static void test_equally_long(void **state)
     account_table_release(table);
 }
 
-/* However many lines each class has, and however many classes there are. */
-static void test_all_are_chosen(void **state)
+/* However many classes there are, and however many lines each has. */
+static void test_every_class_is_chosen(void **state)
 {
     (void)state;
     enum { CLASSES = 40 };
@@ -173,8 +172,7 @@ static void test_all_are_chosen(void **state)
     }
 }
 
-/* A hash with rounds is not equal to one without. */
-static void test_settings(void **state)
+static void test_hash_with_rounds_differs_from_one_without(void **state)
 {
     (void)state;
     struct decoy_settings settings = {.next = 0};
@@ -201,12 +199,12 @@ static void test_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_stays),
-        cmocka_unit_test(test_moves_only_what_must),
-        cmocka_unit_test(test_equally_long),
-        cmocka_unit_test(test_all_are_chosen),
-        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_class_is_method_and_cost),
+        cmocka_unit_test(test_choice_stays_while_its_class_has_a_line),
+        cmocka_unit_test(test_only_choices_of_a_changed_class_move),
+        cmocka_unit_test(test_first_of_equally_long_lines_is_chosen),
+        cmocka_unit_test(test_every_class_is_chosen),
+        cmocka_unit_test(test_hash_with_rounds_differs_from_one_without),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -7,7 +7,7 @@ static struct cache_key key_of(uint64_t a, uint64_t b)
     return (struct cache_key){{a, b}};
 }
 
-static void test_holds_until(void **state)
+static void test_entry_is_found_until_it_expires(void **state)
 {
     (void)state;
     struct digest_cache *memory = digest_cache_new();
@@ -23,8 +23,8 @@ static void test_holds_until(void **state)
     digest_cache_free(memory);
 }
 
-/* Keys of one set: the one that would be forgotten first makes room. */
-static void test_oldest_goes(void **state)
+/* All keys are of one set. */
+static void test_full_set_evicts_what_expires_first(void **state)
 {
     (void)state;
     enum { WAYS = 8 };
@@ -40,8 +40,7 @@ static void test_oldest_goes(void **state)
     digest_cache_free(memory);
 }
 
-/* However many come, a known number is held, and the newest are. */
-static void test_bounded(void **state)
+static void test_cache_is_bounded_and_keeps_the_newest(void **state)
 {
     (void)state;
     enum { MANY = 4 * DIGEST_CACHE_ENTRIES };
@@ -57,7 +56,7 @@ static void test_bounded(void **state)
     digest_cache_free(memory);
 }
 
-static void test_shorten(void **state)
+static void test_shortened_entries_expire_earlier(void **state)
 {
     (void)state;
     struct digest_cache *memory = digest_cache_new();
@@ -78,10 +77,10 @@ static void test_shorten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_holds_until),
-        cmocka_unit_test(test_oldest_goes),
-        cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_shorten),
+        cmocka_unit_test(test_entry_is_found_until_it_expires),
+        cmocka_unit_test(test_full_set_evicts_what_expires_first),
+        cmocka_unit_test(test_cache_is_bounded_and_keeps_the_newest),
+        cmocka_unit_test(test_shortened_entries_expire_earlier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,8 +124,7 @@ static const char *answer_to(const struct service *service, const struct example
     HEAD("400 Bad Request", "100")                                                                           \
     "\r\n" ERROR("unsupported_grant_type", "GrantType value must be client_credentials!")
 
-/* Byte for byte. */
-static void test_words(void **state)
+static void test_answers_of_the_contract_byte_for_byte(void **state)
 {
     (void)state;
     static const struct {
@@ -334,7 +333,7 @@ static void test_scope_is_granted(void **state)
     check_rows("", granted, ROWS(granted));
 }
 
-static void test_refused(void **state)
+static void test_each_fault_has_its_answer(void **state)
 {
     (void)state;
     check_rows("", refused, ROWS(refused));
@@ -368,7 +367,7 @@ static void test_checks_are_in_order(void **state)
     check_rows("", rows, ROWS(rows));
 }
 
-static void test_strict(void **state)
+static void test_strict_rfc6749_changes_error_codes(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -390,8 +389,8 @@ static void test_token_may_never_expire(void **state)
     check_rows("token_lifetime = 0\n", rows, ROWS(rows));
 }
 
-/* One line per request, which cannot be forged and contains no secret. */
-static void test_log(void **state)
+/* Each request is one line. */
+static void test_log_line_has_no_secret_and_cannot_be_forged(void **state)
 {
     (void)state;
     static const struct {
@@ -445,8 +444,8 @@ static void test_log(void **state)
 #define BASIC_PERCENT "Basic ZGVtbzp3cm9uZyU="
 #define THROTTLED "429 rate_limit_exceeded: Too many failed attempts; try again later"
 
-/* Each row follows the ones before it; three failures are admitted, five of a source. */
-static void test_throttled(void **state)
+/* The rows depend on those before them. Three failures of a pair are admitted, and five of a source. */
+static void test_limits_of_pair_and_source_are_answered_429(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -473,8 +472,8 @@ static void test_throttled(void **state)
                     ROWS(rows));
 }
 
-/* Apache and others write the zone of a link-local address. Each zone is a source of its own. */
-static void test_throttled_on_a_link(void **state)
+/* Apache and others write the zone. */
+static void test_zones_of_a_link_local_address_are_one_source(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -523,7 +522,7 @@ static void check_throttled(const char *answer)
     assert_string_equal(answer, expected);
 }
 
-static void test_throttled_words(void **state)
+static void test_log_names_the_limit_and_the_answer_does_not(void **state)
 {
     (void)state;
     static const struct {
@@ -561,8 +560,8 @@ static const char *read_log_with_outcome(char *out, size_t size)
     return out;
 }
 
-/* The usual mistake: the web server mounts the program at another path than the issuer's. */
-static void test_other_path(void **state)
+/* The usual mistake: the web server mounts the program at another path than that of the issuer. */
+static void test_wrong_mount_path_is_explained_in_the_log(void **state)
 {
     (void)state;
     static const struct {
@@ -590,8 +589,8 @@ static void test_other_path(void **state)
     service_release(service);
 }
 
-/* Tests what is logged of a request at level debug: no value, no unknown name, no header. */
-static void test_debug(void **state)
+/* It has no value, no unknown name and no header of the request. */
+static void test_debug_line_has_no_values_or_unknown_names(void **state)
 {
     (void)state;
     static const struct {
@@ -630,7 +629,7 @@ static void test_debug(void **state)
     service_release(service);
 }
 
-/* All known names and a path of nothing but quotes fit in one line. */
+/* All known names, and a path of nothing but quotes, fit into one line. */
 static void test_long_values_are_truncated(void **state)
 {
     (void)state;
@@ -658,7 +657,7 @@ static void test_long_values_are_truncated(void **state)
     service_release(service);
 }
 
-static void test_started(void **state)
+static void test_start_is_logged(void **state)
 {
     (void)state;
     char log[4096];
@@ -703,7 +702,7 @@ static void check_all_without_memory(struct service *service)
     service_release(service);
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory_is_answered_500(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -720,8 +719,8 @@ static void test_without_memory(void **state)
     service_release(service);
 }
 
-/* The accounts can be opened but not read: no client is called unknown. */
-static void test_accounts_not_read(void **state)
+/* The accounts file can be opened but not read: no client is called unknown. */
+static void test_unread_accounts_are_answered_500(void **state)
 {
     (void)state;
     static const struct row row = {{.body = GOOD}, "500 server_error: An unexpected error occurred"};
@@ -731,23 +730,23 @@ static void test_accounts_not_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_answers_of_the_contract_byte_for_byte),
         cmocka_unit_test(test_scope_is_granted),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_each_fault_has_its_answer),
         cmocka_unit_test(test_checks_are_in_order),
-        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_strict_rfc6749_changes_error_codes),
         cmocka_unit_test(test_token_may_never_expire),
-        cmocka_unit_test(test_log),
-        cmocka_unit_test(test_other_path),
-        cmocka_unit_test(test_debug),
+        cmocka_unit_test(test_log_line_has_no_secret_and_cannot_be_forged),
+        cmocka_unit_test(test_wrong_mount_path_is_explained_in_the_log),
+        cmocka_unit_test(test_debug_line_has_no_values_or_unknown_names),
         cmocka_unit_test(test_long_values_are_truncated),
-        cmocka_unit_test(test_started),
-        cmocka_unit_test(test_throttled),
-        cmocka_unit_test(test_throttled_on_a_link),
+        cmocka_unit_test(test_start_is_logged),
+        cmocka_unit_test(test_limits_of_pair_and_source_are_answered_429),
+        cmocka_unit_test(test_zones_of_a_link_local_address_are_one_source),
         cmocka_unit_test(test_throttled_match_and_mismatch_look_alike),
-        cmocka_unit_test(test_throttled_words),
-        cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_accounts_not_read),
+        cmocka_unit_test(test_log_names_the_limit_and_the_answer_does_not),
+        cmocka_unit_test(test_no_memory_is_answered_500),
+        cmocka_unit_test(test_unread_accounts_are_answered_500),
     };
     return cmocka_run_group_tests(tests, enter_folder_with_key, leave_folder);
 }

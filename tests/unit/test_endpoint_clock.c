@@ -82,7 +82,7 @@ static void check_token(const struct service *service, size_t row)
     http_response_clear(&response);
 }
 
-static void test_jumps(void **state)
+static void test_token_has_the_time_after_each_jump(void **state)
 {
     (void)state;
     static const char *const times[] = {
@@ -107,8 +107,7 @@ static void test_jumps(void **state)
     assert_int_equal(atomic_load(&hashed), 3); /* one for each credential */
 }
 
-/* How long a request took is logged in thousandths of a millisecond. */
-static void test_duration(void **state)
+static void test_duration_is_rounded_to_microseconds(void **state)
 {
     (void)state;
     static const struct {
@@ -143,8 +142,8 @@ static void test_duration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_jumps),
-        cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_token_has_the_time_after_each_jump),
+        cmocka_unit_test(test_duration_is_rounded_to_microseconds),
     };
     return cmocka_run_group_tests_name("endpoint_clock", tests, make_files, leave_folder);
 }

@@ -3,7 +3,7 @@
 
 #include "fixture.h"
 
-static void test_format(void **state)
+static void test_etag_is_half_a_sha256(void **state)
 {
     (void)state;
     char one[ETAG_SIZE];
@@ -15,7 +15,7 @@ static void test_format(void **state)
     assert_string_not_equal(one, other);
 }
 
-static void test_matches(void **state)
+static void test_if_none_match_is_parsed(void **state)
 {
     (void)state;
     static const struct {
@@ -49,8 +49,8 @@ static void test_matches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_format),
-        cmocka_unit_test(test_matches),
+        cmocka_unit_test(test_etag_is_half_a_sha256),
+        cmocka_unit_test(test_if_none_match_is_parsed),
     };
     return cmocka_run_group_tests_name("etag", tests, NULL, NULL);
 }

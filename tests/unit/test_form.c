@@ -11,7 +11,7 @@ static bool is_value(struct text value, const char *expected)
     return expected == NULL ? value.data == NULL : text_is(value, expected);
 }
 
-static void test_bodies(void **state)
+static void test_bodies_are_decoded_or_malformed(void **state)
 {
     (void)state;
     static const struct {
@@ -56,7 +56,7 @@ static void test_bodies(void **state)
     }
 }
 
-static void test_repeated_names(void **state)
+static void test_only_some_parameters_may_repeat(void **state)
 {
     (void)state;
     static const char *const repeated[] = {"a", "b", "b", "b", "c"};
@@ -85,7 +85,7 @@ static void test_repeated_names(void **state)
     }
 }
 
-static void test_queries(void **state)
+static void test_parameters_in_the_url_are_found(void **state)
 {
     (void)state;
     static const struct {
@@ -109,9 +109,9 @@ static void test_queries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_repeated_names),
-        cmocka_unit_test(test_queries),
+        cmocka_unit_test(test_bodies_are_decoded_or_malformed),
+        cmocka_unit_test(test_only_some_parameters_may_repeat),
+        cmocka_unit_test(test_parameters_in_the_url_are_found),
     };
     return cmocka_run_group_tests_name("form", tests, NULL, NULL);
 }

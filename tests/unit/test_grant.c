@@ -113,8 +113,8 @@ static const struct {
     {"all", {"b", "a"}, "x+jwt {\"aud\":[\"b\",\"a\"],\"t\":\"u\"}"},
 };
 
-/* Every row twice, the second time from the cache of prefixes. */
-static void test_tokens(void **state)
+/* Each row is granted twice: the second time from the cache of prefixes. */
+static void test_attributes_become_claims(void **state)
 {
     (void)state;
     struct service *service = load_service();
@@ -135,8 +135,8 @@ static void test_tokens(void **state)
     service_release(service);
 }
 
-/* A changed line of the same client_id is not served from the cache. */
-static void test_changed_account(void **state)
+/* The lines have the same client_id. */
+static void test_changed_line_is_not_served_from_the_cache(void **state)
 {
     (void)state;
     static const struct {
@@ -196,7 +196,7 @@ static void fail_each_allocation(size_t row)
     check_row(faults > 5, "nothing has failed", row, client_id);
 }
 
-static void test_each_allocation_fails(void **state)
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -209,9 +209,9 @@ static void test_each_allocation_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_changed_account),
-        cmocka_unit_test(test_each_allocation_fails),
+        cmocka_unit_test(test_attributes_become_claims),
+        cmocka_unit_test(test_changed_line_is_not_served_from_the_cache),
+        cmocka_unit_test(test_no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, make_files, leave_folder);
 }

@@ -22,7 +22,7 @@ static const char *health(const struct service *service, const struct example *e
     return out;
 }
 
-static void test_status(void **state)
+static void test_503_says_why_no_token_can_be_issued(void **state)
 {
     (void)state;
     static const struct {
@@ -45,7 +45,7 @@ static void test_status(void **state)
     }
 }
 
-static void test_methods(void **state)
+static void test_only_get_and_head_are_allowed(void **state)
 {
     (void)state;
     char answer[ANSWER_SIZE];
@@ -62,7 +62,7 @@ static void test_methods(void **state)
     service_release(service);
 }
 
-static void test_who_sees_details(void **state)
+static void test_details_are_for_status_from_only(void **state)
 {
     (void)state;
     static const struct {
@@ -123,7 +123,7 @@ static const char *member(struct json_object *object, const char *path)
     return object != NULL ? json_object_get_string(object) : "absent";
 }
 
-static void test_details(void **state)
+static void test_details_describe_what_is_loaded_and_seen(void **state)
 {
     (void)state;
     static const struct variable https[] = {
@@ -174,7 +174,7 @@ static void test_forwarded_for(void **state)
     service_release(service);
 }
 
-static void test_last_refused(void **state)
+static void test_refused_load_is_shown_until_the_next_one(void **state)
 {
     (void)state;
     const struct variable none = {"X", ""};
@@ -191,7 +191,7 @@ static void test_last_refused(void **state)
     reload_free(reload);
 }
 
-static void test_not_loaded(void **state)
+static void test_health_is_503_if_nothing_is_loaded(void **state)
 {
     (void)state;
     static const struct {
@@ -221,7 +221,7 @@ static void test_not_loaded(void **state)
     }
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_is_answered_500(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -247,10 +247,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_status),           cmocka_unit_test(test_methods),
-        cmocka_unit_test(test_who_sees_details), cmocka_unit_test(test_details),
-        cmocka_unit_test(test_forwarded_for),    cmocka_unit_test(test_last_refused),
-        cmocka_unit_test(test_not_loaded),       cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_503_says_why_no_token_can_be_issued),
+        cmocka_unit_test(test_only_get_and_head_are_allowed),
+        cmocka_unit_test(test_details_are_for_status_from_only),
+        cmocka_unit_test(test_details_describe_what_is_loaded_and_seen),
+        cmocka_unit_test(test_forwarded_for),
+        cmocka_unit_test(test_refused_load_is_shown_until_the_next_one),
+        cmocka_unit_test(test_health_is_503_if_nothing_is_loaded),
+        cmocka_unit_test(test_no_memory_is_answered_500),
     };
     return cmocka_run_group_tests_name("health", tests, enter_folder_with_key, leave_folder);
 }

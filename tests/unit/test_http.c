@@ -76,7 +76,7 @@ static void render(const struct row *row, char out[512])
     assert_null(response.body);
 }
 
-static void test_rows(void **state)
+static void test_response_is_encoded_as_cgi_wants_it(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -86,8 +86,8 @@ static void test_rows(void **state)
     }
 }
 
-/* A NUL in a value would end it in the web server. */
-static void test_nul_and_number(void **state)
+/* The web server would read only what is before the NUL. */
+static void test_nul_in_a_header_breaks_the_response(void **state)
 {
     (void)state;
     struct buffer out = {0};
@@ -101,8 +101,8 @@ static void test_nul_and_number(void **state)
     http_response_clear(&response);
 }
 
-/* Whichever allocation fails, the response is whole or the 500. */
-static void test_no_memory(void **state)
+/* Whichever allocation fails, the response is complete or the 500. */
+static void test_no_memory_is_answered_500(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -128,9 +128,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_nul_and_number),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_response_is_encoded_as_cgi_wants_it),
+        cmocka_unit_test(test_nul_in_a_header_breaks_the_response),
+        cmocka_unit_test(test_no_memory_is_answered_500),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }

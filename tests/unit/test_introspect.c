@@ -31,7 +31,7 @@ static int make_files(void **state)
     return 0;
 }
 
-static void test_active(void **state)
+static void test_valid_token_is_active_with_its_claims(void **state)
 {
     (void)state;
     char answer[ANSWER_SIZE];
@@ -63,7 +63,7 @@ static void test_active(void **state)
     service_release(service);
 }
 
-static void test_inactive(void **state)
+static void test_other_tokens_are_inactive_and_nothing_else(void **state)
 {
     (void)state;
     static const char *const garbage[] = {"x", "a.b.c", "%00", "..", "e30.e30.", "a%20b", "\xff"};
@@ -83,7 +83,7 @@ static void test_inactive(void **state)
     service_release(service);
 }
 
-static void test_refused(void **state)
+static void test_callers_without_introspect_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -136,7 +136,7 @@ static void fail_each_allocation(const struct service *service, const char *toke
     assert_true(faults > 5);
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_is_answered_500(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -155,10 +155,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_active),
-        cmocka_unit_test(test_inactive),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_valid_token_is_active_with_its_claims),
+        cmocka_unit_test(test_other_tokens_are_inactive_and_nothing_else),
+        cmocka_unit_test(test_callers_without_introspect_are_refused),
+        cmocka_unit_test(test_no_memory_is_answered_500),
     };
     return cmocka_run_group_tests(tests, make_files, leave_folder);
 }

@@ -34,7 +34,7 @@ static struct json_object *parse(const char *text)
     return jwk;
 }
 
-static void test_good(void **state)
+static void test_keys_of_each_type_are_read(void **state)
 {
     (void)state;
     static const struct {
@@ -147,7 +147,7 @@ static const struct bad_row {
     {"{" RSA_PUBLIC ",\"oth\":[]}", "more than two primes"},
 };
 
-static void test_bad(void **state)
+static void test_bad_keys_are_refused_with_a_reason(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(bad_rows); i++) {
@@ -168,7 +168,7 @@ static void test_bad(void **state)
 }
 
 /* RFC 7638 §3.1 and RFC 8037 A.3. */
-static void test_thumbprint(void **state)
+static void test_thumbprints_are_those_of_the_rfcs(void **state)
 {
     (void)state;
     static const struct {
@@ -220,9 +220,9 @@ static void check_generated(enum jws_algorithm algorithm)
     json_put_wiped(jwk);
 }
 
-/* Many of those that are cheap: a number with a zero at its front must keep it, and one kid of 64 would begin
+/* Many of the cheap ones: a number that begins with a zero byte must keep it, and one kid in 64 would begin
  * with "-". */
-static void test_generate(void **state)
+static void test_generated_keys_can_be_read(void **state)
 {
     (void)state;
     for (int i = 0; i < 300; i++)
@@ -262,7 +262,7 @@ static void check_public(enum jws_algorithm algorithm)
     json_object_put(copy);
 }
 
-static void test_public(void **state)
+static void test_public_part_has_no_secret(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE];
@@ -277,8 +277,8 @@ static void test_public(void **state)
     json_put_wiped(jwk);
 }
 
-/* RFC 7518 §6.3.2 lets a key have n, e and d alone. */
-static void test_rsa_without_primes(void **state)
+/* RFC 7518 §6.3.2 allows a key that has only n, e and d. */
+static void test_rsa_key_without_primes_is_read(void **state)
 {
     (void)state;
     static const char *const primes[] = {"p", "q", "dp", "dq", "qi"};
@@ -293,8 +293,8 @@ static void test_rsa_without_primes(void **state)
     json_put_wiped(jwk);
 }
 
-/* The public modulus of one key, everything else of another. */
-static void test_rsa_mixed(void **state)
+/* It has the public modulus of one key, and everything else of another. */
+static void test_rsa_key_of_two_halves_is_refused(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE] = "";
@@ -308,7 +308,7 @@ static void test_rsa_mixed(void **state)
     json_put_wiped(other);
 }
 
-static void test_derive(void **state)
+static void test_derived_secret_differs_by_label(void **state)
 {
     (void)state;
     unsigned char first[JWK_DERIVED_SIZE];
@@ -325,8 +325,8 @@ static void test_derive(void **state)
     json_put_wiped(public);
 }
 
-/* Whichever allocation fails, there is a whole key or none. */
-static void test_generate_without_memory(void **state)
+/* Whichever allocation fails, the key is complete or there is none. */
+static void test_no_memory_makes_no_key(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -355,15 +355,15 @@ static void test_generate_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_thumbprint),
-        cmocka_unit_test(test_generate),
-        cmocka_unit_test(test_public),
-        cmocka_unit_test(test_rsa_without_primes),
-        cmocka_unit_test(test_rsa_mixed),
-        cmocka_unit_test(test_derive),
-        cmocka_unit_test(test_generate_without_memory),
+        cmocka_unit_test(test_keys_of_each_type_are_read),
+        cmocka_unit_test(test_bad_keys_are_refused_with_a_reason),
+        cmocka_unit_test(test_thumbprints_are_those_of_the_rfcs),
+        cmocka_unit_test(test_generated_keys_can_be_read),
+        cmocka_unit_test(test_public_part_has_no_secret),
+        cmocka_unit_test(test_rsa_key_without_primes_is_read),
+        cmocka_unit_test(test_rsa_key_of_two_halves_is_refused),
+        cmocka_unit_test(test_derived_secret_differs_by_label),
+        cmocka_unit_test(test_no_memory_makes_no_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ static int free_keys(void **state)
     return 0;
 }
 
-static void test_names(void **state)
+static void test_algorithm_names_are_exact(void **state)
 {
     (void)state;
     static const char *const names[] = {"HS256", "ES256", "EdDSA", "RS256"};
@@ -51,8 +51,8 @@ static void test_names(void **state)
     }
 }
 
-/* RFC 7515 A.1: what is signed, header and claims broken over lines, comes out the same. */
-static void test_rfc7515_hs256(void **state)
+/* RFC 7515 A.1, whose header and claims have line breaks. */
+static void test_hs256_of_rfc7515_is_reproduced(void **state)
 {
     (void)state;
     struct jws_key *key =
@@ -71,7 +71,7 @@ static void test_rfc7515_hs256(void **state)
 }
 
 /* RFC 8037 A.4: Ed25519 is deterministic. */
-static void test_rfc8037_eddsa(void **state)
+static void test_eddsa_of_rfc8037_is_reproduced(void **state)
 {
     (void)state;
     struct jws_key *key = key_of(json_read(text_of("{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
@@ -86,8 +86,8 @@ static void test_rfc8037_eddsa(void **state)
     jws_key_release(key);
 }
 
-/* Signing many times, since the numbers of ES256 vary in length. */
-static void test_round_trips(void **state)
+/* Many times, since the numbers of ES256 vary in length. */
+static void test_own_signatures_are_verified(void **state)
 {
     (void)state;
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
@@ -101,7 +101,7 @@ static void test_round_trips(void **state)
     }
 }
 
-static void test_empty_payload(void **state)
+static void test_empty_payload_is_signed(void **state)
 {
     (void)state;
     char *token = sign_once(keys[JWS_HS256], text_of("{}"), (struct text){NULL, 0});
@@ -111,8 +111,8 @@ static void test_empty_payload(void **state)
     free(token);
 }
 
-/* Each letter of header, payload and signature counts, and none may be missing. */
-static void test_tampering(void **state)
+/* In header, payload and signature, also where one is missing. */
+static void test_each_changed_character_is_detected(void **state)
 {
     (void)state;
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
@@ -131,7 +131,7 @@ static void test_tampering(void **state)
     }
 }
 
-static void test_signature_lengths(void **state)
+static void test_signature_of_another_length_is_wrong(void **state)
 {
     (void)state;
     for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
@@ -145,7 +145,7 @@ static void test_signature_lengths(void **state)
     }
 }
 
-static void test_other_key(void **state)
+static void test_signature_of_another_key_is_wrong(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE];
@@ -156,8 +156,8 @@ static void test_other_key(void **state)
     jws_key_release(other);
 }
 
-/* A signer works after its maker has released the key. */
-static void test_hold(void **state)
+/* A signer works after the key was released. */
+static void test_signer_outlives_its_key(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE];
@@ -195,8 +195,8 @@ static void check_beginning(struct jws_key *key, struct text payload, size_t len
     jws_signer_free(signer);
 }
 
-/* Wherever a payload is cut in two, the token is that of the whole. */
-static void test_beginning(void **state)
+/* Wherever a payload is divided into prefix and suffix. */
+static void test_prefix_of_any_length_makes_the_same_token(void **state)
 {
     (void)state;
     static const char payload[] =
@@ -209,7 +209,7 @@ static void test_beginning(void **state)
         check_beginning(keys[JWS_HS256], (struct text){payload, length}, length);
 }
 
-static void test_split(void **state)
+static void test_only_three_parts_of_base64url_are_split(void **state)
 {
     (void)state;
     static const struct {
@@ -244,17 +244,17 @@ static void test_split(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_rfc7515_hs256),
-        cmocka_unit_test(test_rfc8037_eddsa),
-        cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_empty_payload),
-        cmocka_unit_test(test_tampering),
-        cmocka_unit_test(test_signature_lengths),
-        cmocka_unit_test(test_other_key),
-        cmocka_unit_test(test_hold),
-        cmocka_unit_test(test_beginning),
-        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_algorithm_names_are_exact),
+        cmocka_unit_test(test_hs256_of_rfc7515_is_reproduced),
+        cmocka_unit_test(test_eddsa_of_rfc8037_is_reproduced),
+        cmocka_unit_test(test_own_signatures_are_verified),
+        cmocka_unit_test(test_empty_payload_is_signed),
+        cmocka_unit_test(test_each_changed_character_is_detected),
+        cmocka_unit_test(test_signature_of_another_length_is_wrong),
+        cmocka_unit_test(test_signature_of_another_key_is_wrong),
+        cmocka_unit_test(test_signer_outlives_its_key),
+        cmocka_unit_test(test_prefix_of_any_length_makes_the_same_token),
+        cmocka_unit_test(test_only_three_parts_of_base64url_are_split),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
 }

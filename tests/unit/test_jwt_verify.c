@@ -87,7 +87,7 @@ static void check_token(const struct keyset *keyset, const char *token)
     jwt_clear(&jwt);
 }
 
-static void test_each_algorithm(void **state)
+static void test_tokens_of_each_algorithm_are_valid(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE];
@@ -107,8 +107,8 @@ static void test_each_algorithm(void **state)
     }
 }
 
-/* What is not asked for is not there; what cannot be counted saturates. */
-static void test_lifetimes(void **state)
+/* No lifetime, no `exp`. What would overflow is the greatest number. */
+static void test_exp_follows_the_lifetime(void **state)
 {
     (void)state;
     static const struct {
@@ -148,7 +148,7 @@ static void test_lifetimes(void **state)
     keyset_release(keyset);
 }
 
-static void test_times(void **state)
+static void test_token_is_valid_from_iat_to_exp(void **state)
 {
     (void)state;
     static const struct {
@@ -269,7 +269,7 @@ static const struct {
     {GOOD_HEADER, CLAIMS_AT("false"), JWT_MALFORMED},
 };
 
-static void test_signed_rows(void **state)
+static void test_signed_tokens_are_checked_by_every_rule(void **state)
 {
     (void)state;
     struct keyset *keyset = load_zeros("");
@@ -283,8 +283,8 @@ static void test_signed_rows(void **state)
     keyset_release(keyset);
 }
 
-/* The clock of another machine may be off by clock_skew. A retired key verifies as long as its last token. */
-static void test_clock_skew(void **state)
+/* A retired key verifies until its last token expires. */
+static void test_clocks_may_differ_by_clock_skew(void **state)
 {
     (void)state;
     static const struct {
@@ -326,8 +326,7 @@ static void test_clock_skew(void **state)
     keyset_release(keyset);
 }
 
-/* A token of the greatest length is read, and a longer one is not. */
-static void test_longest(void **state)
+static void test_token_over_the_limit_is_refused(void **state)
 {
     (void)state;
     static char text[JWT_LONGEST];
@@ -346,8 +345,7 @@ static void test_longest(void **state)
     keyset_release(keyset);
 }
 
-/* Two keys: a token is checked with the one that its kid names, and with no other. */
-static void test_kid_among_keys(void **state)
+static void test_only_the_key_of_the_kid_verifies(void **state)
 {
     (void)state;
     struct keyset *keyset = load_zeros(",{\"kty\":\"oct\",\"kid\":\"b\",\"next\":true,"
@@ -371,7 +369,7 @@ static void test_kid_among_keys(void **state)
     keyset_release(keyset);
 }
 
-static void test_not_a_token(void **state)
+static void test_what_is_no_jws_is_malformed(void **state)
 {
     (void)state;
     static const char *const tokens[] = {
@@ -393,7 +391,7 @@ static void test_not_a_token(void **state)
     keyset_release(keyset);
 }
 
-static void test_tampering(void **state)
+static void test_each_changed_character_is_detected(void **state)
 {
     (void)state;
     struct keyset *keyset = load_zeros("");
@@ -432,8 +430,8 @@ static struct jws_key *public_part_as_secret(struct json_object *jwk)
     return jws_key_of_secret(der, size + sizeof behind);
 }
 
-/* The classic attack: the public part of an RSA key used as an HMAC secret. */
-static void test_algorithm_confusion(void **state)
+/* The classic attack: the public part of an RSA key as an HMAC secret. */
+static void test_public_key_is_no_hmac_secret(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE];
@@ -459,8 +457,8 @@ static void test_algorithm_confusion(void **state)
     json_put_wiped(jwk);
 }
 
-/* tokenctl inspect shows what a token says, whatever is wrong with it. */
-static void test_filled_as_far_as_it_went(void **state)
+/* tokenctl inspect shows what a token contains, even if it is not valid. */
+static void test_invalid_token_is_decoded_as_far_as_possible(void **state)
 {
     (void)state;
     struct jwt jwt;
@@ -480,7 +478,7 @@ static void test_filled_as_far_as_it_went(void **state)
     keyset_release(keyset);
 }
 
-static void test_status_texts(void **state)
+static void test_each_status_has_a_sentence(void **state)
 {
     (void)state;
     for (int i = JWT_VALID; i <= JWT_NO_MEMORY; i++) {
@@ -516,7 +514,7 @@ static void issue_without_memory(enum jws_algorithm algorithm, bool once)
     json_put_wiped(jwk);
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory_is_no_verdict(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -526,9 +524,8 @@ static void test_without_memory(void **state)
     }
 }
 
-/* One signer for many accounts, more than it keeps: every token is of its own account and scope, whatever the
- * length of the claims that are kept. */
-static void test_many_subjects(void **state)
+/* One issuer for more accounts than its cache holds, with prefixes of every length. */
+static void test_each_account_gets_its_own_claims(void **state)
 {
     (void)state;
     struct keyset *keyset = load_zeros("");
@@ -559,20 +556,20 @@ static void test_many_subjects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_algorithm),
-        cmocka_unit_test(test_many_subjects),
-        cmocka_unit_test(test_lifetimes),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_signed_rows),
-        cmocka_unit_test(test_kid_among_keys),
-        cmocka_unit_test(test_not_a_token),
-        cmocka_unit_test(test_tampering),
-        cmocka_unit_test(test_algorithm_confusion),
-        cmocka_unit_test(test_filled_as_far_as_it_went),
-        cmocka_unit_test(test_status_texts),
-        cmocka_unit_test(test_clock_skew),
-        cmocka_unit_test(test_longest),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_tokens_of_each_algorithm_are_valid),
+        cmocka_unit_test(test_each_account_gets_its_own_claims),
+        cmocka_unit_test(test_exp_follows_the_lifetime),
+        cmocka_unit_test(test_token_is_valid_from_iat_to_exp),
+        cmocka_unit_test(test_signed_tokens_are_checked_by_every_rule),
+        cmocka_unit_test(test_only_the_key_of_the_kid_verifies),
+        cmocka_unit_test(test_what_is_no_jws_is_malformed),
+        cmocka_unit_test(test_each_changed_character_is_detected),
+        cmocka_unit_test(test_public_key_is_no_hmac_secret),
+        cmocka_unit_test(test_invalid_token_is_decoded_as_far_as_possible),
+        cmocka_unit_test(test_each_status_has_a_sentence),
+        cmocka_unit_test(test_clocks_may_differ_by_clock_skew),
+        cmocka_unit_test(test_token_over_the_limit_is_refused),
+        cmocka_unit_test(test_no_memory_is_no_verdict),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

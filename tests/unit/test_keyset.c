@@ -23,7 +23,7 @@ static struct keyset *load(const char *json, struct collected *problems)
     return keyset_load("keys.jwks", collect(problems));
 }
 
-static void test_signer(void **state)
+static void test_first_current_key_signs(void **state)
 {
     (void)state;
     static const struct {
@@ -47,7 +47,7 @@ static void test_signer(void **state)
     }
 }
 
-static void test_keys(void **state)
+static void test_members_of_each_key_are_read(void **state)
 {
     (void)state;
     struct collected problems;
@@ -78,7 +78,7 @@ static void test_keys(void **state)
 }
 
 /* RFC 8037 A.3 has this thumbprint. */
-static void test_kid_is_thumbprint(void **state)
+static void test_key_without_kid_gets_its_thumbprint(void **state)
 {
     (void)state;
     struct collected problems;
@@ -91,8 +91,8 @@ static void test_kid_is_thumbprint(void **state)
     keyset_release(keyset);
 }
 
-/* The same in every process, and another under another secret. */
-static void test_pepper(void **state)
+/* It is the same in every process, and differs if the secret does. */
+static void test_pepper_depends_on_the_key_alone(void **state)
 {
     (void)state;
     struct collected problems;
@@ -124,8 +124,8 @@ static bool have_one_pepper(const char *json, const char *other)
 #define OTHER_KEY(more) "{\"kty\":\"oct\",\"kid\":\"o\",\"k\":\"" OTHER "\"" more "}"
 #define PEPPER(text) ",\"pepper\":\"" text "\""
 
-/* Without the member it is the oldest key's: the last one that is private and not next. */
-static void test_derived_pepper(void **state)
+/* The oldest key is the last one that is private and not next. */
+static void test_missing_pepper_is_derived_from_the_oldest_key(void **state)
 {
     (void)state;
     static const char one[] = "{\"keys\":[" HS256("a", "") "]}";
@@ -143,8 +143,8 @@ static void test_derived_pepper(void **state)
         check_row(have_one_pepper(one, rows[i].json) == rows[i].is_same, "pepper", i, rows[i].json);
 }
 
-/* The member alone decides, and its bytes are those that it encodes. */
-static void test_pepper_member(void **state)
+/* If there is the member, no key matters. */
+static void test_pepper_member_is_decoded(void **state)
 {
     (void)state;
     static const char with[] = "{\"keys\":[" HS256("a", "") "]" PEPPER(OTHER) "}";
@@ -158,7 +158,7 @@ static void test_pepper_member(void **state)
     assert_false(have_one_pepper(with, "{\"keys\":[" HS256("a", "") "]" PEPPER(ZEROS) "}"));
 }
 
-static void test_malformed_pepper(void **state)
+static void test_malformed_pepper_is_refused(void **state)
 {
     (void)state;
     static const char *const rows[] = {
@@ -186,7 +186,7 @@ static void test_malformed_pepper(void **state)
     }
 }
 
-static void test_refused(void **state)
+static void test_unusable_key_set_is_refused_with_a_remedy(void **state)
 {
     (void)state;
     static const struct {
@@ -236,8 +236,8 @@ static void test_refused(void **state)
     }
 }
 
-/* Nesting without end must not become recursion without end. */
-static void test_deep_nesting(void **state)
+/* It must not become deep recursion. */
+static void test_deep_nesting_is_refused(void **state)
 {
     (void)state;
     enum { DEPTH = 100000 };
@@ -251,7 +251,7 @@ static void test_deep_nesting(void **state)
     free(json);
 }
 
-static void test_all_problems_at_once(void **state)
+static void test_all_problems_are_reported_at_once(void **state)
 {
     (void)state;
     struct collected problems;
@@ -264,8 +264,8 @@ static void test_all_problems_at_once(void **state)
     assert_non_null(strstr(problems.text, "keys[1]: "));
 }
 
-/* Errors that were there before belong to another file. */
-static void test_earlier_errors(void **state)
+/* They belong to another file. */
+static void test_earlier_errors_do_not_matter(void **state)
 {
     (void)state;
     struct collected problems;
@@ -277,7 +277,7 @@ static void test_earlier_errors(void **state)
     keyset_release(keyset);
 }
 
-static void test_unreadable(void **state)
+static void test_unreadable_file_is_an_error(void **state)
 {
     (void)state;
     struct collected problems;
@@ -301,7 +301,7 @@ static void test_unreadable(void **state)
 }
 
 /* A NUL ends a C string, but not a file. */
-static void test_bytes_behind_a_nul(void **state)
+static void test_bytes_after_a_nul_are_an_error(void **state)
 {
     (void)state;
     static const char json[] = "{\"keys\":[" HS256("a", "") "]}\0 more";
@@ -311,8 +311,8 @@ static void test_bytes_behind_a_nul(void **state)
     assert_int_equal(problems.diagnostics.errors, 1);
 }
 
-/* One of each kind as `tokenctl key rotate` makes them. */
-static void test_generated(void **state)
+/* As `tokenctl key rotate` makes them. */
+static void test_generated_keys_of_each_algorithm_are_loaded(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE];
@@ -330,8 +330,8 @@ static void test_generated(void **state)
     }
 }
 
-/* Whichever allocation fails, there is the whole set, or none and a reason. */
-static void test_without_memory(void **state)
+/* Whichever allocation fails, the set is complete, or there is none and a reason. */
+static void test_no_memory_is_an_error(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE];
@@ -368,21 +368,21 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_signer),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_kid_is_thumbprint),
-        cmocka_unit_test(test_pepper),
-        cmocka_unit_test(test_derived_pepper),
-        cmocka_unit_test(test_pepper_member),
-        cmocka_unit_test(test_malformed_pepper),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_deep_nesting),
-        cmocka_unit_test(test_all_problems_at_once),
-        cmocka_unit_test(test_earlier_errors),
-        cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_bytes_behind_a_nul),
-        cmocka_unit_test(test_generated),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_first_current_key_signs),
+        cmocka_unit_test(test_members_of_each_key_are_read),
+        cmocka_unit_test(test_key_without_kid_gets_its_thumbprint),
+        cmocka_unit_test(test_pepper_depends_on_the_key_alone),
+        cmocka_unit_test(test_missing_pepper_is_derived_from_the_oldest_key),
+        cmocka_unit_test(test_pepper_member_is_decoded),
+        cmocka_unit_test(test_malformed_pepper_is_refused),
+        cmocka_unit_test(test_unusable_key_set_is_refused_with_a_remedy),
+        cmocka_unit_test(test_deep_nesting_is_refused),
+        cmocka_unit_test(test_all_problems_are_reported_at_once),
+        cmocka_unit_test(test_earlier_errors_do_not_matter),
+        cmocka_unit_test(test_unreadable_file_is_an_error),
+        cmocka_unit_test(test_bytes_after_a_nul_are_an_error),
+        cmocka_unit_test(test_generated_keys_of_each_algorithm_are_loaded),
+        cmocka_unit_test(test_no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -39,7 +39,7 @@ static const char *order(const char *kid)
     return text;
 }
 
-static void test_rotate(void **state)
+static void test_rotation_makes_a_key_that_signs(void **state)
 {
     (void)state;
     static const struct {
@@ -81,7 +81,7 @@ static void test_rotate(void **state)
     }
 }
 
-static void test_rotate_keeps_members(void **state)
+static void test_rotation_keeps_unknown_members_and_mode(void **state)
 {
     (void)state;
     struct collected problems;
@@ -99,7 +99,7 @@ static void test_rotate_keeps_members(void **state)
     assert_int_equal(status.st_mode & 07777, 0640);
 }
 
-static void test_byte_order_mark(void **state)
+static void test_byte_order_mark_is_skipped(void **state)
 {
     (void)state;
     struct collected problems;
@@ -109,7 +109,7 @@ static void test_byte_order_mark(void **state)
     json_put_wiped(document);
 }
 
-static void test_prune(void **state)
+static void test_prune_removes_expired_keys(void **state)
 {
     (void)state;
     static const struct {
@@ -134,9 +134,8 @@ static void test_prune(void **state)
     }
 }
 
-/* It is loaded, does not sign, and does so after the next rotation, unless that asks for another algorithm.
- */
-static void test_add(void **state)
+/* Until then it is loaded and does not sign. A rotation to another algorithm makes another key. */
+static void test_added_key_signs_after_the_next_rotation(void **state)
 {
     (void)state;
     char expected[KEYSET_KID_SIZE + 64];
@@ -169,8 +168,8 @@ static void test_add(void **state)
     keyset_release(keyset);
 }
 
-/* Keys behind the one that signs may be anything. */
-static void test_remove_beside_broken(void **state)
+/* The keys after the one that signs may be anything. */
+static void test_key_is_removed_beside_broken_ones(void **state)
 {
     (void)state;
     struct collected problems;
@@ -181,7 +180,7 @@ static void test_remove_beside_broken(void **state)
     assert_true(keyset_file_remove("keys.jwks", "c", collect(&problems)));
 }
 
-static void test_remove(void **state)
+static void test_key_is_removed_by_kid_or_thumbprint(void **state)
 {
     (void)state;
     /* RFC 7638 §3.2 of A without a kid */
@@ -214,8 +213,8 @@ static void test_remove(void **state)
     assert_string_equal(order(""), "a@- ");
 }
 
-/* A file that is not a key set, or that has no key that signs, is not changed. */
-static void test_refused(void **state)
+/* It is no key set, or has no key that signs. */
+static void test_unusable_file_is_not_changed(void **state)
 {
     (void)state;
     static const struct {
@@ -256,8 +255,8 @@ static void test_refused(void **state)
     }
 }
 
-/* A new key would sign nowhere: no process loads such a file. */
-static void test_rotates_only_what_is_loaded(void **state)
+/* Nothing would sign with the new key. */
+static void test_file_that_no_process_loads_is_not_rotated(void **state)
 {
     (void)state;
     static const struct {
@@ -288,7 +287,7 @@ static void test_rotates_only_what_is_loaded(void **state)
     assert_int_equal(chmod("keys.jwks", 0600), 0);
 }
 
-static void test_no_folder(void **state)
+static void test_missing_folder_is_an_error(void **state)
 {
     (void)state;
     struct collected problems;
@@ -340,9 +339,9 @@ static struct peppered read_pepper(void)
 #define OTHER "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA"
 #define OTHER_KEY(more) "{\"kty\":\"oct\",\"kid\":\"b\",\"k\":\"" OTHER "\"" more "}"
 
-/* Each command adds the member where it is missing, and none changes the pepper, whichever key goes; but for
- * the removal of the very key that it was derived from. */
-static void test_pepper_is_kept(void **state)
+/* Each command adds the member if it is missing. Only the removal of the key that it was derived from changes
+ * it. */
+static void test_every_change_keeps_the_pepper(void **state)
 {
     (void)state;
     static const struct {
@@ -377,8 +376,8 @@ static void test_pepper_is_kept(void **state)
     }
 }
 
-/* What was derived from a key that is removed later was kept by then. */
-static void test_pepper_of_a_removed_key(void **state)
+/* A rotation has stored what was derived from the key before the key is removed. */
+static void test_derived_pepper_outlives_its_key(void **state)
 {
     (void)state;
     struct collected problems;
@@ -392,8 +391,8 @@ static void test_pepper_of_a_removed_key(void **state)
     assert_memory_not_equal(before.pepper, after.pepper, PEPPER_SIZE);
 }
 
-/* Random in a file that is made, and in one whose keys have no private part. */
-static void test_new_pepper(void **state)
+/* In a new file, and in one whose keys have no private part. */
+static void test_new_pepper_is_random(void **state)
 {
     (void)state;
     struct peppered made[3];
@@ -411,8 +410,8 @@ static void test_new_pepper(void **state)
     }
 }
 
-/* Members stay in their order, and the pepper comes behind them. */
-static void test_order_of_members(void **state)
+/* The pepper comes after them. */
+static void test_members_keep_their_order(void **state)
 {
     (void)state;
     static const struct {
@@ -440,8 +439,8 @@ static void test_order_of_members(void **state)
     }
 }
 
-/* Whichever allocation fails: the whole change, or none and a reason. */
-static void test_without_memory(void **state)
+/* Whichever allocation fails, the change is complete, or there is none and a reason. */
+static void test_no_memory_keeps_the_file(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -488,21 +487,21 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rotate),
-        cmocka_unit_test(test_rotate_keeps_members),
-        cmocka_unit_test(test_byte_order_mark),
-        cmocka_unit_test(test_prune),
-        cmocka_unit_test(test_remove),
-        cmocka_unit_test(test_remove_beside_broken),
-        cmocka_unit_test(test_add),
-        cmocka_unit_test(test_rotates_only_what_is_loaded),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_folder),
-        cmocka_unit_test(test_pepper_is_kept),
-        cmocka_unit_test(test_pepper_of_a_removed_key),
-        cmocka_unit_test(test_new_pepper),
-        cmocka_unit_test(test_order_of_members),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_rotation_makes_a_key_that_signs),
+        cmocka_unit_test(test_rotation_keeps_unknown_members_and_mode),
+        cmocka_unit_test(test_byte_order_mark_is_skipped),
+        cmocka_unit_test(test_prune_removes_expired_keys),
+        cmocka_unit_test(test_key_is_removed_by_kid_or_thumbprint),
+        cmocka_unit_test(test_key_is_removed_beside_broken_ones),
+        cmocka_unit_test(test_added_key_signs_after_the_next_rotation),
+        cmocka_unit_test(test_file_that_no_process_loads_is_not_rotated),
+        cmocka_unit_test(test_unusable_file_is_not_changed),
+        cmocka_unit_test(test_missing_folder_is_an_error),
+        cmocka_unit_test(test_every_change_keeps_the_pepper),
+        cmocka_unit_test(test_derived_pepper_outlives_its_key),
+        cmocka_unit_test(test_new_pepper_is_random),
+        cmocka_unit_test(test_members_keep_their_order),
+        cmocka_unit_test(test_no_memory_keeps_the_file),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

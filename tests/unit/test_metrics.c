@@ -66,7 +66,7 @@ static uint64_t hashes_on_disk(void)
     return count;
 }
 
-static void test_null(void **state)
+static void test_null_counts_nothing(void **state)
 {
     (void)state;
     uint64_t gauges[METRIC_GAUGES];
@@ -100,7 +100,7 @@ static void test_counts_outlive_the_process(void **state)
     assert_int_equal(status.st_mode & 07777, 0600);
 }
 
-/* Each reads what the other counts at once. */
+/* Each process reads at once what another one counts. */
 static void test_counts_are_shared(void **state)
 {
     (void)state;
@@ -122,7 +122,7 @@ static void test_counts_are_shared(void **state)
     metrics_release(metrics);
 }
 
-static void test_hash_buckets(void **state)
+static void test_hash_time_falls_into_its_bucket(void **state)
 {
     (void)state;
     static const struct {
@@ -156,7 +156,7 @@ static void note(void *context, const char *text, uint64_t count)
     snprintf(seen->text, sizeof seen->text, "%s", text);
 }
 
-static void test_answers(void **state)
+static void test_answers_are_counted_by_their_text(void **state)
 {
     (void)state;
     struct metrics *metrics = open_quietly();
@@ -173,7 +173,7 @@ static void test_answers(void **state)
     metrics_release(metrics);
 }
 
-/* However many clients there are, none is lost and none takes the place of another. */
+/* However many there are, each token counts, and none for another client. */
 static void test_clients_are_bounded(void **state)
 {
     (void)state;
@@ -302,8 +302,8 @@ static void test_damaged_file_is_replaced_at_the_start(void **state)
     }
 }
 
-/* The process that has mapped the file lives on, counts, and soon counts in a good file. */
-static void test_file_is_damaged_while_it_is_used(void **state)
+/* The process that has mapped the file lives on and counts, and soon counts in a good file. */
+static void test_damage_of_the_mapped_file_kills_nobody(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(damages); i++) {
@@ -330,7 +330,7 @@ static void test_file_is_damaged_while_it_is_used(void **state)
     }
 }
 
-static void test_folder_that_cannot_be_used(void **state)
+static void test_unusable_folder_is_a_warning(void **state)
 {
     (void)state;
     struct collected problems;
@@ -355,7 +355,7 @@ static void test_folder_that_cannot_be_used(void **state)
     metrics_release(metrics);
 }
 
-static void test_name_is_no_file(void **state)
+static void test_folder_named_metrics_bin_is_a_warning(void **state)
 {
     (void)state;
     struct collected problems;
@@ -388,7 +388,7 @@ static _Noreturn void count_without_space(void)
     _exit(good ? 0 : 1);
 }
 
-static void test_full_disk(void **state)
+static void test_full_disk_kills_nobody(void **state)
 {
     (void)state;
     int status = -1;
@@ -402,18 +402,18 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_null, begin),
+        cmocka_unit_test_setup(test_null_counts_nothing, begin),
         cmocka_unit_test_setup(test_counts_outlive_the_process, begin),
         cmocka_unit_test_setup(test_counts_are_shared, begin),
-        cmocka_unit_test_setup(test_hash_buckets, begin),
-        cmocka_unit_test_setup(test_answers, begin),
+        cmocka_unit_test_setup(test_hash_time_falls_into_its_bucket, begin),
+        cmocka_unit_test_setup(test_answers_are_counted_by_their_text, begin),
         cmocka_unit_test_setup(test_clients_are_bounded, begin),
         cmocka_unit_test_setup(test_gauges_are_of_live_processes, begin),
         cmocka_unit_test_setup(test_damaged_file_is_replaced_at_the_start, begin),
-        cmocka_unit_test_setup(test_file_is_damaged_while_it_is_used, begin),
-        cmocka_unit_test_setup(test_folder_that_cannot_be_used, begin),
-        cmocka_unit_test_setup(test_name_is_no_file, begin),
-        cmocka_unit_test_setup(test_full_disk, begin),
+        cmocka_unit_test_setup(test_damage_of_the_mapped_file_kills_nobody, begin),
+        cmocka_unit_test_setup(test_unusable_folder_is_a_warning, begin),
+        cmocka_unit_test_setup(test_folder_named_metrics_bin_is_a_warning, begin),
+        cmocka_unit_test_setup(test_full_disk_kills_nobody, begin),
     };
     return cmocka_run_group_tests_name("metrics", tests, make_folder, remove_folder);
 }

@@ -48,7 +48,7 @@ static const char *metrics(const char *method, const char *source, char out[ANSW
                      &(struct example){.method = method, .path = "/auth/metrics", .source = source}, out);
 }
 
-static void test_text(void **state)
+static void test_every_family_is_in_the_text(void **state)
 {
     (void)state;
     static const char *const lines[] = {
@@ -82,7 +82,7 @@ static void test_text(void **state)
     assert_string_equal(answer + strlen(answer) - strlen("\n# EOF\n"), "\n# EOF\n");
 }
 
-static void test_methods_and_sources(void **state)
+static void test_only_get_and_head_from_status_from_are_answered(void **state)
 {
     (void)state;
     static const struct {
@@ -107,7 +107,7 @@ static void test_methods_and_sources(void **state)
     }
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_is_answered_500(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -125,8 +125,8 @@ static void test_no_memory(void **state)
     assert_true(faults > 2);
 }
 
-/* Without a state folder there is the rest. */
-static void test_nothing_is_counted(void **state)
+/* Without a state folder nothing is counted. */
+static void test_gauges_are_there_without_counters(void **state)
 {
     (void)state;
     char answer[ANSWER_SIZE];
@@ -142,10 +142,10 @@ static void test_nothing_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_methods_and_sources),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_nothing_is_counted),
+        cmocka_unit_test(test_every_family_is_in_the_text),
+        cmocka_unit_test(test_only_get_and_head_from_status_from_are_answered),
+        cmocka_unit_test(test_no_memory_is_answered_500),
+        cmocka_unit_test(test_gauges_are_there_without_counters),
     };
     return cmocka_run_group_tests_name("metrics endpoint", tests, load, unload);
 }

@@ -28,8 +28,8 @@ static const struct {
     {"libc.so.6", "undefined symbol: BN_bin2bn"},
 };
 
-/* These come first: what is loaded once stays. */
-static void test_unusable(void **state)
+/* This test comes first, because a library that was loaded stays. */
+static void test_unusable_library_is_an_error(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(unusable); i++) {
@@ -42,8 +42,7 @@ static void test_unusable(void **state)
     }
 }
 
-/* Only the keys that need it are refused for want of it. */
-static void test_keys_without_it(void **state)
+static void test_without_openssl_only_hs256_works(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE];
@@ -66,7 +65,7 @@ static void test_keys_without_it(void **state)
         strstr(problems.text, "keys[1] (kid \"p\"): OpenSSL cannot be loaded: libcrypto.missing"));
 }
 
-static void test_rotation_without_it(void **state)
+static void test_without_openssl_rotation_fails_with_a_reason(void **state)
 {
     (void)state;
     struct collected problems;
@@ -78,8 +77,8 @@ static void test_rotation_without_it(void **state)
     assert_int_equal(access("new.jwks", F_OK), -1);
 }
 
-/* A failure is not for ever, and a success is. */
-static void test_load(void **state)
+/* A library that was loaded stays. */
+static void test_failed_load_is_retried(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE] = "";
@@ -94,7 +93,7 @@ static void test_load(void **state)
 #undef CHECK_FOUND
 }
 
-static void test_keys_with_it(void **state)
+static void test_with_openssl_every_algorithm_works(void **state)
 {
     (void)state;
     char fault[JWK_FAULT_SIZE];
@@ -112,11 +111,11 @@ static void test_keys_with_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unusable),
-        cmocka_unit_test(test_keys_without_it),
-        cmocka_unit_test(test_rotation_without_it),
-        cmocka_unit_test(test_load),
-        cmocka_unit_test(test_keys_with_it),
+        cmocka_unit_test(test_unusable_library_is_an_error),
+        cmocka_unit_test(test_without_openssl_only_hs256_works),
+        cmocka_unit_test(test_without_openssl_rotation_fails_with_a_reason),
+        cmocka_unit_test(test_failed_load_is_retried),
+        cmocka_unit_test(test_with_openssl_every_algorithm_works),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

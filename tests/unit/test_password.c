@@ -46,7 +46,7 @@ static enum password_result verify(const char *hash, const char *secret, size_t 
     return password_verify(NULL, method, text_of(hash), (struct text){secret, length});
 }
 
-static void test_methods(void **state)
+static void test_each_method_is_recognised(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(methods); i++) {
@@ -65,8 +65,8 @@ static void test_methods(void **state)
     }
 }
 
-/* A hash with a character less, or another in a place that matters, is never admitted. */
-static void test_cut_short(void **state)
+/* So is a hash with another character where one matters. */
+static void test_shortened_hash_is_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(methods); i++) {
@@ -89,7 +89,7 @@ static void test_cut_short(void **state)
     }
 }
 
-static void test_foreign(void **state)
+static void test_foreign_hash_is_refused_with_a_remedy(void **state)
 {
     (void)state;
     static const struct {
@@ -125,8 +125,8 @@ static void test_foreign(void **state)
     }
 }
 
-/* bcrypt reads 72 bytes, everything else 511. What is longer never matches, and takes as long. */
-static void test_long_secrets(void **state)
+/* bcrypt reads 72 bytes, everything else 511. A longer secret takes as long to verify. */
+static void test_too_long_secret_never_matches(void **state)
 {
     (void)state;
     char secret[600];
@@ -149,7 +149,7 @@ static void test_long_secrets(void **state)
     }
 }
 
-static void test_hash(void **state)
+static void test_new_hash_matches_its_secret_only(void **state)
 {
     (void)state;
     for (int random = 0; random < 2; random++) {
@@ -167,8 +167,8 @@ static void test_hash(void **state)
     }
 }
 
-/* A hash of a generated secret is known by its form, and no other is. */
-static void test_random(void **state)
+/* It is recognised by its form, and no other hash is. */
+static void test_hash_of_a_generated_secret_is_recognised(void **state)
 {
     (void)state;
     for (int random = 0; random < 2; random++) {
@@ -187,7 +187,7 @@ static void test_random(void **state)
                   "form", i, methods[i].hash);
 }
 
-static void test_named(void **state)
+static void test_method_is_found_by_name(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(methods); i++) {
@@ -200,7 +200,7 @@ static void test_named(void **state)
     assert_null(password_method_named(text_of("")));
 }
 
-static void test_hash_refuses(void **state)
+static void test_unsuitable_secret_is_not_hashed(void **state)
 {
     (void)state;
     char secret[512];
@@ -220,8 +220,8 @@ static void test_hash_refuses(void **state)
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define A350 A50 A50 A50 A50 A50 A50 A50
 
-/* The form is right, but what it says is not computed: never a match, nor anything but an answer. */
-static void test_unusable(void **state)
+/* The form is right, but crypt(3) does not compute what it says. */
+static void test_hash_that_cannot_be_computed_never_matches(void **state)
 {
     (void)state;
     static const char *const rows[] = {
@@ -246,8 +246,7 @@ static void test_unusable(void **state)
     "$6$rounds=1000$SRojiDyLmVgvc/H1$m5tv/z6U1Cc.w2ZbaKliUwf8aBxJEmP6VmwgEcKmW0xvUm6MlbJfBd.8./"             \
     "iQZzsizi2NAf6gpFHIsYurOUxkl/"
 
-/* What htpasswd -B and mkpasswd wrote. */
-static void test_written_by_others(void **state)
+static void test_hashes_of_htpasswd_and_mkpasswd_match(void **state)
 {
     (void)state;
     static const char secret[] = "correct horse";
@@ -263,8 +262,8 @@ static void test_written_by_others(void **state)
     }
 }
 
-/* One workspace for all, and nothing stays in it, whatever came of the verification. */
-static void test_workspace(void **state)
+/* One workspace serves all verifications, whatever their result. */
+static void test_workspace_is_wiped_after_each_use(void **state)
 {
     (void)state;
     static const char *const secrets[] = {"secret", "Secret", ""};
@@ -288,7 +287,7 @@ static void test_workspace(void **state)
     password_workspace_free(workspace);
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory_is_no_mismatch(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -316,12 +315,18 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_methods),   cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_foreign),   cmocka_unit_test(test_long_secrets),
-        cmocka_unit_test(test_hash),      cmocka_unit_test(test_hash_refuses),
-        cmocka_unit_test(test_random),    cmocka_unit_test(test_named),
-        cmocka_unit_test(test_unusable),  cmocka_unit_test(test_written_by_others),
-        cmocka_unit_test(test_workspace), cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_each_method_is_recognised),
+        cmocka_unit_test(test_shortened_hash_is_refused),
+        cmocka_unit_test(test_foreign_hash_is_refused_with_a_remedy),
+        cmocka_unit_test(test_too_long_secret_never_matches),
+        cmocka_unit_test(test_new_hash_matches_its_secret_only),
+        cmocka_unit_test(test_unsuitable_secret_is_not_hashed),
+        cmocka_unit_test(test_hash_of_a_generated_secret_is_recognised),
+        cmocka_unit_test(test_method_is_found_by_name),
+        cmocka_unit_test(test_hash_that_cannot_be_computed_never_matches),
+        cmocka_unit_test(test_hashes_of_htpasswd_and_mkpasswd_match),
+        cmocka_unit_test(test_workspace_is_wiped_after_each_use),
+        cmocka_unit_test(test_no_memory_is_no_mismatch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

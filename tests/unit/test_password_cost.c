@@ -56,7 +56,7 @@ static const struct password_method *method_of(const char *hash)
     return method;
 }
 
-static void test_read(void **state)
+static void test_cost_is_read_from_each_method(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(readable); i++) {
@@ -69,8 +69,7 @@ static void test_read(void **state)
     }
 }
 
-/* As many as there can be, nothing overflows. */
-static void test_hostile(void **state)
+static void test_huge_parameters_do_not_overflow(void **state)
 {
     (void)state;
     static const char *const rows[] = {
@@ -87,7 +86,7 @@ static void test_hostile(void **state)
     }
 }
 
-static void test_unreadable(void **state)
+static void test_malformed_parameters_are_refused(void **state)
 {
     (void)state;
     static const char *const rows[] = {
@@ -167,8 +166,8 @@ static void make_scrypt(char *to, unsigned *seed)
     strcpy(to, "$" D43);
 }
 
-/* Of the methods that map memory exactly what is read is computed: a failure is then of the memory. */
-static void test_exact(void **state)
+/* This is exact for the methods that map memory, so that a failure of crypt(3) means that memory ran out. */
+static void test_readable_hashes_are_those_that_crypt_computes(void **state)
 {
     (void)state;
     enum { HASHES = 6000 };
@@ -196,8 +195,8 @@ static void test_exact(void **state)
     assert_true(computed > HASHES / 10 && refused > HASHES / 10);
 }
 
-/* What libxcrypt writes is read, and grows with what it was asked for. */
-static void test_scales(void **state)
+/* For settings that libxcrypt writes. */
+static void test_work_grows_with_the_count(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PASSWORD_SCALES; i++) {
@@ -219,8 +218,8 @@ static void test_scales(void **state)
     }
 }
 
-/* The default cost of each method that is one is what is advised, or less for what has a poor default. */
-static void test_advice(void **state)
+/* Or more than the default, for methods with a poor default. */
+static void test_default_costs_are_advised(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PASSWORD_SCALES; i++) {
@@ -242,8 +241,12 @@ static void test_advice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),   cmocka_unit_test(test_hostile), cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_scales), cmocka_unit_test(test_advice),  cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_cost_is_read_from_each_method),
+        cmocka_unit_test(test_huge_parameters_do_not_overflow),
+        cmocka_unit_test(test_malformed_parameters_are_refused),
+        cmocka_unit_test(test_work_grows_with_the_count),
+        cmocka_unit_test(test_default_costs_are_advised),
+        cmocka_unit_test(test_readable_hashes_are_those_that_crypt_computes),
     };
     return cmocka_run_group_tests_name("password_cost", tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@ static bool text_equals(struct text text, const char *expected)
     return expected == NULL ? text.data == NULL : text.data != NULL && text_is(text, expected);
 }
 
-static void test_lines(void **state)
+static void test_lines_of_each_format_are_read(void **state)
 {
     (void)state;
     static const struct {
@@ -64,7 +64,7 @@ static void test_lines(void **state)
     }
 }
 
-static void test_files(void **state)
+static void test_other_files_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -102,8 +102,8 @@ static void test_files(void **state)
     assert_non_null(password_file_open(&file, binary));
 }
 
-/* A line without a colon may be a secret: it is not named. */
-static void test_numbers(void **state)
+/* It may be a secret. The message has its number. */
+static void test_line_without_a_colon_is_not_quoted(void **state)
 {
     (void)state;
     struct password_file file;
@@ -124,9 +124,9 @@ static void test_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_lines_of_each_format_are_read),
+        cmocka_unit_test(test_other_files_are_refused),
+        cmocka_unit_test(test_line_without_a_colon_is_not_quoted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

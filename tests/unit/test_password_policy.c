@@ -40,8 +40,8 @@ static const char *fault_of(const char *hash, long limit_ms, struct password_uni
     return fault != NULL ? fault : "";
 }
 
-/* By what was measured before. */
-static void test_limit(void **state)
+/* By a unit of work that was measured before. */
+static void test_hash_over_the_time_limit_is_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -78,8 +78,8 @@ static void test_limit(void **state)
     }
 }
 
-/* A quick method may still take more memory than there is. */
-static void test_memory(void **state)
+/* A fast hash may still need more memory than there is. */
+static void test_hash_over_the_memory_limit_is_refused(void **state)
 {
     (void)state;
     const double pages = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
@@ -98,8 +98,8 @@ static void test_memory(void **state)
     }
 }
 
-/* What no machine would judge otherwise is not measured, and what is measured is a cheap hash, once. */
-static void test_measured(void **state)
+/* A hash on which all machines agree is not measured. What is measured is a cheap hash, once. */
+static void test_only_doubtful_hashes_are_measured(void **state)
 {
     (void)state;
     static const struct {
@@ -132,8 +132,8 @@ static void test_measured(void **state)
     }
 }
 
-/* Its line is unusable, told with its number, and never stands for an unknown client_id. */
-static void test_accounts(void **state)
+/* It is reported with its number, and is never the decoy of an unknown client_id. */
+static void test_line_over_the_limit_is_unusable(void **state)
 {
     (void)state;
     static const char accounts[] =
@@ -176,10 +176,10 @@ static void test_accounts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_measured),
-        cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_hash_over_the_time_limit_is_refused),
+        cmocka_unit_test(test_hash_over_the_memory_limit_is_refused),
+        cmocka_unit_test(test_only_doubtful_hashes_are_measured),
+        cmocka_unit_test(test_line_over_the_limit_is_unusable),
     };
     return cmocka_run_group_tests_name("password_policy", tests, enter_folder, leave_folder);
 }

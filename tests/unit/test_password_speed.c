@@ -27,7 +27,7 @@ static const struct password_scale *scale_of(const char *name)
     return password_scale_of(password_method_named(text_of(name)));
 }
 
-static void test_measure(void **state)
+static void test_hash_is_measured(void **state)
 {
     (void)state;
     double ms = -1;
@@ -39,8 +39,8 @@ static void test_measure(void **state)
     assert_int_equal(password_measure(method, text_of("$2b$03$" D53), &ms), PASSWORD_UNUSABLE);
 }
 
-/* What would take from a minute to for ever is not run. */
-static void test_hostile(void **state)
+/* It would take a minute, or years. */
+static void test_slow_hash_is_not_computed(void **state)
 {
     (void)state;
     static const char *const rows[] = {
@@ -62,7 +62,7 @@ static void test_hostile(void **state)
     }
 }
 
-static void test_reckoned(void **state)
+static void test_time_is_calculated_from_the_unit(void **state)
 {
     (void)state;
     struct password_speeds speeds = {.count = 0};
@@ -73,8 +73,8 @@ static void test_reckoned(void **state)
     assert_int_equal(speeds.count, 0);
 }
 
-/* A setting is measured once, whatever salts and digests there are. */
-static void test_once(void **state)
+/* Whatever salts and digests there are. */
+static void test_setting_is_measured_once(void **state)
 {
     (void)state;
     struct password_speeds speeds = {.count = 0};
@@ -90,8 +90,8 @@ static void test_once(void **state)
     assert_int_equal(speeds.count, 2);
 }
 
-/* A file of as many costs as lines does not take as many hashes. */
-static void test_bounded(void **state)
+/* A file in which every line has another cost takes no more. */
+static void test_number_of_measurements_is_bounded(void **state)
 {
     (void)state;
     struct password_speeds speeds = {.count = PASSWORD_SPEEDS};
@@ -109,8 +109,8 @@ static void test_bounded(void **state)
     assert_int_equal(speeds.count, 0);
 }
 
-/* That a hash cannot be computed is learnt once, too. */
-static void test_unusable(void **state)
+/* A hash that cannot be computed is tried once. */
+static void test_failure_is_remembered(void **state)
 {
     (void)state;
     struct password_speeds speeds = {.count = 0};
@@ -121,7 +121,7 @@ static void test_unusable(void **state)
     assert_int_equal(speeds.count, 1);
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory_is_no_measurement(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -141,10 +141,13 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_measure),        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_reckoned),       cmocka_unit_test(test_once),
-        cmocka_unit_test(test_bounded),        cmocka_unit_test(test_unusable),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_hash_is_measured),
+        cmocka_unit_test(test_slow_hash_is_not_computed),
+        cmocka_unit_test(test_time_is_calculated_from_the_unit),
+        cmocka_unit_test(test_setting_is_measured_once),
+        cmocka_unit_test(test_number_of_measurements_is_bounded),
+        cmocka_unit_test(test_failure_is_remembered),
+        cmocka_unit_test(test_no_memory_is_no_measurement),
     };
     return cmocka_run_group_tests_name("password_speed", tests, NULL, NULL);
 }

@@ -82,7 +82,7 @@ static const char *kids_at(const struct service *service, const char *query, cha
     return out;
 }
 
-static void test_keys(void **state)
+static void test_public_keys_are_published_signer_first(void **state)
 {
     (void)state;
     struct kids kids;
@@ -106,7 +106,7 @@ static void test_keys(void **state)
 }
 
 /* The last token of the ES256 key has expired. */
-static void test_expired_key(void **state)
+static void test_key_without_valid_tokens_is_not_published(void **state)
 {
     (void)state;
     char es[KEYSET_KID_SIZE];
@@ -126,8 +126,8 @@ static void test_expired_key(void **state)
     service_release(service);
 }
 
-/* A key of other origin lacks members that this program writes itself. */
-static void test_foreign_key(void **state)
+/* It lacks members that this program writes itself. */
+static void test_key_of_other_origin_is_published(void **state)
 {
     (void)state;
     char answer[ANSWER_SIZE];
@@ -167,7 +167,7 @@ static const char *metadata_of(const struct service *service, char out[ANSWER_SI
     ",\"grant_types_supported\":[\"client_credentials\"],\"response_types_supported\":[],"                   \
     "\"subject_types_supported\":[\"public\"],\"id_token_signing_alg_values_supported\":[" algorithms "]}"
 
-static void test_metadata(void **state)
+static void test_metadata_has_the_members_of_rfc8414(void **state)
 {
     (void)state;
     struct kids kids;
@@ -185,8 +185,8 @@ static void test_metadata(void **state)
     service_release(service);
 }
 
-/* With symmetric keys alone there is nothing to publish; a slash at the end of the issuer is not doubled. */
-static void test_symmetric(void **state)
+/* There is no jwks_uri then. A slash at the end of the issuer is not doubled. */
+static void test_symmetric_keys_are_not_published(void **state)
 {
     (void)state;
     char kid[KEYSET_KID_SIZE];
@@ -210,7 +210,7 @@ static void check_status(const struct service *service, const char *path, const 
     check_row(strncmp(line, status, 3) == 0, answer, 0, path);
 }
 
-static void test_paths(void **state)
+static void test_both_places_of_metadata_are_served(void **state)
 {
     (void)state;
     static const struct {
@@ -256,7 +256,7 @@ static void test_paths(void **state)
     service_release(service);
 }
 
-static void test_methods(void **state)
+static void test_only_get_and_head_are_allowed(void **state)
 {
     (void)state;
     static const char *const paths[] = {MOUNT "/jwks", OAUTH MOUNT};
@@ -284,8 +284,8 @@ static void test_methods(void **state)
     service_release(service);
 }
 
-/* The same in each process; 304 to a client that has it; another one when the keys change. */
-static void test_caching(void **state)
+/* The ETag is the same in each process, and another one when the keys change. */
+static void test_unchanged_answer_is_304(void **state)
 {
     (void)state;
     struct kids kids;
@@ -329,8 +329,8 @@ static void test_caching(void **state)
     service_release(service);
 }
 
-/* Each allocation fails once: the answer is whole or the 500. */
-static void test_no_memory(void **state)
+/* Each allocation fails once: the answer is complete or the 500. */
+static void test_no_memory_is_answered_500(void **state)
 {
     (void)state;
     static const char *const paths[] = {MOUNT "/jwks", MOUNT OAUTH};
@@ -360,8 +360,8 @@ static void test_no_memory(void **state)
     service_release(service);
 }
 
-/* At log_level = debug only: each client fetches them again and again. */
-static void test_log(void **state)
+/* Each client fetches the keys again and again. */
+static void test_only_debug_logs_publication(void **state)
 {
     (void)state;
     struct kids kids;
@@ -397,11 +397,16 @@ static int make_accounts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),        cmocka_unit_test(test_expired_key),
-        cmocka_unit_test(test_foreign_key), cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_symmetric),   cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_methods),     cmocka_unit_test(test_caching),
-        cmocka_unit_test(test_no_memory),   cmocka_unit_test(test_log),
+        cmocka_unit_test(test_public_keys_are_published_signer_first),
+        cmocka_unit_test(test_key_without_valid_tokens_is_not_published),
+        cmocka_unit_test(test_key_of_other_origin_is_published),
+        cmocka_unit_test(test_metadata_has_the_members_of_rfc8414),
+        cmocka_unit_test(test_symmetric_keys_are_not_published),
+        cmocka_unit_test(test_both_places_of_metadata_are_served),
+        cmocka_unit_test(test_only_get_and_head_are_allowed),
+        cmocka_unit_test(test_unchanged_answer_is_304),
+        cmocka_unit_test(test_no_memory_is_answered_500),
+        cmocka_unit_test(test_only_debug_logs_publication),
     };
     return cmocka_run_group_tests_name("publish", tests, make_accounts, leave_folder);
 }

@@ -109,7 +109,7 @@ static size_t count_entries(void)
     return count;
 }
 
-static void test_entries(void **state)
+static void test_revoked_jti_is_found_and_listed(void **state)
 {
     (void)state;
     const int64_t now = clock_now();
@@ -162,8 +162,8 @@ static void test_entries(void **state)
     revocations_release(revocations);
 }
 
-/* A plain CGI process and tokenctl open the file when they need it, and make it when a token is revoked. */
-static void test_opened_when_needed(void **state)
+/* As in a plain CGI process and tokenctl. It is created to revoke a token. */
+static void test_file_is_opened_when_needed(void **state)
 {
     (void)state;
     struct listed listed;
@@ -195,7 +195,7 @@ static void test_opened_when_needed(void **state)
     assert_non_null(strstr(problems.text, "state/revoked.mdb: the state cannot be opened: "));
 }
 
-static void test_folder(void **state)
+static void test_folder_is_known_by_any_name(void **state)
 {
     (void)state;
     make_state();
@@ -238,15 +238,15 @@ static void revoke_in_children(bool has_filter)
     revocations_release(revocations);
 }
 
-static void test_processes(void **state)
+static void test_processes_share_and_survive_kills(void **state)
 {
     (void)state;
     revoke_in_children(false);
     revoke_in_children(true);
 }
 
-/* Entries whose tokens have expired go when others are added, so that the file does not grow without end. */
-static void test_expired_entries_go(void **state)
+/* Otherwise the file would grow without end. They are removed when others are added. */
+static void test_expired_entries_are_removed(void **state)
 {
     (void)state;
     enum { ENTRIES = 1000 };
@@ -287,7 +287,7 @@ static bool count_one(void *context, const struct revocation *revocation)
     return --*(int *)context != 0;
 }
 
-static void test_long_list(void **state)
+static void test_long_list_is_complete_and_sorted(void **state)
 {
     (void)state;
     make_state();
@@ -349,7 +349,7 @@ static void check_restored(struct revocations *revocations)
     revocations_release(revocations);
 }
 
-static void test_lost_folder(void **state)
+static void test_lost_folder_revokes_nothing_more(void **state)
 {
     (void)state;
     make_state();
@@ -366,8 +366,8 @@ static void test_lost_folder(void **state)
     assert_true(log_has("state: revoked.mdb is there again, with what this process knew"));
 }
 
-/* Another process may have made a new file, with revocations of its own. */
-static void test_lost_file(void **state)
+/* Another process may have made the new file, and revoked other tokens in it. */
+static void test_new_file_gets_the_old_entries(void **state)
 {
     (void)state;
     make_state();
@@ -403,7 +403,7 @@ static void *look_up(void *context)
     return NULL;
 }
 
-static void test_replaced_while_read(void **state)
+static void test_readers_survive_a_replaced_file(void **state)
 {
     (void)state;
     atomic_bool is_over = false;
@@ -427,8 +427,8 @@ static void test_replaced_while_read(void **state)
     revocations_release(revocations);
 }
 
-/* A disk that is full: an error, nothing is half revoked, and it works again when there is room. */
-static void test_full_disk(void **state)
+/* It is an error, nothing is half revoked, and it works again when there is space. */
+static void test_full_disk_revokes_nothing(void **state)
 {
     (void)state;
     enum { ENTRIES = 2000 };
@@ -461,8 +461,8 @@ static void test_full_disk(void **state)
     assert_int_equal(count_entries(), done + 2);
 }
 
-/* Each allocation fails once: an answer is right or there is none. */
-static void test_no_memory(void **state)
+/* Each allocation fails once: an answer is right, or there is none. */
+static void test_no_memory_is_no_verdict(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -493,17 +493,17 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries),
-        cmocka_unit_test(test_opened_when_needed),
-        cmocka_unit_test(test_processes),
-        cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_expired_entries_go),
-        cmocka_unit_test(test_long_list),
-        cmocka_unit_test(test_lost_folder),
-        cmocka_unit_test(test_lost_file),
-        cmocka_unit_test(test_replaced_while_read),
-        cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_revoked_jti_is_found_and_listed),
+        cmocka_unit_test(test_file_is_opened_when_needed),
+        cmocka_unit_test(test_processes_share_and_survive_kills),
+        cmocka_unit_test(test_folder_is_known_by_any_name),
+        cmocka_unit_test(test_expired_entries_are_removed),
+        cmocka_unit_test(test_long_list_is_complete_and_sorted),
+        cmocka_unit_test(test_lost_folder_revokes_nothing_more),
+        cmocka_unit_test(test_new_file_gets_the_old_entries),
+        cmocka_unit_test(test_readers_survive_a_replaced_file),
+        cmocka_unit_test(test_full_disk_revokes_nothing),
+        cmocka_unit_test(test_no_memory_is_no_verdict),
     };
     return cmocka_run_group_tests(tests, make_log, close_log);
 }

@@ -62,7 +62,7 @@ static size_t count_excluded(struct revocation_filter *filter, struct database *
     return count;
 }
 
-static void test_excludes(void **state)
+static void test_only_revoked_keys_are_not_excluded(void **state)
 {
     (void)state;
     static const int counts[] = {0, 1, 1000, 5000, 100000};
@@ -80,7 +80,7 @@ static void test_excludes(void **state)
     }
 }
 
-static void test_follows(void **state)
+static void test_filter_follows_the_file(void **state)
 {
     (void)state;
     struct database *db = new_db();
@@ -106,8 +106,7 @@ static void test_follows(void **state)
     database_close(db);
 }
 
-/* It still works when it has become too small, but another one is due. */
-static void test_grows(void **state)
+static void test_full_filter_works_and_is_due_for_replacement(void **state)
 {
     (void)state;
     struct database *db = new_db();
@@ -128,8 +127,7 @@ static void test_grows(void **state)
     database_close(db);
 }
 
-/* What is added while the file is read is in the filter. */
-static void test_added_while_read(void **state)
+static void test_entries_added_during_loading_are_known(void **state)
 {
     (void)state;
     struct database *db = new_db();
@@ -181,7 +179,7 @@ static void *look_up(void *context)
     return NULL;
 }
 
-static void test_threads(void **state)
+static void test_threads_never_miss_a_revocation(void **state)
 {
     (void)state;
     struct database *db = new_db();
@@ -204,7 +202,7 @@ static void test_threads(void **state)
     database_close(db);
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_makes_no_filter(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -227,9 +225,12 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_excludes), cmocka_unit_test(test_follows),
-        cmocka_unit_test(test_grows),    cmocka_unit_test(test_added_while_read),
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_only_revoked_keys_are_not_excluded),
+        cmocka_unit_test(test_filter_follows_the_file),
+        cmocka_unit_test(test_full_filter_works_and_is_due_for_replacement),
+        cmocka_unit_test(test_entries_added_during_loading_are_known),
+        cmocka_unit_test(test_threads_never_miss_a_revocation),
+        cmocka_unit_test(test_no_memory_makes_no_filter),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -54,7 +54,7 @@ static int count_revoked(const struct service *service)
     return count;
 }
 
-static void test_owner(void **state)
+static void test_client_revokes_its_own_tokens_only(void **state)
 {
     (void)state;
     struct service *service = load_fresh();
@@ -71,7 +71,7 @@ static void test_owner(void **state)
     service_release(service);
 }
 
-static void test_without_body(void **state)
+static void test_answer_has_no_body(void **state)
 {
     (void)state;
     char answer[ANSWER_SIZE];
@@ -81,8 +81,8 @@ static void test_without_body(void **state)
     service_release(service);
 }
 
-/* With introspect, a client may revoke the tokens of others, whatever has become of their accounts. */
-static void test_introspect(void **state)
+/* Whatever has become of the accounts of the tokens. */
+static void test_caller_with_introspect_revokes_any_token(void **state)
 {
     (void)state;
     static const char *const clients[] = {"client", "plain", "ended", "locked"};
@@ -96,8 +96,8 @@ static void test_introspect(void **state)
     service_release(service);
 }
 
-/* Nothing is kept of what is no token, or has ended. */
-static void test_nothing_to_do(void **state)
+/* The answer is 200. */
+static void test_foreign_and_expired_tokens_are_not_stored(void **state)
 {
     (void)state;
     static const char *const garbage[] = {"x", "a.b.c", "%00", "e30.e30."};
@@ -116,7 +116,7 @@ static void test_nothing_to_do(void **state)
     service_release(service);
 }
 
-static void test_refused(void **state)
+static void test_refused_caller_revokes_nothing(void **state)
 {
     (void)state;
     static const struct {
@@ -137,8 +137,8 @@ static void test_refused(void **state)
     service_release(service);
 }
 
-/* Without a state folder nothing can be revoked; with a broken file no token can be checked either. */
-static void test_no_state(void **state)
+/* Without a state folder nothing can be revoked. With a broken file no token can be checked either. */
+static void test_unusable_state_is_answered_500(void **state)
 {
     (void)state;
     struct service *service = load_fresh();
@@ -154,8 +154,8 @@ static void test_no_state(void **state)
     service_release(service);
 }
 
-/* Each allocation fails once: a 200 is true. */
-static void test_no_memory(void **state)
+/* Each allocation fails once. */
+static void test_200_means_revoked_without_memory(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -184,10 +184,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_owner),      cmocka_unit_test(test_without_body),
-        cmocka_unit_test(test_introspect), cmocka_unit_test(test_nothing_to_do),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_no_state),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_client_revokes_its_own_tokens_only),
+        cmocka_unit_test(test_answer_has_no_body),
+        cmocka_unit_test(test_caller_with_introspect_revokes_any_token),
+        cmocka_unit_test(test_foreign_and_expired_tokens_are_not_stored),
+        cmocka_unit_test(test_refused_caller_revokes_nothing),
+        cmocka_unit_test(test_unusable_state_is_answered_500),
+        cmocka_unit_test(test_200_means_revoked_without_memory),
     };
     return cmocka_run_group_tests(tests, make_files, leave_folder);
 }

@@ -141,7 +141,7 @@ static void check_rows(struct service *service, bool check_accounts)
     service_release(service);
 }
 
-static void test_accounts(void **state)
+static void test_each_rule_of_a_valid_token(void **state)
 {
     (void)state;
     check_rows(load_service("clock_skew = 0\n"), true);
@@ -150,8 +150,7 @@ static void test_accounts(void **state)
     check_rows(load_for_one_request(), false);
 }
 
-/* The configuration says what else is accepted. */
-static void test_configuration(void **state)
+static void test_configuration_accepts_more_types_and_audiences(void **state)
 {
     (void)state;
     struct service *service = load_service("token_typ = JWT\n");
@@ -178,7 +177,7 @@ static void test_configuration(void **state)
     service_release(service);
 }
 
-static void test_never_expires(void **state)
+static void test_token_without_exp_is_valid(void **state)
 {
     (void)state;
     struct service *service = load_service("");
@@ -192,8 +191,8 @@ static void test_never_expires(void **state)
     service_release(service);
 }
 
-/* Nobody may be told what is wrong with a token that is not of this program. */
-static void test_unsigned(void **state)
+/* A caller must not learn what else is wrong with a token that this program did not issue. */
+static void test_forged_token_has_no_other_verdict(void **state)
 {
     (void)state;
     struct service *service = load_service("");
@@ -210,8 +209,8 @@ static void test_unsigned(void **state)
     service_release(service);
 }
 
-/* Memory that runs out while a plain CGI process reads the accounts is no verdict. */
-static void test_accounts_are_not_read(void **state)
+/* While a plain CGI process reads the accounts. */
+static void test_no_memory_is_no_verdict(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -241,11 +240,11 @@ static void test_accounts_are_not_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accounts),
-        cmocka_unit_test(test_configuration),
-        cmocka_unit_test(test_never_expires),
-        cmocka_unit_test(test_unsigned),
-        cmocka_unit_test(test_accounts_are_not_read),
+        cmocka_unit_test(test_each_rule_of_a_valid_token),
+        cmocka_unit_test(test_configuration_accepts_more_types_and_audiences),
+        cmocka_unit_test(test_token_without_exp_is_valid),
+        cmocka_unit_test(test_forged_token_has_no_other_verdict),
+        cmocka_unit_test(test_no_memory_is_no_verdict),
     };
     return cmocka_run_group_tests(tests, make_files, leave_folder);
 }

@@ -99,7 +99,7 @@ static double cost(struct verifier *verifier, const char *secret)
     return cpu_ms() - began;
 }
 
-static void test_results(void **state)
+static void test_each_secret_gets_its_result(void **state)
 {
     (void)state;
     static const struct verifier_limits limits[] = {
@@ -118,7 +118,7 @@ static void test_results(void **state)
     }
 }
 
-static void test_remembers(void **state)
+static void test_second_verification_is_not_hashed(void **state)
 {
     (void)state;
     struct verifier *verifier = verifier_new(&wide);
@@ -140,8 +140,8 @@ static int hashes_for_two(struct verifier *verifier)
     return hashing.count - before;
 }
 
-/* A time to remember that becomes shorter is that of what is remembered already, too. */
-static void test_forgets(void **state)
+/* A TTL that is shortened holds for results that are cached already. */
+static void test_cached_result_expires_after_cache_ttl(void **state)
 {
     (void)state;
     static const struct {
@@ -184,8 +184,8 @@ static bool keep_gate(void *context)
     return keeper->admit;
 }
 
-/* Asked before anything is hashed, and not where the verdict is known. */
-static void test_gate(void **state)
+/* It is not checked for a credential whose result is cached. */
+static void test_admission_is_checked_before_hashing(void **state)
 {
     (void)state;
     static const struct {
@@ -296,9 +296,9 @@ static void await_callers(struct callers *callers, size_t count)
     verifier_release(callers->verifier);
 }
 
-/* The same credential many times at once is computed once, and each caller is asked for by the check. No
- * caller waits: the thread that hashed calls all of them back. */
-static void test_single_flight(void **state)
+/* The admission check is made for each caller. No caller waits: the thread that hashed calls all of them
+ * back. */
+static void test_equal_requests_share_one_hash(void **state)
 {
     (void)state;
     struct callers callers;
@@ -319,8 +319,7 @@ static void test_single_flight(void **state)
     assert_int_equal(keeper.asked, MOST_CALLERS);
 }
 
-/* A refused caller does not get the result of another one's verification. */
-static void test_refused_does_not_join(void **state)
+static void test_refused_caller_does_not_share_a_result(void **state)
 {
     (void)state;
     struct callers callers;
@@ -335,9 +334,9 @@ static void test_refused_does_not_join(void **state)
     await_callers(&callers, 1);
 }
 
-/* As many as run and wait get a result of their own. All others are refused at once and not counted as
- * attempts, except those whose attempt has begun before. */
-static void test_full_queue(void **state)
+/* Requests beyond those that run and wait are refused and not counted as attempts, except those whose attempt
+ * has begun before. */
+static void test_full_queue_refuses_at_once(void **state)
 {
     (void)state;
     static const struct {
@@ -389,9 +388,9 @@ static bool begin_first(void *context)
     return true;
 }
 
-/* What the check of one caller has let in is found afterwards: a result, a verification in flight, a queue
- * that is full now. */
-static void test_other_caller_during_check(void **state)
+/* Another caller may have come during the check: then there is a result, a verification in flight, or a full
+ * queue. */
+static void test_state_is_looked_up_again_after_the_check(void **state)
 {
     (void)state;
     static const struct {
@@ -447,8 +446,8 @@ static int count_begun(int most)
     return most;
 }
 
-/* A callback may submit another verification from the only thread, and the queue has room for it. */
-static void test_second_from_first(void **state)
+/* From the only thread; the queue has a place for it. */
+static void test_callback_may_submit_another_verification(void **state)
 {
     (void)state;
     static const struct verifier_limits limits = {.concurrency = 1, .queue = 0};
@@ -464,8 +463,8 @@ static void test_second_from_first(void **state)
     }
 }
 
-/* What comes while an idle thread has not woken yet is hashed all at once. */
-static void test_burst(void **state)
+/* Requests that come before an idle thread has woken up are hashed at the same time. */
+static void test_burst_is_hashed_by_all_threads(void **state)
 {
     (void)state;
     enum { CALLERS = 3 };
@@ -486,8 +485,8 @@ static void test_burst(void **state)
     assert_int_equal(begun, CALLERS);
 }
 
-/* Limits may change while callers wait; those who wait are served. */
-static void test_set_limits(void **state)
+/* Those who wait are served. */
+static void test_limits_may_change_while_callers_wait(void **state)
 {
     (void)state;
     enum { CALLERS = 6 };
@@ -504,7 +503,7 @@ static void test_set_limits(void **state)
         assert_int_equal(callers.caller[i].result, PASSWORD_MISMATCH);
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory_is_no_mismatch(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -525,8 +524,8 @@ static void test_without_memory(void **state)
     }
 }
 
-/* A thread that has no memory for its work has some the next time. */
-static void test_thread_without_memory(void **state)
+/* The next verification has memory again. */
+static void test_thread_without_memory_is_replaced(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -539,8 +538,8 @@ static void test_thread_without_memory(void **state)
     verifier_release(verifier);
 }
 
-/* Or one secret of one's own, under names that nobody has, would push out what others have proven. */
-static void test_decoy(void **state)
+/* Otherwise a client could evict proven credentials by names that do not exist. */
+static void test_decoy_results_do_not_evict_proven_ones(void **state)
 {
     (void)state;
     static const struct {
@@ -563,9 +562,9 @@ static void test_decoy(void **state)
     verifier_release(verifier);
 }
 
-/* Whose line the decoy is changes with the file. What is remembered of an unknown client_id does not, nor
- * what is remembered of an account that is removed. An account's new hash is verified. */
-static void test_refusals_outlive_lines(void **state)
+/* A change of the file changes which line is the decoy. What is cached for an unknown client_id stays, and so
+ * does what is cached for a removed account. The new hash of an account is verified. */
+static void test_cached_refusal_outlives_its_line(void **state)
 {
     (void)state;
     static const struct {
@@ -589,9 +588,8 @@ static void test_refusals_outlive_lines(void **state)
     verifier_release(verifier);
 }
 
-/* Credentials whose bytes are the same when they are put together are different ones: otherwise a client that
- * chooses its own name could make the secret of another count as proven. */
-static void test_parts_are_told_apart(void **state)
+/* Otherwise a client that chooses its own name could make the secret of another client count as proven. */
+static void test_credentials_with_equal_concatenation_differ(void **state)
 {
     (void)state;
     char id[256];
@@ -617,22 +615,22 @@ static void test_parts_are_told_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decoy),
-        cmocka_unit_test(test_refusals_outlive_lines),
-        cmocka_unit_test(test_parts_are_told_apart),
-        cmocka_unit_test(test_results),
-        cmocka_unit_test(test_remembers),
-        cmocka_unit_test(test_forgets),
-        cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_single_flight),
-        cmocka_unit_test(test_refused_does_not_join),
-        cmocka_unit_test(test_full_queue),
-        cmocka_unit_test(test_other_caller_during_check),
-        cmocka_unit_test(test_second_from_first),
-        cmocka_unit_test(test_burst),
-        cmocka_unit_test(test_set_limits),
-        cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_thread_without_memory),
+        cmocka_unit_test(test_decoy_results_do_not_evict_proven_ones),
+        cmocka_unit_test(test_cached_refusal_outlives_its_line),
+        cmocka_unit_test(test_credentials_with_equal_concatenation_differ),
+        cmocka_unit_test(test_each_secret_gets_its_result),
+        cmocka_unit_test(test_second_verification_is_not_hashed),
+        cmocka_unit_test(test_cached_result_expires_after_cache_ttl),
+        cmocka_unit_test(test_admission_is_checked_before_hashing),
+        cmocka_unit_test(test_equal_requests_share_one_hash),
+        cmocka_unit_test(test_refused_caller_does_not_share_a_result),
+        cmocka_unit_test(test_full_queue_refuses_at_once),
+        cmocka_unit_test(test_state_is_looked_up_again_after_the_check),
+        cmocka_unit_test(test_callback_may_submit_another_verification),
+        cmocka_unit_test(test_burst_is_hashed_by_all_threads),
+        cmocka_unit_test(test_limits_may_change_while_callers_wait),
+        cmocka_unit_test(test_no_memory_is_no_mismatch),
+        cmocka_unit_test(test_thread_without_memory_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

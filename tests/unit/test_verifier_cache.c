@@ -55,8 +55,8 @@ static enum password_result ask(struct verifier *verifier, const char *id, const
     return await_result(verifier, NULL, &verification);
 }
 
-/* Failed attempts, at the client's own name or at others, cost the client nothing. */
-static void test_refused_leaves_proven(void **state)
+/* Neither for the name of the client nor for other names. */
+static void test_failed_attempts_do_not_evict_proven_credentials(void **state)
 {
     (void)state;
     enum { ATTEMPTS = 100 };
@@ -83,6 +83,7 @@ static void test_refused_leaves_proven(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused_leaves_proven)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_failed_attempts_do_not_evict_proven_credentials)};
     return cmocka_run_group_tests_name("verifier_memory", tests, NULL, NULL);
 }

@@ -103,8 +103,8 @@ static void clear_stage(struct stage *stage, size_t left)
     hashing.keeps = false;
 }
 
-/* Of those behind the one that is hashed: what is withdrawn, and what is hashed then. */
-static void test_withdrawn(void **state)
+/* The callers wait for the one that is being hashed. */
+static void test_cancelled_verification_is_not_hashed(void **state)
 {
     (void)state;
     static const struct {
@@ -158,8 +158,8 @@ static void test_withdrawn(void **state)
     }
 }
 
-/* What is being hashed, or has been, is told as always. */
-static void test_too_late(void **state)
+/* Nor one that is complete. The callback is called as usual. */
+static void test_running_verification_cannot_be_cancelled(void **state)
 {
     (void)state;
     struct stage stage;
@@ -173,9 +173,8 @@ static void test_too_late(void **state)
     clear_stage(&stage, 0);
 }
 
-/* The place of one that is withdrawn is free for another one, and one that comes with the same secret then is
- * hashed. */
-static void test_place_is_free(void **state)
+/* A later one with the same secret is hashed. */
+static void test_cancelled_verification_frees_its_place(void **state)
 {
     (void)state;
     static const struct verifier_limits limits = {.concurrency = 1, .queue = 1};
@@ -199,8 +198,8 @@ static void check_counts(const struct verification_queue *queue, size_t pending,
     check_row((size_t)queue->queued == queued, "queued", row, "");
 }
 
-/* What is withdrawn is counted no more; one that waits for the hash of another never is. */
-static void test_counts(void **state)
+/* One that waits for the hash of another never counts. */
+static void test_queue_does_not_count_cancelled_ones(void **state)
 {
     (void)state;
     struct verification_queue queue = {.first = NULL};
@@ -270,7 +269,7 @@ static void *submit_and_cancel(void *context)
     return NULL;
 }
 
-static void test_race(void **state)
+static void test_cancelling_races_with_completion(void **state)
 {
     (void)state;
     static const struct verifier_limits limits = {.concurrency = 2, .queue = 100, .cache_ttl = 0};
@@ -295,9 +294,11 @@ static void test_race(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_withdrawn),     cmocka_unit_test(test_too_late),
-        cmocka_unit_test(test_place_is_free), cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_race),
+        cmocka_unit_test(test_cancelled_verification_is_not_hashed),
+        cmocka_unit_test(test_running_verification_cannot_be_cancelled),
+        cmocka_unit_test(test_cancelled_verification_frees_its_place),
+        cmocka_unit_test(test_queue_does_not_count_cancelled_ones),
+        cmocka_unit_test(test_cancelling_races_with_completion),
     };
     return cmocka_run_group_tests_name("verifier_cancel", tests, NULL, NULL);
 }

@@ -275,8 +275,8 @@ static void make_key(enum jws_algorithm algorithm)
     assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
 }
 
-/* With a key of each kind of signature. */
-static void test_rows(void **state)
+/* With an HMAC key and an asymmetric one. */
+static void test_each_rule_has_its_answer(void **state)
 {
     (void)state;
     static const enum jws_algorithm algorithms[] = {JWS_HS256, JWS_ES256};
@@ -290,9 +290,8 @@ static void test_rows(void **state)
     }
 }
 
-/* A cache must not keep the answer beyond the end of the token, not even the part of it that is clock_skew.
- */
-static void test_max_age(void **state)
+/* clock_skew does not extend that. */
+static void test_cache_time_ends_with_the_token(void **state)
 {
     (void)state;
     static const struct {
@@ -345,7 +344,7 @@ static void fail_each_allocation(const struct service *service, size_t index)
     check_row(faults > 2, "nothing has failed", index, row->answer);
 }
 
-static void test_no_memory(void **state)
+static void test_no_memory_lets_nobody_in(void **state)
 {
     (void)state;
     static const enum jws_algorithm algorithms[] = {JWS_HS256, JWS_ES256, JWS_EDDSA, JWS_RS256};
@@ -360,8 +359,8 @@ static void test_no_memory(void **state)
     }
 }
 
-/* The path of an authorizer is the client's, and so is its method. */
-static void test_authorizer_paths(void **state)
+/* They are those of the client. */
+static void test_authorizer_accepts_any_path_and_method(void **state)
 {
     (void)state;
     static const char *const paths[] = {"", "/", MOUNT "/token", MOUNT "/jwks", "/a/b c"};
@@ -393,10 +392,10 @@ static int make_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_max_age),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_authorizer_paths),
+        cmocka_unit_test(test_each_rule_has_its_answer),
+        cmocka_unit_test(test_cache_time_ends_with_the_token),
+        cmocka_unit_test(test_no_memory_lets_nobody_in),
+        cmocka_unit_test(test_authorizer_accepts_any_path_and_method),
     };
     return cmocka_run_group_tests_name("verify", tests, make_files, leave_folder);
 }

@@ -74,7 +74,7 @@ static size_t read_secret(void *context, char *out, size_t size)
     return sizeof secret;
 }
 
-static void test_body(void **state)
+static void test_body_is_wiped(void **state)
 {
     (void)state;
     bool is_over = false;
@@ -103,8 +103,8 @@ static void read_record(struct record_reader *reader, unsigned type, const char 
     assert_int_equal(record_read(reader, &rest, &message), RECORD_MORE);
 }
 
-/* In records, of which each needs more memory than the ones before. */
-static void test_records(void **state)
+/* Each record needs more memory than the ones before. */
+static void test_records_are_wiped(void **state)
 {
     (void)state;
     static const char more[1000];
@@ -124,7 +124,7 @@ static void test_records(void **state)
     record_reader_clear(&reader);
 }
 
-static void test_basic(void **state)
+static void test_decoded_basic_credentials_are_wiped(void **state)
 {
     (void)state;
     struct basic_auth basic;
@@ -141,9 +141,9 @@ static void test_basic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_body),
-        cmocka_unit_test(test_records),
-        cmocka_unit_test(test_basic),
+        cmocka_unit_test(test_body_is_wiped),
+        cmocka_unit_test(test_records_are_wiped),
+        cmocka_unit_test(test_decoded_basic_credentials_are_wiped),
     };
     return cmocka_run_group_tests_name("wiped", tests, NULL, NULL);
 }
