@@ -44,7 +44,7 @@ static bool take_scope(struct text value, struct account *account)
     return true;
 }
 
-static bool is_scope_list(struct text value)
+static bool is_scope_attribute(struct text value)
 {
     struct scope_set set;
     if (value.length > SCOPE_LIST_LONGEST)
@@ -149,7 +149,7 @@ static const struct attribute {
     bool (*check)(struct text value); /* checks that are too slow for a lookup; NULL: none */
     const char *why;
 } attributes[] = {
-    {"scope", true, take_scope, is_scope_list, bad_scope},
+    {"scope", true, take_scope, is_scope_attribute, bad_scope},
     {"lifetime", true, take_lifetime, NULL, bad_lifetime},
     {"expires", true, take_expires, NULL, bad_expires},
     {"from", true, take_from, is_network_list, bad_from},

@@ -100,7 +100,7 @@ static void put_attributes(struct account_edit *edit, const struct account_edit_
         put_account(edit, line->account.locked, line->account.hash, changed, line->ending);
 }
 
-static void set_attributes(struct account_edit *edit, const struct account_edit_line *line)
+static void edit_attributes(struct account_edit *edit, const struct account_edit_line *line)
 {
     struct buffer changed = {0};
     attribute_changes_apply(line->account.attributes, edit->request->changes, edit->request->change_count,
@@ -160,7 +160,7 @@ const struct account_edit_command *account_edit_command_of(enum account_operatio
         [ACCOUNT_LOCK] = {lock_line, NULL},
         [ACCOUNT_UNLOCK] = {unlock_line, NULL},
         [ACCOUNT_REMOVE] = {drop_line, NULL},
-        [ACCOUNT_SET] = {set_attributes, NULL},
+        [ACCOUNT_SET] = {edit_attributes, NULL},
         [ACCOUNT_SET_NOT_BEFORE] = {set_not_before, NULL},
     };
     return &commands[operation];

@@ -53,7 +53,8 @@ static struct text skip_byte_order_mark(struct text text)
     return (struct text){text.data + length, text.length - length};
 }
 
-static void count_lines(struct account_edit *edit, const struct target_index *index, struct text content)
+static void count_target_lines(struct account_edit *edit, const struct target_index *index,
+                               struct text content)
 {
     struct account_edit_line line;
     edit->newline = text_of("\n");
@@ -228,7 +229,7 @@ static bool change_locked(const char *path, const struct account_request *reques
     const bool is_edit = request->operation != ACCOUNT_LOOK && !request->is_trial;
     if (!read_finished(path, is_edit, &content, diagnostics))
         return false;
-    count_lines(&edit, index, skip_byte_order_mark((struct text){content.data, content.size}));
+    count_target_lines(&edit, index, skip_byte_order_mark((struct text){content.data, content.size}));
     const bool good = apply_edit(path, &edit, index, targets, &content, diagnostics);
     buffer_free(&edit.out);
     file_content_free(&content);

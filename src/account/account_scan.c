@@ -138,8 +138,8 @@ static struct text hash_of_line(struct text line)
 
 /* Returns whether the line can be a decoy. If so, notes its setting and sets `*score` to that of its class.
  */
-static bool judge_line(const struct account_scan *scan, struct text line, struct decoy_settings *seen,
-                       uint64_t *score)
+static bool judge_decoy(const struct account_scan *scan, struct text line, struct decoy_settings *seen,
+                        uint64_t *score)
 {
     struct account account;
     struct password_cost cost;
@@ -165,7 +165,7 @@ static enum account_found find_decoy(struct account_scan *scan, struct account_e
     while (found != ACCOUNT_NOT_READ && line_reader_next(&reader, &line)) {
         if (!reader.whole && !is_settled(scan))
             continue;
-        if (decoy_settings_hold(&seen, hash_of_line(line), 0) || !judge_line(scan, line, &seen, &score) ||
+        if (decoy_settings_hold(&seen, hash_of_line(line), 0) || !judge_decoy(scan, line, &seen, &score) ||
             (found == ACCOUNT_FOUND && score <= best))
             continue;
         found = take_line(scan, &reader, line, &scan->decoy, entry);

@@ -211,7 +211,7 @@ static bool table_scan(struct account_table *table, const char *path, struct dia
     return true;
 }
 
-static size_t count_lines(struct text rest)
+static size_t table_count_lines(struct text rest)
 {
     size_t lines = 0;
     struct text line;
@@ -223,7 +223,7 @@ static size_t count_lines(struct text rest)
 /* Allocates the index. If every line is an account, two thirds of the slots are in use: 12 bytes per line. */
 static bool table_allocate(struct account_table *table)
 {
-    table->lines = count_lines(rest_of(table, table->start));
+    table->lines = table_count_lines(rest_of(table, table->start));
     table->capacity = table->lines + table->lines / 2 + 1;
     table->marks = calloc(table->lines / LINES_PER_MARK + 1, sizeof *table->marks);
     table->slots = calloc(table->capacity, sizeof *table->slots);
@@ -333,7 +333,7 @@ const struct file_stamp *account_table_stamp(const struct account_table *table)
 }
 
 /* Reads the entry of a slot in use. The tag of `slot` may be missing. */
-static void read_entry(const struct account_table *table, uint64_t slot, struct account_entry *entry)
+static void table_read_entry(const struct account_table *table, uint64_t slot, struct account_entry *entry)
 {
     entry->usable = (slot & USABLE) != 0;
     account_read(line_at(table, (size_t)(slot & OFFSET_MASK) - 1), (slot & HAS_METHOD) != 0, &entry->account);
@@ -353,7 +353,7 @@ bool account_table_find(const struct account_table *table, struct text client_id
     for (size_t passed = 0; table->slots[slot] != 0; slot = next_slot(table, slot), passed++) {
         if (passed < *cursor || table->slots[slot] >> TAG_BITS << TAG_BITS != tag_of(hash))
             continue;
-        read_entry(table, table->slots[slot], entry);
+        table_read_entry(table, table->slots[slot], entry);
         if (!text_equal(entry->account.client_id, client_id))
             continue;
         number_entry(table, entry);
@@ -368,7 +368,7 @@ bool account_table_decoy(const struct account_table *table, uint64_t choice, str
     size_t offset;
     if (!decoys_choose(&table->decoys, choice, &offset))
         return false;
-    read_entry(table, (offset + 1) | USABLE | HAS_METHOD, entry);
+    table_read_entry(table, (offset + 1) | USABLE | HAS_METHOD, entry);
     number_entry(table, entry); /* account_table_find() does it, too, and both must take the same time */
     return true;
 }

@@ -77,7 +77,7 @@ uint64_t decoy_score(uint64_t class, uint64_t choice)
 }
 
 /* Returns the slot of the class, or the empty slot in which to insert it. */
-static struct decoy *find_slot(const struct decoys *decoys, uint64_t class)
+static struct decoy *find_decoy(const struct decoys *decoys, uint64_t class)
 {
     size_t slot = (size_t) class & (decoys->capacity - 1);
     while (decoys->of[slot].count != 0 && decoys->of[slot].class != class)
@@ -96,7 +96,7 @@ static bool decoys_reserve(struct decoys *decoys)
         return false;
     for (size_t i = 0; i < decoys->capacity; i++) {
         if (decoys->of[i].count != 0)
-            *find_slot(&larger, decoys->of[i].class) = decoys->of[i];
+            *find_decoy(&larger, decoys->of[i].class) = decoys->of[i];
     }
     free(decoys->of);
     decoys->of = larger.of;
@@ -149,7 +149,7 @@ bool decoys_add(struct decoys *decoys, const struct account *account, uint64_t h
         return true;
     if (!decoys_reserve(decoys))
         return false;
-    struct decoy *slot = find_slot(decoys, class);
+    struct decoy *slot = find_decoy(decoys, class);
     const bool is_new = slot->count == 0;
     if (!decoy_add_sample(slot, (struct decoy_line){hash, offset}))
         return false;

@@ -22,7 +22,7 @@ static const struct {
     {"PLAIN", true},         {"CLEAR", true},      {"CLEARTEXT", true},
 };
 
-static bool next_line(struct password_file *file, struct text *line)
+static bool password_file_next_line(struct password_file *file, struct text *line)
 {
     while (file->rest.data != NULL) {
         *line = text_without_return(text_split(&file->rest, '\n'));
@@ -39,7 +39,7 @@ static bool is_in_pairs(struct password_file file, bool *has_colon)
     struct text line;
     size_t lines = 0;
     *has_colon = false;
-    while (next_line(&file, &line)) {
+    while (password_file_next_line(&file, &line)) {
         *has_colon |= memchr(line.data, ':', line.length) != NULL;
         lines++;
     }
@@ -136,12 +136,12 @@ bool password_file_next(struct password_file *file, struct password_entry *entry
 {
     struct text line;
     *entry = (struct password_entry){.line = 0};
-    if (!next_line(file, &line))
+    if (!password_file_next_line(file, &line))
         return false;
     entry->line = file->line;
     if (file->in_pairs) {
         entry->client_id = line;
-        next_line(file, &entry->secret);
+        password_file_next_line(file, &entry->secret);
     } else {
         read_fields(line, entry);
     }

@@ -25,7 +25,7 @@ static bool is_at(const struct scope_set *set, size_t offset, struct text scope)
 }
 
 /* Returns the slot of `scope`, or the empty slot in which to insert it. */
-static size_t find_slot(const struct scope_set *set, struct text scope)
+static size_t find_scope(const struct scope_set *set, struct text scope)
 {
     const size_t mask = set->slot_count - 1;
     size_t slot = (size_t)text_hash(scope) & mask;
@@ -45,7 +45,7 @@ bool scope_set_fill(struct scope_set *set, struct text list)
     memset(set->slots, 0, set->slot_count * sizeof *set->slots);
     for (struct text rest = list; rest.data != NULL;) {
         const struct text scope = text_split(&rest, ',');
-        const size_t slot = find_slot(set, scope);
+        const size_t slot = find_scope(set, scope);
         if (set->slots[slot] != 0)
             is_repeated = true;
         else
@@ -56,12 +56,12 @@ bool scope_set_fill(struct scope_set *set, struct text list)
 
 bool scope_set_holds(const struct scope_set *set, struct text scope)
 {
-    return set->slots[find_slot(set, scope)] != 0;
+    return set->slots[find_scope(set, scope)] != 0;
 }
 
 bool scope_set_mark(struct scope_set *set, struct text scope)
 {
-    const size_t slot = find_slot(set, scope);
+    const size_t slot = find_scope(set, scope);
     const bool is_new = (set->slots[slot] & MARKED) == 0;
     set->slots[slot] |= MARKED;
     return is_new;

@@ -64,7 +64,7 @@ static int64_t days_of(long year, long month, long day)
     return march_year * 365 + march_year / 4 - march_year / 100 + march_year / 400 + day_of_year - DAYS_1970;
 }
 
-static void date_of(int64_t days, int *year, int *month, int *day)
+static void civil_date(int64_t days, int *year, int *month, int *day)
 {
     const int64_t since_0000 = days + DAYS_1970;
     const int64_t era = since_0000 / DAYS_400_YEARS;
@@ -118,7 +118,7 @@ bool clock_parse_date(const char *text, size_t length, int64_t *seconds)
     int year;
     int month;
     int day;
-    date_of(days, &year, &month, &day);
+    civil_date(days, &year, &month, &day);
     if (month != values[MONTH])
         return false; /* the month has no such day */
     *seconds = days * SECONDS_PER_DAY + values[HOUR] * 3600 + values[MINUTE] * 60 + values[SECOND];
@@ -170,7 +170,7 @@ void clock_format_date(int64_t seconds, char out[CLOCK_DATE_SIZE])
     int year;
     int month;
     int day;
-    date_of(seconds / SECONDS_PER_DAY, &year, &month, &day);
+    civil_date(seconds / SECONDS_PER_DAY, &year, &month, &day);
     const int64_t values[FIELDS] = {year, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60};
     memcpy(out, shape, sizeof shape);
     for (size_t i = 0; i < FIELDS; i++)

@@ -139,7 +139,8 @@ static struct text escape(struct text text, size_t *capacity)
 }
 
 /* Some failed allocations make json-c call the text malformed, and some leave out a member. */
-static struct json_object *parse(struct json_tokener *tokener, struct text text, struct json_fault *fault)
+static struct json_object *parse_object(struct json_tokener *tokener, struct text text,
+                                        struct json_fault *fault)
 {
     json_tokener_reset(tokener);
     errno = 0;
@@ -169,7 +170,7 @@ static struct json_object *parse_escaped(struct json_tokener *tokener, struct te
 {
     size_t capacity = 0;
     const struct text escaped = escape(text, &capacity);
-    struct json_object *object = escaped.data != NULL ? parse(tokener, escaped, fault) : NULL;
+    struct json_object *object = escaped.data != NULL ? parse_object(tokener, escaped, fault) : NULL;
     secret_free((char *)escaped.data, escaped.data != NULL ? capacity : 0);
     return object;
 }
@@ -180,7 +181,7 @@ static struct json_object *read_once(struct json_tokener *tokener, struct text t
     if (text.length > MAX_TEXT_LENGTH)
         return NULL;
     if (text_is_printable_ascii(text))
-        return parse(tokener, text, fault);
+        return parse_object(tokener, text, fault);
     return has_valid_strings(text, fault) ? parse_escaped(tokener, text, fault) : NULL;
 }
 

@@ -55,7 +55,7 @@ void log_output_close(struct log_output *output)
 
 /* --- Files, pipes, sockets --- */
 
-static long count_lines(const char *lines, size_t length)
+static long count_newlines(const char *lines, size_t length)
 {
     long count = 0;
     for (size_t i = 0; i < length; i++)
@@ -106,14 +106,14 @@ static size_t write_descriptor(struct log_output *output, const char *lines, siz
     if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 0;
     if (written <= 0) {
-        *dropped += count_lines(lines, size);
+        *dropped += count_newlines(lines, size);
         return size;
     }
     const size_t done = (size_t)written - newline;
     if (!output->is_file)
         return done; /* a socket takes the rest later */
     output->is_cut = done > 0 && lines[done - 1] != '\n';
-    *dropped += count_lines(lines + done, size - done);
+    *dropped += count_newlines(lines + done, size - done);
     return size;
 }
 

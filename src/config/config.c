@@ -64,7 +64,7 @@ static int handle_value(void *user, const char *section, const char *name, const
 
 /* inih's reader, like fgets(): returns the next line that inih parses as it is meant. inih does not give
  * its handler the line number, so lines are counted here. */
-static char *read_line(char *out, int size, void *stream)
+static char *next_config_line(char *out, int size, void *stream)
 {
     struct parsing *parsing = stream;
     while (parsing->rest.data != NULL) {
@@ -120,7 +120,7 @@ static void apply_computed_defaults(struct parsing *parsing)
         config->threads = usable_cpus(CONFIG_THREADS);
 }
 
-static struct config *parse(const char *path, struct text content, struct diagnostics *diagnostics)
+static struct config *parse_config(const char *path, struct text content, struct diagnostics *diagnostics)
 {
     const size_t skipped = text_mark_length(content);
     struct config *config = calloc(1, sizeof *config);
@@ -132,7 +132,7 @@ static struct config *parse(const char *path, struct text content, struct diagno
     }
     refcount_init(&config->holders);
     config->file = text_copy(text_of(path));
-    if (config->file == NULL || ini_parse_stream(read_line, &parsing, handle_value, &parsing) < 0)
+    if (config->file == NULL || ini_parse_stream(next_config_line, &parsing, handle_value, &parsing) < 0)
         config_no_memory_error(&parsing.origin);
     parsing.origin.line = 0;
     for (size_t i = 0; i < CONFIG_KEYS; i++)
@@ -145,7 +145,7 @@ static struct config *parse(const char *path, struct text content, struct diagno
 /* Returns the user of the daemon, if another user runs this program: `user`; or, if a web server starts
  * the daemon and root runs this, the owner of the state folder, which only the daemon's user writes. 0:
  * unknown. */
-static uid_t find_owner(const struct config *config)
+static uid_t find_trusted_owner(const struct config *config)
 {
     struct identity identity;
     struct stat status;
@@ -166,9 +166,9 @@ struct config *config_load_text(const char *path, struct text content, const str
                                 struct diagnostics *diagnostics)
 {
     const size_t errors = diagnostics->errors;
-    struct config *config = parse(path, content, diagnostics);
+    struct config *config = parse_config(path, content, diagnostics);
     if (config != NULL)
-        config->owner = diagnostics->user = find_owner(config);
+        config->owner = diagnostics->user = find_trusted_owner(config);
     file_is_trusted(path, status, false, diagnostics);
     if (diagnostics->errors == errors)
         return config;

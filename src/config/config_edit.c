@@ -12,7 +12,7 @@ struct config_edit_line {
     struct text body;   /* trimmed */
 };
 
-static bool next_line(struct text *rest, struct config_edit_line *line)
+static bool config_edit_next_line(struct text *rest, struct config_edit_line *line)
 {
     if (rest->data == NULL || rest->length == 0)
         return false;
@@ -49,7 +49,7 @@ static size_t find_place(struct text content, const char *key, bool *is_set)
     size_t number = 0;
     size_t comment = 0;
     *is_set = false;
-    for (struct text rest = content; next_line(&rest, &line);) {
+    for (struct text rest = content; config_edit_next_line(&rest, &line);) {
         number++;
         if (line.body.length > 0 && line.body.data[0] != '#' && sets_key(line.body, key)) {
             *is_set = true;
@@ -83,7 +83,7 @@ void config_edit_set(struct text content, const char *key, struct text value, st
     buffer_add(out, (struct text){content.data, mark});
     content = (struct text){content.data + mark, content.length - mark};
     const size_t place = find_place(content, key, &is_set);
-    for (struct text rest = content; next_line(&rest, &line);) {
+    for (struct text rest = content; config_edit_next_line(&rest, &line);) {
         number++;
         if (number != place || !is_set)
             buffer_add(out, line.whole);

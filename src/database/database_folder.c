@@ -131,7 +131,7 @@ bool database_folder_is_of_this_boot(const char *folder, const struct database_f
 
 /* Creates the file if it is missing. If root creates it, it gets the owner of the folder, who has to use it.
  */
-static bool make_file(const char *path, const struct stat *folder)
+static bool make_database_file(const char *path, const struct stat *folder)
 {
     const int descriptor =
         open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, DATABASE_FILE_MODE);
@@ -161,7 +161,7 @@ static bool replace_files(const char *note, const char *data, const char *lock_o
     if (!remove_file(note) || !remove_file(data) || !remove_file(lock_of_old_version))
         return false;
     const bool has_boot_id = print_note(&text);
-    const bool is_written = !has_boot_id || (make_file(note, folder) &&
+    const bool is_written = !has_boot_id || (make_database_file(note, folder) &&
                                              file_replace(note, text.data, text.length, DATABASE_FILE_MODE));
     const int error = errno;
     buffer_free(&text);
@@ -175,7 +175,7 @@ static bool prepare_files(const char *folder, const char *note, const char *data
     struct stat status;
     return stat(folder, &status) == 0 &&
            (is_durable || same_boot(note) || replace_files(note, data, lock, &status)) &&
-           make_file(data, &status);
+           make_database_file(data, &status);
 }
 
 char *database_folder_prepare(const char *folder, const struct database_file *file,

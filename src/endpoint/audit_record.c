@@ -71,7 +71,7 @@ static const struct outcome {
   deferred = {"deferred", LOG_LEVEL_WARN}, failed = {"failed", LOG_LEVEL_ERROR},
   cancelled = {"cancelled", LOG_LEVEL_INFO};
 
-static const struct outcome *outcome_of(const struct audit_record *record)
+static const struct outcome *audit_outcome(const struct audit_record *record)
 {
     if (record->is_cancelled)
         return &cancelled;
@@ -135,7 +135,7 @@ static char *put_ms(char *to, double ms)
 
 /* An address is written in one canonical form, so that fail2ban and awk find it, and without a zone, which
  * firewalls do not accept. Returns false for anything else. */
-static bool format_source(struct text source, char out[NETWORK_TEXT_SIZE])
+static bool format_remote_source(struct text source, char out[NETWORK_TEXT_SIZE])
 {
     struct address address;
     if (source.data == NULL || !address_parse_remote(source.data, source.length, &address))
@@ -149,7 +149,7 @@ static bool format_source(struct text source, char out[NETWORK_TEXT_SIZE])
  * Built by hand, as a line is written for every request. Each field has a bound, and their sum is below
  * TEXT_SIZE. */
 
-static char *put_number(char *to, uint64_t number)
+static char *append_number(char *to, uint64_t number)
 {
     return to + text_format_number(number, to);
 }
@@ -166,7 +166,7 @@ static char *put_source(char *to, struct text source)
     char address[NETWORK_TEXT_SIZE];
     if (source.data == NULL)
         return stpcpy(to, "-");
-    return format_source(source, address) ? stpcpy(to, address) : put_quoted(to, SOURCE_SIZE, source);
+    return format_remote_source(source, address) ? stpcpy(to, address) : put_quoted(to, SOURCE_SIZE, source);
 }
 
 /* What was copied of a text of `length` bytes, and a mark if that is not all. */
@@ -190,13 +190,13 @@ static char *put_token(char *to, const struct audit_token *token)
     to = stpcpy(stpcpy(to, " jti="), token->jti);
     to = put_quoted(stpcpy(to, " kid="), ID_SIZE, text_of(token->kid));
     to = put_copied(stpcpy(to, " scope="), SCOPE_SIZE, copied_scope(token), token->scope_length);
-    return put_number(stpcpy(to, " lifetime="), (uint64_t)token->lifetime);
+    return append_number(stpcpy(to, " lifetime="), (uint64_t)token->lifetime);
 }
 
 static void write_text(const struct audit_record *record, const struct service *service,
                        const struct http_request *request)
 {
-    const struct outcome *outcome = outcome_of(record);
+    const struct outcome *outcome = audit_outcome(record);
     const struct text request_id = request_id_of(request);
     char text[TEXT_SIZE];
     char *to = stpcpy(stpcpy(text, "outcome="), outcome->name);
@@ -205,7 +205,7 @@ static void write_text(const struct audit_record *record, const struct service *
                     record->client_id_length);
     to = put_source(stpcpy(to, " source="), request->source);
     to = stpcpy(to, " line=");
-    to = record->line > 0 ? put_number(to, record->line) : stpcpy(to, "-");
+    to = record->line > 0 ? append_number(to, record->line) : stpcpy(to, "-");
     to = stpcpy(stpcpy(to, " method="), record->method != NULL ? record->method : "-");
     to = put_ms(stpcpy(to, " ms="), clock_monotonic_ms() - record->started_ms);
     if (record->served != NULL)
@@ -227,7 +227,7 @@ static bool add_nonempty(struct json_object *line, const char *key, struct text 
 static bool add_source(struct json_object *line, struct text source)
 {
     char address[NETWORK_TEXT_SIZE];
-    return log_add_string(line, "source", format_source(source, address) ? text_of(address) : source);
+    return log_add_string(line, "source", format_remote_source(source, address) ? text_of(address) : source);
 }
 
 static bool add_ms(struct json_object *line, double ms)
@@ -258,7 +258,7 @@ static bool add_paths(struct json_object *line, const char *served, const struct
 static void write_json(const struct audit_record *record, const struct service *service,
                        const struct http_request *request)
 {
-    const struct outcome *outcome = outcome_of(record);
+    const struct outcome *outcome = audit_outcome(record);
     struct json_object *line = log_object_new(outcome->level);
     const bool complete =
         json_add_string(line, "outcome", outcome->name) &&
@@ -275,7 +275,7 @@ static void write_json(const struct audit_record *record, const struct service *
 static void count(const struct audit_record *record, struct metrics *metrics)
 {
     const char *endpoint = record->endpoint != NULL ? record->endpoint : "none";
-    metrics_add_answer(metrics, endpoint, outcome_of(record)->name, reason_of(record));
+    metrics_add_answer(metrics, endpoint, audit_outcome(record)->name, reason_of(record));
     if (record->token.jti[0] != '\0')
         metrics_add_token(metrics, copied_client_id(record));
     if (record->error == OAUTH_THROTTLED)
@@ -289,6 +289,6 @@ void audit_record_log(const struct audit_record *record, const struct service *s
                       const struct http_request *request)
 {
     count(record, service->metrics);
-    if (log_wants(service->log, outcome_of(record)->level))
+    if (log_wants(service->log, audit_outcome(record)->level))
         (log_is_json(service->log) ? write_json : write_text)(record, service, request);
 }

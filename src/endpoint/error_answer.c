@@ -17,7 +17,7 @@ static void add_retry_member(long seconds, struct http_response *response)
     response->body = NULL;
 }
 
-static void add_challenge(const char *realm, struct http_response *response)
+static void add_basic_challenge(const char *realm, struct http_response *response)
 {
     struct buffer challenge = {0};
     buffer_print(&challenge, "Basic realm=\"%s\"", realm);
@@ -43,7 +43,7 @@ void error_answer(struct request_context *context, enum oauth_error error, long 
     if (error == OAUTH_METHOD_NOT_POST || error == OAUTH_METHOD_NOT_GET)
         http_response_add_header(response, "Allow", text_of(context->endpoint->methods));
     else if (error == OAUTH_BAD_CREDENTIALS && wants_challenge(context))
-        add_challenge(service->config->issuer, response);
+        add_basic_challenge(service->config->issuer, response);
     else if (error == OAUTH_BUSY)
         add_retry_after(verifier_retry_after(service->verifier), response);
     else if (error == OAUTH_THROTTLED) {

@@ -26,7 +26,7 @@ static bool has_usable_account(const struct service *service)
     return accounts == NULL || account_table_count(accounts) > account_table_count_unusable(accounts);
 }
 
-static const char *status_of(const struct service *service)
+static const char *health_status(const struct service *service)
 {
     if (!has_usable_account(service))
         return "no_usable_account";
@@ -42,7 +42,7 @@ static const char *name_of_state(const struct service *service)
     return throttle_store_is_degraded(service->throttle) ? "in_memory" : "on_disk";
 }
 
-static bool add_file(struct json_object *files, const char *name, const char *path, int64_t modified)
+static bool add_file_age(struct json_object *files, const char *name, const char *path, int64_t modified)
 {
     struct json_object *file = json_object_new_object();
     if (log_add_string(file, "path", text_of(path)) &&
@@ -59,12 +59,12 @@ static struct json_object *describe_files(const struct service *service)
     struct json_object *files = json_object_new_object();
     struct file_stamp stamp;
     bool complete = !file_stamp(config->file, &stamp) ||
-                    add_file(files, "configuration", config->file, stamp.modified.tv_sec);
+                    add_file_age(files, "configuration", config->file, stamp.modified.tv_sec);
     if (service->accounts != NULL)
         stamp = *account_table_stamp(service->accounts);
     if (service->accounts != NULL || file_stamp(config->accounts, &stamp))
-        complete = complete && add_file(files, "accounts", config->accounts, stamp.modified.tv_sec);
-    if (complete && add_file(files, "keys", config->keys, service->keys->stamp.modified.tv_sec))
+        complete = complete && add_file_age(files, "accounts", config->accounts, stamp.modified.tv_sec);
+    if (complete && add_file_age(files, "keys", config->keys, service->keys->stamp.modified.tv_sec))
         return files;
     json_object_put(files);
     return NULL;
@@ -93,7 +93,7 @@ static bool is_https(const struct http_request *request)
            text_is(http_request_variable(request, "REQUEST_SCHEME", 0), "https");
 }
 
-static bool add_accounts(struct json_object *body, const struct service *service)
+static bool add_account_counts(struct json_object *body, const struct service *service)
 {
     const struct account_table *accounts = service->accounts;
     return accounts == NULL ||
@@ -106,7 +106,8 @@ static bool add_details(struct json_object *body, const struct request_context *
     const struct service *service = context->service;
     return json_add_string(body, "version", TOKEN_VERSION) &&
            json_add_number(body, "uptime_seconds", load_status_uptime(service->status)) &&
-           add_accounts(body, service) && json_add_number(body, "keys", (int64_t)service->keys->count) &&
+           add_account_counts(body, service) &&
+           json_add_number(body, "keys", (int64_t)service->keys->count) &&
            json_add_string(body, "signing_key", service->keys->signer->kid) &&
            json_add_string(body, "state", name_of_state(service)) &&
            json_add(body, "files", describe_files(service)) && add_refused(body, service) &&
@@ -118,7 +119,7 @@ static bool add_details(struct json_object *body, const struct request_context *
 
 static enum oauth_error answer_health(struct request_context *context, const struct account *account)
 {
-    const char *status = status_of(context->service);
+    const char *status = health_status(context->service);
     struct json_object *body = json_object_new_object();
     (void)account;
     if (!json_add_string(body, "status", status) ||

@@ -6,7 +6,7 @@
 
 /* All claims of the token, and the members of RFC 7662 §2.2 that are none. Returns NULL if memory runs out.
  */
-static struct json_object *describe(const struct jwt *jwt)
+static struct json_object *active_answer(const struct jwt *jwt)
 {
     struct json_object *body = json_copy(jwt->claims);
     if (json_add(body, "active", json_object_new_boolean(true)) &&
@@ -37,7 +37,7 @@ static enum oauth_error introspect(struct request_context *context, const struct
     const bool is_fault = status == JWT_NOT_CHECKED || status == JWT_NO_MEMORY;
     if (!is_fault) {
         context->response.status = 200;
-        context->response.body = status == JWT_VALID ? describe(&jwt) : describe_invalid();
+        context->response.body = status == JWT_VALID ? active_answer(&jwt) : describe_invalid();
     }
     jwt_clear(&jwt);
     return context->response.body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;

@@ -17,7 +17,7 @@ static struct text wanted_type(struct text query)
 }
 
 /* The last token of a retired key has expired at `expires`. */
-static bool is_wanted(const struct signing_key *key, struct text type, int64_t since)
+static bool is_published(const struct signing_key *key, struct text type, int64_t since)
 {
     if (key->published == NULL || (key->retired && key->expires <= since))
         return false;
@@ -38,10 +38,10 @@ static bool add_key(struct json_object *array, const struct signing_key *key)
 /* Adds the signing key first, since some clients read no other. Returns false if memory runs out. */
 static bool add_keys(struct json_object *array, const struct keyset *keyset, struct text type, int64_t since)
 {
-    bool complete = !is_wanted(keyset->signer, type, since) || add_key(array, keyset->signer);
+    bool complete = !is_published(keyset->signer, type, since) || add_key(array, keyset->signer);
     for (size_t i = 0; complete && i < keyset->count; i++) {
         const struct signing_key *key = &keyset->keys[i];
-        if (key != keyset->signer && is_wanted(key, type, since))
+        if (key != keyset->signer && is_published(key, type, since))
             complete = add_key(array, key);
     }
     return complete;

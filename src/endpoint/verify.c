@@ -30,7 +30,7 @@ static struct wanted read_wanted(const struct request_context *context)
 }
 
 /* The wanted scope is shown in a challenge. */
-static bool is_scope_list(struct text scope)
+static bool is_scope_valid(struct text scope)
 {
     while (scope.data != NULL) {
         const struct text one = text_split(&scope, ' ');
@@ -89,8 +89,8 @@ static enum oauth_error check_wanted(const struct wanted *wanted, const struct j
 }
 
 /* Sets `*description` if the client may be told what is wrong with its token. */
-static enum oauth_error check_token(struct request_context *context, const struct wanted *wanted,
-                                    struct text token, struct jwt *jwt, const char **description)
+static enum oauth_error check_bearer_token(struct request_context *context, const struct wanted *wanted,
+                                           struct text token, struct jwt *jwt, const char **description)
 {
     const enum jwt_status status = token_check(context->service, token, wanted->audience, context->now, jwt);
     if (jwt_is_signed(status))
@@ -115,8 +115,8 @@ static enum oauth_error find_token(const struct http_request *request, struct te
 }
 
 /* RFC 6750 §3. Without a token there is no error code (§3.1). */
-static void add_challenge(struct request_context *context, const struct wanted *wanted,
-                          const char *description)
+static void add_bearer_challenge(struct request_context *context, const struct wanted *wanted,
+                                 const char *description)
 {
     struct http_response *response = &context->response;
     struct buffer challenge = {0};
@@ -132,14 +132,14 @@ static void add_challenge(struct request_context *context, const struct wanted *
     buffer_free(&challenge);
 }
 
-static void refuse(struct request_context *context, const struct wanted *wanted, enum oauth_error error,
-                   const char *description)
+static void refuse_check(struct request_context *context, const struct wanted *wanted, enum oauth_error error,
+                         const char *description)
 {
     struct http_response *response = &context->response;
     error_answer(context, error, 0);
     if (description != NULL && !json_add_string(response->body, "error_description", description))
         response->is_broken = true;
-    add_challenge(context, wanted, description);
+    add_bearer_challenge(context, wanted, description);
     if (!context->request->is_authorizer)
         http_response_add_number(response, "X-Accel-Expires", 0);
 }
@@ -192,18 +192,18 @@ static enum oauth_error verify(struct request_context *context, const struct acc
     const char *description = NULL;
     struct text token;
     (void)account;
-    if (!is_scope_list(wanted.scope)) {
+    if (!is_scope_valid(wanted.scope)) {
         context->record.reason = "wanted_scope";
         return OAUTH_SERVER_ERROR;
     }
     context->now = clock_now();
     enum oauth_error error = find_token(context->request, &token);
     if (error == OAUTH_NO_ERROR)
-        error = check_token(context, &wanted, token, &jwt, &description);
+        error = check_bearer_token(context, &wanted, token, &jwt, &description);
     if (error == OAUTH_NO_ERROR)
         error = allow(context, &jwt);
     else if (error != OAUTH_SERVER_ERROR)
-        refuse(context, &wanted, error, description);
+        refuse_check(context, &wanted, error, description);
     jwt_clear(&jwt);
     return error == OAUTH_SERVER_ERROR ? error : OAUTH_NO_ERROR;
 }

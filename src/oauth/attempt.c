@@ -98,7 +98,7 @@ enum oauth_error attempt_refusal(const struct attempt *attempt)
 }
 
 /* Any other error means that nothing was verified: OAUTH_THROTTLED, OAUTH_BUSY, OAUTH_SERVER_ERROR. */
-static enum throttle_outcome outcome_of(enum oauth_error error)
+static enum throttle_outcome throttle_outcome_of(enum oauth_error error)
 {
     switch (error) {
     case OAUTH_NO_ERROR:
@@ -128,7 +128,7 @@ static enum oauth_error end_in(struct attempt *attempt, enum throttle_outcome ou
 
 enum oauth_error attempt_end(struct attempt *attempt, enum oauth_error error)
 {
-    return end_in(attempt, outcome_of(error), error);
+    return end_in(attempt, throttle_outcome_of(error), error);
 }
 
 void attempt_withdraw(struct attempt *attempt, bool was_hashed)

@@ -3,8 +3,8 @@
 #include "base/clock.h"
 
 /* Returns the reason to refuse a line whatever its secret, for the log. NULL: none. */
-static const char *refusal_of(const struct client_auth_context *authentication,
-                              const struct account_entry *entry)
+static const char *line_refusal(const struct client_auth_context *authentication,
+                                const struct account_entry *entry)
 {
     static const char *const reasons[ACCOUNT_STATES] = {[ACCOUNT_STATE_LOCKED] = "locked",
                                                         [ACCOUNT_STATE_EXPIRED] = "expired",
@@ -76,7 +76,7 @@ static enum progress start_unknown(struct client_auth_context *authentication)
     authentication->is_unknown = true;
     if (!select_decoy(authentication, &authentication->line))
         return go_to(authentication, CLIENT_AUTH_END_DECODING);
-    refusal_of(authentication, &authentication->line);
+    line_refusal(authentication, &authentication->line);
     authentication->refusal = "unknown_client";
     return go_to(authentication, CLIENT_AUTH_VERIFY_LINE);
 }
@@ -89,7 +89,7 @@ static enum progress next_line(struct client_auth_context *authentication)
     switch (service_find_account(authentication->service, tried->client_id, &authentication->cursor,
                                  &authentication->line)) {
     case ACCOUNT_FOUND:
-        authentication->refusal = refusal_of(authentication, &authentication->line);
+        authentication->refusal = line_refusal(authentication, &authentication->line);
         return go_to(authentication, CLIENT_AUTH_VERIFY_LINE);
     case ACCOUNT_NOT_FOUND:
         if (tried->entry.line == 0)

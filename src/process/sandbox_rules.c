@@ -145,7 +145,7 @@ static int add_rules(scmp_filter_ctx filter, uint32_t architecture)
 }
 
 /* Attributes that this kernel does not know are not essential. */
-static void set_attributes(scmp_filter_ctx filter)
+static void set_filter_attributes(scmp_filter_ctx filter)
 {
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree of the calls instead of a list */
@@ -170,7 +170,7 @@ int sandbox_filter_new(uint32_t architecture, scmp_filter_ctx *filter)
     *filter = seccomp_init(REFUSED);
     if (*filter == NULL)
         return -ENOMEM;
-    set_attributes(*filter);
+    set_filter_attributes(*filter);
     int result = set_architecture(*filter, architecture);
     if (result == 0)
         result = add_rules(*filter, architecture);

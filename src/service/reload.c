@@ -145,7 +145,7 @@ static void log_and_note(void *context, enum severity severity, const char *mess
         load_status_refuse(current->status, message);
 }
 
-static void count_load(const struct service *current, double began_ms, bool is_refused)
+static void count_reload(const struct service *current, double began_ms, bool is_refused)
 {
     metrics_add(current->metrics, is_refused ? METRIC_RELOADS_REFUSED : METRIC_RELOADS, 1);
     metrics_add(current->metrics, METRIC_RELOAD_TIME, (uint64_t)((clock_monotonic_ms() - began_ms) * 1000));
@@ -204,7 +204,7 @@ void reload_all(struct reload *reload)
         service_release(next);
         next = NULL;
     }
-    count_load(current, began_ms, next == NULL);
+    count_reload(current, began_ms, next == NULL);
     if (next == NULL) {
         log_write(current->log, LOG_LEVEL_ERROR, "reload failed; what was loaded before stays in force");
         return;
@@ -259,7 +259,7 @@ static void reload_file(struct reload *reload, struct file_watch *file, replace_
     const double began_ms = clock_monotonic_ms();
     const bool is_loaded =
         next != NULL && replace(next, settled, &diagnostics) && service_prepare_issuer(next, &diagnostics);
-    count_load(current, began_ms, !is_loaded);
+    count_reload(current, began_ms, !is_loaded);
     if (!is_loaded) {
         log_write(current->log, LOG_LEVEL_ERROR,
                   "%s has changed but cannot be used; what was loaded before stays in force", path);

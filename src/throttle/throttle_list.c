@@ -90,7 +90,7 @@ static bool overlap(const struct network *a, const struct network *b)
     return a->prefix <= b->prefix ? network_contains(a, &b->address) : network_contains(b, &a->address);
 }
 
-static bool is_selected(const struct throttle_key *key, const struct throttle_event *clear)
+static bool is_entry_selected(const struct throttle_key *key, const struct throttle_event *clear)
 {
     const struct network network = throttle_key_network(key);
     return (clear->has_network && overlap(&network, &clear->network)) ||
@@ -103,7 +103,7 @@ size_t throttle_list_apply_clear(struct throttle_txn *txn, const struct throttle
     struct throttle_record record;
     size_t cleared = 0;
     for (; throttle_txn_next(txn, &key, &record); throttle_key_advance(&key)) {
-        if (!throttle_record_has_failures(&record) || !is_selected(&key, clear))
+        if (!throttle_record_has_failures(&record) || !is_entry_selected(&key, clear))
             continue;
         throttle_quota_remove(txn, &key);
         cleared++;

@@ -50,7 +50,7 @@ static const struct throttle_key cursor_key = {
     .size = THROTTLE_HEAD_SIZE,
 };
 
-static MDB_val value_of(const struct throttle_key *key)
+static MDB_val mdb_value(const struct throttle_key *key)
 {
     return (MDB_val){key->size, (void *)key->bytes};
 }
@@ -74,7 +74,7 @@ static bool read_record(struct throttle_txn *txn, const MDB_val *value, struct t
 
 static bool lmdb_get(struct throttle_txn *txn, const struct throttle_key *key, struct throttle_record *record)
 {
-    MDB_val name = value_of(key);
+    MDB_val name = mdb_value(key);
     MDB_val value;
     return check_result(txn, mdb_get(txn->disk.txn, txn->disk.table, &name, &value)) &&
            read_record(txn, &value, record);
@@ -83,14 +83,14 @@ static bool lmdb_get(struct throttle_txn *txn, const struct throttle_key *key, s
 static void lmdb_put(struct throttle_txn *txn, const struct throttle_key *key,
                      const struct throttle_record *record)
 {
-    MDB_val name = value_of(key);
+    MDB_val name = mdb_value(key);
     MDB_val value = {sizeof *record, (void *)record};
     check_result(txn, mdb_put(txn->disk.txn, txn->disk.table, &name, &value, 0));
 }
 
 static void lmdb_remove(struct throttle_txn *txn, const struct throttle_key *key)
 {
-    MDB_val name = value_of(key);
+    MDB_val name = mdb_value(key);
     check_result(txn, mdb_del(txn->disk.txn, txn->disk.table, &name, NULL));
 }
 
@@ -112,8 +112,8 @@ static void lmdb_add_event(struct throttle_txn *txn, const struct throttle_event
     check_result(txn, outbox_add(&txn->disk, &throttle_outbox, bytes, size));
 }
 
-static bool read_entry(struct throttle_txn *txn, const MDB_val *name, const MDB_val *value,
-                       struct throttle_key *key, struct throttle_record *record)
+static bool lmdb_read_entry(struct throttle_txn *txn, const MDB_val *name, const MDB_val *value,
+                            struct throttle_key *key, struct throttle_record *record)
 {
     if (!throttle_key_read(name->mv_data, name->mv_size, key))
         return check_result(txn, MDB_CORRUPTED);
@@ -123,19 +123,19 @@ static bool read_entry(struct throttle_txn *txn, const MDB_val *name, const MDB_
 static bool lmdb_next(struct throttle_txn *txn, struct throttle_key *key, struct throttle_record *record)
 {
     MDB_cursor *cursor = NULL;
-    MDB_val name = value_of(key);
+    MDB_val name = mdb_value(key);
     MDB_val value;
     if (!check_result(txn, mdb_cursor_open(txn->disk.txn, txn->disk.table, &cursor)))
         return false;
     const bool found = check_result(txn, mdb_cursor_get(cursor, &name, &value, MDB_SET_RANGE)) &&
-                       read_entry(txn, &name, &value, key, record);
+                       lmdb_read_entry(txn, &name, &value, key, record);
     mdb_cursor_close(cursor);
     return found;
 }
 
 static void lmdb_get_cursor(struct throttle_txn *txn, struct throttle_key *cursor)
 {
-    MDB_val name = value_of(&cursor_key);
+    MDB_val name = mdb_value(&cursor_key);
     MDB_val value;
     if (check_result(txn, mdb_get(txn->disk.txn, txn->disk.table, &name, &value)) &&
         !throttle_key_read(value.mv_data, value.mv_size, cursor))
@@ -144,8 +144,8 @@ static void lmdb_get_cursor(struct throttle_txn *txn, struct throttle_key *curso
 
 static void lmdb_put_cursor(struct throttle_txn *txn, const struct throttle_key *cursor)
 {
-    MDB_val name = value_of(&cursor_key);
-    MDB_val value = value_of(cursor);
+    MDB_val name = mdb_value(&cursor_key);
+    MDB_val value = mdb_value(cursor);
     check_result(txn, mdb_put(txn->disk.txn, txn->disk.table, &name, &value, 0));
 }
 

@@ -6,7 +6,7 @@
  * each count to evict. */
 enum { ADDED = 3, SWEPT = 4, SWEPT_WHEN_FULL = 16 };
 
-static void count_load(struct throttle_count *count, struct throttle_txn *txn, struct throttle_key key)
+static void read_count(struct throttle_count *count, struct throttle_txn *txn, struct throttle_key key)
 {
     count->key = key;
     count->is_stored = throttle_txn_get(txn, &key, &count->record);
@@ -52,14 +52,14 @@ void throttle_quota_remove(struct throttle_txn *txn, const struct throttle_key *
     const enum throttle_level level = throttle_key_level(key);
     struct throttle_count *count = &counts.netblock;
     if (level > THROTTLE_NETBLOCK) {
-        count_load(&counts.netblock, txn, throttle_key_above(key, THROTTLE_NETBLOCK));
+        read_count(&counts.netblock, txn, throttle_key_above(key, THROTTLE_NETBLOCK));
         count = &counts.source;
     }
     if (level > THROTTLE_SOURCE) {
-        count_load(&counts.source, txn, throttle_key_above(key, THROTTLE_SOURCE));
+        read_count(&counts.source, txn, throttle_key_above(key, THROTTLE_SOURCE));
         count = &counts.pair;
     }
-    count_load(count, txn, *key);
+    read_count(count, txn, *key);
     throttle_record_clear(&count->record);
     throttle_counts_save(&counts, txn);
 }
@@ -131,14 +131,14 @@ void throttle_quota_evict(struct throttle_txn *txn, const struct throttle_quota 
 void throttle_counts_find(struct throttle_counts *counts, struct throttle_txn *txn,
                           const struct throttle_key *pair, const struct throttle_quota *quota)
 {
-    count_load(&counts->netblock, txn, throttle_key_above(pair, THROTTLE_NETBLOCK));
-    count_load(&counts->source, txn, throttle_key_above(pair, THROTTLE_SOURCE));
-    count_load(&counts->pair, txn, *pair);
+    read_count(&counts->netblock, txn, throttle_key_above(pair, THROTTLE_NETBLOCK));
+    read_count(&counts->source, txn, throttle_key_above(pair, THROTTLE_SOURCE));
+    read_count(&counts->pair, txn, *pair);
     const bool has_quota = counts->netblock.record.members < quota->netblock;
     const bool has_source = counts->source.is_stored || has_quota;
     if (!counts->pair.is_stored && has_source &&
         (!has_quota || counts->source.record.members >= quota->of_source))
-        count_load(&counts->pair, txn, throttle_key_above(pair, THROTTLE_OVERFLOW));
+        read_count(&counts->pair, txn, throttle_key_above(pair, THROTTLE_OVERFLOW));
     counts->of_source = has_source ? &counts->source : &counts->netblock;
     counts->of_pair = has_source ? &counts->pair : NULL;
 }

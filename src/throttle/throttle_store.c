@@ -105,7 +105,7 @@ struct fault_sink {
 };
 
 /* Logs a fault, but the same one only once per interval. An `on_message` function of struct diagnostics. */
-static void log_fault(void *context, enum severity severity, const char *message)
+static void store_log_fault(void *context, enum severity severity, const char *message)
 {
     const struct fault_sink *sink = context;
     struct throttle_store *store = sink->store;
@@ -130,7 +130,7 @@ static void add_fault(struct throttle_store *store, struct diagnostics *diagnost
 static void degrade(struct throttle_store *store, struct log *log, const char *why)
 {
     struct fault_sink sink = {store, log};
-    struct diagnostics diagnostics = {.on_message = log_fault, .context = &sink};
+    struct diagnostics diagnostics = {.on_message = store_log_fault, .context = &sink};
     add_fault(store, &diagnostics, why);
     store->is_degraded = true;
 }
@@ -162,7 +162,7 @@ static int write_probe(struct throttle_table *table)
 static void reopen_disk(struct throttle_store *store, struct log *log)
 {
     struct fault_sink sink = {store, log};
-    struct diagnostics diagnostics = {.on_message = log_fault, .context = &sink};
+    struct diagnostics diagnostics = {.on_message = store_log_fault, .context = &sink};
     pthread_rwlock_wrlock(&store->lock);
     close_table(store->disk);
     store->disk = throttle_lmdb_open(store->folder, &diagnostics);

@@ -10,7 +10,7 @@
 #include "token/keyset_file.h"
 #include "token/pepper.h"
 
-static struct json_object *keys_of(struct json_object *document)
+static struct json_object *keys_in(struct json_object *document)
 {
     return json_object_object_get(document, "keys");
 }
@@ -56,7 +56,7 @@ static bool find_signer(struct json_object *keys, struct signer *signer, const c
 static bool put_in_front(struct json_object *document, struct json_object *first)
 {
     struct json_object *keys = json_object_new_array();
-    struct json_object *old = keys_of(document);
+    struct json_object *old = keys_in(document);
     bool good = keys != NULL && json_object_array_add(keys, first) == 0;
     if (!good)
         json_put_wiped(first);
@@ -102,7 +102,7 @@ static bool take_next(struct json_object *keys, const struct keyset_rotation *ro
 }
 
 /* The caller frees the key. NULL: `fault` has the reason. */
-static struct json_object *make_key(const struct signer *signer, const struct keyset_rotation *rotation,
+static struct json_object *make_jwk(const struct signer *signer, const struct keyset_rotation *rotation,
                                     char fault[JWK_FAULT_SIZE])
 {
     return jwk_generate(rotation->has_algorithm ? rotation->algorithm : signer->algorithm, rotation->now,
@@ -162,15 +162,15 @@ static bool check_published(struct json_object *keys, const struct signer *signe
 static bool rotate(struct json_object *document, const struct signer *signer,
                    struct keyset_rotation *rotation, char fault[JWK_FAULT_SIZE])
 {
-    if (!check_published(keys_of(document), signer, rotation, fault))
+    if (!check_published(keys_in(document), signer, rotation, fault))
         return false;
     snprintf(fault, JWK_FAULT_SIZE, "%s", strerror(ENOMEM));
     if (signer->jwk != NULL && rotation->last_expiry != CLOCK_NEVER &&
         !json_add_number(signer->jwk, "exp", rotation->last_expiry))
         return false;
     struct json_object *jwk = NULL;
-    if (take_next(keys_of(document), rotation, &jwk, fault) && jwk == NULL)
-        jwk = make_key(signer, rotation, fault);
+    if (take_next(keys_in(document), rotation, &jwk, fault) && jwk == NULL)
+        jwk = make_jwk(signer, rotation, fault);
     if (jwk != NULL && tell_kid(jwk, rotation))
         return put_in_front(document, jwk);
     json_put_wiped(jwk);
@@ -189,12 +189,12 @@ static bool put_behind(struct json_object *keys, struct json_object *last)
 static bool add(struct json_object *document, const struct signer *signer, struct keyset_rotation *rotation,
                 char fault[JWK_FAULT_SIZE])
 {
-    struct json_object *keys = keys_of(document);
+    struct json_object *keys = keys_in(document);
     snprintf(fault, JWK_FAULT_SIZE,
              "one waits to sign already: tokenctl key rotate lets it, tokenctl key remove takes it away");
     if (find_next(keys) < json_object_array_length(keys))
         return false;
-    struct json_object *jwk = make_key(signer, rotation, fault);
+    struct json_object *jwk = make_jwk(signer, rotation, fault);
     if (jwk == NULL)
         return false;
     snprintf(fault, JWK_FAULT_SIZE, "%s", strerror(ENOMEM));
@@ -212,7 +212,7 @@ static enum edit make_beside(struct json_object *document, make_function *make,
                              struct keyset_rotation *rotation, const char *path,
                              struct diagnostics *diagnostics)
 {
-    struct json_object *keys = keys_of(document);
+    struct json_object *keys = keys_in(document);
     struct signer signer;
     char fault[JWK_FAULT_SIZE];
     if (!find_signer(keys, &signer, path, diagnostics) ||
@@ -273,14 +273,14 @@ static enum edit edit_by_pruning(struct json_object *document, void *context, co
 {
     struct pruning *pruning = context;
     struct signer signer;
-    if (!find_signer(keys_of(document), &signer, path, diagnostics))
+    if (!find_signer(keys_in(document), &signer, path, diagnostics))
         return EDIT_REFUSED;
     if (signer.jwk == NULL) {
         diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0,
                         "no key of it signs; make one first: tokenctl key rotate");
         return EDIT_REFUSED;
     }
-    pruning->removed = remove_past(keys_of(document), pruning->now);
+    pruning->removed = remove_past(keys_in(document), pruning->now);
     return pruning->removed > 0 ? EDIT_MADE : EDIT_NEEDLESS;
 }
 
@@ -303,7 +303,7 @@ static enum edit edit_by_removal(struct json_object *document, void *context, co
                                  struct diagnostics *diagnostics)
 {
     const char *const *kid = context;
-    struct json_object *keys = keys_of(document);
+    struct json_object *keys = keys_in(document);
     const size_t count = json_object_array_length(keys);
     struct signer signer;
     size_t i = 0;

@@ -11,7 +11,7 @@
 static const char member[] = "pepper";
 static const char label[] = "token.fcgi pepper";
 
-static bool decode(struct json_object *value, unsigned char pepper[PEPPER_SIZE])
+static bool decode_pepper(struct json_object *value, unsigned char pepper[PEPPER_SIZE])
 {
     unsigned char decoded[BASE64URL_LENGTH(PEPPER_SIZE) / 4 * 3 + 3];
     size_t size = 0;
@@ -30,7 +30,7 @@ bool pepper_is_well_formed(struct json_object *document)
 {
     unsigned char pepper[PEPPER_SIZE];
     struct json_object *value;
-    const bool good = !json_object_object_get_ex(document, member, &value) || decode(value, pepper);
+    const bool good = !json_object_object_get_ex(document, member, &value) || decode_pepper(value, pepper);
     secret_wipe(pepper, sizeof pepper);
     return good;
 }
@@ -51,7 +51,7 @@ bool pepper_read(struct json_object *document, unsigned char pepper[PEPPER_SIZE]
 {
     struct json_object *value;
     if (json_object_object_get_ex(document, member, &value))
-        return decode(value, pepper);
+        return decode_pepper(value, pepper);
     return jwk_derive(find_oldest_key(document), label, pepper);
 }
 

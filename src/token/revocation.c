@@ -297,7 +297,7 @@ bool revocations_find(struct revocations *revocations, struct log *log, struct t
 enum { DIGEST_SIZE = BASE64URL_LENGTH(REVOCATION_JTI_MAX) + 1 };
 
 /* The texts of the result point into the entry, or into `digest`. */
-static struct revocation describe(const struct revocation_entry *entry, char digest[DIGEST_SIZE])
+static struct revocation describe_entry(const struct revocation_entry *entry, char digest[DIGEST_SIZE])
 {
     const unsigned char *bytes = entry->key.bytes + 1;
     const size_t size = entry->key.size - 1;
@@ -311,7 +311,7 @@ static bool visit_batch(const struct revocation_batch *batch,
 {
     char digest[DIGEST_SIZE];
     for (size_t i = 0; i < batch->count; i++) {
-        const struct revocation revocation = describe(&batch->entries[i], digest);
+        const struct revocation revocation = describe_entry(&batch->entries[i], digest);
         if (!visit(context, &revocation))
             return false;
     }

@@ -39,7 +39,7 @@ static size_t common_end(struct text a, struct text b)
 }
 
 /* Returns whether the line has a client_id, and which one. */
-static bool parse_line(struct text line, struct account *account, bool *usable)
+static bool parse_account_line(struct text line, struct account *account, bool *usable)
 {
     const char *why = NULL;
     *account = (struct account){.client_id = {NULL, 0}};
@@ -48,7 +48,7 @@ static bool parse_line(struct text line, struct account *account, bool *usable)
     return kind != ACCOUNT_LINE_IGNORED && account->client_id.length > 0;
 }
 
-static void describe(const struct account *account, bool usable, struct buffer *out)
+static void describe_account(const struct account *account, bool usable, struct buffer *out)
 {
     buffer_add(out, text_of(out->length > 0 ? "; " : ""));
     buffer_add(out, text_of(!usable ? "unusable" : account->locked ? "locked " : ""));
@@ -66,9 +66,9 @@ static void collect_lines(struct text text, struct text client_id, struct buffer
         const struct text line = text_split(&text, '\n');
         struct account account;
         bool usable;
-        if (!parse_line(line, &account, &usable) || !text_equal(account.client_id, client_id))
+        if (!parse_account_line(line, &account, &usable) || !text_equal(account.client_id, client_id))
             continue;
-        describe(&account, usable, seen);
+        describe_account(&account, usable, seen);
         buffer_add(lines, line);
         buffer_add(lines, text_of("\n"));
     }
@@ -107,7 +107,8 @@ static void compare_lines(struct diff *diff, struct text text)
     while (text.data != NULL) {
         struct account account;
         bool usable;
-        if (!parse_line(text_split(&text, '\n'), &account, &usable) || is_reported(diff, account.client_id))
+        if (!parse_account_line(text_split(&text, '\n'), &account, &usable) ||
+            is_reported(diff, account.client_id))
             continue;
         if (diff->count == ACCOUNT_DIFF_MAX) {
             diff->left_out++;

@@ -103,12 +103,12 @@ static const struct attribute_option {
 };
 
 /* Reports the fault of an option's value. Returns an exit status. */
-static int refuse(const char *option, const char *value, const char *fault)
+static int refuse_option(const char *option, const char *value, const char *fault)
 {
     return command_error(EXIT_USAGE, "--%s %s: %s", option, value, fault);
 }
 
-static bool is_given(const struct attribute_options *options, struct text name)
+static bool is_option_given(const struct attribute_options *options, struct text name)
 {
     for (size_t i = 0; i < options->count; i++) {
         if (text_equal(options->changes[i].name, name))
@@ -147,7 +147,7 @@ static int read_option(const struct attribute_option *form, const char *value, b
         fault = account_attributes_fault((struct text){item.data, item.length});
     if (fault != NULL) {
         buffer_free(&item);
-        return refuse(form->name, value, form->fault != NULL ? form->fault : fault);
+        return refuse_option(form->name, value, form->fault != NULL ? form->fault : fault);
     }
     return add_change(options, &item, has_value) ? EXIT_SUCCESS
                                                  : command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
@@ -175,11 +175,11 @@ static int read_claim(const char *claim, bool may_remove, struct attribute_optio
     if (fault == NULL && memchr(claim, ' ', name.length) != NULL)
         fault = "there is a blank in the name";
     if (fault == NULL && !item.out_of_memory &&
-        is_given(options, (struct text){item.data, sizeof "claim." - 1 + name.length}))
+        is_option_given(options, (struct text){item.data, sizeof "claim." - 1 + name.length}))
         fault = "it is given twice";
     if (fault != NULL) {
         buffer_free(&item);
-        return refuse("claim", claim, fault);
+        return refuse_option("claim", claim, fault);
     }
     return add_change(options, &item, has_value) ? EXIT_SUCCESS
                                                  : command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
@@ -191,7 +191,7 @@ static int read_introspect(const char *value, struct attribute_options *options)
     const bool yes = strcmp(value, "yes") == 0;
     struct buffer item = {0};
     if (!yes && strcmp(value, "no") != 0)
-        return refuse("introspect", value, "it must be yes or no");
+        return refuse_option("introspect", value, "it must be yes or no");
     buffer_print(&item, "introspect");
     return add_change(options, &item, yes) ? EXIT_SUCCESS
                                            : command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));

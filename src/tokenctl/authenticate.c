@@ -30,7 +30,7 @@ struct trial {
 };
 
 /* Returns why the line gets no token, whatever the secret; NULL: it may. */
-static const char *refusal_of(const struct trial *trial, const struct account_entry *entry)
+static const char *trial_refusal(const struct trial *trial, const struct account_entry *entry)
 {
     const char *refusal = account_view_refusal(entry, trial->now);
     if (refusal == NULL && trial->source != NULL && !account_admits_source(&entry->account, trial->source))
@@ -45,7 +45,7 @@ static bool try_line(struct trial *trial, const struct account_entry *entry, boo
     enum password_result result = PASSWORD_MISMATCH;
     if (account->method != NULL)
         result = password_verify(NULL, account->method, account->hash, trial->secret);
-    const char *refusal = refusal_of(trial, entry);
+    const char *refusal = trial_refusal(trial, entry);
     /* The reason of a line whose secret is right tells most. */
     if (!*is_right || result == PASSWORD_MATCH) {
         trial->line = entry->line;
@@ -100,7 +100,7 @@ static int look_at_throttle(const struct invocation *invocation, struct trial *t
     return EXIT_SUCCESS;
 }
 
-static struct json_object *object_of(const struct trial *trial)
+static struct json_object *trial_object(const struct trial *trial)
 {
     struct json_object *object = json_object_new_object();
     if (output_add(object, "client_id", trial->client_id) &&
@@ -117,7 +117,7 @@ static int print_answer(const struct invocation *invocation, const struct trial 
 {
     int status = EXIT_SUCCESS;
     if (invocation->values[OPTION_JSON] != NULL) {
-        status = output_object(object_of(trial), JSON_C_TO_STRING_PLAIN);
+        status = output_object(trial_object(trial), JSON_C_TO_STRING_PLAIN);
     } else if (trial->is_accepted) {
         output_print(trial->client_id, 0);
         printf(" would be accepted, with line %zu%s\n", trial->line,

@@ -38,7 +38,7 @@ static const struct {
     [ACCOUNT_NO_HASH] = {"no_hash", EXIT_FAILURE}, [ACCOUNT_FAILED] = {"failed", EXIT_FAILURE},
 };
 
-static void print_trial(const struct change *change, const struct account_target *target)
+static void print_planned_change(const struct change *change, const struct account_target *target)
 {
     output_print(target->client_id, 0);
     printf(" would be %s (%zu line%s)", change->form->would_be, target->lines, target->lines == 1 ? "" : "s");
@@ -52,7 +52,7 @@ static void print_trial(const struct change *change, const struct account_target
     putchar('\n');
 }
 
-static struct json_object *object_of(const struct account_target *target)
+static struct json_object *target_object(const struct account_target *target)
 {
     struct json_object *object = json_object_new_object();
     if (output_add(object, "client_id", target->client_id) &&
@@ -68,7 +68,7 @@ static void report_target(const struct change *change, const struct account_targ
 {
     const struct text id = target->client_id;
     if (target->change == ACCOUNT_CHANGED && change->request.is_trial)
-        print_trial(change, target);
+        print_planned_change(change, target);
     else if (target->change == ACCOUNT_AS_IT_WAS)
         command_error(0, "%.*s %s", (int)id.length, id.data, change->form->as_it_was);
     else if (target->change == ACCOUNT_UNKNOWN)
@@ -78,7 +78,7 @@ static void report_target(const struct change *change, const struct account_targ
 }
 
 /* Returns an exit status. */
-static int report(const struct invocation *invocation, const struct change *change)
+static int report_changes(const struct invocation *invocation, const struct change *change)
 {
     const bool as_json = invocation->values[OPTION_JSON] != NULL;
     struct output_array array = {0};
@@ -87,7 +87,7 @@ static int report(const struct invocation *invocation, const struct change *chan
         const struct account_target *target = &change->targets[i];
         const int result = results[target->change].status;
         if (as_json)
-            output_array_add(&array, object_of(target));
+            output_array_add(&array, target_object(target));
         if (!as_json || result != EXIT_SUCCESS)
             report_target(change, target);
         status = result != EXIT_SUCCESS ? result : status;
@@ -103,7 +103,7 @@ static int apply(const struct invocation *invocation, struct change *change)
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config != NULL && account_file_change(config->accounts, &change->request, change->targets,
                                               change->ids.count, invocation->diagnostics)) {
-        status = report(invocation, change);
+        status = report_changes(invocation, change);
         if (change->form->may_be_used && !change->request.is_trial)
             account_warning_print(invocation, config, change->ids.ids, change->ids.count,
                                   invocation->values[OPTION_LIFETIME] != NULL);

@@ -21,7 +21,7 @@ enum { LARGEST_FILE = 1024 * 1024 };
 
 /* --- config --- */
 
-static bool is_given(const struct config *config, size_t key)
+static bool is_key_given(const struct config *config, size_t key)
 {
     return (config->given & UINT64_C(1) << key) != 0;
 }
@@ -31,7 +31,7 @@ static void print_keys(const struct config *config, bool given)
 {
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
         struct buffer value = {0};
-        if (is_given(config, i) == given && config_key_format(&config_keys[i], config, &value)) {
+        if (is_key_given(config, i) == given && config_key_format(&config_keys[i], config, &value)) {
             printf("%s = ", config_keys[i].name);
             output_print((struct text){value.data, value.length}, 0);
             putchar('\n');
@@ -40,7 +40,7 @@ static void print_keys(const struct config *config, bool given)
     }
 }
 
-static bool add_key(struct json_object *object, const struct config *config, size_t key)
+static bool add_config_key(struct json_object *object, const struct config *config, size_t key)
 {
     struct buffer value = {0};
     struct json_object *member = NULL;
@@ -48,7 +48,7 @@ static bool add_key(struct json_object *object, const struct config *config, siz
     if (config_key_format(&config_keys[key], config, &value)) {
         member = json_object_new_object();
         complete = output_add(member, "value", (struct text){value.data, value.length}) &&
-                   json_add(member, "default", json_object_new_boolean(!is_given(config, key)));
+                   json_add(member, "default", json_object_new_boolean(!is_key_given(config, key)));
         if (complete)
             complete = json_add(object, config_keys[key].name, json_object_get(member));
     }
@@ -58,12 +58,12 @@ static bool add_key(struct json_object *object, const struct config *config, siz
     return complete;
 }
 
-static int print_json(const struct config *config)
+static int print_config_json(const struct config *config)
 {
     struct json_object *object = json_object_new_object();
     bool complete = object != NULL;
     for (size_t i = 0; complete && i < CONFIG_KEYS; i++)
-        complete = add_key(object, config, i);
+        complete = add_config_key(object, config, i);
     if (complete)
         return output_object(object, JSON_C_TO_STRING_PRETTY);
     json_object_put(object);
@@ -75,7 +75,7 @@ static int run_config(const struct invocation *invocation)
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     int status = EXIT_FAILURE;
     if (config != NULL && invocation->values[OPTION_JSON] != NULL) {
-        status = print_json(config);
+        status = print_config_json(config);
     } else if (config != NULL) {
         fputs("# ", stdout);
         output_print(text_of(config->file), 0);

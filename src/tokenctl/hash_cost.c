@@ -51,8 +51,8 @@ static void print_memory(double bytes)
         printf("  %4.0f MiB", bytes / mebi);
 }
 
-static void print_row(struct costs *costs, const struct password_scale *scale, unsigned long count,
-                      const struct password_cost *cost, double ms)
+static void print_cost_row(struct costs *costs, const struct password_scale *scale, unsigned long count,
+                           const struct password_cost *cost, double ms)
 {
     const char *user = user_of(costs, scale, cost->setting);
     if (!costs->has_head)
@@ -78,8 +78,8 @@ static bool add_decimal(struct json_object *object, const char *key, double valu
 }
 
 /* Returns NULL if memory runs out. */
-static struct json_object *object_of(const struct costs *costs, const struct password_scale *scale,
-                                     unsigned long count, const struct password_cost *cost, double ms)
+static struct json_object *cost_object(const struct costs *costs, const struct password_scale *scale,
+                                       unsigned long count, const struct password_cost *cost, double ms)
 {
     const char *user = user_of(costs, scale, cost->setting);
     struct json_object *object = json_object_new_object();
@@ -94,13 +94,13 @@ static struct json_object *object_of(const struct costs *costs, const struct pas
     return NULL;
 }
 
-static void print_object(struct costs *costs, const struct password_scale *scale, unsigned long count,
-                         const struct password_cost *cost, double ms)
+static void print_cost_object(struct costs *costs, const struct password_scale *scale, unsigned long count,
+                              const struct password_cost *cost, double ms)
 {
-    output_array_add(&costs->array, object_of(costs, scale, count, cost, ms));
+    output_array_add(&costs->array, cost_object(costs, scale, count, cost, ms));
 }
 
-static int measure(struct costs *costs, const struct password_scale *scale, unsigned long count)
+static int measure_cost(struct costs *costs, const struct password_scale *scale, unsigned long count)
 {
     const struct password_method *method = password_method_named(text_of(scale->method));
     char *setting = password_scale_setting(scale, count);
@@ -123,13 +123,13 @@ static int measure(struct costs *costs, const struct password_scale *scale, unsi
 
 static int measure_all(struct costs *costs, const struct password_scale *scale)
 {
-    int status = measure(costs, scale, scale->counts[0]);
+    int status = measure_cost(costs, scale, scale->counts[0]);
     for (size_t i = 1; i < PASSWORD_COUNTS && scale->counts[i] > 0 && status == EXIT_SUCCESS; i++)
-        status = measure(costs, scale, scale->counts[i]);
+        status = measure_cost(costs, scale, scale->counts[i]);
     return status;
 }
 
-static bool is_selected(const struct invocation *invocation, const struct password_scale *scale)
+static bool is_method_selected(const struct invocation *invocation, const struct password_scale *scale)
 {
     for (char *const *word = invocation->arguments; *word != NULL; word++) {
         if (strcmp(*word, scale->method) == 0)
@@ -155,7 +155,7 @@ static int measure_selected(const struct invocation *invocation, struct costs *c
 {
     int status = EXIT_SUCCESS;
     for (size_t i = 0; i < PASSWORD_SCALES && status == EXIT_SUCCESS; i++) {
-        if (is_selected(invocation, &password_scales[i]))
+        if (is_method_selected(invocation, &password_scales[i]))
             status = measure_all(costs, &password_scales[i]);
     }
     return status;
@@ -164,7 +164,7 @@ static int measure_selected(const struct invocation *invocation, struct costs *c
 static int run_hash_cost(const struct invocation *invocation)
 {
     const bool json = invocation->values[OPTION_JSON] != NULL;
-    struct costs costs = {.print = json ? print_object : print_row};
+    struct costs costs = {.print = json ? print_cost_object : print_cost_row};
     int status = refuse_unknown(invocation);
     if (status != EXIT_SUCCESS)
         return status;

@@ -8,7 +8,7 @@
 enum { PIECE = 65536, LONGEST_INPUT = 64 * 1024 * 1024 };
 
 /* Reads standard input to its end. Returns an exit status. */
-static int read_input(struct id_list *list, size_t *size)
+static int read_ids(struct id_list *list, size_t *size)
 {
     size_t capacity = 0;
     *size = 0;
@@ -42,10 +42,10 @@ static int add_id(struct id_list *list, size_t *capacity, struct text id)
 }
 
 /* Returns an exit status. */
-static int add_lines(struct id_list *list, size_t *capacity)
+static int add_id_lines(struct id_list *list, size_t *capacity)
 {
     size_t size = 0;
-    int status = read_input(list, &size);
+    int status = read_ids(list, &size);
     const size_t mark = status == EXIT_SUCCESS ? text_mark_length((struct text){list->input, size}) : 0;
     struct text rest = {list->input + mark, size - mark};
     while (status == EXIT_SUCCESS && rest.data != NULL) {
@@ -63,7 +63,7 @@ int id_list_read(const struct invocation *invocation, struct id_list *list)
     *list = (struct id_list){.count = 0};
     for (char *const *id = invocation->arguments; *id != NULL && status == EXIT_SUCCESS; id++) {
         if (strcmp(*id, "-") == 0 && list->input == NULL)
-            status = add_lines(list, &capacity);
+            status = add_id_lines(list, &capacity);
         else
             status = add_id(list, &capacity, text_of(*id));
     }

@@ -191,7 +191,7 @@ static void decide(struct import *import, struct user *user)
 /* --- The change --- */
 
 /* Adds the lines of all users that can be taken, at once. Returns an exit status. */
-static int add_lines(struct import *import)
+static int add_users(struct import *import)
 {
     const struct account_request request = {.operation = ACCOUNT_ADD,
                                             .is_trial = import->invocation->values[OPTION_DRY_RUN] != NULL};
@@ -251,7 +251,7 @@ static bool find_repeated(struct import *import)
 
 /* --- The report --- */
 
-static struct json_object *object_of(const struct user *user)
+static struct json_object *user_object(const struct user *user)
 {
     struct json_object *object = json_object_new_object();
     if ((user->entry.client_id.data == NULL || output_add(object, "client_id", user->entry.client_id)) &&
@@ -264,7 +264,7 @@ static struct json_object *object_of(const struct user *user)
 }
 
 /* Reports to standard error what was not done. */
-static void report(const struct user *user, const char *path)
+static void report_user(const struct user *user, const char *path)
 {
     const struct text id = user->entry.client_id;
     if (user->outcome == OUTCOME_UNCHANGED)
@@ -287,7 +287,7 @@ static void print_user(const struct import *import, const struct user *user, str
     const bool has_secret = is_added && user->secret != NULL && !is_trial;
     if (import->invocation->values[OPTION_JSON] != NULL) {
         buffer_print(out, "%s", out->length > 0 ? ",\n" : "[");
-        secret_output_object(out, object_of(user), has_secret ? secret : (struct text){NULL, 0});
+        secret_output_object(out, user_object(user), has_secret ? secret : (struct text){NULL, 0});
     } else if (has_secret) {
         secret_output_add(out, SECRET_WITH_ID, user->entry.client_id, secret);
     } else if (is_added && is_trial) {
@@ -303,7 +303,7 @@ static int print_results(struct import *import)
     for (size_t i = 0; i < import->count; i++) {
         const struct user *user = &import->users[i];
         import->numbers[user->outcome]++;
-        report(user, import->invocation->argument);
+        report_user(user, import->invocation->argument);
         print_user(import, user, &out);
     }
     if (import->invocation->values[OPTION_JSON] != NULL)
@@ -332,7 +332,7 @@ static int run_loaded(struct import *import)
         return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     for (size_t i = 0; i < import->count; i++)
         decide(import, &import->users[i]);
-    status = add_lines(import);
+    status = add_users(import);
     return status == EXIT_SUCCESS ? print_results(import) : status;
 }
 

@@ -67,7 +67,8 @@ static enum result make_folder(const char *path, mode_t mode)
     return errno == EEXIST ? KEPT : init_failed(path);
 }
 
-static enum result make_file(const char *path, const char *data, mode_t mode, struct diagnostics *diagnostics)
+static enum result make_init_file(const char *path, const char *data, mode_t mode,
+                                  struct diagnostics *diagnostics)
 {
     const int guard = file_lock(path, diagnostics);
     if (guard < 0)
@@ -112,9 +113,9 @@ static enum result make_config(const struct init *init)
     struct buffer out = {0};
     write_config(init, &out);
     errno = ENOMEM;
-    const enum result result = out.out_of_memory
-                                   ? init_failed(path)
-                                   : make_file(path, out.data, CONFIG_MODE, init->invocation->diagnostics);
+    const enum result result =
+        out.out_of_memory ? init_failed(path)
+                          : make_init_file(path, out.data, CONFIG_MODE, init->invocation->diagnostics);
     buffer_free(&out);
     return result;
 }
@@ -146,7 +147,7 @@ static bool make_config_folder(const char *config_file)
 /* --- Owners --- */
 
 /* Finds --user and --group. Returns an exit status. */
-static int find_owner(struct init *init)
+static int find_new_owner(struct init *init)
 {
     const char *missing = NULL;
     init->owner = (struct identity){IDENTITY_NO_USER, IDENTITY_NO_GROUP};
@@ -202,7 +203,7 @@ static bool give_folder(const struct init *init, const char *path, enum result r
 static bool make_named(const struct init *init, const struct config *config)
 {
     struct diagnostics *diagnostics = init->invocation->diagnostics;
-    const enum result accounts = make_file(config->accounts, empty_accounts, ACCOUNTS_MODE, diagnostics);
+    const enum result accounts = make_init_file(config->accounts, empty_accounts, ACCOUNTS_MODE, diagnostics);
     if (!give_file(init, config->accounts, accounts) || !print_result(init, config->accounts, accounts))
         return false;
     const enum result keys = make_keys(config->keys, init->algorithm, diagnostics);
@@ -235,7 +236,7 @@ static int check_issuer(const char *issuer)
 
 /* Reads the options. ES256 can be verified by those who cannot sign, but a program on a machine without
  * OpenSSL could not sign with it. Returns an exit status. */
-static int read_options(const struct invocation *invocation, struct init *init)
+static int read_init_options(const struct invocation *invocation, struct init *init)
 {
     const char *issuer = invocation->values[OPTION_ISSUER];
     init->issuer = issuer != NULL ? issuer : default_issuer;
@@ -248,7 +249,7 @@ static int read_options(const struct invocation *invocation, struct init *init)
         char fault[256];
         init->algorithm = openssl_load(fault, sizeof fault) != NULL ? JWS_ES256 : JWS_HS256;
     }
-    return status == EXIT_SUCCESS ? find_owner(init) : status;
+    return status == EXIT_SUCCESS ? find_new_owner(init) : status;
 }
 
 /* Says what comes next, with -c as it was given. */
@@ -295,7 +296,7 @@ static int run_init(const struct invocation *invocation)
 {
     const bool as_json = invocation->values[OPTION_JSON] != NULL;
     struct init init = {.invocation = invocation};
-    int status = read_options(invocation, &init);
+    int status = read_init_options(invocation, &init);
     if (status != EXIT_SUCCESS)
         return status;
     init.results = as_json ? new_results() : NULL;

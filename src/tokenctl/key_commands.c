@@ -31,7 +31,7 @@ static const char *use_of(const struct keyset *keyset, const struct signing_key 
     return key->is_next ? "next" : "verifies";
 }
 
-static struct json_object *object_of(const struct keyset *keyset, const struct signing_key *key)
+static struct json_object *key_object(const struct keyset *keyset, const struct signing_key *key)
 {
     char expires[CLOCK_DATE_SIZE] = "";
     struct json_object *object = json_object_new_object();
@@ -50,7 +50,7 @@ static int list_json(const struct keyset *keyset)
 {
     struct output_array array = {0};
     for (size_t i = 0; i < keyset->count; i++)
-        output_array_add(&array, object_of(keyset, &keyset->keys[i]));
+        output_array_add(&array, key_object(keyset, &keyset->keys[i]));
     return output_array_end(&array);
 }
 
@@ -65,7 +65,7 @@ static void print_key(const struct keyset *keyset, const struct signing_key *key
     printf("  %-5s  %-8s  %s\n", jws_algorithm_name(key->algorithm), use_of(keyset, key), expires);
 }
 
-static int run_list(const struct invocation *invocation)
+static int run_key_list(const struct invocation *invocation)
 {
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     struct keyset *keyset = config != NULL ? keyset_load(config->keys, invocation->diagnostics) : NULL;
@@ -144,7 +144,7 @@ static int print_rotation(const struct keyset_rotation *rotation, const char *wh
     return finish_output();
 }
 
-static int run_add(const struct invocation *invocation)
+static int run_key_add(const struct invocation *invocation)
 {
     struct keyset_rotation rotation = {.now = clock_now()};
     struct config *config;
@@ -185,7 +185,7 @@ static int run_prune(const struct invocation *invocation)
     return finish_output();
 }
 
-static int run_remove(const struct invocation *invocation)
+static int run_key_remove(const struct invocation *invocation)
 {
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     const bool good =
@@ -300,12 +300,12 @@ const struct command key_commands[] = {
      "Lists the keys: kid, algorithm, which key signs and which is next, and when the last token\n"
      "of a key that no longer signs expires.\n"
      "  --json   as an array of JSON objects\n",
-     TAKES(OPTION_JSON), NO_ARGUMENT, run_list},
+     TAKES(OPTION_JSON), NO_ARGUMENT, run_key_list},
     {"key add", "key add [--alg A]",
      "Makes a key that signs after the next tokenctl key rotate. It is published at once: wait for\n"
      "keys_max_age, so that resource servers have it, or export it to them.\n"
      "  --alg A   HS256, ES256, EdDSA or RS256; else that of the key that signs now\n",
-     TAKES(OPTION_ALG), NO_ARGUMENT, run_add},
+     TAKES(OPTION_ALG), NO_ARGUMENT, run_key_add},
     {"key rotate", "key rotate [--alg A] [--now]",
      "Makes the key of tokenctl key add the one that signs, or else a new key. The old key verifies\n"
      "until its last token has expired; then tokenctl key prune removes it. If the old key is\n"
@@ -318,7 +318,7 @@ const struct command key_commands[] = {
     {"key remove", "key remove KID",
      "Removes a key at once, for example one that was stolen: its tokens are refused wherever the\n"
      "new key set is. It must not be the key that signs; call tokenctl key rotate first.\n",
-     0, ONE_ARGUMENT, run_remove},
+     0, ONE_ARGUMENT, run_key_remove},
     {"key export", "key export [--public | --pem KID]",
      "Prints the JWK Set that resource servers verify tokens with: the public parts, and for\n"
      "HS256, which has none, the key itself, which can sign, too.\n"

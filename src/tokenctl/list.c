@@ -28,7 +28,7 @@ struct listing {
     struct output_array array;
 };
 
-static bool is_wanted(const struct listing *listing, const struct account_entry *entry)
+static bool is_listed(const struct listing *listing, const struct account_entry *entry)
 {
     const struct account *account = &entry->account;
     return (listing->state.data == NULL ||
@@ -44,11 +44,11 @@ static void widen(int *width, struct text text)
         *width = text.length < WIDEST ? (int)text.length : WIDEST;
 }
 
-static bool measure(void *context, const struct account_entry *entry, const char *why)
+static bool widen_columns(void *context, const struct account_entry *entry, const char *why)
 {
     struct listing *listing = context;
     (void)why;
-    if (is_wanted(listing, entry)) {
+    if (is_listed(listing, entry)) {
         widen(&listing->width[CLIENT_ID], entry->account.client_id);
         widen(&listing->width[SCOPE], entry->account.scope);
         widen(&listing->width[FROM], entry->account.from);
@@ -66,13 +66,13 @@ static void print_decoded(struct text text)
     free(decoded);
 }
 
-static bool print_row(void *context, const struct account_entry *entry, const char *why)
+static bool print_account_row(void *context, const struct account_entry *entry, const char *why)
 {
     const struct listing *listing = context;
     const struct account *account = &entry->account;
     char expires[CLOCK_DATE_SIZE];
     char lifetime[ACCOUNT_VIEW_TIME_SIZE];
-    if (!is_wanted(listing, entry))
+    if (!is_listed(listing, entry))
         return true;
     account_view_date(account->expires, expires);
     account_view_lifetime(account->lifetime, lifetime);
@@ -90,33 +90,33 @@ static bool print_row(void *context, const struct account_entry *entry, const ch
     return ferror(stdout) == 0;
 }
 
-static bool print_object(void *context, const struct account_entry *entry, const char *why)
+static bool print_account_object(void *context, const struct account_entry *entry, const char *why)
 {
     struct listing *listing = context;
-    return !is_wanted(listing, entry) ||
+    return !is_listed(listing, entry) ||
            output_array_add(&listing->array, account_view_object(entry, why, listing->now));
 }
 
-static int print_table(const struct account_table *table, struct listing *listing)
+static int print_accounts_table(const struct account_table *table, struct listing *listing)
 {
-    account_table_each(table, measure, listing);
+    account_table_each(table, widen_columns, listing);
     printf("%-*s  %-8s  %-13s  %-20s  %-10s  %-*s  %-*s  %s\n", listing->width[CLIENT_ID], "CLIENT_ID",
            "STATE", "METHOD", "EXPIRES", "LIFETIME", listing->width[SCOPE], "SCOPE", listing->width[FROM],
            "FROM", "NOTE");
-    account_table_each(table, print_row, listing);
+    account_table_each(table, print_account_row, listing);
     return finish_output();
 }
 
-static int print_json(const struct account_table *table, struct listing *listing)
+static int print_accounts_json(const struct account_table *table, struct listing *listing)
 {
-    account_table_each(table, print_object, listing);
+    account_table_each(table, print_account_object, listing);
     return output_array_end(&listing->array);
 }
 
 static bool show_line(void *context, const struct account_entry *entry, const char *why)
 {
     struct listing *listing = context;
-    if (!is_wanted(listing, entry))
+    if (!is_listed(listing, entry))
         return true;
     fputs(listing->is_continued ? "\n" : "", stdout);
     listing->is_continued = true;
@@ -202,8 +202,8 @@ static int run(const struct invocation *invocation, print_function *print)
         status = id_list_read(invocation, &listing.ids);
     if (status == EXIT_SUCCESS) {
         id_list_sort(&listing.ids);
-        status =
-            list_accounts(invocation, &listing, invocation->values[OPTION_JSON] != NULL ? print_json : print);
+        status = list_accounts(invocation, &listing,
+                               invocation->values[OPTION_JSON] != NULL ? print_accounts_json : print);
     }
     id_list_free(&listing.ids);
     return status;
@@ -211,7 +211,7 @@ static int run(const struct invocation *invocation, print_function *print)
 
 static int run_list(const struct invocation *invocation)
 {
-    return run(invocation, print_table);
+    return run(invocation, print_accounts_table);
 }
 
 static int run_show(const struct invocation *invocation)

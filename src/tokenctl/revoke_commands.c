@@ -101,8 +101,8 @@ static int run_revoke_id(const struct invocation *invocation, int64_t expires)
 /* --- revoke --- */
 
 /* Reads the date of an option, which stays as it is if the option was not given. Returns an exit status. */
-static int read_date(const struct invocation *invocation, enum command_option option, const char *name,
-                     int64_t *date)
+static int read_date_option(const struct invocation *invocation, enum command_option option, const char *name,
+                            int64_t *date)
 {
     const struct text value = text_of(invocation->values[option]);
     if (value.data == NULL || clock_parse_when(value.data, value.length, clock_now(), date))
@@ -135,9 +135,9 @@ static int run_revoke(const struct invocation *invocation)
     int64_t before = clock_now() + 1; /* tokens of this second end, too */
     int status = check_usage(invocation);
     if (status == EXIT_SUCCESS)
-        status = read_date(invocation, OPTION_EXPIRES, "expires", &expires);
+        status = read_date_option(invocation, OPTION_EXPIRES, "expires", &expires);
     if (status == EXIT_SUCCESS)
-        status = read_date(invocation, OPTION_BEFORE, "before", &before);
+        status = read_date_option(invocation, OPTION_BEFORE, "before", &before);
     if (status != EXIT_SUCCESS)
         return status;
     if (invocation->argument != NULL)
@@ -157,7 +157,7 @@ static void format_expires(int64_t expires, char out[CLOCK_DATE_SIZE])
         snprintf(out, CLOCK_DATE_SIZE, "-");
 }
 
-static bool print_row(void *context, const struct revocation *revocation)
+static bool print_revocation_row(void *context, const struct revocation *revocation)
 {
     char expires[CLOCK_DATE_SIZE];
     (void)context;
@@ -169,7 +169,7 @@ static bool print_row(void *context, const struct revocation *revocation)
 }
 
 /* Returns NULL if memory runs out. */
-static struct json_object *object_of(const struct revocation *revocation)
+static struct json_object *revocation_object(const struct revocation *revocation)
 {
     char expires[CLOCK_DATE_SIZE];
     struct json_object *object = json_object_new_object();
@@ -181,9 +181,9 @@ static struct json_object *object_of(const struct revocation *revocation)
     return NULL;
 }
 
-static bool print_object(void *context, const struct revocation *revocation)
+static bool print_revocation_object(void *context, const struct revocation *revocation)
 {
-    return output_array_add(context, object_of(revocation));
+    return output_array_add(context, revocation_object(revocation));
 }
 
 static int run_revoked(const struct invocation *invocation)
@@ -195,8 +195,8 @@ static int run_revoked(const struct invocation *invocation)
     if (open_revoked(invocation, &revoked)) {
         if (!is_json)
             puts("EXPIRES               JTI");
-        const bool good =
-            revocations_each(revoked.revocations, revoked.log, is_json ? print_object : print_row, &array);
+        const bool good = revocations_each(revoked.revocations, revoked.log,
+                                           is_json ? print_revocation_object : print_revocation_row, &array);
         status = is_json ? output_array_end(&array) : finish_output();
         if (!good)
             status = EXIT_FAILURE;

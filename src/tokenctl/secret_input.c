@@ -76,7 +76,7 @@ static bool read_terminal(const char *client_id, char buffer[SECRET_INPUT_SIZE],
 
 /* Reads up to the newline, because the writer may keep a pipe open. It uses read(), because stdio would keep
  * a copy. */
-static bool read_line(char buffer[SECRET_INPUT_SIZE], struct text *secret)
+static bool read_secret_line(char buffer[SECRET_INPUT_SIZE], struct text *secret)
 {
     size_t length = 0;
     ssize_t got = 1;
@@ -103,7 +103,7 @@ bool secret_input_read(const char *client_id, char buffer[SECRET_INPUT_SIZE], st
     *secret = (struct text){NULL, 0};
     if (isatty(STDIN_FILENO))
         return read_terminal(client_id, buffer, secret);
-    return read_line(buffer, secret);
+    return read_secret_line(buffer, secret);
 }
 
 bool secret_input_ask(const char *client_id, char buffer[SECRET_INPUT_SIZE], struct text *secret)
@@ -111,7 +111,7 @@ bool secret_input_ask(const char *client_id, char buffer[SECRET_INPUT_SIZE], str
     *secret = (struct text){NULL, 0};
     if (isatty(STDIN_FILENO))
         return prompt_secret("Secret", client_id, buffer, secret) && secret_is_good(*secret);
-    return read_line(buffer, secret);
+    return read_secret_line(buffer, secret);
 }
 
 bool secret_input_generate(char buffer[SECRET_INPUT_SIZE], struct text *secret)

@@ -50,7 +50,7 @@ static bool open_counts(const struct invocation *invocation, bool for_others, st
     return counts->store != NULL;
 }
 
-static int status_of(enum throttle_list_result result)
+static int list_status(enum throttle_list_result result)
 {
     switch (result) {
     case THROTTLE_LISTED:
@@ -65,7 +65,7 @@ static int status_of(enum throttle_list_result result)
 
 /* --- list --- */
 
-static void format_source(const struct throttle_key *key, char out[NETWORK_TEXT_SIZE])
+static void format_entry_source(const struct throttle_key *key, char out[NETWORK_TEXT_SIZE])
 {
     const struct network network = throttle_key_network(key);
     if (throttle_key_is_unknown(key))
@@ -124,7 +124,7 @@ static void print_entry(const struct throttle_entry *entry)
     char failures[FAILURES_SIZE];
     char since[CLOCK_DATE_SIZE];
     char until[CLOCK_DATE_SIZE] = "-";
-    format_source(&entry->key, source);
+    format_entry_source(&entry->key, source);
     clock_format_date(entry->since, since);
     if (entry->refused_until > 0)
         clock_format_date(entry->refused_until, until);
@@ -134,7 +134,7 @@ static void print_entry(const struct throttle_entry *entry)
     putchar('\n');
 }
 
-static void print_table(const struct throttle_list *list)
+static void print_entries(const struct throttle_list *list)
 {
     printf("%-39s  %8s  %-20s  %-20s  %s\n", "SOURCE", "FAILURES", "SINCE", "REFUSED_UNTIL", "CLIENT_ID");
     for (size_t i = 0; i < list->count; i++)
@@ -142,7 +142,7 @@ static void print_table(const struct throttle_list *list)
 }
 
 /* Returns NULL if memory runs out. */
-static struct json_object *object_of(const struct throttle_entry *entry)
+static struct json_object *entry_object(const struct throttle_entry *entry)
 {
     char source[NETWORK_TEXT_SIZE];
     char since[CLOCK_DATE_SIZE];
@@ -150,7 +150,7 @@ static struct json_object *object_of(const struct throttle_entry *entry)
     char cut[THROTTLE_CLIENT_ID_SIZE];
     struct json_object *object = json_object_new_object();
     const struct text client_id = client_id_text(entry, cut);
-    format_source(&entry->key, source);
+    format_entry_source(&entry->key, source);
     clock_format_date(entry->since, since);
     if (entry->refused_until > 0)
         clock_format_date(entry->refused_until, until);
@@ -168,22 +168,22 @@ static int print_list(const struct invocation *invocation, const struct throttle
 {
     struct output_array array = {0};
     if (invocation->values[OPTION_JSON] == NULL) {
-        print_table(list);
+        print_entries(list);
         return finish_output();
     }
-    for (size_t i = 0; i < list->count && output_array_add(&array, object_of(&list->entries[i])); i++)
+    for (size_t i = 0; i < list->count && output_array_add(&array, entry_object(&list->entries[i])); i++)
         ;
     return output_array_end(&array);
 }
 
-static int run_list(const struct invocation *invocation)
+static int run_throttle_list(const struct invocation *invocation)
 {
     struct counts counts;
     struct throttle_list list = {.count = 0};
     int status = EXIT_FAILURE;
     if (open_counts(invocation, false, &counts)) {
-        status = counts.store != NULL ? status_of(throttle_list_load(counts.store, counts.log, &counts.limits,
-                                                                     clock_now_ms(), &list))
+        status = counts.store != NULL ? list_status(throttle_list_load(counts.store, counts.log,
+                                                                       &counts.limits, clock_now_ms(), &list))
                                       : EXIT_SUCCESS;
         if (status == EXIT_SUCCESS)
             status = print_list(invocation, &list);
@@ -215,9 +215,9 @@ static int run_clear(const struct invocation *invocation)
         const bool is_network = read_network(invocation->argument, &network);
         status = EXIT_SUCCESS;
         if (counts.store != NULL)
-            status = status_of(throttle_list_clear(counts.store, counts.log, &counts.limits, clock_now_ms(),
-                                                   text_of(invocation->argument),
-                                                   is_network ? &network : NULL, &cleared));
+            status = list_status(throttle_list_clear(counts.store, counts.log, &counts.limits, clock_now_ms(),
+                                                     text_of(invocation->argument),
+                                                     is_network ? &network : NULL, &cleared));
         if (status == EXIT_SUCCESS && cleared == 0 && counts.limits.is_shared)
             command_error(0, "there are no failures of %s here; other machines are told",
                           invocation->argument);
@@ -240,8 +240,8 @@ bool throttle_view_refused(const struct invocation *invocation, const struct add
     bool good = open_counts(invocation, false, &counts);
     *until = 0;
     if (good && counts.store != NULL)
-        good = status_of(throttle_list_load(counts.store, counts.log, &counts.limits, clock_now_ms(),
-                                            &list)) == EXIT_SUCCESS;
+        good = list_status(throttle_list_load(counts.store, counts.log, &counts.limits, clock_now_ms(),
+                                              &list)) == EXIT_SUCCESS;
     for (size_t i = 0; i < list.count; i++) {
         const struct throttle_entry *entry = &list.entries[i];
         if ((throttle_key_equal(&entry->key, &keys[0]) || throttle_key_equal(&entry->key, &keys[1])) &&
@@ -259,7 +259,7 @@ const struct command throttle_commands[] = {
      "many failures, since when, and until when it is refused, if it is. A verification that\n"
      "could not be done is a tenth of a failure.\n"
      "  --json   as an array of JSON objects\n",
-     TAKES(OPTION_JSON), NO_ARGUMENT, run_list},
+     TAKES(OPTION_JSON), NO_ARGUMENT, run_throttle_list},
     {"throttle clear", "throttle clear ID|ADDRESS",
      "Deletes the failures of a client_id from all sources, or all failures of an address or a\n"
      "network (192.0.2.0/24). This unblocks them.\n",

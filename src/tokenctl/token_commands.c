@@ -21,7 +21,7 @@ static int run_check(const struct invocation *invocation)
 }
 
 /* Loads configuration, accounts and keys without opening the log. Returns NULL after reporting the reason. */
-static struct service *load_service(const struct invocation *invocation)
+static struct service *load_quietly(const struct invocation *invocation)
 {
     invocation->diagnostics->errors_only = true;
     return service_load_quietly(invocation->config_file, invocation->diagnostics);
@@ -78,7 +78,7 @@ static int issue(const struct invocation *invocation, const struct service *serv
 
 static int run_token(const struct invocation *invocation)
 {
-    struct service *service = load_service(invocation);
+    struct service *service = load_quietly(invocation);
     const int status = service != NULL ? issue(invocation, service) : EXIT_FAILURE;
     service_release(service);
     return status;
@@ -104,7 +104,7 @@ static bool read_token(char buffer[JWT_LONGEST], struct text *token)
 }
 
 /* Returns the object that `inspect` prints, or NULL if memory runs out. */
-static struct json_object *describe(const struct jwt *jwt, enum jwt_status status)
+static struct json_object *token_object(const struct jwt *jwt, enum jwt_status status)
 {
     struct json_object *object = json_object_new_object();
     if (json_add(object, "header", json_copy(jwt->header)) &&
@@ -117,7 +117,7 @@ static struct json_object *describe(const struct jwt *jwt, enum jwt_status statu
 
 static int print_token(const struct jwt *jwt, enum jwt_status status)
 {
-    struct json_object *object = describe(jwt, status);
+    struct json_object *object = token_object(jwt, status);
     const struct text text =
         object != NULL ? json_write(object, JSON_C_TO_STRING_PRETTY) : (struct text){NULL, 0};
     int result = EXIT_FAILURE;
@@ -143,7 +143,7 @@ static bool has_own_audiences(const struct service *service, struct text client_
 }
 
 /* The audience must be the configuration's, unless the account's tokens are for others. */
-static enum jwt_status check_token(const struct service *service, struct text token, struct jwt *jwt)
+static enum jwt_status check_any_token(const struct service *service, struct text token, struct jwt *jwt)
 {
     const int64_t now = clock_now();
     const enum jwt_status status = token_check(service, token, service->config->audience, now, jwt);
@@ -156,7 +156,7 @@ static enum jwt_status check_token(const struct service *service, struct text to
 static int inspect(const struct service *service, struct text token)
 {
     struct jwt jwt;
-    const enum jwt_status status = check_token(service, token, &jwt);
+    const enum jwt_status status = check_any_token(service, token, &jwt);
     const char *text = jwt_status_text(status);
     int result = EXIT_SUCCESS;
     if (jwt.header != NULL && jwt.claims != NULL)
@@ -173,7 +173,7 @@ static int run_inspect(const struct invocation *invocation)
     struct text token = text_of(invocation->argument);
     if (invocation->argument == NULL && !read_token(buffer, &token))
         return EXIT_FAILURE;
-    struct service *service = load_service(invocation);
+    struct service *service = load_quietly(invocation);
     const int status = service != NULL ? inspect(service, token) : EXIT_FAILURE;
     service_release(service);
     return status;
