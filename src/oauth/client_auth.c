@@ -21,9 +21,13 @@ static const struct credentials *current_decoding(const struct client_auth_conte
 }
 
 /* Selects the line whose hash is computed if the client_id has no line, or none with a hash. It is always the
- * same one for a client_id. Returns false if the file has none. */
+ * same one for a client_id. Returns false if the file has none. Every refusal of a decoding computes its
+ * digest once, and no success does. */
 static bool select_decoy(struct client_auth_context *authentication, struct account_entry *decoy)
 {
+    if (!authentication->has_choice)
+        authentication->choice = service_digest(authentication->service, authentication->tried.client_id);
+    authentication->has_choice = true;
     const enum account_found found =
         service_decoy_account(authentication->service, authentication->choice, decoy);
     if (found == ACCOUNT_NOT_READ)
@@ -64,7 +68,7 @@ static enum progress next_decoding(struct client_auth_context *authentication)
     const struct text client_id = current_decoding(authentication)->client_id;
     authentication->tried = (struct client_auth_result){
         .error = OAUTH_BAD_CREDENTIALS, .reason = "unknown_client", .client_id = client_id};
-    authentication->choice = service_digest(authentication->service, client_id);
+    authentication->has_choice = false;
     authentication->cursor = 0;
     authentication->is_unknown = false;
     return go_to(authentication, CLIENT_AUTH_NEXT_LINE);

@@ -51,9 +51,10 @@ struct client_auth_context {
     struct account_entry line;       /* the current line; a decoy if the client_id has none */
     const char *refusal;             /* the reason to refuse the line whatever its secret; NULL: none */
     struct account_entry decoy;
-    uint64_t choice; /* selects the decoy for this decoding */
+    uint64_t choice; /* selects the decoy for this decoding; valid if has_choice */
     struct verification verification;
     enum client_auth_step step;
+    bool has_choice;
     bool is_unknown; /* the client_id has no line */
     bool is_match;   /* the secret matches the line's own hash */
     bool was_hashed; /* a pending verification has had its verdict */
