@@ -9,6 +9,7 @@
 
 #include "base/secret.h"
 #include "endpoint/route.h"
+#include "process/libc/heap.h"
 #include "process/libc/libfcgi_io.h"
 #include "server/cgi_env.h"
 
@@ -22,6 +23,8 @@ struct fastcgi {
     alignas(max_align_t) char heap[]; /* of libfcgi */
 };
 
+_Static_assert(sizeof(struct fastcgi) < HEAP_WIPED_MAX / 4, "free() wipes it with half a heap");
+
 bool fastcgi_prepare(void)
 {
     return FCGX_Init() == 0;
@@ -33,7 +36,7 @@ static const char *variable(void *context, const char *name, size_t index)
     const struct fastcgi *fastcgi = context;
     const size_t length = strlen(name);
     for (char **entry = fastcgi->fcgi.envp; *entry != NULL; entry++) {
-        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=' && index-- == 0)
+        if (**entry == *name && strncmp(*entry, name, length) == 0 && (*entry)[length] == '=' && index-- == 0)
             return *entry + length + 1;
     }
     return NULL;
@@ -146,7 +149,8 @@ bool fastcgi_answer(struct fastcgi *fastcgi, struct buffer *out)
     return !out->out_of_memory;
 }
 
-/* free() knows what came from the heap while that is in use. */
+/* free() knows what came from the heap while that is in use. It wipes all of it, unless there are uncommonly
+ * many parameters. */
 void fastcgi_free(struct fastcgi *fastcgi)
 {
     libfcgi_io_use(&fastcgi->io);
@@ -155,7 +159,8 @@ void fastcgi_free(struct fastcgi *fastcgi)
     http_response_clear(&fastcgi->exchange.response);
     gateway_request_clear(&fastcgi->request);
     service_release(fastcgi->service);
-    secret_wipe(fastcgi->heap, fastcgi->io.heap_used);
+    if (fastcgi->io.heap_size > HEAP_WIPED_MAX / 2)
+        secret_wipe(fastcgi->heap, fastcgi->io.heap_used);
     free(fastcgi);
 }
 

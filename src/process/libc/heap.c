@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process/libc/heap.h"
 #include "process/libc/libfcgi_io.h"
-
-/* Larger memory holds a file or a table, whose owner wipes the secrets in it. */
-#define LARGEST ((size_t)64 * 1024)
 
 /* The libraries would not call these if the compiler is told to hide symbols by default. */
 extern void *malloc(size_t size) __attribute__((visibility("default")));
@@ -32,7 +30,7 @@ void free(void *memory)
     if (memory == NULL || libfcgi_io_owns(libfcgi_io_in_use(), memory))
         return;
     const size_t size = malloc_usable_size(memory);
-    if (size <= LARGEST)
+    if (size <= HEAP_WIPED_MAX)
         explicit_bzero(memory, size);
     library_free(memory);
 }
@@ -44,7 +42,7 @@ void *realloc(void *memory, size_t size)
     if (memory != NULL && libfcgi_io_owns(io, memory))
         return libfcgi_io_reallocate(io, memory, size);
     const size_t capacity = memory != NULL ? malloc_usable_size(memory) : 0;
-    if (memory == NULL || size == 0 || capacity > LARGEST)
+    if (memory == NULL || size == 0 || capacity > HEAP_WIPED_MAX)
         return library_realloc(memory, size);
     if (size <= capacity)
         return memory;
