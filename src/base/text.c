@@ -6,26 +6,11 @@
 
 enum { DISTANCE_LENGTH = 64 };
 
-struct text text_of(const char *string)
-{
-    return (struct text){string, string == NULL ? 0 : strlen(string)};
-}
-
-bool text_equal(struct text a, struct text b)
-{
-    return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
-}
-
 int text_compare(struct text a, struct text b)
 {
     const size_t shorter = a.length < b.length ? a.length : b.length;
     const int difference = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
     return difference != 0 ? difference : (a.length > b.length) - (a.length < b.length);
-}
-
-bool text_is(struct text a, const char *string)
-{
-    return text_equal(a, text_of(string));
 }
 
 struct text text_split(struct text *rest, char separator)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A borrowed piece of text, not necessarily NUL-terminated. data NULL: absent. */
 struct text {
@@ -12,11 +13,25 @@ struct text {
     size_t length;
 };
 
-struct text text_of(const char *string);       /* NULL: absent */
-bool text_equal(struct text a, struct text b); /* absent and empty are equal */
+/* Inline, so that the compiler knows the length of a literal. NULL: absent. */
+static inline struct text text_of(const char *string)
+{
+    return (struct text){string, string == NULL ? 0 : strlen(string)};
+}
+
+/* Absent and empty are equal. */
+static inline bool text_equal(struct text a, struct text b)
+{
+    return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+static inline bool text_is(struct text a, const char *string)
+{
+    return text_equal(a, text_of(string));
+}
+
 /* Orders by the bytes, as memcmp(); an absent text is an empty one. */
 int text_compare(struct text a, struct text b);
-bool text_is(struct text a, const char *string);
 
 /* Returns the part before the first `separator`. `*rest` becomes the part after it, or absent if there is
  * no separator. Call it while rest->data is not NULL. */
