@@ -63,25 +63,36 @@ static void drain(const struct gateway *gateway, size_t limit)
     }
 }
 
+/* Reads `wanted` bytes of body, or fewer if there are no more. Returns false if memory runs out. */
+static bool fetch_body(const struct gateway *gateway, size_t wanted, struct gateway_request *request)
+{
+    struct http_request *http = &request->http;
+    if (gateway->read == NULL) {
+        http->body = gateway->input;
+        http->body_length = wanted < gateway->input_length ? wanted : gateway->input_length;
+        return true;
+    }
+    request->body_size = wanted + 1; /* malloc(0) may return NULL */
+    http->body = malloc(request->body_size);
+    if (http->body != NULL)
+        http->body_length = read_fully(gateway, http->body, wanted);
+    return http->body != NULL;
+}
+
 /* Reads what `http->body` is to hold: `expected` bytes, or up to the end where `expected` is SIZE_MAX. */
 static void read_body(const struct gateway *gateway, size_t expected, size_t max_body,
                       struct gateway_request *request)
 {
     struct http_request *http = &request->http;
+    /* One byte more than may be there shows a body without a length to be too large. */
+    const size_t wanted = expected == SIZE_MAX ? max_body + 1 : expected;
     if (expected != SIZE_MAX && expected > max_body) {
         http->body_state = HTTP_BODY_TOO_LARGE;
         return;
     }
-    /* One byte more than may be there shows a body without a length to be too large. */
-    const size_t wanted = expected == SIZE_MAX ? max_body + 1 : expected;
-    request->body_size = wanted + 1; /* malloc(0) may return NULL */
-    http->body = malloc(request->body_size);
-    if (http->body == NULL) {
+    if (!fetch_body(gateway, wanted, request))
         http->body_state = HTTP_BODY_OUT_OF_MEMORY;
-        return;
-    }
-    http->body_length = read_fully(gateway, http->body, wanted);
-    if (expected != SIZE_MAX && http->body_length < expected)
+    else if (expected != SIZE_MAX && http->body_length < expected)
         http->body_state = HTTP_BODY_CUT_SHORT;
     else if (http->body_length > max_body)
         http->body_state = HTTP_BODY_TOO_LARGE;
@@ -91,17 +102,18 @@ static void read_input(const struct gateway *gateway, size_t max_body, struct ga
 {
     size_t length = 0;
     const enum length_kind kind = content_length(gateway, &length);
-    const bool to_the_end = gateway->input_ends || (kind == LENGTH_UNKNOWN && is_chunked(gateway));
+    const bool to_the_end = kind == LENGTH_UNKNOWN && (gateway->read == NULL || is_chunked(gateway));
 
     if (kind == LENGTH_BAD)
         request->http.body_state = HTTP_BODY_BAD_LENGTH;
     else
-        read_body(gateway, kind == LENGTH_UNKNOWN && to_the_end ? SIZE_MAX : length, max_body, request);
+        read_body(gateway, to_the_end ? SIZE_MAX : length, max_body, request);
 
     const size_t left = to_the_end                           ? DRAIN_LIMIT
                         : length > request->http.body_length ? length - request->http.body_length
                                                              : 0;
-    drain(gateway, left < DRAIN_LIMIT ? left : DRAIN_LIMIT);
+    if (gateway->read != NULL)
+        drain(gateway, left < DRAIN_LIMIT ? left : DRAIN_LIMIT);
 }
 
 /* SCRIPT_NAME followed by PATH_INFO, whichever way the web server divides the path between them. */
@@ -139,6 +151,7 @@ void gateway_read(const struct gateway *gateway, size_t max_body, struct gateway
 
 void gateway_request_clear(struct gateway_request *request)
 {
-    secret_free(request->http.body, request->body_size);
+    if (request->body_size > 0)
+        secret_free(request->http.body, request->body_size);
     request->http.body = NULL;
 }

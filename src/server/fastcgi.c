@@ -42,16 +42,6 @@ static const char *variable(void *context, const char *name, size_t index)
     return NULL;
 }
 
-static size_t read_input(void *context, char *out, size_t size)
-{
-    struct fastcgi *fastcgi = context;
-    /* libfcgi counts in int; max_body is far below. */
-    libfcgi_io_use(&fastcgi->io);
-    const int got = FCGX_GetStr(out, size < INT_MAX ? (int)size : INT_MAX, fastcgi->fcgi.in);
-    libfcgi_io_use(NULL);
-    return got > 0 ? (size_t)got : 0;
-}
-
 /* With the descriptor's number libfcgi does nothing but hand it to OS_Read() and OS_Write(). */
 static bool decode(struct fastcgi *fastcgi, struct text wire)
 {
@@ -69,9 +59,11 @@ static void read_request(struct fastcgi *fastcgi, const struct record_request *r
 {
     static const enum http_body_state faults[] = {[RECORD_PARAMETERS_TOO_LARGE] = HTTP_HEAD_TOO_LARGE,
                                                   [RECORD_PARAMETER_HOLDS_NUL] = HTTP_HEAD_HOLDS_NUL};
-    const struct gateway gateway = {
-        .variable = variable, .read = read_input, .context = fastcgi, .input_ends = true};
     const size_t kept = record->length - record->parameters;
+    const struct gateway gateway = {.variable = variable,
+                                    .input = record->data != NULL ? record->data + record->parameters : NULL,
+                                    .input_length = kept,
+                                    .context = fastcgi};
     struct http_request *http = &fastcgi->request.http;
     gateway_read(&gateway, (size_t)fastcgi->service->config->max_body, &fastcgi->request);
     http->is_authorizer = record->role == FCGI_AUTHORIZER;
@@ -104,7 +96,7 @@ struct fastcgi *fastcgi_start(const struct record_request *record, struct servic
     struct fastcgi *fastcgi = new_fastcgi(record, service);
     if (fastcgi == NULL)
         return NULL;
-    record_write(record, &wire);
+    record_write_parameters(record, &wire);
     const bool is_decoded = !wire.out_of_memory && decode(fastcgi, (struct text){wire.data, wire.length});
     if (is_decoded)
         read_request(fastcgi, record);

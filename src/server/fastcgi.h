@@ -13,8 +13,9 @@ struct fastcgi;
 /* Once, before any thread. False: libfcgi cannot be set up. */
 bool fastcgi_prepare(void);
 
-/* Decodes a whole request and begins to answer it with `service`, of which it takes a hold. NULL: no memory.
- * Where it is pending then, `resume(context)` is called once, in any thread and maybe before this returns. */
+/* Decodes a whole request and begins to answer it with `service`, of which it takes a hold. The body is
+ * decoded in place: `request` must outlive it. NULL: no memory. Where it is pending then, `resume(context)`
+ * is called once, in any thread and maybe before this returns. */
 struct fastcgi *fastcgi_start(const struct record_request *request, struct service *service,
                               void (*resume)(void *context), void *context);
 /* After that call. It may be pending again. */

@@ -72,30 +72,22 @@ size_t record_write_values(char out[RECORD_REPLY_MAX], struct text asked)
 }
 
 /* The record without content that ends the stream is written, too. */
-static void write_stream(struct buffer *out, unsigned type, unsigned id, const char *data, size_t length)
-{
-    char header[FCGI_HEADER_LEN];
-    size_t size;
-    do {
-        size = length < FCGI_MAX_LENGTH ? length : FCGI_MAX_LENGTH;
-        write_header(header, type, id, size);
-        buffer_add(out, (struct text){header, sizeof header});
-        if (size > 0) {
-            buffer_add(out, (struct text){data, size});
-            data += size;
-        }
-        length -= size;
-    } while (size > 0);
-}
-
-void record_write(const struct record_request *request, struct buffer *out)
+void record_write_parameters(const struct record_request *request, struct buffer *out)
 {
     const FCGI_BeginRequestBody body = {.roleB0 = (unsigned char)request->role, .flags = FCGI_KEEP_CONN};
-    const size_t body_length = request->length - request->parameters;
+    struct text rest = {request->data, request->parameters};
     char begin[SHORT_RECORD_SIZE];
+    size_t size;
     write_short(begin, FCGI_BEGIN_REQUEST, request->id, &body);
     buffer_add(out, (struct text){begin, sizeof begin});
-    write_stream(out, FCGI_PARAMS, request->id, request->data, request->parameters);
-    write_stream(out, FCGI_STDIN, request->id, body_length > 0 ? request->data + request->parameters : NULL,
-                 body_length);
+    do {
+        char header[FCGI_HEADER_LEN];
+        size = rest.length < FCGI_MAX_LENGTH ? rest.length : FCGI_MAX_LENGTH;
+        write_header(header, FCGI_PARAMS, request->id, size);
+        buffer_add(out, (struct text){header, sizeof header});
+        if (size > 0) {
+            buffer_add(out, (struct text){rest.data, size});
+            rest = (struct text){rest.data + size, rest.length - size};
+        }
+    } while (size > 0);
 }

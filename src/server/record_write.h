@@ -1,4 +1,4 @@
-/* FastCGI records written out: the replies of the record layer, and whole requests for libfcgi. */
+/* FastCGI records written out: the replies of the record layer, and requests for libfcgi. */
 #ifndef SERVER_RECORD_WRITE_H
 #define SERVER_RECORD_WRITE_H
 
@@ -25,7 +25,8 @@ size_t record_write_unknown_type(char out[RECORD_REPLY_MAX], unsigned char type)
  * if `asked` is malformed. */
 size_t record_write_values(char out[RECORD_REPLY_MAX], struct text asked);
 
-/* Adds a whole request as records without padding. libfcgi reads them and must be given nothing malformed. */
-void record_write(const struct record_request *request, struct buffer *out);
+/* Adds the beginning and the parameters of a whole request as records without padding. libfcgi reads them and
+ * must be given nothing malformed. It does not copy the body. */
+void record_write_parameters(const struct record_request *request, struct buffer *out);
 
 #endif

@@ -42,19 +42,18 @@ static size_t read_piece(void *context, char *out, size_t size)
     return length;
 }
 
-static struct gateway gateway_to(struct peer *peer, bool input_ends)
+static struct gateway gateway_to(struct peer *peer)
 {
-    return (struct gateway){
-        .variable = variable, .read = read_piece, .context = peer, .input_ends = input_ends};
+    return (struct gateway){.variable = variable, .read = read_piece, .context = peer};
 }
 
-/* In the columns: CONTENT_LENGTH, HTTP_TRANSFER_ENCODING, input, whether it ends; state, body, bytes left
- * unread. */
+/* In the columns: CONTENT_LENGTH, HTTP_TRANSFER_ENCODING, input, whether all of it is in memory; state, body,
+ * bytes left unread. */
 static const struct {
     const char *length;
     const char *encoding;
     const char *input;
-    bool ends;
+    bool is_in_memory;
     enum http_body_state state;
     const char *body;
     size_t left;
@@ -80,7 +79,7 @@ static const struct {
     {"+3", NULL, "abc", false, HTTP_BODY_BAD_LENGTH, "", 3},
     {"3 ", NULL, "abc", false, HTTP_BODY_BAD_LENGTH, "", 3},
     {"99999999999999999999", NULL, "abc", false, HTTP_BODY_BAD_LENGTH, "", 3},
-    /* FastCGI: always to the end, or the rest would be read as a request */
+    /* FastCGI */
     {"3", NULL, "abcdef", true, HTTP_BODY_WHOLE, "abc", 0},
     {"0", NULL, "abc", true, HTTP_BODY_WHOLE, "", 0},
     {"4", NULL, "abc", true, HTTP_BODY_CUT_SHORT, "abc", 0},
@@ -96,15 +95,22 @@ static void check_body(size_t row, size_t piece)
 {
     const struct variable variables[MOST_VARIABLES] = {{"CONTENT_LENGTH", bodies[row].length},
                                                        {"HTTP_TRANSFER_ENCODING", bodies[row].encoding}};
-    struct peer peer = {variables, bodies[row].input, strlen(bodies[row].input), piece};
-    const struct gateway gateway = gateway_to(&peer, bodies[row].ends);
+    const size_t length = strlen(bodies[row].input);
+    char input[16];
+    memcpy(input, bodies[row].input, length);
+    struct peer peer = {variables, bodies[row].input, bodies[row].is_in_memory ? 0 : length, piece};
+    struct gateway gateway = gateway_to(&peer);
     struct gateway_request request;
+    if (bodies[row].is_in_memory)
+        gateway =
+            (struct gateway){.variable = variable, .input = input, .input_length = length, .context = &peer};
     gateway_read(&gateway, MAX_BODY, &request);
     const struct http_request *http = &request.http;
     check_row(http->body_state == bodies[row].state, "state", row, bodies[row].input);
     check_row(http->body_length == strlen(bodies[row].body) &&
                   memcmp(http->body != NULL ? http->body : "", bodies[row].body, http->body_length) == 0,
               "body", row, bodies[row].body);
+    check_row(!bodies[row].is_in_memory || http->body == NULL || http->body == input, "a copy", row, input);
     check_row(peer.left == bodies[row].left, "left unread", row, peer.input);
     gateway_request_clear(&request);
     assert_null(http->body);
@@ -128,12 +134,10 @@ static size_t read_for_ever(void *context, char *out, size_t size)
     return size;
 }
 
-static const char *no_variable(void *context, const char *name, size_t index)
+static const char *chunked(void *context, const char *name, size_t index)
 {
-    (void)index;
     (void)context;
-    (void)name;
-    return NULL;
+    return index == 0 && strcmp(name, "HTTP_TRANSFER_ENCODING") == 0 ? "chunked" : NULL;
 }
 
 static void test_endless(void **state)
@@ -141,8 +145,7 @@ static void test_endless(void **state)
     (void)state;
     size_t total = 0;
     struct gateway_request request;
-    const struct gateway gateway = {
-        .variable = no_variable, .read = read_for_ever, .context = &total, .input_ends = true};
+    const struct gateway gateway = {.variable = chunked, .read = read_for_ever, .context = &total};
     gateway_read(&gateway, MAX_BODY, &request);
     assert_int_equal(request.http.body_state, HTTP_BODY_TOO_LARGE);
     assert_in_range(total, 1 << 20, 1 << 28);
@@ -170,14 +173,14 @@ static void test_path(void **state)
         const struct variable variables[MOST_VARIABLES] = {{"SCRIPT_NAME", rows[i].script_name},
                                                            {"PATH_INFO", rows[i].path_info}};
         struct peer peer = {variables, "", 0, 1};
-        const struct gateway gateway = gateway_to(&peer, true);
+        const struct gateway gateway = gateway_to(&peer);
         gateway_read(&gateway, MAX_BODY, &request);
         check_row(text_is(request.http.path, rows[i].path), "path", i, rows[i].path);
         gateway_request_clear(&request);
     }
     const struct variable variables[MOST_VARIABLES] = {{"SCRIPT_NAME", "/a"}, {"PATH_INFO", longer}};
     struct peer peer = {variables, "", 0, 1};
-    const struct gateway gateway = gateway_to(&peer, true);
+    const struct gateway gateway = gateway_to(&peer);
     gateway_read(&gateway, MAX_BODY, &request);
     assert_int_equal(request.http.path.length, GATEWAY_PATH_SIZE);
     gateway_request_clear(&request);
@@ -197,7 +200,7 @@ static void test_variables(void **state)
                                                           {"REMOTE_ADDR", ""},    {"TOKEN_SCOPE", ""}};
     struct gateway_request request;
     struct peer peer = {given, "", 0, 1};
-    const struct gateway gateway = gateway_to(&peer, true);
+    const struct gateway gateway = gateway_to(&peer);
     gateway_read(&gateway, MAX_BODY, &request);
     assert_true(text_is(request.http.method, "POST") && text_is(request.http.query, "a=b"));
     assert_true(text_is(request.http.content_type, "x/y") && text_is(request.http.authorization, "Basic"));
@@ -223,7 +226,7 @@ static void test_without_memory(void **state)
     skip_unless_malloc_fails();
     static const struct variable variables[MOST_VARIABLES] = {{"CONTENT_LENGTH", "3"}};
     struct peer peer = {variables, "abc", 3, 1};
-    const struct gateway gateway = gateway_to(&peer, false);
+    const struct gateway gateway = gateway_to(&peer);
     struct gateway_request request;
     allocations_left = 0;
     gateway_read(&gateway, MAX_BODY, &request);
