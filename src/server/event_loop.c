@@ -15,7 +15,7 @@
 
 enum {
     STACK_SIZE = 512 * 1024, /* libfcgi, json-c and libcrypt keep their large things on the heap */
-    EVENTS_AT_ONCE = 4,
+    EVENTS_AT_ONCE = 8,
     ACCEPTED_AT_ONCE = 16,
     GRACE_MS = 1000, /* after the stop, for requests that have not arrived whole */
     GIVE_BACK_MS = 1000,
