@@ -14,12 +14,22 @@ void secret_wipe(void *data, size_t size)
         explicit_bzero(data, size);
 }
 
+/* What secret_free() frees just now. Volatile, as a compiler believes that free() reads no variable. */
+static _Thread_local const void *volatile wiped;
+
 void secret_free(void *data, size_t size)
 {
     if (data == NULL)
         return;
     secret_wipe(data, size);
+    wiped = data;
     free(data);
+    wiped = NULL;
+}
+
+bool secret_is_wiped(const void *data)
+{
+    return data == wiped;
 }
 
 bool secret_equal(const void *a, const void *b, size_t size)

@@ -26,8 +26,8 @@ struct gateway {
 
 struct gateway_request {
     struct http_request http;
-    char path[GATEWAY_PATH_SIZE];
     size_t body_size; /* of the buffer; 0: the body is a part of the gateway's input */
+    char path[GATEWAY_PATH_SIZE];
 };
 
 /* Reads the whole request, at most `max_body` bytes of body; what is beyond is read and dropped, up to a cap.

@@ -9,7 +9,6 @@
 
 #include "base/secret.h"
 #include "endpoint/route.h"
-#include "process/libc/heap.h"
 #include "process/libc/libfcgi_io.h"
 #include "server/cgi_env.h"
 
@@ -17,13 +16,11 @@ struct fastcgi {
     FCGX_Request fcgi;
     struct libfcgi_io io;
     struct service *service;
-    struct gateway_request request;
     struct request_context exchange;
     bool is_pending;
+    struct gateway_request request;
     alignas(max_align_t) char heap[]; /* of libfcgi */
 };
-
-_Static_assert(sizeof(struct fastcgi) < HEAP_WIPED_MAX / 4, "free() wipes it with half a heap");
 
 bool fastcgi_prepare(void)
 {
@@ -141,8 +138,7 @@ bool fastcgi_answer(struct fastcgi *fastcgi, struct buffer *out)
     return !out->out_of_memory;
 }
 
-/* free() knows what came from the heap while that is in use. It wipes all of it, unless there are uncommonly
- * many parameters. */
+/* free() knows what came from the heap while that is in use. The path is no secret, and long. */
 void fastcgi_free(struct fastcgi *fastcgi)
 {
     libfcgi_io_use(&fastcgi->io);
@@ -151,9 +147,8 @@ void fastcgi_free(struct fastcgi *fastcgi)
     http_response_clear(&fastcgi->exchange.response);
     gateway_request_clear(&fastcgi->request);
     service_release(fastcgi->service);
-    if (fastcgi->io.heap_size > HEAP_WIPED_MAX / 2)
-        secret_wipe(fastcgi->heap, fastcgi->io.heap_used);
-    free(fastcgi);
+    libfcgi_io_wipe(&fastcgi->io);
+    secret_free(fastcgi, offsetof(struct fastcgi, request.path));
 }
 
 size_t fastcgi_size(const struct fastcgi *fastcgi)

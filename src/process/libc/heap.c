@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "process/libc/heap.h"
+#include "base/secret.h"
 #include "process/libc/libfcgi_io.h"
+
+/* Larger memory holds a file or a table, whose owner wipes the secrets in it. */
+#define LARGEST ((size_t)64 * 1024)
 
 /* The libraries would not call these if the compiler is told to hide symbols by default. */
 extern void *malloc(size_t size) __attribute__((visibility("default")));
@@ -29,8 +32,8 @@ void free(void *memory)
 {
     if (memory == NULL || libfcgi_io_owns(libfcgi_io_in_use(), memory))
         return;
-    const size_t size = malloc_usable_size(memory);
-    if (size <= HEAP_WIPED_MAX)
+    const size_t size = secret_is_wiped(memory) ? 0 : malloc_usable_size(memory);
+    if (size <= LARGEST)
         explicit_bzero(memory, size);
     library_free(memory);
 }
@@ -42,7 +45,7 @@ void *realloc(void *memory, size_t size)
     if (memory != NULL && libfcgi_io_owns(io, memory))
         return libfcgi_io_reallocate(io, memory, size);
     const size_t capacity = memory != NULL ? malloc_usable_size(memory) : 0;
-    if (memory == NULL || size == 0 || capacity > HEAP_WIPED_MAX)
+    if (memory == NULL || size == 0 || capacity > LARGEST)
         return library_realloc(memory, size);
     if (size <= capacity)
         return memory;

@@ -15,7 +15,10 @@ struct libfcgi_io {
     struct buffer *output; /* OS_Write() appends to this */
     char *heap; /* malloc() allocates from this; the caller aligns it, and nothing in it is freed singly */
     size_t heap_size;
-    size_t heap_used;
+    size_t heap_used;  /* at its start */
+    size_t large_used; /* at its end, by memory that is as large as that of a stream */
+    char *read_to;     /* where OS_Read() has written, and how far at most */
+    size_t read_most;
 };
 
 /* Sets the one that the calling thread uses; NULL: none. */
@@ -23,6 +26,9 @@ void libfcgi_io_use(struct libfcgi_io *io);
 
 /* Returns a size of `heap` that is enough for one request and its answer. */
 size_t libfcgi_io_heap_size(size_t parameters_length, size_t parameter_count);
+
+/* Wipes what libfcgi has written to the heap. */
+void libfcgi_io_wipe(struct libfcgi_io *io);
 
 /* For malloc(), realloc() and free(). Allocation returns NULL when the heap is used up. */
 struct libfcgi_io *libfcgi_io_in_use(void);
