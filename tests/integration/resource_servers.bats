@@ -78,19 +78,21 @@ make_www() {
     printf 'the resource\n' >"$DIR/www/index.html"
 }
 
+# start_apache FILE
 start_apache() {
-    local KID_HS256 SECRET_BASE64
+    local KID_HS256 SECRET SECRET_BASE64
     KID_HS256=$(kid_of HS256)
+    SECRET=$(secret)
     SECRET_BASE64=$(secret_in_base64)
     PORT=$(free_port) ASKING_PORT=$(free_port)
     make_www
-    fill apache.conf >"$DIR/resource.conf"
+    fill "$1" >"$DIR/resource.conf"
     start apache apache2 -D FOREGROUND -f "$DIR/resource.conf"
     wait_until 'apache to listen' is_listening "$PORT"
 }
 
 @test "mod_auth_openidc as resource server: ES256 and RS256 by the published keys, HS256; no EdDSA" {
-    start_apache
+    start_apache apache.conf
     checks_both at "$PORT"
     verdict 401 EdDSA.good at "$PORT"
     # Debian 13's ignores OIDCOAuthVerifySharedKeys: it verifies against "0 shared keys".
@@ -102,7 +104,19 @@ start_apache() {
 }
 
 @test "mod_auth_openidc asks, and learns of a revocation" {
-    start_apache
+    start_apache apache.conf
+    introspects at "$ASKING_PORT"
+}
+
+@test "mod_oauth2: ES256 and RS256 by the published keys, HS256; no EdDSA" {
+    start_apache apache-oauth2.conf
+    checks_both at "$PORT"
+    checks HS256 at "$PORT"
+    verdict 401 EdDSA.good at "$PORT"
+}
+
+@test "mod_oauth2 asks, and learns of a revocation" {
+    start_apache apache-oauth2.conf
     introspects at "$ASKING_PORT"
 }
 
