@@ -5,14 +5,20 @@
 
 static const char scheme[] = "Bearer";
 
+static bool is_token_character(char c)
+{
+    static const char others[] = "-._~+/";
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           memchr(others, c, sizeof others - 1) != NULL;
+}
+
 /* b64token of RFC 6750 §2.1: padding stands at the end only. */
 static bool is_token(struct text text)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
     while (text.length > 0 && text.data[text.length - 1] == '=')
         text.length--;
     for (size_t i = 0; i < text.length; i++) {
-        if (memchr(alphabet, text.data[i], sizeof alphabet - 1) == NULL)
+        if (!is_token_character(text.data[i]))
             return false;
     }
     return text.length > 0;
