@@ -1,10 +1,11 @@
-/* fcgi_load [-f] [-m MODULO] [-n REQUESTS] [-p PHASES] [-t FILE] [-w MS] SOCKET SECONDS CONNECTIONS BODY
+/* fcgi_load [-a] [-f] [-m MODULO] [-n REQUESTS] [-p PHASES] [-t FILE] [-w MS] SOCKET SECONDS CONNECTIONS BODY
  *
  * Sends BODY to the token endpoint over and over, on connections that are kept (-f: on a fresh one each), for
  * SECONDS or until REQUESTS have been answered, and prints "name=value" for rate, latency and statuses: a
  * line for all of it, or for each of PHASES of equal length. "############" in BODY is another number in each
  * request, below MODULO. -t: into FILE for each tenth of a second: when it began, requests, p50 and p99 in
- * microseconds. -w: looks for answers so often only, and is not woken by each. */
+ * microseconds. -w: looks for answers so often only, and is not woken by each. -a: has tokens checked
+ * instead: BODY is a file of tokens, one a line and all of one length, which it sends in turn. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -48,6 +49,10 @@ struct load {
     struct fcgi_request request;
     size_t marked; /* where the number goes; 0: nowhere */
     unsigned long long number;
+    bool checks;
+    char *tokens; /* the lines of the file */
+    size_t token_length;
+    size_t token_count;
     int epoll;
     double began_us;
     double looked_us; /* last */
@@ -64,6 +69,10 @@ static void send_request(struct load *load, struct connection *connection)
         snprintf(number, sizeof number, "%012llu", load->number++ % load->modulo);
         memcpy(load->request.bytes + load->marked, number, sizeof mark - 1);
     }
+    if (load->checks)
+        memcpy(load->request.bytes + load->request.body,
+               load->tokens + load->number++ % load->token_count * (load->token_length + 1),
+               load->token_length);
     load->sent++;
     connection->got = 0;
     connection->sent_us = now_us();
@@ -222,8 +231,11 @@ static void write_tenths(const struct load *load)
 static bool read_options(int argc, char **argv, struct load *load)
 {
     int option = 0;
-    while ((option = getopt(argc, argv, "fm:n:p:t:w:")) != -1) {
+    while ((option = getopt(argc, argv, "afm:n:p:t:w:")) != -1) {
         switch (option) {
+        case 'a':
+            load->checks = true;
+            break;
         case 'f':
             load->fresh = true;
             break;
@@ -249,13 +261,37 @@ static bool read_options(int argc, char **argv, struct load *load)
     return argc - optind == 4 && load->modulo > 0 && load->phases > 0;
 }
 
+static void read_tokens(struct load *load, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    size_t capacity = 0;
+    const ssize_t size = file != NULL ? getdelim(&load->tokens, &capacity, '\0', file) : -1;
+    if (size <= 1)
+        die(path);
+    fclose(file);
+    load->token_length = strcspn(load->tokens, "\n");
+    load->token_count = (size_t)size / (load->token_length + 1);
+    for (size_t i = 0; i < load->token_count; i++) {
+        if (load->tokens[(i + 1) * (load->token_length + 1) - 1] != '\n') {
+            errno = EINVAL;
+            die(path);
+        }
+    }
+    load->tokens[load->token_length] = '\0';
+}
+
 static void prepare(struct load *load, const char *body)
 {
-    fcgi_request_make(&load->request, body, !load->fresh);
-    const char *place = strstr(body, mark);
-    load->marked = place != NULL ? load->request.body + (size_t)(place - body) : 0;
-    /* Another run begins with other numbers. */
-    load->number = (unsigned long long)now_us();
+    if (load->checks) {
+        read_tokens(load, body);
+        fcgi_request_make_check(&load->request, load->tokens, !load->fresh);
+    } else {
+        fcgi_request_make(&load->request, body, !load->fresh);
+        const char *place = strstr(body, mark);
+        load->marked = place != NULL ? load->request.body + (size_t)(place - body) : 0;
+        /* Another run begins with other numbers. */
+        load->number = (unsigned long long)now_us();
+    }
     load->samples = calloc(MOST_SAMPLES, sizeof *load->samples);
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (load->samples == NULL || load->epoll < 0)
@@ -284,6 +320,7 @@ int main(int argc, char **argv)
     if (load.tenths != NULL)
         write_tenths(&load);
     free(load.samples);
+    free(load.tokens);
     free(connections);
     return 0;
 }

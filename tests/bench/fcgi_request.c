@@ -45,15 +45,49 @@ static void put_header(struct fcgi_request *request, unsigned char type, size_t 
     put_bytes(request, &header, sizeof header);
 }
 
-static size_t add_parameter(char *out, const char *name, const char *value)
+/* A length of 128 and more takes four bytes. */
+static char *add_length(char *out, size_t length)
 {
-    out[0] = (char)strlen(name);
-    out[1] = (char)strlen(value);
-    return (size_t)(stpcpy(stpcpy(out + 2, name), value) - out);
+    if (length >= 128) {
+        *out++ = (char)0x80;
+        *out++ = 0;
+        *out++ = (char)(length >> 8);
+    }
+    *out++ = (char)length;
+    return out;
 }
 
-static void put_parameters(struct fcgi_request *request, const char *content_length)
+static char *add_parameter(char *out, const char *name, const char *value)
 {
+    out = add_length(add_length(out, strlen(name)), strlen(value));
+    return stpcpy(stpcpy(out, name), value);
+}
+
+/* Returns where the last value ends. */
+static size_t put_parameters(struct fcgi_request *request, const char *const (*pairs)[2], size_t count)
+{
+    char out[FCGI_REQUEST_SIZE];
+    char *end = out;
+    for (size_t i = 0; i < count; i++)
+        end = add_parameter(end, pairs[i][0], pairs[i][1]);
+    put_header(request, FCGI_PARAMS, (size_t)(end - out));
+    put_bytes(request, out, (size_t)(end - out));
+    const size_t values_end = request->length;
+    put_header(request, FCGI_PARAMS, 0);
+    return values_end;
+}
+
+static void begin_request(struct fcgi_request *request, bool keep)
+{
+    const FCGI_BeginRequestBody begin = {.roleB0 = FCGI_RESPONDER, .flags = keep ? FCGI_KEEP_CONN : 0};
+    request->length = 0;
+    put_header(request, FCGI_BEGIN_REQUEST, sizeof begin);
+    put_bytes(request, &begin, sizeof begin);
+}
+
+void fcgi_request_make(struct fcgi_request *request, const char *body, bool keep)
+{
+    char content_length[32];
     const char *const pairs[][2] = {
         {"GATEWAY_INTERFACE", "CGI/1.1"},
         {"SERVER_PROTOCOL", "HTTP/1.1"},
@@ -67,27 +101,36 @@ static void put_parameters(struct fcgi_request *request, const char *content_len
         {"HTTP_HOST", "api.example.com"},
         {"HTTP_ACCEPT", "*/*"},
     };
-    char out[1024];
-    size_t length = 0;
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        length += add_parameter(out + length, pairs[i][0], pairs[i][1]);
-    put_header(request, FCGI_PARAMS, length);
-    put_bytes(request, out, length);
-    put_header(request, FCGI_PARAMS, 0);
-}
-
-void fcgi_request_make(struct fcgi_request *request, const char *body, bool keep)
-{
-    const FCGI_BeginRequestBody begin = {.roleB0 = FCGI_RESPONDER, .flags = keep ? FCGI_KEEP_CONN : 0};
-    char content_length[32];
     snprintf(content_length, sizeof content_length, "%zu", strlen(body));
-    request->length = 0;
-    put_header(request, FCGI_BEGIN_REQUEST, sizeof begin);
-    put_bytes(request, &begin, sizeof begin);
-    put_parameters(request, content_length);
+    begin_request(request, keep);
+    put_parameters(request, pairs, sizeof pairs / sizeof *pairs);
     put_header(request, FCGI_STDIN, strlen(body));
     request->body = request->length;
     put_bytes(request, body, strlen(body));
+    put_header(request, FCGI_STDIN, 0);
+}
+
+void fcgi_request_make_check(struct fcgi_request *request, const char *token, bool keep)
+{
+    char authorization[FCGI_REQUEST_SIZE];
+    const char *const pairs[][2] = {
+        {"GATEWAY_INTERFACE", "CGI/1.1"},
+        {"SERVER_PROTOCOL", "HTTP/1.1"},
+        {"REQUEST_METHOD", "GET"},
+        {"SCRIPT_NAME", "/apiops/auth/verify"},
+        {"QUERY_STRING", ""},
+        {"CONTENT_TYPE", ""},
+        {"CONTENT_LENGTH", ""},
+        {"REMOTE_ADDR", "127.0.0.1"},
+        {"SERVER_NAME", "api.example.com"},
+        {"TOKEN_SCOPE", "read"},
+        {"HTTP_HOST", "api.example.com"},
+        {"HTTP_ACCEPT", "*/*"},
+        {"HTTP_AUTHORIZATION", authorization},
+    };
+    snprintf(authorization, sizeof authorization, "Bearer %s", token);
+    begin_request(request, keep);
+    request->body = put_parameters(request, pairs, sizeof pairs / sizeof *pairs) - strlen(token);
     put_header(request, FCGI_STDIN, 0);
 }
 

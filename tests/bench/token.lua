@@ -1,6 +1,6 @@
 -- For wrk: wrk … -s token.lua URL -- BODY [statuses]: posts BODY over and over and prints one line of "name=value",
 -- as fcgi_load does. "############" in BODY is another number in each request. "statuses" counts 401 and 503, which
--- costs wrk some speed.
+-- costs wrk some speed. wrk … -s token.lua URL -- bearer TOKEN: gets URL with the token.
 
 local threads = {}
 
@@ -11,6 +11,10 @@ end
 
 function init(arguments)
     local body = arguments[1]
+    if body == "bearer" then
+        wrk.headers["Authorization"] = "Bearer " .. arguments[2]
+        return
+    end
     local before, after = body:match("^(.-)############(.*)$")
     wrk.method = "POST"
     wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
