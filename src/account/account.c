@@ -101,7 +101,7 @@ static const char *parse_rest(struct text line, struct account *account)
 static const char *parse_line(struct text line, bool allow_legacy, struct account *account)
 {
     if (!split_line(line, account))
-        return "there is no ':' behind the client_id; a line is client_id:crypt-hash[:attributes]";
+        return "there is no ':' after the client_id; a line is client_id:crypt-hash[:attributes]";
     const char *why = account_client_id_fault(account->client_id);
     if (why != NULL)
         return why;

@@ -16,7 +16,7 @@ static const char bad_lifetime[] = "lifetime= must be 0 (never expires) to 31536
 static const char bad_expires[] =
     "expires= must be a date or a time in UTC: expires=2027-01-31 or expires=2027-01-31T12:00:00Z";
 static const char bad_from[] =
-    "from= must be addresses or networks separated by commas, no bit set behind the prefix: "
+    "from= must be addresses or networks separated by commas, no bit set after the prefix: "
     "from=192.0.2.0/24,2001:db8::/32";
 static const char bad_introspect[] = "introspect takes no value";
 static const char bad_audience[] =

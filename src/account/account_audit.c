@@ -83,7 +83,7 @@ static void write_client(char *out, size_t size, const struct finding *finding)
 static void write_slow(char *out, size_t size, const struct finding *finding)
 {
     snprintf(out, size,
-             "%.*s allows %.1f tokens a second and core on this machine, %.0f ms each; tokenctl hash-cost "
+             "%.*s allows %.1f tokens per second and core on this machine, %.0f ms each; tokenctl hash-cost "
              "shows what others allow, tokenctl passwd sets a new secret",
              (int)finding->setting.length, finding->setting.data, 1000 / finding->ms, finding->ms);
 }
@@ -93,11 +93,12 @@ static void write_weakness(char *out, size_t size, const struct finding *finding
 {
     switch (weakness) {
     case LEGACY:
-        snprintf(out, size, "it is a legacy method, quick to guess; set a new secret with tokenctl passwd");
+        snprintf(out, size,
+                 "it is a legacy method, which is fast to guess; set a new secret with tokenctl passwd");
         break;
     case CHEAP:
         snprintf(out, size,
-                 "it is quicker to guess than today's advice, %s, allows; set a new secret with tokenctl "
+                 "it is faster to guess than current advice, %s, allows; set a new secret with tokenctl "
                  "passwd",
                  scale->advice);
         break;
@@ -106,7 +107,7 @@ static void write_weakness(char *out, size_t size, const struct finding *finding
         break;
     default:
         snprintf(out, size,
-                 "its parameters are none that crypt(3) computes, so no secret matches; set one with "
+                 "crypt(3) does not compute hashes with its parameters, so no secret matches; set one with "
                  "tokenctl passwd");
         break;
     }
@@ -129,7 +130,7 @@ void account_audit(const struct account_table *table, const char *path, double f
     struct audit audit = {.fewest_tokens = fewest_tokens};
     account_table_each(table, audit_entry, &audit);
     if (audit.no_memory)
-        diagnostics_add(diagnostics, SEVERITY_WARNING, path, 0, "the hashes could not all be looked at: %s",
+        diagnostics_add(diagnostics, SEVERITY_WARNING, path, 0, "not all hashes could be checked: %s",
                         strerror(ENOMEM));
     for (size_t i = 0; i < PASSWORD_SCALES; i++) {
         for (unsigned weakness = 0; weakness < WEAKNESSES; weakness++) {

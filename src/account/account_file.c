@@ -179,7 +179,7 @@ static bool apply_edit(const char *path, struct account_edit *edit, const struct
     if (!is_changed || edit->request->is_trial)
         return true;
     return file_replace(path, edit->out.data, edit->out.length, 0600) ||
-           account_file_failed(diagnostics, path, "the file cannot be replaced, and is as it was");
+           account_file_failed(diagnostics, path, "the file cannot be replaced and is unchanged");
 }
 
 /* Returns whether the last line is an account without a newline that may still be in the process of being

@@ -16,7 +16,7 @@ enum account_change {
     ACCOUNT_EXISTS,    /* look, add: the client_id has a line already */
     ACCOUNT_UNKNOWN,   /* no line of that client_id */
     ACCOUNT_AS_IT_WAS, /* nothing to do. lock: locked already; unlock: not locked; retire: there is one line
-                          only; set: each line is so already; set_not_before: each is as late already */
+                          only; set: each line already is that way; set_not_before: each is as late */
     ACCOUNT_NO_HASH,   /* unlock: there is no hash after the '!' */
     ACCOUNT_FAILED,    /* the file cannot be read or written; the diagnostics have an error */
 };

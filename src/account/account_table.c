@@ -160,8 +160,8 @@ static void report_line(struct diagnostics *diagnostics, const char *path, size_
     diagnostics_add(diagnostics, SEVERITY_WARNING, path, number, "client %s: %s", quoted, why);
 }
 
-static const char no_newline[] = "the last line has no newline, so each change of the file puts it out of "
-                                 "force for ten seconds; end the line with a newline";
+static const char no_newline[] = "the last line has no newline, so it is not in force for ten seconds after "
+                                 "each change of the file; end the line with a newline";
 
 /* Parses one line of the table. */
 static enum account_line table_parse_line(const struct account_table *table, struct text line,

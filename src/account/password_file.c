@@ -72,7 +72,7 @@ static void read_scheme(struct text field, struct password_entry *entry)
     }
 }
 
-/* mosquitto writes base64 with padding behind $6$SALT$, and behind $7$ITERATIONS$SALT$. */
+/* mosquitto writes base64 with padding after $6$SALT$, and after $7$ITERATIONS$SALT$. */
 static bool is_of_mosquitto(struct text hash)
 {
     return hash.length > 3 && (memcmp(hash.data, "$6$", 3) == 0 || memcmp(hash.data, "$7$", 3) == 0) &&
@@ -118,7 +118,7 @@ static void read_fields(struct text line, struct password_entry *entry)
     entry->client_id = text_split(&rest, ':');
     if (rest.data == NULL) {
         entry->client_id = rest; /* it may be a secret */
-        entry->why = "there is no ':' behind the user";
+        entry->why = "there is no ':' after the user";
         entry->is_restricted = true;
         return;
     }

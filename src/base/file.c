@@ -111,7 +111,7 @@ bool file_read(const char *path, size_t limit, struct file_content *content)
 const char *file_read_reason(int error)
 {
     if (error == ETIMEDOUT)
-        return "the lock was not given back in time";
+        return "the lock was not released in time";
     return error == EINVAL ? "it is not a regular file" : strerror(error);
 }
 

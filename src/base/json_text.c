@@ -249,7 +249,7 @@ static struct json_object *read_whole(struct json_tokener *tokener, struct text 
         if (!has_numbers)
             return NULL;
     }
-    *fault = has_memory_for(members) ? (struct json_fault){"a name is there twice", 1}
+    *fault = has_memory_for(members) ? (struct json_fault){"a name occurs twice", 1}
                                      : (struct json_fault){"out of memory", 0};
     return NULL;
 }

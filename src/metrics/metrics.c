@@ -221,8 +221,8 @@ void metrics_maintain(struct metrics *metrics, struct log *log)
                   "%s: metrics.bin cannot be used: %s; the metrics are counted in memory", metrics->folder,
                   strerror(error));
     else if (error == 0 && !was_good)
-        log_write(log, LOG_LEVEL_WARN, "%s: metrics.bin was opened again; what was lost of it counts from 0",
-                  metrics->folder);
+        log_write(log, LOG_LEVEL_WARN,
+                  "%s: metrics.bin was opened again; counters that were lost start from 0", metrics->folder);
     metrics->is_reported = error != 0;
 }
 

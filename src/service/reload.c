@@ -132,8 +132,8 @@ static void publish_service(struct reload *reload, struct service *next)
 
 static void log_loaded(const struct service *service, const char *what)
 {
-    log_write(service->log, LOG_LEVEL_INFO, "%s: %zu account lines, %zu keys", what,
-              account_table_count(service->accounts), service->keys->count);
+    char summary[SERVICE_SUMMARY_SIZE];
+    log_write(service->log, LOG_LEVEL_INFO, "%s: %s", what, service_summary(service, summary));
 }
 
 /* An on_message function for what is loaded in place of a snapshot: an error is a refusal. */

@@ -227,6 +227,20 @@ struct service *service_load_quietly(const char *config_file, struct diagnostics
     return load_with_log(config_file, "stderr", NULL, diagnostics);
 }
 
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+const char *service_summary(const struct service *service, char out[SERVICE_SUMMARY_SIZE])
+{
+    const size_t accounts = account_table_count(service->accounts);
+    const size_t keys = service->keys->count;
+    snprintf(out, SERVICE_SUMMARY_SIZE, "%zu account%s, %zu unusable; %zu key%s", accounts, plural(accounts),
+             account_table_count_unusable(service->accounts), keys, plural(keys));
+    return out;
+}
+
 /* Becomes the user of the configuration, so that all checks run with the rights that the program will have;
  * the configuration is loaded again afterwards. Sets `*makes_log` if a start would first create the log file,
  * with root's rights. */
@@ -246,6 +260,7 @@ bool service_check(const char *config_file)
 {
     struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
     bool makes_log = false;
+    char summary[SERVICE_SUMMARY_SIZE];
     struct service *service = become_user(config_file, &makes_log, &diagnostics)
                                   ? service_load_quietly(config_file, &diagnostics)
                                   : NULL;
@@ -260,8 +275,8 @@ bool service_check(const char *config_file)
     if (!makes_log && !log_can_be_opened(service->config->log))
         add_log_error(service->config, service->config->log, &diagnostics);
     else
-        printf("%s: good: %zu account lines, %zu keys, %zu warnings\n", config_file,
-               account_table_count(service->accounts), service->keys->count, diagnostics.warnings);
+        printf("%s: good: %s; %zu warning%s\n", config_file, service_summary(service, summary),
+               diagnostics.warnings, plural(diagnostics.warnings));
     service_release(service);
     return diagnostics.errors == 0;
 }

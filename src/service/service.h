@@ -60,6 +60,10 @@ bool service_prepare_issuer(struct service *service, struct diagnostics *diagnos
  * rotation. It cannot be predicted from outside. */
 uint64_t service_digest(const struct service *service, struct text text);
 
+/* Writes what is loaded: "50 accounts, 22 unusable; 1 key". Returns `out`. */
+enum { SERVICE_SUMMARY_SIZE = 96 };
+const char *service_summary(const struct service *service, char out[SERVICE_SUMMARY_SIZE]);
+
 /* Like service_load(), with standard error as the log. */
 struct service *service_load_quietly(const char *config_file, struct diagnostics *diagnostics);
 

@@ -9,7 +9,7 @@
 /* How the client sent its credentials: with HTTP Basic or in the body (RFC 6749 §2.3.1). */
 enum throttle_auth_method { THROTTLE_AUTH_NONE, THROTTLE_CLIENT_SECRET_BASIC, THROTTLE_CLIENT_SECRET_POST };
 
-/* Keyed digests that tell one wrong secret from another: one of each decoding of the secret, or the same
+/* Keyed digests that distinguish wrong secrets: one of each decoding of the secret, or the same
  * twice if there is one decoding. */
 struct throttle_secret {
     uint64_t digests[2];

@@ -40,7 +40,7 @@ static const struct jwk_type *type_of(struct json_object *jwk)
 struct json_object *jwk_public(struct json_object *jwk)
 {
     static const char *const before[] = {"kty", "crv", NULL};
-    static const char *const behind[] = {"alg", "use", "kid", "iat", "exp", NULL};
+    static const char *const others[] = {"alg", "use", "kid", "iat", "exp", NULL};
     const struct jwk_type *type = type_of(jwk);
     if (type == NULL || type->algorithm == JWS_HS256)
         return NULL;
@@ -49,7 +49,7 @@ struct json_object *jwk_public(struct json_object *jwk)
     bool complete = public != NULL && copy_members(jwk, before, public);
     for (size_t i = 0; complete && i < jwk_type_count(type); i++)
         complete = type->members[i].secret || copy_member(jwk, type->members[i].name, public);
-    if (complete && copy_members(jwk, behind, public))
+    if (complete && copy_members(jwk, others, public))
         return public;
     json_object_put(public);
     return NULL;

@@ -98,8 +98,8 @@ static bool sign(const struct jws_signer *signer, struct text input,
 {
     if (signer->key->algorithm != JWS_HS256)
         return jws_asymmetric_sign(signer->key, input, signature, length);
-    const struct text behind = {input.data + signer->head_length, input.length - signer->head_length};
-    hmac_compute(&signer->hmac, &behind, 1, signature);
+    const struct text rest = {input.data + signer->head_length, input.length - signer->head_length};
+    hmac_compute(&signer->hmac, &rest, 1, signature);
     *length = HMAC_SIZE;
     return true;
 }

@@ -95,7 +95,7 @@ static bool write_back(const char *path, struct json_object *document, struct di
     const int error = errno;
     secret_wipe((char *)text.data, text.length);
     errno = error;
-    return good || fail(diagnostics, path, "the file cannot be replaced, and is as it was");
+    return good || fail(diagnostics, path, "the file cannot be replaced and is unchanged");
 }
 
 bool keyset_file_is_next(struct json_object *jwk)

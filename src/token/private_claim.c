@@ -72,7 +72,7 @@ const char *private_claim_fault(struct text name, struct text value)
     return NULL;
 }
 
-/* Moves `*list` behind its next claim. False: there are no more. */
+/* Removes the next claim from `*list`. False: there are no more. */
 static bool next_claim(struct text *list, struct text *name, struct text *value)
 {
     while (list->data != NULL) {

@@ -145,7 +145,7 @@ bool revocations_open(struct revocations *revocations, struct diagnostics *diagn
     return is_open;
 }
 
-/* Also true if that cannot be told: opening the file then says why. */
+/* Also true if that is not known: opening the file then reports why. */
 static bool has_file(const struct revocations *revocations)
 {
     return access(revocations->path, F_OK) == 0 || errno != ENOENT;

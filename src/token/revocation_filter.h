@@ -1,5 +1,5 @@
-/* A Bloom filter of the revoked tokens in the memory of a process. It tells of nearly every token that was
- * not revoked that it was not, in a tenth of the time of a transaction, most of which goes into locks. It is
+/* A Bloom filter of the revoked tokens in the memory of a process. It excludes nearly every token that was
+ * not revoked, in a tenth of the time of a transaction, most of which goes into locks. It is
  * of one snapshot of the file, and follows the file by its news (see revocation_table.h). */
 #ifndef TOKEN_REVOCATION_FILTER_H
 #define TOKEN_REVOCATION_FILTER_H

@@ -17,7 +17,7 @@ const struct database_file revocation_file = {
 /* A token may be valid for this long after its `exp`: the largest clock_skew. */
 enum { LARGEST_SKEW = 3600 };
 
-/* How many entries an addition looks at to remove those that have expired. They are those behind its own key,
+/* How many entries an addition looks at to remove those that have expired. They are those after its own key,
  * which is random, so that each is visited sooner or later; and most of them are on the page that is written
  * anyway. */
 enum { SWEEP_ENTRIES = 64 };

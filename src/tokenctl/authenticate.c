@@ -46,7 +46,7 @@ static bool try_line(struct trial *trial, const struct account_entry *entry, boo
     if (account->method != NULL)
         result = password_verify(NULL, account->method, account->hash, trial->secret);
     const char *refusal = trial_refusal(trial, entry);
-    /* The reason of a line whose secret is right tells most. */
+    /* The reason of a line whose secret is right is the most useful one. */
     if (!*is_right || result == PASSWORD_MATCH) {
         trial->line = entry->line;
         if (result == PASSWORD_MATCH)

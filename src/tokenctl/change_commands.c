@@ -17,7 +17,7 @@
 struct change_form {
     enum account_operation operation;
     const char *would_be;  /* with -n */
-    const char *as_it_was; /* what is so already */
+    const char *as_it_was; /* said if there is nothing to do */
     bool may_be_used;      /* warn about an account that nobody can use afterwards */
 };
 
@@ -164,11 +164,11 @@ static int run_remove(const struct invocation *invocation)
 
 static int run_set(const struct invocation *invocation)
 {
-    static const struct change_form form = {ACCOUNT_SET, "set", "is so already", true};
+    static const struct change_form form = {ACCOUNT_SET, "set", "already has these attributes", true};
     struct attribute_options options;
     int status = attribute_options_read(invocation, true, &options);
     if (status == EXIT_SUCCESS && options.count == 0)
-        status = command_error(EXIT_USAGE, "set: no option says what; tokenctl set --help lists them");
+        status = command_error(EXIT_USAGE, "set: no attribute was given; tokenctl set --help lists them");
     if (status == EXIT_SUCCESS)
         status = change_accounts(invocation, &form, &options);
     attribute_options_free(&options);
@@ -183,7 +183,7 @@ static int run_set(const struct invocation *invocation)
 
 const struct command change_commands[] = {
     {"set", "set ID… [--scope \"a b\"] [--lifetime TIME] [--expires DATE] [--from CIDR,…] [--note TEXT] …",
-     "Changes attributes on all lines of ID. An empty value takes an attribute out.\n" IDS_HELP
+     "Changes attributes on all lines of ID. An empty value removes an attribute.\n" IDS_HELP
          ATTRIBUTE_OPTIONS_HELP "  -n, --dry-run        shows what would change, and changes nothing\n"
      "  --json               prints the result of each ID as JSON\n",
      ATTRIBUTE_OPTIONS | OPTIONS, SOME_ARGUMENTS, run_set},

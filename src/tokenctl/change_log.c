@@ -77,7 +77,7 @@ static void send_to_syslog(struct text message)
     struct pollfd ready = {.fd = daemon, .events = POLLOUT};
     if (daemon < 0)
         return;
-    /* On a stream a NUL ends a message, and there is one behind the text. */
+    /* On a stream a NUL ends a message, and there is one after the text. */
     if (poll(&ready, 1, PATIENCE_MS) == 1 &&
         send(daemon, message.data, message.length + (is_stream ? 1 : 0), MSG_NOSIGNAL) < 0)
         command_error(0, "the change could not be written to syslog");

@@ -158,7 +158,7 @@ static int replace(const struct invocation *invocation, const struct file_conten
     if (content->out_of_memory)
         return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     if (content->length == old->size && memcmp(content->data, old->data, old->size) == 0)
-        return command_error(EXIT_SUCCESS, "%s is so already", key);
+        return command_error(EXIT_SUCCESS, "%s already has this value", key);
     if (!is_good(invocation, old, content))
         return command_error(EXIT_FAILURE, "%s: nothing is changed", path);
     if (invocation->values[OPTION_DRY_RUN] != NULL) {
@@ -168,9 +168,9 @@ static int replace(const struct invocation *invocation, const struct file_conten
         return finish_output();
     }
     if (!file_replace(path, content->data, content->length, 0644))
-        return command_error(EXIT_FAILURE, "%s: the file cannot be replaced, and is as it was: %s", path,
+        return command_error(EXIT_FAILURE, "%s: the file cannot be replaced and is unchanged: %s", path,
                              strerror(errno));
-    return command_error(EXIT_SUCCESS, "%s is set; a running token.fcgi takes it when it gets SIGHUP", key);
+    return command_error(EXIT_SUCCESS, "%s is set; a running token.fcgi applies it on SIGHUP", key);
 }
 
 static int set_key(const struct invocation *invocation)
@@ -208,7 +208,7 @@ static int run_config_set(const struct invocation *invocation)
 
 const struct command config_commands[] = {
     {"config set", "config set KEY VALUE [-n]",
-     "Sets a key of token.conf, after the checks of tokenctl check; an empty VALUE takes the key out.\n"
+     "Sets a key of token.conf, after the checks of tokenctl check; an empty VALUE removes the key.\n"
      "Comments and the order stay.\n"
      "  -n   checks it, and changes nothing\n",
      TAKES(OPTION_DRY_RUN), TWO_ARGUMENTS, run_config_set},

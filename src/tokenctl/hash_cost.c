@@ -112,7 +112,7 @@ static int measure_cost(struct costs *costs, const struct password_scale *scale,
     else if (!password_cost_read(method, text_of(setting), &cost))
         fault = "its setting is not understood";
     else if (password_measure(method, text_of(setting), &ms) != PASSWORD_MISMATCH)
-        fault = "it cannot be computed: no memory, or crypt(3) is without it";
+        fault = "it cannot be computed: out of memory, or crypt(3) does not have it";
     else
         costs->print(costs, scale, count, &cost, ms);
     if (costs->array.out_of_memory)

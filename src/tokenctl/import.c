@@ -268,13 +268,13 @@ static void report_user(const struct user *user, const char *path)
 {
     const struct text id = user->entry.client_id;
     if (user->outcome == OUTCOME_UNCHANGED)
-        command_error(0, "%.*s is there already, with this secret", (int)id.length, id.data);
+        command_error(0, "%.*s is already there, with this secret", (int)id.length, id.data);
     else if (user->outcome == OUTCOME_EXISTS)
         command_error(
-            0, "%.*s is not taken: there is an account of that name with another secret (tokenctl remove)",
+            0, "%.*s is not imported: there is an account of that name with another secret (tokenctl remove)",
             (int)id.length, id.data);
     else if (user->outcome == OUTCOME_REFUSED)
-        command_error(0, "%s:%zu: %.*s is not taken: %s", path, user->entry.line,
+        command_error(0, "%s:%zu: %.*s is not imported: %s", path, user->entry.line,
                       id.data != NULL ? (int)id.length : 1, id.data != NULL ? id.data : "-", user->why);
 }
 
@@ -310,7 +310,7 @@ static int print_results(struct import *import)
         buffer_print(&out, "%s", out.length > 0 ? "]\n" : "[]\n");
     const char *why = secret_output_write(&out);
     buffer_free(&out);
-    command_error(0, "%zu added, %zu there already, %zu not taken", import->numbers[OUTCOME_ADDED],
+    command_error(0, "%zu added, %zu already there, %zu not imported", import->numbers[OUTCOME_ADDED],
                   import->numbers[OUTCOME_UNCHANGED],
                   import->numbers[OUTCOME_EXISTS] + import->numbers[OUTCOME_REFUSED]);
     if (why != NULL)

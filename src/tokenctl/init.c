@@ -208,7 +208,7 @@ static bool make_named(const struct init *init, const struct config *config)
         return false;
     const enum result keys = make_keys(config->keys, init->algorithm, diagnostics);
     if (keys == KEPT && init->has_algorithm)
-        command_error(0, "--alg is not followed: %s is kept; tokenctl key rotate --alg %s makes another key",
+        command_error(0, "--alg has no effect: %s is kept; tokenctl key rotate --alg %s makes another key",
                       config->keys, jws_algorithm_name(init->algorithm));
     if (!give_file(init, config->keys, keys) || !print_result(init, config->keys, keys))
         return false;
@@ -219,8 +219,7 @@ static bool make_named(const struct init *init, const struct config *config)
 static void warn_if_kept(const struct config *config, const char *key, const char *given, const char *kept)
 {
     if (given != NULL && (kept == NULL || strcmp(given, kept) != 0))
-        command_error(0,
-                      "--%s is not followed: %s is kept, with %s = %s; tokenctl config set %s %s changes it",
+        command_error(0, "--%s has no effect: %s is kept, with %s = %s; tokenctl config set %s %s changes it",
                       key, config->file, key, kept != NULL ? kept : "", key, given);
 }
 

@@ -91,7 +91,8 @@ static int print_help(void)
         for (const struct command *command = *group; command->name != NULL; command++)
             printf("  %s\n", command->synopsis);
     }
-    puts("\nExit status: 0 done, or so already; 1 not done (standard error says why); 2 wrong usage. See "
+    puts("\nExit status: 0 done, or already done; 1 not done (standard error has the reason); 2 wrong usage. "
+         "See "
          "tokenctl(8).");
     return finish_output();
 }

@@ -38,7 +38,7 @@ fill() {
     local before
     fill "$ACCOUNTS" 4
     before=$(<"$ACCOUNTS")
-    limited 2 says 1 "$ACCOUNTS: the file cannot be replaced, and is as it was: File too large" lock demo
+    limited 2 says 1 "$ACCOUNTS: the file cannot be replaced and is unchanged: File too large" lock demo
     [[ $(<"$ACCOUNTS") == "$before" ]]
     [[ -z $(find "$DIR/etc" -name '.*.new') ]]
     exits 0 lock demo

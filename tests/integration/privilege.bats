@@ -126,7 +126,7 @@ is_in_log() {
     tokenctl passwd demo <<<another-secret
     wait_until 'the new secret' issues another-secret
     tokenctl key rotate
-    wait_until 'the new keys' is_in_log 'keys.jwks: 1 account lines, 2 keys'
+    wait_until 'the new keys' is_in_log 'keys.jwks: 1 account, 0 unusable; 2 keys'
     mv "$DIR/log/token.log" "$DIR/log/token.log.1"
     kill -HUP "$(pid_of token.fcgi)"
     wait_until 'the new log' test -s "$DIR/log/token.log"

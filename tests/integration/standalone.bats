@@ -308,7 +308,7 @@ option() {
 @test "its options, and what is none" {
     option 0 'token.fcgi [0-9]*' -V
     option 0 'usage: token.fcgi *TOKEN_CONF*' -h
-    option 0 '*account lines*' -t
+    option 0 '*good: * unusable; * key*' -t
     option 2 '*usage: token.fcgi *' -x
     option 2 '*no argument is expected: more*usage: token.fcgi *' -t more
     option 2 '*no socket was passed in and this is no CGI request; give -l ADDRESS*usage: token.fcgi *'

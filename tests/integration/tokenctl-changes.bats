@@ -25,7 +25,7 @@ attributes() {
     [[ $(attributes other) == 'note=not%20this' ]]
     works client old
     works client new
-    says 0 'client is so already' set client --scope 'b c' --claim n=1
+    says 0 'client already has these attributes' set client --scope 'b c' --claim n=1
     exits 0 set client --scope '' --expires '' --from '' --audience '' --claim tenant= --typ '' --introspect no --note two
     [[ $(attributes client | sort -u) == 'lifetime=3000 note=two claim.n=1' ]] || fail "$(attributes client)"
     exits 0 check
@@ -54,7 +54,7 @@ attributes() {
     exits 0 add client --generate
     before=$(<"$ACCOUNTS")
     says 2 'argument missing' set
-    says 2 'no option says what' set client
+    says 2 'no attribute was given' set client
     says 2 '--scope' set client --scope 'a a'
     says 2 '--lifetime' set client --lifetime 1y
     says 2 '--lifetime' set client --lifetime 315360001
@@ -229,7 +229,7 @@ attributes() {
     for ((i = 0; i < 200; i++)); do printf 'filler%d:!%0100d\n' $i 0; done >>"$ACCOUNTS"
     before=$(<"$ACCOUNTS")
     cat /dev/zero >"$DIR/small/filler" 2>/dev/null || true
-    says 1 "$ACCOUNTS: the file cannot be replaced, and is as it was: No space left on device" set a filler1 --note x
+    says 1 "$ACCOUNTS: the file cannot be replaced and is unchanged: No space left on device" set a filler1 --note x
     exits 0 set a -n --note x
     [[ $(<"$ACCOUNTS") == "$before" ]]
     umount "$DIR/small"

@@ -37,7 +37,7 @@ teardown() {
     says 1 "user www-data may not" check
     exits 0 init --user www-data
     exits 0 check
-    says 0 '--user is not followed' init --user nobody
+    says 0 '--user has no effect' init --user nobody
     says 1 'there is no user no-such-user' init --user no-such-user
     rm -r "$DIR/new"
     mkdir "$DIR/new"
@@ -110,7 +110,7 @@ teardown() {
     printf '# first\n\nissuer = https://other.example.com\r\n# why\nmax_body = 4096\n#token_lifetime = 3600\ntoken_lifetime = 600\n# last\nverify_queue = 8\n' |
         diff - "$CONF"
     [[ $(stat -c '%a %U:%G' "$CONF") == "$before" ]]
-    says 0 'max_body is so already' config set max_body 4096
+    says 0 'max_body already has this value' config set max_body 4096
     exits 0 config set max_body ''
     ! grep max_body "$CONF" || fail 'still there'
     exits 0 config set -n backlog 7

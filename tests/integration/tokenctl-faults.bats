@@ -71,7 +71,7 @@ type_at_prompts() {
     wait
     [[ $(grep -c '^w' "$ACCOUNTS") == 128 && $(cut -d: -f1 "$ACCOUNTS" | grep '^w' | sort -u | wc -l) == 64 ]]
     exits 0 check
-    [[ $OUT == *'128 account lines'*' 0 warnings' ]]
+    [[ $OUT == *'128 accounts, '*' 0 warnings' ]]
     [[ -z $(find "$DIR/etc" -name '*.new') ]]
 }
 
@@ -149,9 +149,9 @@ has_told() {
     "$DIR/tokenctl" -c "$CONF" lock client 2>"$DIR/waiting" 3>&- &
     waiter=$!
     says 1 "process $HOLDER holds the lock" --timeout 0 lock client
-    [[ $ERR == *"cannot be locked: the lock was not given back in time"* ]]
+    [[ $ERR == *"cannot be locked: the lock was not released in time"* ]]
     says 1 "process $HOLDER holds the lock" lock client --timeout 1
-    says 1 'the lock was not given back in time' key rotate --timeout 0
+    says 1 'the lock was not released in time' key rotate --timeout 0
     says 2 '0 to 86400 seconds' --timeout soon list
     says 2 '0 to 86400 seconds' list --timeout -1
     wait_until 'who it is' has_told
@@ -190,10 +190,10 @@ mount_small() {
     for ((i = 0; i < 200; i++)); do printf 'filler%d:!%0100d\n' $i 0; done >>"$ACCOUNTS"
     accounts=$(<"$ACCOUNTS") keys=$(<"$KEYS")
     cat /dev/zero >"$DIR/small/filler" 2>/dev/null || true
-    says 1 "$ACCOUNTS: the file cannot be replaced, and is as it was: No space left on device" lock client
+    says 1 "$ACCOUNTS: the file cannot be replaced and is unchanged: No space left on device" lock client
     says 1 'No space left on device' add other --generate
     [[ -z $OUT ]]
-    says 1 "$KEYS: the file cannot be replaced, and is as it was: No space left on device" key rotate
+    says 1 "$KEYS: the file cannot be replaced and is unchanged: No space left on device" key rotate
     [[ $(<"$ACCOUNTS") == "$accounts" && $(<"$KEYS") == "$keys" ]]
     [[ -z $(find "$DIR/small" -name '*.new') ]]
     rm "$DIR/small/filler"
@@ -218,7 +218,7 @@ as_nobody() {
     [[ $EUID -ne 0 ]] || chown -R nobody "$DIR/etc"
     chmod 0500 "$DIR/etc"
     run as_nobody "$DIR/tokenctl" -c "$CONF" add client --generate
-    [[ $status -eq 1 && $output == *"$ACCOUNTS: the file cannot be replaced, and is as it was: Permission denied"* ]]
+    [[ $status -eq 1 && $output == *"$ACCOUNTS: the file cannot be replaced and is unchanged: Permission denied"* ]]
     chmod 0000 "$ACCOUNTS"
     run as_nobody "$DIR/tokenctl" -c "$CONF" list
     [[ $status -eq 1 && $output == *"$ACCOUNTS: the accounts file cannot be read: Permission denied"* ]]

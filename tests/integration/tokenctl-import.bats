@@ -15,26 +15,26 @@ sha512() {
     printf '%s\n' "good:$(sha512 one)" 'apr:$apr1$salt$abcdefghijklmnopqrstu/' 'sha:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' \
         'des:rl0uE0JJ0BE.2' '# comment' "there:$(sha512 two)" "good:$(sha512 again)" 'a secret without a colon' >"$DIR/htpasswd"
     exits 1 import "$DIR/htpasswd"
-    [[ -z $OUT && $ERR == *'1 added, 0 there already, 6 not taken'* ]] || fail "$ERR"
-    [[ $ERR == *"htpasswd:2: apr is not taken: the hash is htpasswd's own \$apr1\$"* ]]
-    [[ $ERR == *'htpasswd:3: sha is not taken: the hash has a scheme'* && $ERR == *'htpasswd:4: des is not taken: '* ]]
-    [[ $ERR == *'there is not taken: there is an account of that name'* && $ERR == *'htpasswd:7: good is not taken: the user is in'* ]]
-    [[ $ERR == *'htpasswd:8: - is not taken'* && $ERR != *'a secret'* ]]
+    [[ -z $OUT && $ERR == *'1 added, 0 already there, 6 not imported'* ]] || fail "$ERR"
+    [[ $ERR == *"htpasswd:2: apr is not imported: the hash is htpasswd's own \$apr1\$"* ]]
+    [[ $ERR == *'htpasswd:3: sha is not imported: the hash has a scheme'* && $ERR == *'htpasswd:4: des is not imported: '* ]]
+    [[ $ERR == *'there is not imported: there is an account of that name'* && $ERR == *'htpasswd:7: good is not imported: the user is in'* ]]
+    [[ $ERR == *'htpasswd:8: - is not imported'* && $ERR != *'a secret'* ]]
     works good one
     works_not good again
     grep -E '^good:\$6\$[^:]*:created=' "$ACCOUNTS"
-    # Once more: what is so already is success.
+    # Once more: a user who is already there is success.
     sed -n 1p "$DIR/htpasswd" >"$DIR/again"
-    says 0 'good is there already' import "$DIR/again"
+    says 0 'good is already there' import "$DIR/again"
     [[ $(lines_of good) == 1 ]]
 }
 
 @test "import: mosquitto, Dovecot, vsftpd, and an accounts file" {
     printf '%s\n' "m1:\$7\$101\$$(head -c 12 /dev/zero | base64)\$$(head -c 64 /dev/zero | base64 -w 0)" >"$DIR/mosquitto"
-    says 1 "m1 is not taken: the hash is mosquitto's own form" import "$DIR/mosquitto"
+    says 1 "m1 is not imported: the hash is mosquitto's own form" import "$DIR/mosquitto"
     printf '%s\n' "joe@example.com:{SHA512-CRYPT}$(sha512 one):1000:1000::/home/joe::" 'plain:{PLAIN}open sesame::::::' \
         "kept:{CRYPT}$(sha512 x)::::::allow_nets=192.0.2.0/24" >"$DIR/dovecot"
-    says 1 'kept is not taken: Dovecot' import "$DIR/dovecot"
+    says 1 'kept is not imported: Dovecot' import "$DIR/dovecot"
     works joe@example.com one
     works plain open+sesame
     printf 'tom\nfoo bar\n\nfred\nbaz\n' >"$DIR/vsftpd"
@@ -43,7 +43,7 @@ sha512() {
     works fred baz
     ! grep -E 'foo|baz|sesame' "$ACCOUNTS" || fail 'plain text'
     printf '%s\n' "limited:$(sha512 one):scope=a from=198.51.100.0/24" "locked:!$(sha512 one)" "odd:$(sha512 one):comment" >"$DIR/accounts"
-    says 1 'odd is not taken: unknown attribute' import "$DIR/accounts"
+    says 1 'odd is not imported: unknown attribute' import "$DIR/accounts"
     works_not limited one
     works_not locked one
     grep -E '^limited:[^:]*:scope=a from=198.51.100.0/24 created=' "$ACCOUNTS"
@@ -83,7 +83,7 @@ sha512() {
     says 1 'no password file' import "$DIR/empty"
     says 1 'No such file' import "$DIR/nowhere"
     says 1 "$DIR: " import "$DIR"
-    says 1 'is not taken' import /etc/passwd
+    says 1 'is not imported' import /etc/passwd
     [[ $(stat -c '%i %Y' "$ACCOUNTS")$(<"$ACCOUNTS") == "$before" ]]
     says 2 'argument missing' import
 }

@@ -144,7 +144,7 @@ after() {
     : >"$DIR/log/token.log"
     "$@"
     own "$DIR/etc"
-    wait_until "$event" grep -qF 'account lines' "$DIR/log/token.log"
+    wait_until "$event" grep -qF ' unusable; ' "$DIR/log/token.log"
 }
 
 # replace_accounts COMMAND…: the accounts become what the command makes of them.

@@ -280,7 +280,7 @@ static int run_hindered(bool (*hinder)(void))
         const char *client_id = command == ACCOUNT_ADD ? "c" : command == ACCOUNT_LOCK ? "b" : "a";
         if (run(command, client_id, NULL, collect(&problems)) != ACCOUNT_FAILED)
             return 1 + (int)command;
-        if (strstr(problems.text, "the file cannot be replaced, and is as it was: ") == NULL)
+        if (strstr(problems.text, "the file cannot be replaced and is unchanged: ") == NULL)
             return 50 + (int)command;
     }
     return 0;

@@ -100,7 +100,7 @@ static void test_rewritten_and_renamed_files_are_loaded(void **state)
     write_text("accounts.new", THREE);
     assert_int_equal(rename("accounts.new", "accounts"), 0);
     assert_in_range(watch_until(reload, 3, IN_TIME_MS), 1, IN_TIME_MS);
-    assert_true(log_says("accounts: 3 account lines, 1 keys"));
+    assert_true(log_says("accounts: 3 accounts, 0 unusable; 1 key"));
     reload_free(reload);
 }
 
@@ -282,7 +282,7 @@ static void test_load_is_retried_without_descriptors(void **state)
     assert_true(log_says("Too many open files"));
     assert_in_range(watch_until(reload, 2, RETRY_MS + IN_TIME_MS), 1, RETRY_MS + IN_TIME_MS);
     watch_for(reload, IN_TIME_MS);
-    assert_true(log_says("accounts: 2 account lines"));
+    assert_true(log_says("accounts: 2 accounts, "));
     watch_for(reload, 2L * RETRY_MS);
     assert_false(log_says("account"));
     reload_free(reload);
@@ -296,7 +296,7 @@ static void test_reload_loads_everything(void **state)
     write_text("accounts", TWO);
     reload_all(reload);
     assert_int_equal(accounts_in_force(reload), 2);
-    assert_true(log_says("reloaded: 2 account lines, "));
+    assert_true(log_says("reloaded: 2 accounts, "));
     reload_free(reload);
 }
 

@@ -52,7 +52,7 @@ static void test_accounts_change(void **state)
     struct reload *reload = reload_fixture();
     struct service *held = reload_current(reload);
     replace("accounts", "a:" HASH "\nb:" HASH "\n");
-    watch_until(reload, "accounts: 2 account lines, 1 keys");
+    watch_until(reload, "accounts: 2 accounts, 0 unusable; 1 key");
     assert_int_equal(accounts_in_force(reload), 2);
     /* A request keeps the snapshot that it started with. */
     assert_int_equal(account_table_count(held->accounts), 1);
@@ -65,7 +65,7 @@ static void test_accounts_change(void **state)
 
     write_text("others", "a:" HASH "\nb:" HASH "\nc:" HASH "\n");
     assert_int_equal(symlink("others", "accounts"), 0);
-    watch_until(reload, "accounts: 3 account lines, 1 keys");
+    watch_until(reload, "accounts: 3 accounts, 0 unusable; 1 key");
     reload_free(reload);
 }
 
@@ -76,7 +76,7 @@ static void test_keys_change(void **state)
     struct reload *reload = reload_fixture();
     struct keyset_rotation rotation = {.now = 1000, .last_expiry = CLOCK_NEVER - 1};
     assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
-    watch_until(reload, "keys.jwks: 1 account lines, 2 keys");
+    watch_until(reload, "keys.jwks: 1 account, 0 unusable; 2 keys");
     struct service *service = reload_current(reload);
     assert_string_equal(service->keys->signer->kid, rotation.kid);
     service_release(service);
@@ -93,7 +93,7 @@ static void test_reload(void **state)
     struct reload *reload = reload_fixture();
     replace("token.conf", "issuer = https://api.example.com\nlog = log\ntoken_lifetime = 7\n");
     reload_all(reload);
-    watch_until(reload, "reloaded: 1 account lines, 2 keys");
+    watch_until(reload, "reloaded: 1 account, 0 unusable; 2 keys");
     struct service *first = reload_current(reload);
     assert_int_equal(first->config->token_lifetime, 7);
 

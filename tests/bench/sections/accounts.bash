@@ -40,7 +40,7 @@ count_rows() {
 }
 
 loads() {
-    grep -c 'account lines' "$DIR/log/token.log" || true
+    grep -c ' unusable; ' "$DIR/log/token.log" || true
 }
 
 loaded_more_often_than() {
