@@ -137,7 +137,7 @@ check() {
 
 BASIC=client_secret_basic POST=client_secret_post
 
-@test "curl" {
+@test "curl gets a token" {
     check client-curl.sh "$STATUS_AND_ERROR" $BASIC $POST
 }
 

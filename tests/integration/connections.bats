@@ -51,14 +51,14 @@ descriptors_are() {
     [[ $(client idle 300) == '601×200 ' ]]
 }
 
-@test "1,000 connections at once are all answered" {
+@test "1,000 simultaneous connections are all answered" {
     local answers
     start_listening
     answers=$(client at-once 1000)
     [[ $answers == '1000×200 ' ]] || fail "$answers"
 }
 
-@test "requests that stop half-way hold nobody up, are dropped in the end, and leave nothing behind" {
+@test "requests that stop half-way delay nobody, are dropped in the end, and leave nothing behind" {
     local before answers
     configure request_timeout 2
     start_listening
@@ -86,7 +86,7 @@ dropped_are() {
     wait_until 'the log to say so' dropped_are 20
 }
 
-@test "two that arrive byte by byte hold two threads, and the third serves the others" {
+@test "requests that arrive byte by byte on as many connections as threads delay no other request" {
     local pid
     configure threads 3
     configure request_timeout 3600
@@ -119,7 +119,7 @@ configure_attempts() {
         "$DIR/log/token.log") < 500))
 }
 
-@test "more connections than the soft limit on open files says, which is raised" {
+@test "the soft limit on open files is raised: more connections than it are served" {
     local answers
     not_under_valgrind 'which has a limit of its own'
     configure_attempts
@@ -173,7 +173,7 @@ answers_are() {
     [[ $(<"$DIR/answers") == "$1" ]] || fail "$(<"$DIR/answers")"
 }
 
-@test "SIGHUP: a new request_timeout is in force on the connections that are there already" {
+@test "SIGHUP: a new request_timeout applies to existing connections" {
     local pid
     configure request_timeout 2
     start_listening
@@ -192,7 +192,7 @@ answers_are() {
 }
 
 # So many of them that no thread is left; what is over the cap is not read until it ends.
-@test "bodies without an end are answered, and their connections dropped after request_timeout" {
+@test "bodies without an end are answered, and their connections are dropped after request_timeout" {
     local pid
     configure threads 2
     configure request_timeout 3600
@@ -207,7 +207,7 @@ answers_are() {
     [[ $(client idle 1) == '3×200 ' ]]
 }
 
-@test "half-closed in the middle of a request: it is over at once, whatever request_timeout is" {
+@test "a connection that is half-closed in the middle of a request is closed at once" {
     local before
     configure request_timeout 3600
     start_listening
@@ -262,7 +262,7 @@ refusals_between() {
 }
 
 # More than a pipe takes.
-@test "standard error that nobody reads holds up no request, nor SIGTERM" {
+@test "standard error that nobody reads delays neither a request nor SIGTERM" {
     configure log stderr
     mkfifo "$DIR/stderr"
     exec 5<>"$DIR/stderr"
@@ -280,7 +280,7 @@ logged() {
     [[ $(grep -c -- "$2" "$DIR/log/token.log") == "$1" ]]
 }
 
-@test "an authorizer is answered when its parameters are there; what comes behind them is no request" {
+@test "an authorizer is answered when its parameters have arrived; what follows them is no request" {
     start_listening
     [[ $(client authorizer 2) == '1×401 1×200 1×401 1×200 ' ]]
     wait_until 'the log' logged 2 'outcome=denied reason=no_token '
@@ -298,7 +298,7 @@ logged() {
     [[ $(client multiplexed 200) == '200×200 ' ]]
 }
 
-@test "requests of one id, sent one behind the other: all are answered, and the connection is closed after the last" {
+@test "requests with one ID, sent one after the other: all are answered, and the connection is closed after the last" {
     start_listening
     [[ $(client pipelined 50) == '50×200 1×closed ' ]]
 }
@@ -333,7 +333,7 @@ are_not_fastcgi() {
         awk '{ n += $1 } END { print n }') == "$1" ]]
 }
 
-@test "what is no FastCGI is closed, and the log says so once" {
+@test "a connection that does not speak FastCGI is closed, and the log says so once" {
     local before
     start_listening
     before=$(descriptors)
@@ -378,7 +378,7 @@ are_dropped() {
         awk '{ n += $1 } END { print n }') == "$1" ]]
 }
 
-@test "peers that do not read their answers hold nobody up, and are dropped after request_timeout" {
+@test "peers that do not read their answers delay nobody, and are dropped after request_timeout" {
     local pid
     configure request_timeout 3600
     configure threads 2
@@ -404,7 +404,7 @@ are_dropped() {
 }
 
 # With the default of request_timeout, half a minute.
-@test "SIGTERM: what is half there is closed soon, and the process ends" {
+@test "SIGTERM: connections with an incomplete request are closed soon, and the process ends" {
     local pid began
     start_listening
     client half-at-the-end 20 >"$DIR/answers" 3>&- 4>&- &
@@ -422,7 +422,7 @@ has_descriptors() {
 }
 
 # Each takes about a second, and all of them a minute.
-@test "SIGTERM while many wait for a slow hash: it ends within request_timeout and the hash under way" {
+@test "SIGTERM while many wait for a slow hash: it ends within request_timeout and the hash in flight" {
     local pid began
     configure_attempts
     configure request_timeout 2

@@ -52,7 +52,7 @@ finds() {
     done
 }
 
-@test "refused credentials: the source, of IPv4 and IPv6, whatever the reason" {
+@test "refused credentials: fail2ban finds the source, IPv4 and IPv6, whatever the reason" {
     add_account elsewhere elsewhere-secret --from 192.0.2.0/24
     add_account locked locked-secret
     tokenctl lock locked
@@ -87,7 +87,7 @@ finds() {
 }
 
 # A victim's address in what a client chooses is not found, and its own is.
-@test "a client_id does not pass for a source" {
+@test "a client_id cannot forge a source" {
     local forged
     for forged in 'x source=203.0.113.9 line=- ' 'x" source=203.0.113.9 line=- ' 'x\" source=203.0.113.9 line=- ' \
         'outcome=refused reason=x client_id="x" source=203.0.113.9 line=1' '…" source=203.0.113.9 line=-' \

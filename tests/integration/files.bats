@@ -34,7 +34,7 @@ fill() {
     yes "# $(printf '%061d' 0)" | head -c $(($2 * 1024)) >>"$1"
 }
 
-@test "tokenctl at the limit of a file's size: an ordinary error, and nothing is left behind" {
+@test "tokenctl at the limit of a file's size: an ordinary error, and no file is left behind" {
     local before
     fill "$ACCOUNTS" 4
     before=$(<"$ACCOUNTS")
@@ -153,7 +153,7 @@ refused_with() {
     says 1 "run: chown $user '$ACCOUNTS'" list
 }
 
-@test "a file that is given away while the program runs is not taken up" {
+@test "a file that gets another owner while the program runs is not loaded" {
     [[ $EUID -eq 0 ]] || skip 'only root gives files away'
     start_listening "$SOCKET"
     chown daemon "$ACCOUNTS"

@@ -44,7 +44,7 @@ backend token
 END
 }
 
-@test "haproxy: tokens" { check_granted; }
-@test "haproxy: bad credentials" { check_unauthorized; }
-@test "haproxy: paths and methods" { check_paths_and_methods; }
-@test "haproxy: keys and metadata" { check_published; }
+@test "haproxy: tokens are issued as the contract says" { check_granted; }
+@test "haproxy: bad credentials have one answer" { check_unauthorized; }
+@test "haproxy: other paths and methods are refused" { check_paths_and_methods; }
+@test "haproxy: keys and metadata are published" { check_published; }

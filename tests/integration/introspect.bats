@@ -72,7 +72,7 @@ logged() {
     ! grep -F "${token##*.}" "$DIR/log/token.log" || fail 'the token is in the log'
 }
 
-@test "what is not valid is {\"active\":false} alone, and the log has the reason" {
+@test "a token that is not valid is {\"active\":false} alone, and the log has the reason" {
     local token
     token=$(fetch_token)
     for token in garbage a.b.c "${token%.*}.AAAA" "$token." "%00"; do
@@ -100,7 +100,7 @@ logged() {
     is_inactive "$token"
 }
 
-@test "who may not ask: no introspect, bad credentials, no token, other methods" {
+@test "callers without introspect, credentials or token, and other methods, are refused" {
     local token
     token=$(fetch_token)
     [[ $(ask "client_id=demo&client_secret=demo-secret&token=$token") == $'Status: 403 Forbidden\r\n'*'"error":"access_denied"'* ]]
@@ -121,7 +121,7 @@ logged() {
     is_inactive "$long.$long.$long"
 }
 
-@test "its failures are throttled like those of the token endpoint, and are the same" {
+@test "its failures and those of the token endpoint are counted together" {
     local i
     configure throttle_failures 3
     stop token.fcgi

@@ -110,7 +110,7 @@ with_stderr_to_pipe() {
     exec 7>&-
 }
 
-@test "a log file that is a FIFO which nobody reads, and a full disk" {
+@test "a log file on a full disk, or a FIFO that nobody reads, blocks no request" {
     local log
     make_full_pipe
     for log in "$DIR/log/pipe" /dev/full; do

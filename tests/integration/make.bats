@@ -70,7 +70,7 @@ press_ctrl_c() {
     press_ctrl_c
 }
 
-@test "make run: a port that is taken, and one that is none" {
+@test "make run: a port in use and an invalid port are errors with a remedy" {
     PORT=$(free_port)
     start_demo
     run in_copy run PORT="$PORT"
@@ -103,20 +103,20 @@ need_as() {
     PATH=$DIR/poor/bin "$setpriv" --reuid="$1" --clear-groups ./need.sh "$2"
 }
 
-@test "what is missing, without apt-get" {
+@test "make deps without apt-get prints what is missing" {
     poor_machine
     run need_as "$EUID" build
     [[ $status -ne 0 && $output == 'There is no apt-get here: install what Debian calls a-package'* ]]
 }
 
-@test "what is missing, without root and without sudo" {
+@test "make deps without root and sudo prints the command" {
     poor_machine apt-get
     [[ $EUID -ne 0 ]] || set -- nobody
     run need_as "${1:-$EUID}" build
     [[ $status -ne 0 && $output == *'there is no sudo: as root, run: apt-get update && apt-get install -y'*a-package ]]
 }
 
-@test "what is missing, without a network" {
+@test "make deps without a network says that it failed" {
     [[ $EUID -eq 0 ]] || skip 'apt-get is called by root'
     poor_machine
     printf '#!/bin/sh\necho "no network" && exit 100\n' >"$DIR/poor/bin/apt-get"
@@ -126,7 +126,7 @@ need_as() {
     grep -q 'no network' "$DIR/poor/build/packages.log"
 }
 
-@test "nothing is missing: neither root nor apt-get is needed" {
+@test "make deps needs neither root nor apt-get if nothing is missing" {
     poor_machine
     printf 'a-package   build   grep\n' >"$DIR/poor/packages"
     run need_as "$EUID" build
@@ -139,7 +139,7 @@ installed() {
     (cd "$DIR/root" && find . ! -type d -printf '%m %P\n' | sort -k 2)
 }
 
-@test "make install into a DESTDIR, and uninstall" {
+@test "make uninstall removes what make install put into a DESTDIR" {
     local page expected
     in_copy install DESTDIR="$DIR/root" PREFIX=/opt/token sysconfdir=/etc
     expected=$(
@@ -178,7 +178,7 @@ installed() {
     [[ ! -d $DIR/root/opt/token/share/doc/token.fcgi && ! -d $DIR/root/opt/token/lib/systemd/system ]]
 }
 
-@test "make install: what a prefix does not have goes to /etc, unless it is said where else" {
+@test "make install: what a prefix does not have goes to /etc, or where a variable says" {
     in_copy install DESTDIR="$DIR/root"
     [[ -e $DIR/root/etc/logrotate.d/token.fcgi && -e $DIR/root/etc/fail2ban/jail.d/token-fcgi.conf ]]
     [[ -e $DIR/root/usr/local/lib/systemd/system/token.socket ]]
@@ -193,7 +193,7 @@ installed() {
     [[ -z $(installed) ]] || fail "$(installed)"
 }
 
-@test "make clean leaves what git knows" {
+@test "make clean leaves the files of git" {
     in_copy clean
     [[ ! -e $COPY/build && ! -e $COPY/cgi-bin/token.fcgi && -d $COPY/cgi-bin && -d $COPY/src ]]
 }

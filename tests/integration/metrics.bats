@@ -62,7 +62,7 @@ is_answering() {
     [[ $STATUS == 200 ]]
 }
 
-@test "metrics behind nginx: what they count, and that a killed process takes none with it" {
+@test "metrics behind nginx count answers, and a killed process loses none" {
     serve_with nginx
     grant 3
     request -d "$GRANT" -d client_id=demo -d client_secret=wrong "$URL"
@@ -88,7 +88,7 @@ is_answering() {
     wait_until 'the reload' has_sample 'token_reloads_total{result=loaded}' 1
 }
 
-@test "metrics: to others they are a path that is not served" {
+@test "metrics are 404 for other addresses" {
     serve_with nginx
     configure status_from 192.0.2.1
     kill -HUP "$(responders token.fcgi)"

@@ -134,7 +134,7 @@ is_in_log() {
     is_in_log outcome=issued
 }
 
-@test "what the user may not read or write is told at the start and by -t, with what mends it" {
+@test "files that the user cannot read or write are reported at the start and by -t, with the command that mends it" {
     only_as_root
     belongs_to_root
     let_in www-data
@@ -156,7 +156,7 @@ is_in_log() {
     start_listening
 }
 
-@test "a log that is missing in a folder of root's is made by the start, and nothing is wrong for -t" {
+@test "a log that is missing in a folder of root's is made at the start, and -t reports no error" {
     only_as_root
     belongs_to_root
     let_in www-data
@@ -188,7 +188,7 @@ is_in_log() {
     [[ $status -eq 0 && $output == *"warning: $CONF: running as root"* ]] || fail "$output"
 }
 
-@test "a user that cannot be taken on is a warning, one's own is none" {
+@test "another user that cannot be taken on is a warning; the own user is none" {
     only_as_root
     own "$DIR"
     configure user daemon
@@ -203,7 +203,7 @@ is_in_log() {
     [[ $(grep -c 'has no effect' "$DIR/log/token.log") -eq 1 ]]
 }
 
-@test "a user or group that there is not is an error, with its line" {
+@test "a user or group that does not exist is an error with its line" {
     configure user nobody-knows
     refuses 1 'token.conf:' "$DIR/token.fcgi" -t
     refuses 1 'there is no user nobody-knows' "$DIR/token.fcgi" -l "$SOCKET"
@@ -231,7 +231,7 @@ cgi() {
     [[ $output == *'Status: 500'* && $output == *'keys.jwks: user www-data may not read it'* ]] || fail "$output"
 }
 
-@test "it cannot be dumped: no core file, no debugger but root's" {
+@test "the program writes no core file, and only root can debug it" {
     local pid
     start_listening
     pid=$(pid_of token.fcgi)
@@ -244,7 +244,7 @@ cgi() {
     fi
 }
 
-@test "the sandbox is there unless the configuration says no" {
+@test "the sandbox is on unless the configuration says no" {
     has_sandbox || skip 'a build with a sanitizer has none'
     not_under_valgrind 'valgrind writes and executes memory itself, and so cannot be in one'
     start_listening

@@ -131,7 +131,7 @@ restart() {
     [[ $(grep -cE 'f(data)?sync\(.*= 0' "$DIR/strace") -ge 1 ]]
 }
 
-@test "whenever it is killed: what it said to be revoked is, and the file can be used" {
+@test "killed at any moment: what was answered as revoked is, and the file can be used" {
     local i revoked
     for i in {10..69}; do
         ! timeout -s KILL "0.00$((RANDOM % 9 + 1))" "$DIR/tokenctl" -c "$CONF" revoke --id "killed-$i" 2>/dev/null ||
@@ -143,7 +143,7 @@ restart() {
     tokenctl revoked | grep -w after
 }
 
-@test "whose token: not another client's, but anybody's for an account with introspect" {
+@test "a client cannot revoke another client's token; an account with introspect can revoke any" {
     local token
     token=$(fetch_token)
     [[ $(revoke "client_id=other&client_secret=other-secret&token=$token") == $'Status: 400 Bad Request\r\n'*'"error":"invalid_grant"'* ]]
@@ -154,7 +154,7 @@ restart() {
     [[ $(revoke "client_id=other&client_secret=other-secret&token=$token") == "$DONE" ]]
 }
 
-@test "what is no token of ours is answered 200, and nothing is kept" {
+@test "a foreign token is answered 200, and nothing is stored" {
     local token
     token=$(fetch_token)
     for token in garbage a.b.c "${token%.*}.AAAA" "$token.x"; do
@@ -163,7 +163,7 @@ restart() {
     [[ $(tokenctl revoked --json) == '[]' ]]
 }
 
-@test "who may not, and how it must not be asked" {
+@test "callers without credentials and malformed requests are refused" {
     local token
     token=$(fetch_token)
     [[ $(revoke "client_id=demo&client_secret=wrong&token=$token") == $'Status: 401 Unauthorized\r\n'* ]]
@@ -215,7 +215,7 @@ issues_valid() {
     is_active "$(fetch_token)"
 }
 
-@test "a lost folder: revoked stays refused, nothing more can be revoked, -t says so; then it is there again" {
+@test "a lost folder: revoked tokens stay refused, nothing more can be revoked, -t says so, until the folder is back" {
     local token other
     token=$(fetch_token) other=$(fetch_token)
     [[ $(revoke "$DEMO&token=$token") == "$DONE" ]]
@@ -236,7 +236,7 @@ issues_valid() {
     is_revoked "$other"
 }
 
-@test "a file that is none is an error with its remedy, at the start and with -t" {
+@test "a damaged file is an error with its remedy, at the start and with -t" {
     stop token.fcgi
     printf 'rubbish%.0s' {1..2000} >"$STATE/revoked.mdb"
     own "$STATE"
@@ -292,7 +292,7 @@ as_cgi() {
         "$DIR/token.fcgi" <<<"$2"
 }
 
-@test "tokenctl: what is used wrongly, what was done before, what cannot be done" {
+@test "tokenctl revoke: wrong usage is 2, done before is 0, not possible is 1" {
     local token
     token=$(fetch_token)
     run tokenctl revoke

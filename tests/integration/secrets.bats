@@ -58,7 +58,7 @@ basic() {
     done
 }
 
-@test "control: what is in memory is found" {
+@test "control: the search finds a secret that is in memory" {
     local hash
     hash=$(sed -n 's/^reader://; s/:.*//; p' "$DIR/etc/accounts" | tail -n 1)
     run "$BATS_FILE_TMPDIR/find_secret" "$DIR/run/token.sock" "$(pid_of token.fcgi)" keep "$GRANT" '' "hash=$hash"

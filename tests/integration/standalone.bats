@@ -34,7 +34,7 @@ lifetime_is() {
         [[ $(fastcgi "$SOCKET" "$GRANT&client_id=demo&client_secret=demo-secret") == *"\"expires_in\":$1}"* ]]
 }
 
-@test "-l with a Unix socket: its mode, an answer, gone afterwards" {
+@test "-l with a Unix socket: it has its mode, answers, and is removed at the end" {
     start_listening "$SOCKET"
     [[ $(stat -c %a "$SOCKET") == 660 ]]
     kill -TERM "$(pid_of token.fcgi)"
@@ -42,7 +42,7 @@ lifetime_is() {
     [[ ! -e $SOCKET ]]
 }
 
-@test "-l with host:port" {
+@test "-l with host:port answers" {
     local port
     port=$(free_port)
     start_listening 127.0.0.1:"$port"
@@ -95,7 +95,7 @@ lifetime_is() {
     issues "$SOCKET"
 }
 
-@test "spawn-fcgi" {
+@test "spawn-fcgi: it answers" {
     start token.fcgi spawn-fcgi -n -s "$SOCKET" -M 0660 -b 1024 -- "$DIR/token.fcgi"
     wait_until 'answers' issues "$SOCKET"
     kill -USR1 "$(pid_of token.fcgi)"
@@ -142,7 +142,7 @@ Retry-After: '[1-9][0-9]?'
     grep -q ' warn outcome=deferred reason=busy client_id="demo" ' "$DIR/log/token.log"
 }
 
-@test "SIGHUP while requests go on" {
+@test "SIGHUP fails no request" {
     start_listening "$SOCKET"
     check_reload token.fcgi
 }
@@ -152,7 +152,7 @@ bindings() {
 }
 
 # A hash of yescrypt, which allocates its memory for each call, is a third faster in huge pages.
-@test "libcrypt's memory comes in huge pages: from the programs' own mmap()" {
+@test "libcrypt gets huge pages from the programs' own mmap()" {
     [[ ! $(nm "$FCGI" 2>/dev/null) =~ __(a|t)san_init ]] || skip 'a sanitizer has an mmap() of its own'
     bindings "$DIR/token.fcgi" | grep -q "libcrypt.* to .*token.fcgi .* \`mmap'"
     bindings "$TOKENCTL" | grep -q "libcrypt.* to .*tokenctl .* \`mmap'"
@@ -163,7 +163,7 @@ openssl_while_checking() {
 }
 
 # To load it is most of what a process of plain CGI would cost.
-@test "OpenSSL is loaded where a key needs it, and not otherwise" {
+@test "OpenSSL is loaded only if a key needs it" {
     run openssl_while_checking
     [[ -z $output ]] || fail "with HS256: $output"
     tokenctl key rotate --alg ES256
@@ -183,7 +183,7 @@ loaded() {
 }
 
 # As a process that is confined must, which may map no new code.
-@test "keys of other algorithms are taken over with nothing more to load" {
+@test "keys of other algorithms are loaded in the sandbox" {
     start token.fcgi env LD_DEBUG=files "$DIR/token.fcgi" -l "$SOCKET"
     wait_until 'signs by HS256' signs_by HS256
     grep -q 'libcrypto.so.3 .*dynamically loaded' "$DIR/log/token.fcgi.log" || fail 'OpenSSL is not loaded at the start'
@@ -204,7 +204,7 @@ loaded() {
     issues "$SOCKET"
 }
 
-@test "SIGHUP opens a log file that was moved away again" {
+@test "SIGHUP opens the log file again after it was moved away" {
     start_listening "$SOCKET"
     mv "$DIR/log/token.log" "$DIR/log/token.log.1"
     kill -HUP "$(pid_of token.fcgi)"
@@ -245,7 +245,7 @@ loaded() {
     [[ ! -e $SOCKET ]]
 }
 
-@test "what is wrong at the start is on standard error and in the log, once where these are the same" {
+@test "an error at the start is on standard error and in the log, once if these are the same" {
     # shellcheck disable=SC2016
     printf 'ap:$apr1$x$y\n' >>"$DIR/etc/accounts"
     start_listening "$SOCKET"
@@ -271,7 +271,7 @@ loaded() {
     refuses 'cannot be opened: Is a directory' -t
 }
 
-@test "-c names the configuration before TOKEN_CONF does" {
+@test "-c takes precedence over TOKEN_CONF" {
     export TOKEN_CONF=/nowhere/token.conf
     refuses /nowhere/token.conf -t
     run "$DIR/token.fcgi" -c "$CONF" -t
@@ -305,7 +305,7 @@ option() {
     [[ $code -eq $expected && $said == $pattern ]] || fail "token.fcgi $*: status $code: $said"
 }
 
-@test "its options, and what is none" {
+@test "each option works, and an unknown one is a usage error" {
     option 0 'token.fcgi [0-9]*' -V
     option 0 'usage: token.fcgi *TOKEN_CONF*' -h
     option 0 '*good: * unusable; * key*' -t

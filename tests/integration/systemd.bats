@@ -14,7 +14,7 @@ teardown() {
     remove_folder
 }
 
-@test "a systemd socket with StandardInput=socket" {
+@test "a systemd socket with StandardInput=socket is served" {
     start token.fcgi systemd-socket-activate --inetd -E "TOKEN_CONF=$CONF" -l "$SOCKET" "$DIR/token.fcgi"
     wait_until 'answers' issues "$SOCKET"
     is_program "$(pid_of token.fcgi)"
@@ -34,7 +34,7 @@ teardown() {
     [[ $output != *token* ]] || fail "$output"
 }
 
-@test "systemd counts next to nothing that the service could do harm by" {
+@test "systemd-analyze security finds next to no exposure" {
     run systemd-analyze security --offline=yes --threshold=15 --no-pager "$REPOSITORY/conf/token.service"
     [[ $status -eq 0 ]] || fail "$output"
     [[ $output == *'Overall exposure level for token.service'* ]] || fail "$output"
@@ -48,7 +48,7 @@ pass() {
     exec env LISTEN_PID="$BASHPID" LISTEN_FDS="$count" "$@" "$DIR/token.fcgi"
 }
 
-@test "LISTEN_FDS: a systemd socket" {
+@test "LISTEN_FDS: a systemd socket is served" {
     start token.fcgi systemd-socket-activate -E "TOKEN_CONF=$CONF" -l "$SOCKET" "$DIR/token.fcgi"
     wait_until 'answers' issues "$SOCKET"
     is_program "$(pid_of token.fcgi)"
@@ -59,7 +59,7 @@ pass() {
     ends_with 0 token.fcgi
 }
 
-@test "LISTEN_FDS: what -l names is not opened" {
+@test "LISTEN_FDS: the address of -l is not opened" {
     start token.fcgi systemd-socket-activate -E "TOKEN_CONF=$CONF" -l "$SOCKET" "$DIR/token.fcgi" -l "$DIR/run/other"
     wait_until 'answers' issues "$SOCKET"
     [[ ! -e $DIR/run/other ]]
@@ -73,14 +73,14 @@ pass() {
     grep -F 'error: LISTEN_FDS: one socket can be served' "$DIR/log/token.fcgi.log"
 }
 
-@test "LISTEN_FDS: what is no listening socket is refused" {
+@test "LISTEN_FDS: a descriptor that is no listening socket is refused" {
     run -1 pass 1 3</dev/null </dev/null
     [[ $output == *'error: LISTEN_FDS: descriptor 3 is not a listening socket'* ]] || fail "$output"
     run -1 pass many </dev/null
     [[ $output == *'error: LISTEN_FDS: one socket can be served'* ]] || fail "$output"
 }
 
-@test "LISTEN_FDS: without this process in LISTEN_PID it is somebody else's" {
+@test "LISTEN_FDS is ignored if LISTEN_PID is another process" {
     # It finds no socket then, and no request.
     run -2 pass 1 LISTEN_PID=$$ </dev/null
     run -2 pass 0 </dev/null

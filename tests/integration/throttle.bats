@@ -80,7 +80,7 @@ log_has_after_a_request() {
 
 # --- Refused ---------------------------------------------------------------------------------------------------
 
-@test "the limit, the words of the refusal, and nobody else is refused" {
+@test "at the limit a pair is refused 429 with Retry-After, and nobody else is" {
     local answer seconds
     start_program
     are '401 401 401 401 401 429 429' by_fcgi 192.0.2.1 demo wrong@
@@ -95,7 +95,7 @@ log_has_after_a_request() {
     are '200 200' by_fcgi '' demo demo-secret
 }
 
-@test "a web server's clients are told the same" {
+@test "clients behind a web server get the same refusal" {
     serve
     local i
     for i in 1 2 3 4 5; do
@@ -125,7 +125,7 @@ log_has_after_a_request() {
     are '401 401 401 401 401 429' by_cgi 192.0.2.2 demo wrong
 }
 
-@test "it ends after as many seconds as it says" {
+@test "a refusal ends after the seconds of its Retry-After" {
     configure throttle_window $((PATIENCE / 15))
     start_program
     are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong@
@@ -133,7 +133,7 @@ log_has_after_a_request() {
     wait_until 'the end' is_let_in
 }
 
-@test "a source that fails on many names; what is proven is served" {
+@test "a source that fails on many names is refused, but proven credentials are served" {
     configure throttle_source_failures 8
     start_program
     are 200 by_fcgi 192.0.2.1 demo demo-secret
@@ -234,7 +234,7 @@ is_count_of_replies() {
     at_once '401 x 5, 429 x 55' 60 by_any 192.0.2.1 other wrong @
 }
 
-@test "the right secret in parallel is no attempt too many" {
+@test "the right secret in parallel is never refused" {
     start_program
     start_program second "$DIR/run/second.sock"
     at_once '200 x 40' 40 by_any 192.0.2.1 demo demo-secret @
@@ -277,7 +277,7 @@ attempts_at() {
     are 200 by_fcgi 198.51.100.7 "$1" "$RIGHT"
 }
 
-@test "attempts by a source that is refused" {
+@test "attempts by a refused source count for their pairs" {
     RIGHT=demo-secret
     configure throttle_source_failures 8
     start_program
@@ -288,7 +288,7 @@ attempts_at() {
     tokenctl throttle list | grep -qE '^192\.0\.2\.1 +5 .* demo$' || fail "$(tokenctl throttle list)"
 }
 
-@test "attempts while verifications of the same client_id are pending" {
+@test "attempts while verifications of the same client_id are pending cannot pass the limit" {
     RIGHT=slow
     start_with_slow_account 1 100
     are 200 by_fcgi 198.51.100.7 slow0 slow
@@ -298,7 +298,7 @@ attempts_at() {
     are 429 by_fcgi 192.0.2.1 slow0 slow
 }
 
-@test "attempts at a full queue; a client that comes again is served" {
+@test "attempts at a full queue count a tenth; a client that retries is served" {
     RIGHT=demo-secret
     start_with_slow_account 1 3
     are 200 by_fcgi 198.51.100.7 demo demo-secret
@@ -351,7 +351,7 @@ attempts_at() {
     [[ $(stat -c '%a' "$STATE"/throttle.mdb) == 600 ]]
 }
 
-@test "SIGHUP: the same folder goes on, another one is another" {
+@test "SIGHUP keeps the counts of the same folder, and another folder has its own" {
     start_program
     are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong@
     reloads() { (($(grep -c reloaded "$DIR/log/token.log") == $1)); }
@@ -383,7 +383,7 @@ are_counted() {
     [[ $(tokenctl throttle list) == *"$1"* ]]
 }
 
-@test "kill -9 in the middle of it, again and again: the others go on" {
+@test "processes that are killed again and again do not block the others" {
     local round name attackers
     configure throttle_failures 1000000
     configure throttle_source_failures 1000000
@@ -420,7 +420,7 @@ refuses() {
     log_has "error $1" || fail "$(cat "$DIR/log/token.log")"
 }
 
-@test "a folder that cannot be used: it does not start, and says what mends it" {
+@test "with an unusable folder it does not start, and prints the remedy" {
     mv "$STATE" "$STATE.away"
     refuses "$STATE: the folder of the state is missing; run tokenctl init, or: install -d -m 0700 '$STATE'"
     : >"$STATE"
@@ -439,7 +439,7 @@ refuses() {
     are 200 by_cgi 192.0.2.1 demo demo-secret
 }
 
-@test "a folder that is removed while it runs: told once, counted in memory, and on disk when it is back" {
+@test "a folder that is removed while it runs is logged once; failures count in memory until it is back" {
     start_program
     are '401 401' by_fcgi 192.0.2.1 demo one@
     rm -r "$STATE"
@@ -457,7 +457,7 @@ refuses() {
     are 429 by_fcgi 192.0.2.1 demo demo-secret
 }
 
-@test "a full disk: told once, counted in memory, and on disk when there is room" {
+@test "a full disk is logged once; failures count in memory until there is space" {
     [[ $EUID -eq 0 ]] || skip 'only root mounts'
     mkdir "$DIR/small"
     mount -t tmpfs -o size=400k,mode=0700 tmpfs "$DIR/small" 2>/dev/null || skip 'mount is not allowed here'
@@ -479,7 +479,7 @@ refuses() {
 
 # --- tokenctl ------------------------------------------------------------------------------------------------------
 
-@test "tokenctl throttle list and clear" {
+@test "tokenctl throttle list shows the counts, and clear removes them" {
     [[ $(tokenctl throttle list --json) == '[]' && -z $(ls "$STATE") ]]
     run tokenctl throttle clear demo
     [[ $status -eq 1 && $output == 'tokenctl: there are no failures of demo' ]]
@@ -506,7 +506,7 @@ unknown 1 caf?? ?' ]] || fail "$(tokenctl throttle list)"
     [[ $(tokenctl throttle list --json) == '[]' ]]
 }
 
-@test "tokenctl throttle: help, and what it refuses" {
+@test "tokenctl throttle: help, and wrong usage is refused" {
     local command
     for command in list clear; do
         run tokenctl throttle $command --help

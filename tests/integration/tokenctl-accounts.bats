@@ -6,7 +6,7 @@
 load helper
 load tokenctl
 
-@test "each command has its --help; what is used wrongly ends with 2" {
+@test "each command has its --help; wrong usage ends with 2" {
     local command
     exits 0 --help
     for command in init add passwd set retire lock unlock remove list show import authenticate check config 'config set' 'key list' 'key add' 'key rotate' 'key prune' \
@@ -47,7 +47,7 @@ load tokenctl
     works plain plain-secret
 }
 
-@test "add: what is wrong is told, and the file stays" {
+@test "add: errors are reported, and the file stays" {
     local before
     exits 0 add there <<<'secret'
     before=$(<"$ACCOUNTS")
@@ -70,7 +70,7 @@ load tokenctl
     [[ $(<"$ACCOUNTS") == "$before" ]]
 }
 
-@test "secrets: what is taken, and what is refused" {
+@test "secrets: unsuitable ones are refused, and others accepted" {
     local before
     printf 'no newline at the end' | tokenctl add a
     works a no+newline+at+the+end
@@ -104,7 +104,7 @@ load tokenctl
     says 2 'more arguments' add d secret
 }
 
-@test "--generate prints 256 bits once, which work; where they cannot be printed that is told" {
+@test "--generate prints a secret of 256 bits once, which works; a failed print is reported" {
     exits 0 add made --generate
     [[ $OUT =~ ^[A-Za-z0-9_-]{43}$ && -z $ERR ]]
     works made "$OUT"
@@ -146,7 +146,7 @@ load tokenctl
     says 1 'no account' retire nobody
 }
 
-@test "lock, unlock, remove" {
+@test "lock, unlock and remove take effect" {
     exits 0 add client --lifetime 60 <<<'secret'
     exits 0 passwd client --keep-old <<<'second'
     exits 0 lock client

@@ -32,7 +32,7 @@ attributes() {
     [[ $ERR != *warning* ]]
 }
 
-@test "durations and dates from now" {
+@test "durations and dates from now are accepted" {
     local now value
     now=$(date +%s)
     for value in 1h:3600 30m:1800 45s:45 3600:3600 0:0 1d:86400 2w:1209600; do
@@ -49,7 +49,7 @@ attributes() {
     [[ $OUT == '[]' ]]
 }
 
-@test "set: what is wrong is told, and the file stays" {
+@test "set: errors are reported, and the file stays" {
     local before
     exits 0 add client --generate
     before=$(<"$ACCOUNTS")
@@ -157,7 +157,7 @@ attributes() {
     [[ $(jq -c 'map([.client_id, .result, .lines])' <<<"$OUT") == '[["a","changed",1],["nobody","unknown",0]]' ]] || fail "$OUT"
 }
 
-@test "show, and list of some IDs and states" {
+@test "show and list print the selected IDs and states" {
     exits 0 add a --generate --scope 'x y' --note 'a job, daily' --lifetime 0 --claim t=u
     exits 0 add b --generate --from ::1
     exits 0 add gone --generate --expires 2001-01-01
@@ -216,7 +216,7 @@ attributes() {
     [[ $(attributes a | tr ' ' '\n' | grep -c claim) == 8 ]]
 }
 
-@test "no room, no right: nothing changes, and the reason is told" {
+@test "a full disk and missing rights: nothing changes, and the reason is reported" {
     exits 0 add a --generate
     [[ $EUID -eq 0 ]] || skip 'only root mounts, and becomes another user'
     chmod 0755 "$DIR/etc"

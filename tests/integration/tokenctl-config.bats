@@ -48,7 +48,7 @@ teardown() {
     says 1 'there is no group no-such-group' init --group no-such-group
 }
 
-@test "init: ES256 where OpenSSL is there, HS256 on request, --json" {
+@test "init makes an ES256 key, or HS256 on request; --json prints it" {
     mkdir "$DIR/new"
     CONF=$DIR/new/token.conf
     exits 0 init --json
@@ -119,7 +119,7 @@ teardown() {
     [[ -z $(find "$DIR/etc" -name '.token.conf.*') ]]
 }
 
-@test "config set: what is wrong is told, and the file stays" {
+@test "config set: errors are reported, and the file stays" {
     local before
     before=$(<"$CONF")
     says 2 'argument missing' config set
@@ -159,7 +159,7 @@ teardown() {
     [[ -z $(find "$DIR/etc" -name '.token.conf.*') ]]
 }
 
-@test "config set: no room, no right" {
+@test "config set: a full disk and missing rights change nothing" {
     [[ $EUID -eq 0 ]] || skip 'only root mounts, and becomes another user'
     chmod 0755 "$DIR/etc"
     run setpriv --reuid=65534 --regid=65534 --clear-groups "$DIR/tokenctl" -c "$CONF" config set max_body 4096

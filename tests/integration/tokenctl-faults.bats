@@ -28,7 +28,7 @@ type_at_prompts() {
     done
 }
 
-@test "a terminal is asked twice, and shows nothing of the secret" {
+@test "a terminal is asked twice, and does not show the secret" {
     : >"$DIR/screen"
     type_at_prompts 'from the keyboard\n' 'from the keyboard\n' | in_terminal "'$DIR/tokenctl' -c '$CONF' add typed"
     works typed from+the+keyboard
@@ -36,7 +36,7 @@ type_at_prompts() {
     [[ $(grep -c 'for typed' "$DIR/screen") -ge 2 ]]
 }
 
-@test "two that differ, an empty one, and Ctrl-D: refused, and the file stays" {
+@test "two different secrets, an empty one and Ctrl-D are refused, and the file stays" {
     local before typed
     before=$(<"$ACCOUNTS")
     for typed in 'one\n two\n' '\n' '\x04'; do
@@ -47,7 +47,7 @@ type_at_prompts() {
     [[ $(<"$ACCOUNTS") == "$before" ]]
 }
 
-@test "Ctrl-C while it asks gives the terminal its echo back" {
+@test "Ctrl-C at the prompt restores the echo of the terminal" {
     : >"$DIR/screen"
     type_at_prompts '\x03' | in_terminal "bash -c 'trap : INT; \"$DIR/tokenctl\" -c \"$CONF\" add typed; stty -a'" || true
     grep -E '(^|[ ;])echo( |;|$)' "$DIR/screen"
@@ -75,7 +75,7 @@ type_at_prompts() {
     [[ -z $(find "$DIR/etc" -name '*.new') ]]
 }
 
-@test "keys: rotations at once lose nothing" {
+@test "keys: concurrent rotations lose nothing" {
     local i
     for ((i = 0; i < 6; i++)); do
         tokenctl key rotate >/dev/null 3>&- &
@@ -142,7 +142,7 @@ has_told() {
     grep -q "accounts: process $HOLDER holds the lock of its folder; waiting for it" "$DIR/waiting"
 }
 
-@test "who waits for the lock says for whom, and goes on waiting; --timeout ends that" {
+@test "waiting for the lock reports its holder and goes on; --timeout ends it" {
     local waiter
     exits 0 add client <<<'secret'
     hold_lock
@@ -160,7 +160,7 @@ has_told() {
     says 0 'is locked already' lock client
 }
 
-@test "a user who may only look is not in the way" {
+@test "a user who can only read the file cannot hold its lock" {
     [[ $EUID -eq 0 ]] || skip 'only root can become another user'
     exits 0 add client <<<'secret'
     chown root:root "$DIR/etc"
@@ -183,7 +183,7 @@ mount_small() {
     CONF=$DIR/small/token.conf ACCOUNTS=$DIR/small/accounts KEYS=$DIR/small/keys.jwks
 }
 
-@test "a full disk: the change is refused, the old file stays, and there is no rubbish" {
+@test "a full disk: the change is refused, the old file stays, and no other file is left" {
     local accounts keys
     mount_small
     exits 0 add client <<<'secret'
@@ -212,7 +212,7 @@ as_nobody() {
     setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 }
 
-@test "files and folders that refuse: told with the path" {
+@test "files and folders without rights are reported with their path" {
     run as_nobody "$DIR/tokenctl" -c "$CONF" lock client
     [[ $EUID -ne 0 || ($status -eq 1 && $output == *"$ACCOUNTS: the accounts file cannot be "*"; run tokenctl as root, or as the owner"*) ]]
     [[ $EUID -ne 0 ]] || chown -R nobody "$DIR/etc"

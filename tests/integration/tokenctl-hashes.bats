@@ -15,7 +15,7 @@ warns() {
     grep -qF -- "warning: $ACCOUNTS:$1" <<<"$ERR" || fail "no warning $1 in: $ERR"
 }
 
-@test "hash-cost: one row per method and cost, what tokenctl hashes with marked, and no configuration" {
+@test "hash-cost prints one row per method and cost, marks its own, and needs no configuration" {
     CONF=/nowhere
     exits 0 hash-cost
     [[ -z $ERR ]]
@@ -30,7 +30,7 @@ warns() {
     [[ $(grep -c 'tokenctl passwd' <<<"$OUT") == 2 ]]
 }
 
-@test "hash-cost METHOD: these, legacy ones among them; an unknown one is a usage error that lists the known" {
+@test "hash-cost METHOD measures these, also legacy ones; an unknown one is a usage error that lists the known ones" {
     local method
     exits 0 hash-cost md5crypt bcrypt
     [[ $(tail -n +2 <<<"$OUT" | awk '{ print $1 }' | uniq | tr '\n' ' ') == 'bcrypt md5crypt ' ]]
@@ -43,7 +43,7 @@ warns() {
     says 2 'usage:' hash-cost --frobnicate
 }
 
-@test "hash-cost --json" {
+@test "hash-cost --json prints an array" {
     exits 0 hash-cost sha1crypt sunmd5 bsdicrypt descrypt sha512crypt --json
     jq -e 'length == 10 and all(.[]; .milliseconds > 0 and .tokens_per_second > 0 and (.setting | type) == "string")' <<<"$OUT"
     jq -e 'map(select(.used_by)) | length == 1 and .[0].setting == "$6$rounds=1000$" and .[0].cost == 1000 and
@@ -52,12 +52,12 @@ warns() {
     jq -e 'map(.memory) == [33554432, 67108864, 134217728]' <<<"$OUT"
 }
 
-@test "hash-cost: what cannot be printed is told" {
+@test "hash-cost reports output that cannot be written" {
     ! tokenctl hash-cost descrypt >/dev/full 2>"$DIR/err" || fail 'exit status 0'
     grep 'standard output' "$DIR/err"
 }
 
-@test "check: nothing is said of what --generate wrote" {
+@test "check does not warn of hashes of --generate" {
     exits 0 add made --generate
     exits 0 check
     [[ -z $ERR && $OUT == *'1 account, 0 unusable; 1 key; 0 warnings' ]]
@@ -91,7 +91,7 @@ warns() {
     [[ $(grep -c 'tokenctl hash-cost' <<<"$ERR") == 2 ]]
 }
 
-@test "a hash beyond verify_cost_limit: told by check, -t and list, and neither verified nor a decoy" {
+@test "a hash beyond verify_cost_limit is reported by check, -t and list, and neither verified nor a decoy" {
     local client_id number=2
     printf '%s\n' "b:\$2b\$31\$$BCRYPT" "r:\$6\$rounds=999999999\$salt\$$SHA512" \
         "y:\$y\$jS5\$salt\$$SHA256" "c:\$7\$TU..../....salt\$$SHA256" \
@@ -143,7 +143,7 @@ END
     exits 0 add dear <<<'secret'
 }
 
-@test "check: a hundred thousand lines of many costs" {
+@test "check of a hundred thousand lines with many costs ends in bounded time" {
     seq 1 100000 | awk -v digest="$SHA512" '{ printf "c%d:$6$rounds=%d$salt$%s\n", $1, 5000 + $1, digest }' >"$ACCOUNTS"
     exits 0 check
     [[ $OUT == *'100000 accounts, '* ]]

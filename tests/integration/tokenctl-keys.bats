@@ -33,7 +33,7 @@ keys() {
     [[ -z $ERR && $OUT == *"kept $CONF"*"made $DIR/new/etc/accounts"*"kept $DIR/new/etc/keys.jwks"* ]]
 }
 
-@test "init: the issuer is the demo's unless given; a wrong one, a wrong algorithm, no folder" {
+@test "init: the issuer is the demo's unless given; a wrong issuer, algorithm or folder is refused" {
     mkdir "$DIR/new"
     CONF=$DIR/new/token.conf
     says 2 '--issuer api.example.com' init --issuer api.example.com
@@ -320,7 +320,7 @@ made_at() {
     [[ $(jq -r '.keys | map(.kid) | join(" ")' <<<"$OUT") == "$(keys | awk '{ print $1 }' | paste -sd ' ')" ]]
 }
 
-@test "token: what the endpoint would give, without a password, unless it would not" {
+@test "token issues what the endpoint would issue, without a password" {
     local token
     exits 0 add client --scope 'a b' --lifetime 77 <<<'secret'
     token=$(tokenctl token client)
@@ -405,7 +405,7 @@ shows_nothing_raw() {
     shows_nothing_raw check
 }
 
-@test "inspect: from the argument and from standard input; what is wrong with a token" {
+@test "inspect takes an argument or standard input, and says what is wrong with a token" {
     local token head claims
     exits 0 add client <<<'secret'
     token=$(tokenctl token client)
@@ -434,7 +434,7 @@ shows_nothing_raw() {
     says 1 'not valid: ' inspect "$token"
 }
 
-@test "key list and token: --json" {
+@test "key list --json and token --json print JSON" {
     exits 0 key add
     exits 0 key list --json
     jq -e 'map([.alg, .use]) == [["HS256","signs"],["HS256","next"]] and all(.[]; .kid | length == 43)' <<<"$OUT"

@@ -66,7 +66,7 @@ lines() {
     is_told 'change=token argument="demo"'
 }
 
-@test "what changes nothing has no line, and no line has a secret" {
+@test "a command that changes nothing has no line, and no line has a secret" {
     changes add demo
     is_told 'change=add .*'
     changes list

@@ -83,12 +83,12 @@ check_algorithm() {
 KNOW_EDDSA='verify_pyjwt.py verify-jose.mjs verify_golang_jwt'
 ALL="$KNOW_EDDSA verify-jose.sh"
 
-@test "HS256" { check_algorithm HS256 "$ALL"; }
-@test "ES256" { check_algorithm ES256 "$ALL"; }
-@test "EdDSA" { check_algorithm EdDSA "$KNOW_EDDSA"; }
-@test "RS256" { check_algorithm RS256 "$ALL"; }
+@test "HS256: every verifier accepts the tokens" { check_algorithm HS256 "$ALL"; }
+@test "ES256: every verifier accepts the tokens" { check_algorithm ES256 "$ALL"; }
+@test "EdDSA: every verifier that knows it accepts the tokens" { check_algorithm EdDSA "$KNOW_EDDSA"; }
+@test "RS256: every verifier accepts the tokens" { check_algorithm RS256 "$ALL"; }
 
-@test "a verifier may know one algorithm only: none takes a token of another" {
+@test "a verifier of one algorithm refuses a token of another" {
     local verifier token
     token=$(fetch_token)
     export_keys
@@ -128,7 +128,7 @@ rotate_through() {
     done
 }
 
-@test "header and claims; no two tokens are the same" {
+@test "header and claims are those of the contract; no two tokens are the same" {
     local before answer token other
     before=$(date +%s)
     answer=$(fetch)
@@ -168,13 +168,13 @@ rotate_through() {
     done
 }
 
-@test "audience" {
+@test "audience sets the aud of tokens" {
     configure audience https://resource.example.com
     fetch_token | decode 2 | jq -e --arg iss "$ISSUER" '.aud == "https://resource.example.com" and .iss == $iss'
 }
 
 # Good but for its typ, which PyJWT leaves to its user; npm's jose is told to expect at+jwt, and does.
-@test "token_typ = JWT" {
+@test "token_typ = JWT sets the typ of tokens" {
     local token
     configure token_typ JWT
     token=$(fetch_token)

@@ -67,7 +67,7 @@ signs_by() {
     [[ $(cut -d. -f1 <<<"$TOKEN" | tr -- -_ +/ | jq -rR '@base64d | fromjson.alg') == "$1" ]]
 }
 
-@test "verify: what is wanted comes from the web server; methods and bodies do not matter" {
+@test "verify: the web server says what is required; methods and bodies do not matter" {
     local method
     start_program
     is_let_in TOKEN_SCOPE='write read' TOKEN_CLIENTS=other,demo
@@ -86,7 +86,7 @@ signs_by() {
 X-Accel-Expires: 0'* ]]
 }
 
-@test "verify: a token ends within a second when its account is locked or gone, or its key is" {
+@test "verify: a token is refused within a second after its account is locked or removed, or its key is" {
     local kid
     start_program
     is_let_in

@@ -112,14 +112,14 @@ DEARER='$5$rounds=1100$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA
     nothing_is_told fresh "${REFUSED[@]}"
 }
 
-@test "the same secret again and again, of which the verdict is remembered" {
+@test "a repeated secret, whose result is cached" {
     configure verify_cache_ttl 86400
     write_accounts "$SHA256"
     start_listening
     nothing_is_told same "${REFUSED[@]}"
 }
 
-@test "the right secret of what is refused all the same" {
+@test "the right secret of accounts that are refused" {
     configure verify_cache_ttl 86400
     write_right_ones "$SHA256" "$ALWAYS"
     start_listening
@@ -186,7 +186,7 @@ told_by_a_change() {
     told_once known nobod gone
 }
 
-@test "what is remembered is the same for known and unknown names after a rotation, a removal, an addition, a reload" {
+@test "cached results are the same for known and unknown names after a rotation, a removal, an addition, a reload" {
     configure verify_cache_ttl 86400
     ! told_by_a_change || {
         printf 'again\n'
@@ -234,7 +234,7 @@ have_costs() {
     have_costs
 }
 
-@test "control: a hash that costs a tenth more is told apart" {
+@test "control: a hash that costs a tenth more is detected" {
     configure verify_cache_ttl 0
     printf '%s\n' "ordinary:$SHA256" "dearer-1:$DEARER" >"$DIR/etc/accounts"
     start_listening
