@@ -168,7 +168,8 @@ check_graceful_restart() {
     restart_gracefully
     load_goes_on
     # mod_cgid ends its daemon in the middle of whatever that does, and answers 503 then; nothing here can mend that.
-    stop_load 503 "$(grep -cs 'failed reading PID from cgi daemon' "$DIR/log/error.log" || true)"
+    stop_load 503 "$(grep -csE 'failed reading PID from cgi daemon|ScriptSock .* does not exist' \
+        "$DIR/log/error.log" || true)"
 }
 
 # The program behind a socket ends with 0 when its requests are answered. It is started again here, as only the shell
