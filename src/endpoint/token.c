@@ -1,4 +1,5 @@
 /* The token endpoint (RFC 6749 §3.2) for the client credentials grant (§4.4). */
+#include "base/json.h"
 #include "endpoint/endpoint.h"
 #include "oauth/grant.h"
 
@@ -42,35 +43,22 @@ static enum oauth_error check_grant_type(const struct text values[])
     return text_is(values[GRANT_TYPE], "client_credentials") ? OAUTH_NO_ERROR : OAUTH_GRANT_TYPE_OTHER;
 }
 
-static void add_number(struct buffer *out, int64_t number)
+/* Returns the body of a successful response (RFC 6749 §5.1). NULL if memory runs out. */
+static struct json_object *token_body(const struct grant *grant)
 {
-    char digits[TEXT_NUMBER_SIZE];
-    buffer_add(out, (struct text){digits, text_format_number((uint64_t)number, digits)});
-}
-
-/* Adds the body of a successful response (RFC 6749 §5.1). It is built by hand, because json-c takes as long
- * as all the rest of the endpoint. Nothing in it needs escaping: neither base64url nor a scope (§3.3) has a
- * quotation mark, a backslash or a control character. */
-static void add_token(struct buffer *out, const struct grant *grant)
-{
-    buffer_add(out, text_of("{\"access_token\":\""));
-    buffer_add(out, text_of(grant->token));
-    buffer_add(out, text_of("\",\"token_type\":\"Bearer\""));
-    if (grant->lifetime > 0) {
-        buffer_add(out, text_of(",\"expires_in\":"));
-        add_number(out, grant->lifetime);
-    }
-    if (grant->scope != NULL) {
-        buffer_add(out, text_of(",\"scope\":\""));
-        buffer_add(out, text_of(grant->scope));
-        buffer_add(out, text_of("\""));
-    }
-    buffer_add(out, text_of("}"));
+    struct json_object *body = json_object_new_object();
+    const bool complete = json_add_plain(body, "access_token", grant->token) &&
+                          json_add_string(body, "token_type", "Bearer") &&
+                          (grant->lifetime == 0 || json_add_number(body, "expires_in", grant->lifetime)) &&
+                          (grant->scope == NULL || json_add_string(body, "scope", grant->scope));
+    if (complete)
+        return body;
+    json_object_put(body);
+    return NULL;
 }
 
 static enum oauth_error issue_token(struct request_context *context, const struct account *account)
 {
-    struct http_response *response = &context->response;
     struct grant grant;
     const struct grant_request request = {
         .scope = context->values[SCOPE],
@@ -79,14 +67,12 @@ static enum oauth_error issue_token(struct request_context *context, const struc
     const enum oauth_error error = grant_access(context->service, account, &request, context->now, &grant);
     if (error != OAUTH_NO_ERROR)
         return error;
-    add_token(&response->text, &grant);
-    if (!response->text.out_of_memory) {
-        response->status = 200;
-        response->text_type = HTTP_JSON_TYPE;
+    context->response.status = 200;
+    context->response.body = token_body(&grant);
+    if (context->response.body != NULL)
         audit_record_set_token(&context->record, &grant, context->service->keys->signer->kid);
-    }
     grant_clear(&grant);
-    return response->text.out_of_memory ? OAUTH_SERVER_ERROR : OAUTH_NO_ERROR;
+    return context->response.body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
 }
 
 const struct endpoint token_endpoint = {
