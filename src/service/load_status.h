@@ -1,4 +1,4 @@
-/* What a process remembers of its loads: when it began, and what it refused last. All snapshots of a process
+/* What a process knows of its loads: when it began, and what it refused last. All snapshots of a process
  * share one. */
 #ifndef SERVICE_LOAD_STATUS_H
 #define SERVICE_LOAD_STATUS_H

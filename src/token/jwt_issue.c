@@ -14,10 +14,10 @@ enum { JTI_SIZE = 16, RANDOM_SIZE = 256 };
 _Static_assert(BASE64URL_LENGTH(JTI_SIZE) + 1 == JWT_ID_SIZE, "the header has the size");
 
 /* Larger than iat, exp and jti. */
-enum { REST_SIZE = 128 };
+enum { SUFFIX_SIZE = 128 };
 
 struct jwt_issuer {
-    struct claims_prefix_cache *subjects;
+    struct claims_prefix_cache *prefixes;
     pthread_mutex_t mutex; /* guards the two members below */
     size_t left;           /* bytes at the start of `random` that no token has used yet */
     unsigned char random[RANDOM_SIZE];
@@ -63,8 +63,8 @@ struct jwt_issuer *jwt_issuer_new(const struct keyset *keyset, const char *type,
     if (signer == NULL)
         return NULL;
     signer->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    signer->subjects = claims_prefix_cache_new(keyset->signer, type, issuer, audience);
-    if (signer->subjects != NULL)
+    signer->prefixes = claims_prefix_cache_new(keyset->signer, type, issuer, audience);
+    if (signer->prefixes != NULL)
         return signer;
     jwt_issuer_free(signer);
     return NULL;
@@ -74,30 +74,30 @@ void jwt_issuer_free(struct jwt_issuer *signer)
 {
     if (signer == NULL)
         return;
-    claims_prefix_cache_free(signer->subjects);
+    claims_prefix_cache_free(signer->prefixes);
     free(signer);
 }
 
 /* Writes the suffix: the claims that differ from token to token. None of them needs escaping. */
-static struct text write_rest(char rest[REST_SIZE], const struct jwt_claims *claims, const char *jti)
+static struct text write_suffix(char suffix[SUFFIX_SIZE], const struct jwt_claims *claims, const char *jti)
 {
-    char *to = put_number(stpcpy(rest, ",\"iat\":"), claims->issued);
+    char *to = put_number(stpcpy(suffix, ",\"iat\":"), claims->issued);
     to = put_exp(to, claims->issued, claims->lifetime);
     to = stpcpy(stpcpy(stpcpy(to, ",\"jti\":\""), jti), "\"}");
-    return (struct text){rest, (size_t)(to - rest)};
+    return (struct text){suffix, (size_t)(to - suffix)};
 }
 
 char *jwt_issue(struct jwt_issuer *signer, const struct jwt_claims *claims, char jti[JWT_ID_SIZE])
 {
     char own[JWT_ID_SIZE];
-    char rest[REST_SIZE];
+    char suffix[SUFFIX_SIZE];
     jti = jti != NULL ? jti : own;
     if (!draw_jti(signer, jti))
         return NULL;
-    struct claims_prefix *subject = claims_prefix_cache_get(signer->subjects, claims);
-    if (subject == NULL)
+    struct claims_prefix *prefix = claims_prefix_cache_get(signer->prefixes, claims);
+    if (prefix == NULL)
         return NULL;
-    char *token = jws_sign(subject->signer, write_rest(rest, claims, jti));
-    claims_prefix_release(subject);
+    char *token = jws_sign(prefix->signer, write_suffix(suffix, claims, jti));
+    claims_prefix_release(prefix);
     return token;
 }

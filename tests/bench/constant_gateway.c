@@ -16,7 +16,7 @@ static enum progress answer_check(struct http_response *response)
     return PROGRESS_DONE;
 }
 
-enum progress route_request(struct request_context *exchange, const struct service *service,
+enum progress route_request(struct request_context *context, const struct service *service,
                             struct http_request *request, struct callback on_done)
 {
     struct http_response *response = &exchange->response;
@@ -32,15 +32,15 @@ enum progress route_request(struct request_context *exchange, const struct servi
     return PROGRESS_DONE;
 }
 
-enum progress route_resume(struct request_context *exchange)
+enum progress route_resume(struct request_context *context)
 {
-    (void)exchange;
+    (void)context;
     return PROGRESS_DONE;
 }
 
-bool route_cancel(struct request_context *exchange)
+bool route_cancel(struct request_context *context)
 {
-    (void)exchange;
+    (void)context;
     return false;
 }
 

@@ -167,15 +167,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct http_request request = read_request(fuzz_text(data, size));
     struct text body = {request.body, request.body_length};
     const unsigned spoken = demo_secrets_in(body) | demo_secrets_in(request.authorization);
-    struct request_context exchange;
+    struct request_context context;
     struct buffer out = {0};
 
-    REQUIRE(route_request(&exchange, service, &request, (struct callback){NULL, NULL}) == PROGRESS_DONE);
+    REQUIRE(route_request(&context, service, &request, (struct callback){NULL, NULL}) == PROGRESS_DONE);
     const size_t lines =
-        require_answer(service, &request, http_response_render(&exchange.response, &out), spoken);
+        require_answer(service, &request, http_response_render(&context.response, &out), spoken);
     demo_require_log(service, lines);
     buffer_free(&out);
-    http_response_clear(&exchange.response);
+    http_response_clear(&context.response);
     free(request.body);
     return 0;
 }

@@ -62,13 +62,13 @@ static inline const char *answer_to(const struct service *service, const struct 
         .variable = find_variable,
         .variable_context = copy.variables,
     };
-    struct request_context exchange;
+    struct request_context context;
     struct buffer buffer = {0};
-    assert_int_equal(route_request(&exchange, service, &request, (struct callback){NULL, NULL}),
+    assert_int_equal(route_request(&context, service, &request, (struct callback){NULL, NULL}),
                      PROGRESS_DONE);
-    const struct text answer = http_response_render(&exchange.response, &buffer);
+    const struct text answer = http_response_render(&context.response, &buffer);
     snprintf(out, ANSWER_SIZE, "%.*s", (int)answer.length, answer.data);
-    http_response_clear(&exchange.response);
+    http_response_clear(&context.response);
     buffer_free(&buffer);
     return out;
 }

@@ -94,7 +94,7 @@ struct held_attempt {
     struct client_auth_context authentication;
     struct client_credentials credentials;
     char secret[32];
-    sem_t gone_on;
+    sem_t called_back;
 };
 
 static void hold_numbered(const char *secret)
@@ -111,7 +111,7 @@ static void hold_credentials(const struct service *service, struct held_attempt 
     snprintf(held->secret, sizeof held->secret, "held%d", number);
     for (size_t i = 0; i < count; i++)
         held->credentials.decodings[i] = pair_of(client_ids[i], held->secret);
-    assert_int_equal(start(&held->authentication, service, &held->credentials, source, &held->gone_on),
+    assert_int_equal(start(&held->authentication, service, &held->credentials, source, &held->called_back),
                      PROGRESS_PENDING);
 }
 
@@ -124,7 +124,7 @@ static void hold_attempt(const struct service *service, struct held_attempt *hel
 static enum oauth_error end_held(struct held_attempt *held)
 {
     sem_post(&other_may_end);
-    return end(&held->authentication, PROGRESS_PENDING, &held->gone_on).error;
+    return end(&held->authentication, PROGRESS_PENDING, &held->called_back).error;
 }
 
 /* As many attempts are in flight as may fail: no further secret is checked, not even the right one, so that
@@ -194,15 +194,15 @@ static void test_attempts_beside_the_client_learn_nothing(void **state)
     meanwhile = hold_numbered;
     hold_attempt(service, &held, "good", 1, CLIENT);
     same = held.credentials;
-    sem_t gone_on;
+    sem_t called_back;
     for (int i = 0; i < 20; i++)
         assert_int_equal(authenticate_at(service, &same, ATTACKER).error, OAUTH_THROTTLED);
     assert_string_equal(attempt_as(service, "good", "another", ATTACKER).reason, "pair_throttled");
     /* An attempt from a third address is separate. */
-    assert_int_equal(start(&other, service, &same, "203.0.113.1", &gone_on), PROGRESS_PENDING);
+    assert_int_equal(start(&other, service, &same, "203.0.113.1", &called_back), PROGRESS_PENDING);
     assert_int_equal(other.attempt.throttle.pairs[0].state, THROTTLE_PAIR_COUNTED);
     assert_int_equal(end_held(&held), OAUTH_BAD_CREDENTIALS);
-    assert_int_equal(end(&other, PROGRESS_PENDING, &gone_on).error, OAUTH_BAD_CREDENTIALS);
+    assert_int_equal(end(&other, PROGRESS_PENDING, &called_back).error, OAUTH_BAD_CREDENTIALS);
     meanwhile = NULL;
     service_release(service);
 }
@@ -214,11 +214,11 @@ static int cancel_attempts(const struct service *service, const char *source, bo
     for (int i = 0; i < 100; i++) {
         char secret[32];
         struct client_auth_context attempt;
-        sem_t gone_on;
+        sem_t called_back;
         snprintf(secret, sizeof secret, "guess %d", with_new_secrets ? i : 0);
         const struct client_credentials credentials = {.decodings = {{text_of("good"), text_of(secret)}},
                                                        .count = 1};
-        if (start(&attempt, service, &credentials, source, &gone_on) != PROGRESS_PENDING)
+        if (start(&attempt, service, &credentials, source, &called_back) != PROGRESS_PENDING)
             continue;
         assert_true(client_auth_cancel(&attempt));
         given_up++;

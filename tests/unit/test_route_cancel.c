@@ -57,7 +57,7 @@ struct visit {
     const struct service *service;
     char body[256];
     struct http_request request;
-    struct request_context exchange;
+    struct request_context context;
     enum progress progress;
     sem_t called;
 };
@@ -79,22 +79,22 @@ static void start(struct visit *visit, const struct service *service, const char
         .body_length = strlen(visit->body),
     };
     sem_init(&visit->called, 0, 0);
-    visit->progress = route_request(&visit->exchange, service, &visit->request,
+    visit->progress = route_request(&visit->context, service, &visit->request,
                                     (struct callback){post_verdict, &visit->called});
 }
 
 static void resume(struct visit *visit)
 {
     wait_for(&visit->called);
-    visit->progress = route_resume(&visit->exchange);
+    visit->progress = route_resume(&visit->context);
 }
 
 static unsigned end(struct visit *visit)
 {
     while (visit->progress == PROGRESS_PENDING)
         resume(visit);
-    http_response_clear(&visit->exchange.response);
-    return visit->exchange.response.status;
+    http_response_clear(&visit->context.response);
+    return visit->context.response.status;
 }
 
 static unsigned status_of(const struct service *service, const char *client_id, const char *secret)
@@ -146,16 +146,16 @@ static void test_counts(void **state)
             start(&visit, service, rows[i].client_id, rows[i].secret);
             wait_for(&visit.called);
             hold(&held, service);
-            visit.progress = route_resume(&visit.exchange);
+            visit.progress = route_resume(&visit.context);
         } else {
             hold(&held, service);
             start(&visit, service, rows[i].client_id, rows[i].secret);
         }
         check_row(visit.progress == PROGRESS_PENDING, "pending", i, rows[i].client_id);
         check_row(status_of(service, rows[i].client_id, "another") == 429, "before", i, rows[i].client_id);
-        check_row(route_cancel(&visit.exchange), "not cancelled", i, rows[i].client_id);
-        check_row(visit.exchange.response.body == NULL, "an answer", i, rows[i].client_id);
-        check_row(visit.exchange.credentials.count == 0, "credentials", i, rows[i].client_id);
+        check_row(route_cancel(&visit.context), "not cancelled", i, rows[i].client_id);
+        check_row(visit.context.response.body == NULL, "an answer", i, rows[i].client_id);
+        check_row(visit.context.credentials.count == 0, "credentials", i, rows[i].client_id);
         memset(&visit, 0xff, sizeof visit); /* nothing reads it any more */
         let_go(&held);
         check_row(status_of(service, rows[i].client_id, "another") == 429, "then", i, rows[i].client_id);
@@ -176,7 +176,7 @@ static void test_too_late(void **state)
     struct visit visit;
     start(&visit, service, "demo", "held");
     wait_for(&begun);
-    assert_false(route_cancel(&visit.exchange));
+    assert_false(route_cancel(&visit.context));
     sem_post(&may_end);
     resume(&visit);
     assert_int_equal(end(&visit), 401);

@@ -71,11 +71,11 @@ static struct verification verification_of(const char *id, const char *hash, con
         .client_id = text_of(id), .method = method, .hash = text_of(hash), .secret = text_of(secret)};
 }
 
-static enum password_result ask_at(const struct admission_check *gate, struct verifier *verifier,
+static enum password_result ask_at(const struct admission_check *check, struct verifier *verifier,
                                    const char *id, const char *hash, const char *secret)
 {
     struct verification verification = verification_of(id, hash, secret);
-    return await_result(verifier, gate, &verification);
+    return await_result(verifier, check, &verification);
 }
 
 static enum password_result ask(struct verifier *verifier, const char *id, const char *hash,
@@ -170,18 +170,18 @@ static void test_cached_result_expires_after_cache_ttl(void **state)
     }
 }
 
-/* --- The gate --- */
+/* --- The admission check --- */
 
-struct keeper {
+struct admission {
     bool admit;
     atomic_int asked;
 };
 
-static bool keep_gate(void *context)
+static bool count_and_admit(void *context)
 {
-    struct keeper *keeper = context;
-    keeper->asked++;
-    return keeper->admit;
+    struct admission *admission = context;
+    admission->asked++;
+    return admission->admit;
 }
 
 /* It is not checked for a credential whose result is cached. */
@@ -202,19 +202,19 @@ static void test_admission_is_checked_before_hashing(void **state)
     for (int with = 0; with < 2; with++) {
         struct verifier *verifier = with != 0 ? verifier_new(&wide) : NULL;
         for (size_t i = 0; i < ROWS(rows); i++) {
-            struct keeper keeper = {.admit = rows[i].admit};
-            const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
-            check_row(ask_at(&gate, verifier, "a", quick_hash, rows[i].secret) == rows[i].result, "result", i,
-                      rows[i].secret);
-            check_row(keeper.asked == (with != 0 ? rows[i].asked : rows[i].asked_without), "asked", i,
+            struct admission admission = {.admit = rows[i].admit};
+            const struct admission_check check = {.admit = count_and_admit, .context = &admission};
+            check_row(ask_at(&check, verifier, "a", quick_hash, rows[i].secret) == rows[i].result, "result",
+                      i, rows[i].secret);
+            check_row(admission.asked == (with != 0 ? rows[i].asked : rows[i].asked_without), "asked", i,
                       rows[i].secret);
         }
         if (with == 0)
             continue;
-        /* The proven pass a gate that is closed. */
-        struct keeper keeper = {.admit = false};
-        const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
-        assert_int_equal(ask_at(&gate, verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
+        /* A proven credential passes a check that admits nobody. */
+        struct admission admission = {.admit = false};
+        const struct admission_check check = {.admit = count_and_admit, .context = &admission};
+        assert_int_equal(ask_at(&check, verifier, "a", quick_hash, "secret"), PASSWORD_MATCH);
         verifier_release(verifier);
     }
 }
@@ -233,9 +233,9 @@ struct callers {
         int thread; /* that went on with it */
         struct verifier *verifier;
         struct caller *second; /* that is begun then, or NULL */
-        sem_t *gone_on;
+        sem_t *called_back;
     } caller[MOST_CALLERS];
-    sem_t gone_on; /* once for each */
+    sem_t called_back; /* once for each */
 };
 
 static void resume(void *context)
@@ -246,28 +246,28 @@ static void resume(void *context)
     if (caller->second != NULL)
         verifier_verify(caller->verifier, NULL, &caller->second->verification,
                         (struct callback){resume, caller->second});
-    sem_post(caller->gone_on);
+    sem_post(caller->called_back);
 }
 
 static void make_callers(struct callers *callers, const struct verifier_limits *limits, size_t count,
                          const char *format)
 {
     callers->verifier = verifier_new(limits);
-    sem_init(&callers->gone_on, 0, 0);
+    sem_init(&callers->called_back, 0, 0);
     for (size_t i = 0; i < count; i++) {
         struct caller *caller = &callers->caller[i];
-        *caller = (struct caller){.gone_on = &callers->gone_on, .verifier = callers->verifier};
+        *caller = (struct caller){.called_back = &callers->called_back, .verifier = callers->verifier};
         snprintf(caller->secret, sizeof caller->secret, format, i);
         caller->verification = verification_of("a", slow_hash, caller->secret);
     }
 }
 
 /* Returns whether there is a verdict at once. */
-static bool begin(struct callers *callers, size_t i, const struct admission_check *gate)
+static bool begin(struct callers *callers, size_t i, const struct admission_check *check)
 {
     struct caller *caller = &callers->caller[i];
     const struct callback on_done = {resume, caller};
-    if (verifier_verify(callers->verifier, gate, &caller->verification, on_done) == PROGRESS_PENDING)
+    if (verifier_verify(callers->verifier, check, &caller->verification, on_done) == PROGRESS_PENDING)
         return false;
     caller->result = caller->verification.result;
     return true;
@@ -291,7 +291,7 @@ static void release_hashes(size_t held)
 static void await_callers(struct callers *callers, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        wait_for(&callers->gone_on);
+        wait_for(&callers->called_back);
     }
     verifier_release(callers->verifier);
 }
@@ -302,13 +302,13 @@ static void test_equal_requests_share_one_hash(void **state)
 {
     (void)state;
     struct callers callers;
-    struct keeper keeper = {.admit = true};
-    const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
+    struct admission admission = {.admit = true};
+    const struct admission_check check = {.admit = count_and_admit, .context = &admission};
     const int before = hashing.count;
     hold_hashes();
     make_callers(&callers, &wide, MOST_CALLERS, "secret");
     for (size_t i = 0; i < MOST_CALLERS; i++)
-        assert_false(begin(&callers, i, &gate));
+        assert_false(begin(&callers, i, &check));
     release_hashes(1);
     await_callers(&callers, MOST_CALLERS);
     for (size_t i = 0; i < MOST_CALLERS; i++) {
@@ -316,20 +316,20 @@ static void test_equal_requests_share_one_hash(void **state)
         assert_int_equal(callers.caller[i].thread, hashing.thread);
     }
     assert_int_equal(hashing.count, before + 1);
-    assert_int_equal(keeper.asked, MOST_CALLERS);
+    assert_int_equal(admission.asked, MOST_CALLERS);
 }
 
 static void test_refused_caller_does_not_share_a_result(void **state)
 {
     (void)state;
     struct callers callers;
-    struct keeper keeper = {.admit = false};
-    const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
+    struct admission admission = {.admit = false};
+    const struct admission_check check = {.admit = count_and_admit, .context = &admission};
     hold_hashes();
     make_callers(&callers, &wide, 1, "secret");
     assert_false(begin(&callers, 0, NULL));
-    assert_int_equal(ask_at(&gate, callers.verifier, "a", slow_hash, "secret"), PASSWORD_REFUSED);
-    assert_int_equal(keeper.asked, 1);
+    assert_int_equal(ask_at(&check, callers.verifier, "a", slow_hash, "secret"), PASSWORD_REFUSED);
+    assert_int_equal(admission.asked, 1);
     release_hashes(1);
     await_callers(&callers, 1);
 }
@@ -349,16 +349,16 @@ static void test_full_queue_refuses_at_once(void **state)
     };
     struct callers callers;
     for (size_t row = 0; row < ROWS(rows); row++) {
-        struct keeper keeper = {.admit = true};
-        const struct admission_check gate = {.admit = keep_gate, .context = &keeper};
+        struct admission admission = {.admit = true};
+        const struct admission_check check = {.admit = count_and_admit, .context = &admission};
         hold_hashes();
         make_callers(&callers, &rows[row].limits, MOST_CALLERS, "guess %zu");
         for (size_t i = 0; i < MOST_CALLERS; i++)
-            check_row(begin(&callers, i, &gate) == (i >= rows[row].places), "begun", row,
+            check_row(begin(&callers, i, &check) == (i >= rows[row].places), "begun", row,
                       callers.caller[i].secret);
-        check_row((size_t)keeper.asked == rows[row].places, "checks", row, "");
+        check_row((size_t)admission.asked == rows[row].places, "checks", row, "");
         callers.caller[MOST_CALLERS - 1].verification.bypasses_queue_limit = true;
-        check_row(!begin(&callers, MOST_CALLERS - 1, &gate), "of a begun attempt", row, "");
+        check_row(!begin(&callers, MOST_CALLERS - 1, &check), "of a begun attempt", row, "");
         const long retry = verifier_retry_after(callers.verifier);
         check_row(retry >= 1 && retry <= 60, "retry", row, "");
         release_hashes(MOST_CALLERS);
@@ -384,7 +384,7 @@ static bool begin_first(void *context)
     const struct race *race = context;
     assert_false(begin(race->callers, 0, NULL));
     if (race->is_awaited)
-        wait_for(&race->callers->gone_on);
+        wait_for(&race->callers->called_back);
     return true;
 }
 
@@ -409,12 +409,12 @@ static void test_state_is_looked_up_again_after_the_check(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct callers callers;
         struct race race = {&callers, rows[i].is_awaited};
-        const struct admission_check gate = {.admit = begin_first, .context = &race};
+        const struct admission_check check = {.admit = begin_first, .context = &race};
         const int before = hashing.count;
         if (!rows[i].is_awaited)
             hold_hashes();
         make_callers(&callers, &rows[i].limits, 2, rows[i].format);
-        check_row(begin(&callers, 1, &gate) == rows[i].is_done, "done", i, rows[i].format);
+        check_row(begin(&callers, 1, &check) == rows[i].is_done, "done", i, rows[i].format);
         release_hashes(2);
         await_callers(&callers, 2U - rows[i].is_done - rows[i].is_awaited);
         check_row(callers.caller[1].result == rows[i].result, "result", i, rows[i].format);

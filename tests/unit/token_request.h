@@ -22,17 +22,17 @@ static inline struct http_response request_token(const struct service *service, 
         .body = body,
         .body_length = strlen(body),
     };
-    struct request_context exchange;
+    struct request_context context;
     sem_t done;
     sem_init(&done, 0, 0);
     enum progress progress =
-        route_request(&exchange, service, &request, (struct callback){post_verdict, &done});
+        route_request(&context, service, &request, (struct callback){post_verdict, &done});
     while (progress == PROGRESS_PENDING) {
         wait_for(&done);
-        progress = route_resume(&exchange);
+        progress = route_resume(&context);
     }
     sem_destroy(&done);
-    return exchange.response;
+    return context.response;
 }
 
 #endif
