@@ -36,7 +36,7 @@ static struct text take_line(struct text *rest)
     return line;
 }
 
-/* What stands behind `name`, where `rest` begins with that header; else absent. */
+/* Returns the value if `rest` begins with the header `name`; else absent. */
 static struct text take_header(struct text *rest, const char *name)
 {
     const size_t length = strlen(name);

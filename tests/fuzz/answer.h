@@ -1,4 +1,4 @@
-/* Answers of the program, held against CONTRACT "POST …/token" and the sections behind it. */
+/* Answers of the program, checked against CONTRACT "POST …/token" and the sections after it. */
 #ifndef ANSWER_H
 #define ANSWER_H
 

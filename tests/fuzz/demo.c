@@ -18,7 +18,7 @@ enum { LOG_LIMIT = 1 << 20 };
 static const struct demo {
     const char *client_id;
     const char *secret; /* no part of any other text here */
-    const char *line;   /* behind the client_id */
+    const char *line;   /* after the client_id */
     const char *scope;  /* NULL: none */
     const char *from;   /* NULL: anywhere */
     int64_t lifetime;

@@ -39,7 +39,7 @@ static void resume(void *context)
     pthread_mutex_unlock(&mutex);
 }
 
-/* Each of so many that wait, in the order of the ids. */
+/* Each of the waiting requests, in the order of their IDs. */
 static struct record_request *await_resumed(size_t count)
 {
     struct record_request *all = NULL;
@@ -68,7 +68,7 @@ static void take_output(int peer, struct buffer *answers)
         buffer_add(answers, (struct text){piece, (size_t)got});
 }
 
-/* Until nothing is left to be done, but what is held. */
+/* Until nothing is left to do except what is held. */
 static void handle(struct connection *connection, struct connection_turn *turn, int peer, bool is_held,
                    struct buffer *answers)
 {

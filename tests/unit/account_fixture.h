@@ -1,4 +1,4 @@
-/* A table of accounts made of a text, and what is found in it. */
+/* A table of accounts made from a text, and lookups in it. */
 #ifndef ACCOUNT_FIXTURE_H
 #define ACCOUNT_FIXTURE_H
 

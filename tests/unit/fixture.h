@@ -95,7 +95,7 @@ static inline void make_older(const char *path, long seconds)
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
-/* Reads at most `size` - 1 bytes and puts a NUL behind them. */
+/* Reads at most `size` - 1 bytes and adds a NUL. */
 static inline const char *read_text(const char *path, char *out, size_t size)
 {
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC);

@@ -97,7 +97,7 @@ static void test_blank_lines_and_comments_are_ignored(void **state)
 static const struct {
     struct text line;
     const char *why;       /* a part of it */
-    const char *client_id; /* NULL: none is told */
+    const char *client_id; /* NULL: none is set */
 } unusable[] = {
     {BYTES("a"), "no ':'", NULL},
     {BYTES("just some words"), "no ':'", NULL},
@@ -169,7 +169,7 @@ static void test_unusable_lines_have_a_reason(void **state)
         const enum account_line kind = account_parse(unusable[i].line, false, &account, &why);
         check_row(kind == ACCOUNT_LINE_UNUSABLE, "kind", i, unusable[i].line.data);
         check_row(strstr(why, unusable[i].why) != NULL, why, i, unusable[i].line.data);
-        /* Without a ':' it may be a secret, which is not to be told. */
+        /* Without a ':' it may be a secret, which must not be reported. */
         if (memchr(unusable[i].line.data, ':', unusable[i].line.length) == NULL)
             check_row(account.client_id.data == NULL, "told", i, unusable[i].line.data);
         if (unusable[i].client_id != NULL)

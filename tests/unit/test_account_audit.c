@@ -79,7 +79,7 @@ static void test_weak_hashes_get_a_warning(void **state)
         {"a:$y$9$" D22 "$" D43 "\n", "does not compute hashes"},
         /* its hash will be in force again */
         {"a:!$2b$04$" D53 "\n", "cost 10, allows"},
-        /* told already */
+        /* reported when the file is loaded */
         {"a:!\n", ""},
         {"a:$apr1$salt$" D22 "\n", ""},
     };

@@ -14,7 +14,7 @@ static struct account_scan *open_text(const char *text, size_t length)
     return scan;
 }
 
-/* "2 5 7!": the lines of client_id, "!" behind one that is unusable; "?" where reading failed. */
+/* "2 5 7!": the lines of client_id, "!" after an unusable one; "?" if reading failed. */
 static const char *lines_of(struct account_scan *scan, struct text client_id)
 {
     static char lines[128];

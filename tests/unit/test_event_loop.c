@@ -367,7 +367,7 @@ static void test_memory_is_given_back_seldom(void **state)
     stop_loop(loop, slot);
 }
 
-/* However many come with their requests, a thread looks for other events after so many. */
+/* A thread looks for other events after some connections, however many arrive with their requests. */
 static void test_new_connections(void **state)
 {
     (void)state;
@@ -491,7 +491,7 @@ static void test_no_memory_in_epoll(void **state)
     assert_int_equal(count_in_log(words), logged + 1);
 }
 
-/* Neither what is idle nor what is half there is closed when somebody sets the clock. */
+/* Neither an idle connection nor one with half a request is closed when the clock is set. */
 static void test_wall_clock_jumps(void **state)
 {
     (void)state;

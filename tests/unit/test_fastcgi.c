@@ -102,7 +102,7 @@ static void test_answer(void **state)
     reload_free(slot);
 }
 
-/* What an authorizer gets, by names and values of the same length; and what is in its answer. nginx
+/* The answers of an authorizer, for names and values of the same length. nginx
  * before 1.23 passes on two headers of one name as two variables. */
 static const struct {
     const char *parameters;

@@ -269,7 +269,7 @@ static void test_read_without_memory_fails(void **state)
 }
 
 /* One size of allocation fails each time: json-c leaves out members as if their names were there twice, and
- * the number behind them clears errno. */
+ * the number after them clears errno. */
 static void test_size_that_is_never_there(void **state)
 {
     (void)state;

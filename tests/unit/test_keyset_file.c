@@ -448,7 +448,7 @@ static void test_no_memory_keeps_the_file(void **state)
     const struct peppered derived = read_pepper();
     static const struct {
         enum command command;
-        const char *more; /* keys behind a */
+        const char *more; /* keys after a */
         const char *before;
         const char *after;
     } rows[] = {

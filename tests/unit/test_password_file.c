@@ -1,4 +1,4 @@
-/* Tests what is read of the password files of other programs. */
+/* Tests reading the password files of other programs. */
 #include "account/password_file.h"
 
 #include "fixture.h"

@@ -1,4 +1,4 @@
-/* What is refused because of what it would cost, and what is measured for that. */
+/* Tests which hashes are refused because of their cost, and which are measured to decide that. */
 #include "password/password_policy.h"
 
 #include "fixture.h"

@@ -1,4 +1,4 @@
-/* Tests what is published: the key set and the metadata, their paths, methods and header lines. */
+/* Tests the published key set and metadata: their paths, methods and header lines. */
 #include "fixture.h"
 
 #include "base/json_text.h"

@@ -1,4 +1,4 @@
-/* Nobody's scopes take a worker's time: what is done with them grows with their length, and a look-up leaves
+/* No scopes keep a thread busy: the time for them grows with their length only, and a lookup leaves
  * them as they are. Times are compared with one another, and each is the shortest of many, so that a busy
  * machine changes nothing. */
 #include "account/scope_set.h"

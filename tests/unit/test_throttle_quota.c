@@ -1,4 +1,4 @@
-/* Tests the quotas of the store, and what is evicted. */
+/* Tests the quotas of the store, and evictions. */
 #include "throttle_fixture.h"
 
 #define A "192.0.2.1"

@@ -56,7 +56,8 @@ static void test_ten_tenths_are_a_failure(void **state)
     assert_false(throttle_record_has_failures(&record));
 }
 
-/* Attempts in flight count as failures until they end; what they fill is told apart from what has failed. */
+/* Attempts in flight count as failures until they end; a limit that they fill differs from one that failures
+ * fill. */
 static void test_attempts_in_flight_are_failures(void **state)
 {
     (void)state;

@@ -12,7 +12,7 @@
 #include "failing_malloc.h"
 #include "verdict_fixture.h"
 
-/* "secret" under sha512crypt with 1,000 rounds, and with so many that a thread is found at it. */
+/* "secret" under sha512crypt with 1,000 rounds, and with enough rounds to find a thread that computes it. */
 static const char quick_hash[] =
     "$6$rounds=1000$saltsaltsalt$eX3bxJXT3.ujpABOqZ7ph4r9D9Fn0.qoDqJgZU6cTq8xPfk2."
     "Fmq2bf1GgjAlb6X1QXE7sMOtwZRTxjI1OZvT1";
@@ -131,7 +131,7 @@ static void test_second_verification_is_not_hashed(void **state)
     verifier_release(verifier);
 }
 
-/* How many hashes it takes to tell a right and a wrong secret. */
+/* Returns how many hashes a right and a wrong secret take. */
 static int hashes_for_two(struct verifier *verifier)
 {
     const int before = hashing.count;

@@ -110,7 +110,7 @@ static const struct row {
      {.variables = {{"HTTP_AUTHORIZATION", "Bearer a"}, {"HTTP_AUTHORIZATION", "Bearer a"}}},
      MALFORMED,
      "bearer_malformed"},
-    /* not valid, and the client is not told why */
+    /* not valid; the answer does not say why */
     {NULL, {.authorization = "Bearer x"}, INVALID, "malformed"},
     {NULL, {.authorization = "Bearer e30.e30.e30"}, INVALID, "malformed"},
     {NULL, {.authorization = "Bearer eyJhbGciOiJub25lIiwia2lkIjoieCJ9.e30."}, INVALID, "unknown_key"},
@@ -142,7 +142,7 @@ static const struct row {
      "granted"},
     {GOOD, {.variables = {{"TOKEN_AUDIENCE", "y"}}}, TOLD("Its aud is not the audience"), "wrong_audience"},
     {GOOD, {.variables = {{"TOKEN_AUDIENCE", ""}}}, USUAL, "granted"},
-    /* what is wanted */
+    /* requirements of the web server */
     {GOOD, {.variables = {{"TOKEN_SCOPE", "read"}}}, USUAL, "granted"},
     {GOOD, {.variables = {{"TOKEN_SCOPE", "write read"}}}, USUAL, "granted"},
     {GOOD, {.variables = {{"TOKEN_SCOPE", " write  read "}}}, USUAL, "granted"},
