@@ -34,7 +34,7 @@ count_rows() {
     rounds start_round "$count"
     ((count != 1000000)) || bound=('<=' 500)
     row "$count accounts: start to first answer" "$(median "start.$count")" - ms "${bound[@]}"
-    row "$count accounts: memory; file, 24 bytes an account, 10 MiB" "$(median "resident.$count")" "$allowed" MiB '<=' 1
+    row "$count accounts: memory; file, 24 bytes per account, 10 MiB" "$(median "resident.$count")" "$allowed" MiB '<=' 1
     printf '%s\t%s\t%s\t%s\n' "$count" "$(median "start.$count")" "$(median "resident.$count")" "$allowed" \
         >>"$OUT/accounts.dat"
 }

@@ -47,10 +47,10 @@ section_before() {
         return
     fi
     turns before_turn
-    before_row "proven, on the socket; $OLD: CPU time a request" socket cpu us '<=' 0.80
-    before_row 'a constant, on the socket: CPU time a request' constant cpu us '<=' 0.70
-    before_row 'proven, behind nginx: CPU time a request' nginx cpu us '<=' 0.90
+    before_row "proven, on the socket; $OLD: CPU time per request" socket cpu us '<=' 0.80
+    before_row 'a constant, on the socket: CPU time per request' constant cpu us '<=' 0.70
+    before_row 'proven, behind nginx: CPU time per request' nginx cpu us '<=' 0.90
     before_row '  rate' nginx rate 1/s '>=' 0.95
-    before_row 'proven, behind lighttpd: CPU time a request' lighttpd cpu us '<=' 1.05
+    before_row 'proven, behind lighttpd: CPU time per request' lighttpd cpu us '<=' 1.05
     before_row '  rate' lighttpd rate 1/s '>=' 0.90
 }

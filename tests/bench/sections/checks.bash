@@ -183,10 +183,10 @@ beside_ratio() {
 rows_of_files() {
     local name
     beside_ratio 'a file behind nginx; a constant through our gateway' "$(median ours.rate)" "$(median constant.ratio)" 1/s '>=' 0.90
-    beside_ratio '  CPU time a request' "$(median ours.cpu)" "$(median constant.cpu_ratio)" us
+    beside_ratio '  CPU time per request' "$(median ours.cpu)" "$(median constant.cpu_ratio)" us
     for name in mod_oauth2 mod_auth_openidc njs haproxy; do
         beside_ratio "a file, ES256, seen before; $name" "$(median ours.rate)" "$(median $name.ratio)" 1/s '>=' 1.0
-        beside_ratio '  CPU time a request' "$(median ours.cpu)" "$(median $name.cpu_ratio)" us
+        beside_ratio '  CPU time per request' "$(median ours.cpu)" "$(median $name.cpu_ratio)" us
     done
 }
 

@@ -24,7 +24,7 @@ section_peers() {
     rounds measure with "$BIN/fcgi_load" "$SOCKET" "$BENCH_SECONDS" 16 "$DEMO"
     row "proven, p99, beside $IDLE_PEERS idle, $HALF_PEERS slow and $UNREAD_PEERS deaf peers; without" \
         "$(median with.p99)" "$(median without.p99)" us '<=' 1.5
-    row '  CPU time a request' "$(median with.cpu)" "$(median without.cpu)" us
+    row '  CPU time per request' "$(median with.cpu)" "$(median without.cpu)" us
     row '  resident, more than without' "$(compute "$(resident_mib "$(program_pid)") - $before")" - MiB
     stop peers KILL
 }

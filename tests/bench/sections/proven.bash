@@ -74,7 +74,7 @@ beside() {
 }
 
 cpu_beside() {
-    row "  CPU time a request" "$(median "token.$1.cpu")" "$(median "$2.$1.cpu")" us
+    row "  CPU time per request" "$(median "token.$1.cpu")" "$(median "$2.$1.cpu")" us
 }
 
 # Which connection comes to which worker of the web server and to which thread is chance, and stays so as long as they
@@ -98,6 +98,6 @@ section_proven() {
     cpu_beside lighttpd threads
     for way in socket nginx lighttpd; do
         row "ES256, $way; HS256" "$(median "es256.$way.rate")" "$(median "token.$way.rate")" 1/s
-        row '  CPU time a request' "$(median "es256.$way.cpu")" "$(median "token.$way.cpu")" us
+        row '  CPU time per request' "$(median "es256.$way.cpu")" "$(median "token.$way.cpu")" us
     done
 }
