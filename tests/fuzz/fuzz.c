@@ -88,3 +88,14 @@ struct diagnostics fuzz_report(void)
 {
     return (struct diagnostics){.on_message = require_sentence};
 }
+
+const struct keyset *fuzz_keyset(const char *json)
+{
+    static struct keyset *keyset;
+    if (keyset == NULL) {
+        struct diagnostics diagnostics = fuzz_report();
+        keyset = keyset_load(fuzz_file(text_of(json)), &diagnostics);
+        REQUIRE(keyset != NULL);
+    }
+    return keyset;
+}

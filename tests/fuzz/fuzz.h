@@ -9,6 +9,7 @@
 
 #include "base/diagnostics.h"
 #include "base/text.h"
+#include "token/keyset.h"
 
 /* The target, in fuzz_NAME.c. Returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,6 +36,9 @@ char *fuzz_base64(struct text text);
 
 /* Puts `content` into the one file that a target has, mode 0600, in memory, and returns its path. */
 const char *fuzz_file(struct text content);
+
+/* The set of the keys in `json`, which is the same in every call: it is loaded by the first one. */
+const struct keyset *fuzz_keyset(const char *json);
 
 /* A report that requires of every problem that it is one line of printable text. */
 struct diagnostics fuzz_report(void);

@@ -22,17 +22,6 @@ enum { NOW = 1700000000, LIFETIME = 3600 };
 static const char key_set[] =
     "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"hs\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}";
 
-static const struct keyset *the_keyset(void)
-{
-    static struct keyset *keyset;
-    if (keyset == NULL) {
-        struct diagnostics diagnostics = fuzz_report();
-        keyset = keyset_load(fuzz_file(text_of(key_set)), &diagnostics);
-        REQUIRE(keyset != NULL);
-    }
-    return keyset;
-}
-
 static void require_member(struct json_object *claims, const char *name, struct text expected)
 {
     struct json_object *value = json_object_object_get(claims, name);
@@ -105,7 +94,7 @@ static void check_token(struct jwt_issuer *signer, const struct jwt_claims *clai
     if (claims->type.data != NULL)
         snprintf(type, sizeof type, "%.*s", (int)claims->type.length, claims->type.data);
     const struct jwt_expectation expected = {.issuer = ISSUER, .type = type, .now = claims->issued};
-    const enum jwt_status status = jwt_verify(the_keyset(), text_of(token), &expected, &jwt);
+    const enum jwt_status status = jwt_verify(fuzz_keyset(key_set), text_of(token), &expected, &jwt);
     REQUIRE(status == JWT_VALID || strlen(token) > JWT_LONGEST || claims->type.length >= sizeof type);
     if (status == JWT_VALID)
         check_claims(jwt.claims, claims);
@@ -123,7 +112,7 @@ static bool is_of_account(struct text client_id, struct text scope)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct text rest = fuzz_text(data, size);
-    struct jwt_issuer *signer = jwt_issuer_new(the_keyset(), "at+jwt", ISSUER, AUDIENCE);
+    struct jwt_issuer *signer = jwt_issuer_new(fuzz_keyset(key_set), "at+jwt", ISSUER, AUDIENCE);
     REQUIRE(signer != NULL);
     for (int64_t number = 0; rest.data != NULL; number++) {
         struct text scope = text_split(&rest, '\n');

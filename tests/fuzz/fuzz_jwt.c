@@ -30,17 +30,6 @@ static const char key_set[] =
     ",\"kid\":\"rs\"}"
     "]}";
 
-static const struct keyset *the_keyset(void)
-{
-    static struct keyset *keyset;
-    if (keyset == NULL) {
-        struct diagnostics diagnostics = fuzz_report();
-        keyset = keyset_load(fuzz_file(text_of(key_set)), &diagnostics);
-        REQUIRE(keyset != NULL);
-    }
-    return keyset;
-}
-
 static struct text member(struct json_object *object, const char *name)
 {
     struct json_object *value = json_object_object_get(object, name);
@@ -95,7 +84,7 @@ static void verify(struct text token)
     const struct jwt_expectation expected = {
         .issuer = ISSUER, .audience = AUDIENCE, .type = "JWT", .clock_skew = SKEW, .now = NOW};
     struct jwt jwt;
-    const enum jwt_status status = jwt_verify(the_keyset(), token, &expected, &jwt);
+    const enum jwt_status status = jwt_verify(fuzz_keyset(key_set), token, &expected, &jwt);
     REQUIRE(status != JWT_NO_MEMORY);
     REQUIRE(jwt_status_text(status) != NULL);
     if (status == JWT_VALID)
@@ -105,7 +94,8 @@ static void verify(struct text token)
 
 static void check_signed(struct text header, struct text payload)
 {
-    struct jws_signer *signer = jws_signer_new(the_keyset()->signer->key, header, (struct text){NULL, 0});
+    struct jws_signer *signer =
+        jws_signer_new(fuzz_keyset(key_set)->signer->key, header, (struct text){NULL, 0});
     char *token = jws_sign(signer, payload);
     REQUIRE(token != NULL);
     verify(text_of(token));
