@@ -1,8 +1,9 @@
 #!/bin/bash
 # package.bash: installs, uses, upgrades, removes and purges the Debian package as install-debian.md says, in a release that
-# was just made (in-release.sh --fresh). The folder of this script has the package, the guide and wait.bash. systemd is not the first
-# process here, so systemctl is a function, which starts what the units name, as the users and with the sockets that they
-# name. What it starts ends with the namespaces of in-release.sh. Ends with the number of steps that passed and failed.
+# was just made (in-release.sh --fresh). The folder of this script has the package, the guide and wait.bash. systemd is not
+# the first process here, so systemctl is a function, which starts what the units name, as the users and with the sockets
+# that they name. What it starts ends with the namespaces of in-release.sh. Ends with the number of steps that passed and
+# failed.
 set -eu
 cd "$(dirname "$0")"
 export DEBIAN_FRONTEND=noninteractive

@@ -134,8 +134,8 @@ static void test_answers_are_not_piled_up(void **state)
     close_peer(&peer);
 }
 
-/* The time that request_timeout goes by starts again whenever the peer takes some bytes, and only then. */
-static void test_stuck(void **state)
+/* Its time starts again whenever it takes some bytes, and only then. */
+static void test_peer_that_reads_nothing_is_overdue(void **state)
 {
     (void)state;
     struct peer peer;
@@ -180,7 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers_are_not_piled_up),
-        cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_peer_that_reads_nothing_is_overdue),
         cmocka_unit_test(test_slow_reader_cannot_stretch_the_end),
     };
     if (!fastcgi_prepare())

@@ -80,7 +80,7 @@ static struct record_request make_request(char *data, size_t count)
     return request;
 }
 
-static void test_answer(void **state)
+static void test_answers_of_any_size_are_whole(void **state)
 {
     (void)state;
     static char data[200 * 1024];
@@ -118,7 +118,7 @@ static const struct {
      "error=\"invalid_token\"\r\n"},
 };
 
-static void test_authorizer(void **state)
+static void test_authorizer_gets_variables(void **state)
 {
     (void)state;
     struct reload *slot = open_reload();
@@ -196,8 +196,8 @@ static void test_secrets_are_wiped(void **state)
         skip(); /* a tool that runs this has a free() of its own */
 }
 
-/* Nothing, or an answer, which may be the 500 of the contract; and never an end of the process. */
-static void test_without_memory(void **state)
+/* There is no answer, or one that may be the 500 of the contract. */
+static void test_no_memory_ends_no_process(void **state)
 {
     (void)state;
     static char data[8 * 1024];
@@ -232,10 +232,10 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answer),
-        cmocka_unit_test(test_authorizer),
+        cmocka_unit_test(test_answers_of_any_size_are_whole),
+        cmocka_unit_test(test_authorizer_gets_variables),
         cmocka_unit_test(test_secrets_are_wiped),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_no_memory_ends_no_process),
     };
     if (!fastcgi_prepare())
         return EXIT_FAILURE;

@@ -56,7 +56,7 @@ static void test_bodies_are_decoded_or_malformed(void **state)
     }
 }
 
-static void test_only_some_parameters_may_repeat(void **state)
+static void test_parameter_may_repeat_as_often_as_it_is_listed(void **state)
 {
     (void)state;
     static const char *const repeated[] = {"a", "b", "b", "b", "c"};
@@ -110,7 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies_are_decoded_or_malformed),
-        cmocka_unit_test(test_only_some_parameters_may_repeat),
+        cmocka_unit_test(test_parameter_may_repeat_as_often_as_it_is_listed),
         cmocka_unit_test(test_parameters_in_the_url_are_found),
     };
     return cmocka_run_group_tests_name("form", tests, NULL, NULL);

@@ -55,8 +55,7 @@ static int open_any(struct collected *problems)
     return listener;
 }
 
-/* The first address is taken. */
-static void test_next_address(void **state)
+static void test_next_address_is_used_if_the_first_is_taken(void **state)
 {
     (void)state;
     struct collected problems;
@@ -84,8 +83,8 @@ static void test_next_address(void **state)
     close(other);
 }
 
-/* Only the socket itself, whatever else has come to its path. */
-static void test_remove(void **state)
+/* Whatever else has come to its path. */
+static void test_only_its_own_socket_is_removed(void **state)
 {
     char path[PATH_MAX];
     struct collected problems;
@@ -109,7 +108,7 @@ static void test_remove(void **state)
     close(second);
 }
 
-static void test_refused(void **state)
+static void test_malformed_addresses_are_refused(void **state)
 {
     (void)state;
     static const char *const rows[] = {
@@ -140,7 +139,7 @@ static bool take(int descriptor, const char *count, struct collected *problems)
     return taken;
 }
 
-static void test_from_systemd(void **state)
+static void test_socket_of_systemd_is_used(void **state)
 {
     (void)state;
     struct collected problems;
@@ -178,10 +177,10 @@ static void test_from_systemd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_next_address),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_remove),
-        cmocka_unit_test(test_from_systemd),
+        cmocka_unit_test(test_next_address_is_used_if_the_first_is_taken),
+        cmocka_unit_test(test_malformed_addresses_are_refused),
+        cmocka_unit_test(test_only_its_own_socket_is_removed),
+        cmocka_unit_test(test_socket_of_systemd_is_used),
     };
     return cmocka_run_group_tests_name("listener", tests, enter_folder, leave_folder);
 }

@@ -319,7 +319,7 @@ static bool is_each(size_t at, size_t number)
     return at % number == 0;
 }
 
-static void test_events(void **state)
+static void test_each_record_makes_its_event(void **state)
 {
     (void)state;
     static struct wire wire;
@@ -374,8 +374,8 @@ static enum record_event read_all(struct record_reader *reader, const struct wir
     return record_read(reader, &input, message);
 }
 
-/* Up to the limit a request is taken as it is; beyond, it is dropped, and comes without its parameters. */
-static void test_large_parameters(void **state)
+/* Up to the limit the request is unchanged. Beyond it, it comes without its parameters. */
+static void test_parameters_over_the_limit_are_dropped(void **state)
 {
     (void)state;
     static struct wire wire;
@@ -394,7 +394,7 @@ static void test_large_parameters(void **state)
     }
 }
 
-static void test_nul_in_a_parameter(void **state)
+static void test_nul_in_a_parameter_is_a_fault(void **state)
 {
     (void)state;
     static struct wire wire;
@@ -417,8 +417,8 @@ static void test_nul_in_a_parameter(void **state)
     }
 }
 
-/* One byte over max_body is kept, and the rest is counted. */
-static void test_large_body(void **state)
+/* One byte over max_body is kept. */
+static void test_body_over_max_body_is_counted_only(void **state)
 {
     (void)state;
     static struct wire wire;
@@ -438,8 +438,8 @@ static void test_large_body(void **state)
     }
 }
 
-/* A body that has no end is cut off: nothing on its connection may be read then. */
-static void test_endless_body(void **state)
+/* Nothing more may be read on its connection. */
+static void test_endless_body_is_cut_off(void **state)
 {
     (void)state;
     static struct wire wire;
@@ -462,7 +462,7 @@ static void test_endless_body(void **state)
     record_end(&reader, message.request);
 }
 
-static void test_overloaded(void **state)
+static void test_too_many_requests_are_overload(void **state)
 {
     (void)state;
     static struct wire wire;
@@ -484,8 +484,8 @@ static void test_overloaded(void **state)
         record_end(&reader, reader.requests);
 }
 
-/* Times are those of first bytes, of whatever is the oldest. */
-static void test_unfinished_since(void **state)
+/* The time is that of its first byte. */
+static void test_oldest_unfinished_record_has_its_time(void **state)
 {
     (void)state;
     static struct wire wire;
@@ -517,8 +517,8 @@ static void test_unfinished_since(void **state)
     assert_true(record_unfinished_since(&reader) == 0);
 }
 
-/* Parameters that are written out are read as the same, have no padding, and end. */
-static void test_write(void **state)
+/* They have no padding, and an end. */
+static void test_written_parameters_are_read_as_the_same(void **state)
 {
     (void)state;
     static struct wire wire;
@@ -554,7 +554,7 @@ static void test_write(void **state)
     buffer_free(&out);
 }
 
-static void test_without_memory(void **state)
+static void test_no_memory_is_an_event(void **state)
 {
     (void)state;
     static struct wire wire;
@@ -578,8 +578,8 @@ static void test_without_memory(void **state)
     assert_int_equal(event, RECORD_REQUEST);
 }
 
-/* Half a record takes memory, whether it belongs to a request or is a management record. */
-static void test_size(void **state)
+/* Whether it belongs to a request or is a management record. */
+static void test_half_a_record_counts_as_memory(void **state)
 {
     (void)state;
     static const char content[60000];
@@ -608,16 +608,16 @@ static void test_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_events),
-        cmocka_unit_test(test_large_parameters),
-        cmocka_unit_test(test_nul_in_a_parameter),
-        cmocka_unit_test(test_large_body),
-        cmocka_unit_test(test_endless_body),
-        cmocka_unit_test(test_overloaded),
-        cmocka_unit_test(test_unfinished_since),
-        cmocka_unit_test(test_size),
-        cmocka_unit_test(test_write),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_each_record_makes_its_event),
+        cmocka_unit_test(test_parameters_over_the_limit_are_dropped),
+        cmocka_unit_test(test_nul_in_a_parameter_is_a_fault),
+        cmocka_unit_test(test_body_over_max_body_is_counted_only),
+        cmocka_unit_test(test_endless_body_is_cut_off),
+        cmocka_unit_test(test_too_many_requests_are_overload),
+        cmocka_unit_test(test_oldest_unfinished_record_has_its_time),
+        cmocka_unit_test(test_half_a_record_counts_as_memory),
+        cmocka_unit_test(test_written_parameters_are_read_as_the_same),
+        cmocka_unit_test(test_no_memory_is_an_event),
     };
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 
 #include "fixture.h"
 
-static void test_grants(void **state)
+static void test_only_granted_scopes_are_issued(void **state)
 {
     (void)state;
     static const struct {
@@ -47,6 +47,6 @@ static void test_grants(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_grants)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_only_granted_scopes_are_issued)};
     return cmocka_run_group_tests_name("scope", tests, NULL, NULL);
 }

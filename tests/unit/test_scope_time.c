@@ -70,7 +70,7 @@ static void parse(void *context)
     assert_int_equal(account_parse(text_of(context), false, &account, &why), ACCOUNT_LINE_USABLE);
 }
 
-static void test_parse(void **state)
+static void test_parsing_takes_linear_time(void **state)
 {
     (void)state;
     static char lines[2][LONG + 256];
@@ -95,7 +95,7 @@ static void grant(void *context)
     free(granted);
 }
 
-static void test_grant(void **state)
+static void test_granting_takes_linear_time(void **state)
 {
     (void)state;
     static struct request requests[2];
@@ -132,8 +132,8 @@ static void look_up(void *context)
     assert_int_equal(entry.usable, look_up->client_id == NULL || look_up->client_id[0] != 'u');
 }
 
-/* A line is checked at load. To check it again would take hundreds of times as long. */
-static void test_look_up(void **state)
+/* A line is checked when it is loaded. To check it again would take hundreds of times as long. */
+static void test_lookup_does_not_check_a_line_again(void **state)
 {
     (void)state;
     enum { MOST_OF_LOOK_UP = 40 };
@@ -154,7 +154,7 @@ static void test_look_up(void **state)
     account_table_release(table);
 }
 
-static void test_set(void **state)
+static void test_set_finds_scopes_and_repeats(void **state)
 {
     (void)state;
     static const struct {
@@ -182,8 +182,8 @@ static void test_set(void **state)
     }
 }
 
-/* As many scopes as a list can have, the set full to its half. */
-static void test_full_set(void **state)
+/* As many scopes as a list can have: half of the set is full then. */
+static void test_set_takes_the_longest_list(void **state)
 {
     (void)state;
     static char commas[LONG + 1];
@@ -203,8 +203,11 @@ static void test_full_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set),   cmocka_unit_test(test_full_set), cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_grant), cmocka_unit_test(test_look_up),
+        cmocka_unit_test(test_set_finds_scopes_and_repeats),
+        cmocka_unit_test(test_set_takes_the_longest_list),
+        cmocka_unit_test(test_parsing_takes_linear_time),
+        cmocka_unit_test(test_granting_takes_linear_time),
+        cmocka_unit_test(test_lookup_does_not_check_a_line_again),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

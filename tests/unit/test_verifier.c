@@ -525,7 +525,7 @@ static void test_no_memory_is_no_mismatch(void **state)
 }
 
 /* The next verification has memory again. */
-static void test_thread_without_memory_is_replaced(void **state)
+static void test_thread_without_memory_works_the_next_time(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
@@ -630,7 +630,7 @@ int main(void)
         cmocka_unit_test(test_burst_is_hashed_by_all_threads),
         cmocka_unit_test(test_limits_may_change_while_callers_wait),
         cmocka_unit_test(test_no_memory_is_no_mismatch),
-        cmocka_unit_test(test_thread_without_memory_is_replaced),
+        cmocka_unit_test(test_thread_without_memory_works_the_next_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
