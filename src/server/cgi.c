@@ -79,8 +79,7 @@ static struct service *load_service(const char *config_file)
 int cgi_serve(const char *config_file)
 {
     struct service *service = load_service(config_file);
-    const struct gateway gateway = {.variable = environment_variable, .read = read_standard_input};
-    struct gateway_request request;
+    struct gateway_request request = {.http.variable = environment_variable};
     struct request_context exchange;
     struct http_response *response = &exchange.response;
 
@@ -88,9 +87,8 @@ int cgi_serve(const char *config_file)
     signal(SIGPIPE, SIG_IGN);
     /* The input is read even where the answer is known: a program that exits with input unread loses its
      * answer under mod_cgid. */
-    gateway_read(&gateway,
-                 service != NULL ? (size_t)service->config->max_body : MAX_BODY_WITHOUT_CONFIGURATION,
-                 &request);
+    gateway_read(&request, read_standard_input,
+                 service != NULL ? (size_t)service->config->max_body : MAX_BODY_WITHOUT_CONFIGURATION);
     if (service != NULL)
         route_request(&exchange, service, &request.http, (struct callback){NULL, NULL}); /* never pending */
     else

@@ -13,15 +13,9 @@
 /* CONTENT_LENGTH: a number, or unknown (absent, empty, "-1"). */
 enum length_kind { LENGTH_KNOWN, LENGTH_UNKNOWN, LENGTH_BAD };
 
-static struct text variable(const struct gateway *gateway, const char *name)
+static enum length_kind content_length(const struct http_request *http, size_t *length)
 {
-    const struct text value = text_of(gateway->variable(gateway->context, name, 0));
-    return value.length > 0 ? value : (struct text){NULL, 0};
-}
-
-static enum length_kind content_length(const struct gateway *gateway, size_t *length)
-{
-    const struct text value = variable(gateway, "CONTENT_LENGTH");
+    const struct text value = http_request_variable(http, "CONTENT_LENGTH", 0);
     if (value.data == NULL || text_is(value, "-1"))
         return LENGTH_UNKNOWN;
     long number = 0;
@@ -31,98 +25,91 @@ static enum length_kind content_length(const struct gateway *gateway, size_t *le
     return LENGTH_KNOWN;
 }
 
-static bool is_chunked(const struct gateway *gateway)
+static bool is_chunked(const struct http_request *http)
 {
-    const struct text value = variable(gateway, "HTTP_TRANSFER_ENCODING");
+    const struct text value = http_request_variable(http, "HTTP_TRANSFER_ENCODING", 0);
     return value.data != NULL && strcasestr(value.data, "chunked") != NULL;
 }
 
-static size_t read_fully(const struct gateway *gateway, char *out, size_t size)
+static size_t read_fully(gateway_read_function *read, void *context, char *out, size_t size)
 {
     size_t total = 0;
-    while (total < size) {
-        const size_t got = gateway->read(gateway->context, out + total, size - total);
-        if (got == 0)
-            break;
+    size_t got = 1;
+    while (total < size && got > 0) {
+        got = read(context, out + total, size - total);
         total += got;
     }
     return total;
 }
 
 /* Reads `limit` bytes more at most, and drops them. */
-static void drain(const struct gateway *gateway, size_t limit)
+static void drain(gateway_read_function *read, void *context, size_t limit)
 {
     char dropped[4096];
-    while (limit > 0) {
-        const size_t got =
-            gateway->read(gateway->context, dropped, limit < sizeof dropped ? limit : sizeof dropped);
-        if (got == 0)
-            return;
+    size_t got = 1;
+    for (; limit > 0 && got > 0; limit -= got) {
+        got = read(context, dropped, limit < sizeof dropped ? limit : sizeof dropped);
         secret_wipe(dropped, got);
-        limit -= got;
     }
 }
 
 /* Reads `wanted` bytes of body, or fewer if there are no more. Returns false if memory runs out. */
-static bool fetch_body(const struct gateway *gateway, size_t wanted, struct gateway_request *request)
+static bool fetch_body(struct gateway_request *request, gateway_read_function *read, size_t wanted)
 {
     struct http_request *http = &request->http;
-    if (gateway->read == NULL) {
-        http->body = gateway->input;
-        http->body_length = wanted < gateway->input_length ? wanted : gateway->input_length;
+    if (read == NULL) {
+        http->body_length = wanted < http->body_length ? wanted : http->body_length;
         return true;
     }
     request->body_size = wanted + 1; /* malloc(0) may return NULL */
     http->body = malloc(request->body_size);
     if (http->body != NULL)
-        http->body_length = read_fully(gateway, http->body, wanted);
+        http->body_length = read_fully(read, http->variable_context, http->body, wanted);
     return http->body != NULL;
 }
 
 /* Reads what `http->body` is to hold: `expected` bytes, or up to the end where `expected` is SIZE_MAX. */
-static void read_body(const struct gateway *gateway, size_t expected, size_t max_body,
-                      struct gateway_request *request)
+static enum http_body_state read_body(struct gateway_request *request, gateway_read_function *read,
+                                      size_t expected, size_t max_body)
 {
     struct http_request *http = &request->http;
-    /* One byte more than may be there shows a body without a length to be too large. */
-    const size_t wanted = expected == SIZE_MAX ? max_body + 1 : expected;
     if (expected != SIZE_MAX && expected > max_body) {
-        http->body_state = HTTP_BODY_TOO_LARGE;
-        return;
+        http->body_length = 0;
+        return HTTP_BODY_TOO_LARGE;
     }
-    if (!fetch_body(gateway, wanted, request))
-        http->body_state = HTTP_BODY_OUT_OF_MEMORY;
-    else if (expected != SIZE_MAX && http->body_length < expected)
-        http->body_state = HTTP_BODY_CUT_SHORT;
-    else if (http->body_length > max_body)
-        http->body_state = HTTP_BODY_TOO_LARGE;
+    /* One byte more than may be there shows a body without a length to be too large. */
+    if (!fetch_body(request, read, expected == SIZE_MAX ? max_body + 1 : expected))
+        return HTTP_BODY_OUT_OF_MEMORY;
+    if (expected != SIZE_MAX && http->body_length < expected)
+        return HTTP_BODY_CUT_SHORT;
+    return http->body_length > max_body ? HTTP_BODY_TOO_LARGE : HTTP_BODY_WHOLE;
 }
 
-static void read_input(const struct gateway *gateway, size_t max_body, struct gateway_request *request)
+static void read_input(struct gateway_request *request, gateway_read_function *read, size_t max_body)
 {
+    struct http_request *http = &request->http;
     size_t length = 0;
-    const enum length_kind kind = content_length(gateway, &length);
-    const bool to_the_end = kind == LENGTH_UNKNOWN && (gateway->read == NULL || is_chunked(gateway));
-
-    if (kind == LENGTH_BAD)
-        request->http.body_state = HTTP_BODY_BAD_LENGTH;
+    const enum length_kind kind = content_length(http, &length);
+    const bool to_the_end = kind == LENGTH_UNKNOWN && (read == NULL || is_chunked(http));
+    http->body_state = HTTP_BODY_BAD_LENGTH;
+    if (kind != LENGTH_BAD)
+        http->body_state = read_body(request, read, to_the_end ? SIZE_MAX : length, max_body);
     else
-        read_body(gateway, to_the_end ? SIZE_MAX : length, max_body, request);
-
-    const size_t left = to_the_end                           ? DRAIN_LIMIT
-                        : length > request->http.body_length ? length - request->http.body_length
-                                                             : 0;
-    if (gateway->read != NULL)
-        drain(gateway, left < DRAIN_LIMIT ? left : DRAIN_LIMIT);
+        http->body_length = 0;
+    const size_t left = to_the_end                   ? DRAIN_LIMIT
+                        : length > http->body_length ? length - http->body_length
+                                                     : 0;
+    if (read != NULL)
+        drain(read, http->variable_context, left < DRAIN_LIMIT ? left : DRAIN_LIMIT);
 }
 
 /* SCRIPT_NAME followed by PATH_INFO, whichever way the web server divides the path between them. */
-static struct text join_path(const struct gateway *gateway, char out[GATEWAY_PATH_SIZE])
+static struct text join_path(const struct http_request *http, char out[GATEWAY_PATH_SIZE])
 {
     const char *const names[] = {"SCRIPT_NAME", "PATH_INFO"};
     struct text path = {out, 0};
     for (size_t i = 0; i < 2; i++) {
-        const struct text part = variable(gateway, names[i]);
+        const struct text part = http_request_variable(http, names[i], 0);
         const size_t capacity = GATEWAY_PATH_SIZE - path.length;
         const size_t copied = part.length < capacity ? part.length : capacity;
         if (copied > 0)
@@ -132,21 +119,17 @@ static struct text join_path(const struct gateway *gateway, char out[GATEWAY_PAT
     return path;
 }
 
-void gateway_read(const struct gateway *gateway, size_t max_body, struct gateway_request *request)
+void gateway_read(struct gateway_request *request, gateway_read_function *read, size_t max_body)
 {
-    request->http = (struct http_request){
-        .method = variable(gateway, "REQUEST_METHOD"),
-        .path = join_path(gateway, request->path),
-        .query = variable(gateway, "QUERY_STRING"),
-        .content_type = variable(gateway, "CONTENT_TYPE"),
-        .authorization = variable(gateway, "HTTP_AUTHORIZATION"),
-        .source = variable(gateway, "REMOTE_ADDR"),
-        .variable = gateway->variable,
-        .variable_context = gateway->context,
-        .body_state = HTTP_BODY_WHOLE,
-    };
+    struct http_request *http = &request->http;
+    http->method = http_request_variable(http, "REQUEST_METHOD", 0);
+    http->path = join_path(http, request->path);
+    http->query = http_request_variable(http, "QUERY_STRING", 0);
+    http->content_type = http_request_variable(http, "CONTENT_TYPE", 0);
+    http->authorization = http_request_variable(http, "HTTP_AUTHORIZATION", 0);
+    http->source = http_request_variable(http, "REMOTE_ADDR", 0);
     request->body_size = 0;
-    read_input(gateway, max_body, request);
+    read_input(request, read, max_body);
 }
 
 void gateway_request_clear(struct gateway_request *request)

@@ -8,32 +8,26 @@
 
 #include "http/http.h"
 
-struct gateway {
-    /* The value of a meta-variable, NULL where there is none; of several of one name, that of `index`. It
-     * lives as long as the request. */
-    const char *(*variable)(void *context, const char *name, size_t index);
-    /* Reads up to `size` bytes of input; fewer only at its end or where it broke off; 0 at the end. Without a
-     * CONTENT_LENGTH it is called only if the web server says that the body is chunked: otherwise plain CGI
-     * leaves standard input open. NULL: all input is in memory, and the body becomes a part of it. */
-    size_t (*read)(void *context, char *out, size_t size);
-    char *input;
-    size_t input_length;
-    void *context;
-};
+/* Reads up to `size` bytes of input; fewer only at its end or where it broke off; 0 at the end. `context` is
+ * the variable_context of the request. */
+typedef size_t gateway_read_function(void *context, char *out, size_t size);
 
 /* No web server lets a longer one through to a mounted program; cut, it matches no endpoint. */
 #define GATEWAY_PATH_SIZE 4096
 
 struct gateway_request {
     struct http_request http;
-    size_t body_size; /* of the buffer; 0: the body is a part of the gateway's input */
+    size_t body_size; /* of the buffer; 0: there is none, the body is a part of the input */
     char path[GATEWAY_PATH_SIZE];
 };
 
-/* Reads the whole request, at most `max_body` bytes of body; what is beyond is read and dropped, up to a cap.
- * Never fails: what is wrong with the body is its state. Clear it afterwards. */
-void gateway_read(const struct gateway *gateway, size_t max_body, struct gateway_request *request);
-/* Wipes and frees the body, unless it is a part of the gateway's input. */
+/* Fills in the request, of which the caller has set http.variable and its context; the rest of `http` is
+ * zero. Takes at most `max_body` bytes of body; what is beyond is read and dropped, up to a cap. Without a
+ * CONTENT_LENGTH nothing is read, unless the web server says that the body is chunked: plain CGI leaves
+ * standard input open. A `read` of NULL: http.body is all of the input, up to its end. Never fails: what is
+ * wrong with the body is its state. Clear it afterwards. */
+void gateway_read(struct gateway_request *request, gateway_read_function *read, size_t max_body);
+/* Wipes and frees the body, unless it is a part of the input. */
 void gateway_request_clear(struct gateway_request *request);
 
 #endif

@@ -57,12 +57,12 @@ static void read_request(struct fastcgi *fastcgi, const struct record_request *r
     static const enum http_body_state faults[] = {[RECORD_PARAMETERS_TOO_LARGE] = HTTP_HEAD_TOO_LARGE,
                                                   [RECORD_PARAMETER_HOLDS_NUL] = HTTP_HEAD_HOLDS_NUL};
     const size_t kept = record->length - record->parameters;
-    const struct gateway gateway = {.variable = variable,
-                                    .input = record->data != NULL ? record->data + record->parameters : NULL,
-                                    .input_length = kept,
-                                    .context = fastcgi};
     struct http_request *http = &fastcgi->request.http;
-    gateway_read(&gateway, (size_t)fastcgi->service->config->max_body, &fastcgi->request);
+    *http = (struct http_request){.variable = variable,
+                                  .variable_context = fastcgi,
+                                  .body = record->data != NULL ? record->data + record->parameters : NULL,
+                                  .body_length = kept};
+    gateway_read(&fastcgi->request, NULL, (size_t)fastcgi->service->config->max_body);
     http->is_authorizer = record->role == FCGI_AUTHORIZER;
     if (record->fault != RECORD_NO_FAULT)
         http->body_state = faults[record->fault];

@@ -76,10 +76,9 @@ static void test_body_is_wiped(void **state)
 {
     (void)state;
     bool is_over = false;
-    struct gateway_request request;
-    const struct gateway gateway = {.variable = chunked, .read = read_secret, .context = &is_over};
+    struct gateway_request request = {.http = {.variable = chunked, .variable_context = &is_over}};
     skip_unless_free_is_seen();
-    gateway_read(&gateway, 1024, &request);
+    gateway_read(&request, read_secret, 1024);
     assert_int_equal(request.http.body_length, sizeof secret);
     watch();
     gateway_request_clear(&request);
