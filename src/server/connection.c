@@ -293,16 +293,16 @@ bool connection_waits_to_send(const struct connection *connection)
     return connection->sent < connection->output.length;
 }
 
+/* Times that are 0 do not count. */
+static double older(double one_ms, double other_ms)
+{
+    return one_ms == 0 || (other_ms > 0 && other_ms < one_ms) ? other_ms : one_ms;
+}
+
 double connection_unfinished_since(const struct connection *connection)
 {
-    const double since_ms[] = {record_unfinished_since(&connection->reader), connection->stuck_ms,
-                               connection->linger_ms};
-    double oldest_ms = 0;
-    for (size_t i = 0; i < sizeof since_ms / sizeof *since_ms; i++) {
-        if (since_ms[i] > 0 && (oldest_ms == 0 || since_ms[i] < oldest_ms))
-            oldest_ms = since_ms[i];
-    }
-    return oldest_ms;
+    return older(record_unfinished_since(&connection->reader),
+                 older(connection->stuck_ms, connection->linger_ms));
 }
 
 size_t connection_size(const struct connection *connection)

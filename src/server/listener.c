@@ -159,29 +159,21 @@ static bool split_host_port(char *address, char **host, char **port)
     return strchr(address, ':') == NULL;
 }
 
-/* -1 with errno set. */
-static int listen_on(const struct addrinfo *found, int backlog)
-{
-    const int listener = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0)
-        return -1;
-    const int on = 1;
-    if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        bind(listener, found->ai_addr, found->ai_addrlen) == 0 && listen(listener, backlog) == 0)
-        return listener;
-    const int error = errno;
-    close(listener);
-    errno = error;
-    return -1;
-}
-
-/* On the first that can be, as one name may have several addresses. -1 with errno set. */
+/* Listens on the first address that can be used, as one name may have several. -1 with errno set. */
 static int listen_on_any(const struct addrinfo *found, int backlog)
 {
-    int listener = -1;
-    for (; found != NULL && listener < 0; found = found->ai_next)
-        listener = listen_on(found, backlog);
-    return listener;
+    const int on = 1;
+    for (; found != NULL; found = found->ai_next) {
+        const int listener = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (listener >= 0 && setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+            bind(listener, found->ai_addr, found->ai_addrlen) == 0 && listen(listener, backlog) == 0)
+            return listener;
+        const int error = errno;
+        if (listener >= 0)
+            close(listener);
+        errno = error;
+    }
+    return -1;
 }
 
 static int open_internet(const char *address, int backlog, struct diagnostics *diagnostics)

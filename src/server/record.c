@@ -50,12 +50,6 @@ static void drop_data(struct record_request *request)
     request->length = request->capacity = request->parameters = request->parameter_count = 0;
 }
 
-static void refuse(struct record_request *request, enum record_fault fault)
-{
-    request->fault = fault;
-    drop_data(request);
-}
-
 static void free_request(struct record_request *request)
 {
     if (request != NULL)
@@ -63,12 +57,18 @@ static void free_request(struct record_request *request)
     free(request);
 }
 
-void record_end(struct record_reader *reader, struct record_request *request)
+/* Returns the pointer in the list that points to the request; NULL: the last one. */
+static struct record_request **find_link(struct record_reader *reader, const struct record_request *request)
 {
     struct record_request **link = &reader->requests;
     while (*link != request)
         link = &(*link)->next;
-    *link = request->next;
+    return link;
+}
+
+void record_end(struct record_reader *reader, struct record_request *request)
+{
+    *find_link(reader, request) = request->next;
     if (reader->current == request)
         reader->current = NULL;
     reader->request_count--;
@@ -177,10 +177,7 @@ static enum record_event begin_request(struct record_reader *reader, struct reco
                                        .role = role,
                                        .keeps_connection = (body.flags & FCGI_KEEP_CONN) != 0,
                                        .begun_ms = reader->record_ms};
-    struct record_request **link = &reader->requests;
-    while (*link != NULL)
-        link = &(*link)->next;
-    *link = request;
+    *find_link(reader, NULL) = request;
     reader->request_count++;
     return RECORD_MORE;
 }
@@ -278,7 +275,8 @@ static enum record_event add_parameters(struct record_request *request, struct t
     if (request->fault != RECORD_NO_FAULT)
         return RECORD_MORE;
     if (piece.length > RECORD_PARAMETERS_MAX - request->length) {
-        refuse(request, RECORD_PARAMETERS_TOO_LARGE);
+        request->fault = RECORD_PARAMETERS_TOO_LARGE;
+        drop_data(request);
         return RECORD_MORE;
     }
     return append(request, piece) ? RECORD_MORE : RECORD_OUT_OF_MEMORY;
@@ -354,16 +352,11 @@ double record_unfinished_since(const struct record_reader *reader)
     return reader->header_length > 0 ? reader->record_ms : 0;
 }
 
-static size_t size_of(const struct record_request *request)
-{
-    return request != NULL ? sizeof *request + request->capacity : 0;
-}
-
 size_t record_reader_size(const struct record_reader *reader)
 {
-    size_t size = size_of(reader->values);
+    size_t size = reader->values != NULL ? sizeof *reader->values + reader->values->capacity : 0;
     for (const struct record_request *request = reader->requests; request != NULL; request = request->next)
-        size += size_of(request);
+        size += sizeof *request + request->capacity;
     return size;
 }
 
