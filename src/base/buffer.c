@@ -23,7 +23,7 @@ static bool buffer_reserve(struct buffer *buffer, size_t more)
         return false;
     if (buffer->length > 0)
         memcpy(data, buffer->data, buffer->length);
-    secret_free(buffer->data, buffer->capacity);
+    secret_free(buffer->data, buffer->length);
     buffer->data = data;
     buffer->capacity = capacity;
     return true;
@@ -57,6 +57,6 @@ void buffer_print(struct buffer *buffer, const char *format, ...)
 
 void buffer_free(struct buffer *buffer)
 {
-    secret_free(buffer->data, buffer->capacity);
+    secret_free(buffer->data, buffer->length);
     *buffer = (struct buffer){0};
 }

@@ -10,8 +10,8 @@
 
 /* Initialise with {0}. */
 struct buffer {
-    char *data; /* NUL-terminated after `length` bytes; NULL while the buffer is empty */
-    size_t length;
+    char *data;    /* NUL-terminated after `length` bytes; NULL while the buffer is empty */
+    size_t length; /* only grows: what lies beyond was never written, and is not wiped */
     size_t capacity;
     bool out_of_memory; /* an allocation failed; nothing is added any more */
 };
