@@ -65,7 +65,7 @@ LIBS     := $(call small_library,libseccomp,seccomp) $(call small_library,lmdb,l
 FCGI_LIB := $(call library,fcgi,fcgi)
 
 # All modules are in one archive, so that each program links only what it uses.
-MODULES  := doctor server endpoint oauth http service account password throttle token database metrics process config base
+MODULES  := doctor server endpoint oauth http service account password sync throttle token database metrics process config base
 MODULE_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(MODULES:%=src/%/*.c))) $(BUILD)/obj/process/libc/libfcgi_io.o
 CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a

@@ -1,7 +1,7 @@
 #!/bin/bash
 # includes.sh: checks the direction of includes, and the length of files. A file includes from its own folder and from folders after it in this list.
 set -u
-folders=(main tokenctl doctor server endpoint oauth http service account password throttle token database metrics process config base)
+folders=(main token-sync tokenctl doctor server endpoint oauth http service account password sync throttle token database metrics process config base)
 declare -A height
 for i in "${!folders[@]}"; do
     height[${folders[i]}]=$((${#folders[@]} - i))
