@@ -1,4 +1,4 @@
-# make            token.fcgi and tokenctl            make run        a demo behind lighttpd on 127.0.0.1:8080
+# make            token.fcgi, tokenctl, token-sync   make run        a demo behind lighttpd on 127.0.0.1:8080
 # make check      all tests, counted                 make lint       format, static analysis, direction of includes
 # make install    PREFIX, DESTDIR, sysconfdir        make check-slow the tests again under sanitizers and valgrind
 # make deb        a Debian package, in build/package/
@@ -38,14 +38,18 @@ SANITIZE ?=
 BUILD    ?= build$(if $(SANITIZE),/$(subst $(comma),-,$(SANITIZE)))
 FCGI     ?= $(if $(SANITIZE),$(BUILD)/token.fcgi,cgi-bin/token.fcgi)
 TOKENCTL ?= $(BUILD)/tokenctl
+TOKENSYNC ?= $(BUILD)/token-sync
 
+PKG_CONFIG ?= $(or $(shell command -v pkg-config),false)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 # Only x86_64 has this.
 CONTROL_FLOW := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-fcf-protection)
 HARDENING := -fstack-protector-strong -fstack-clash-protection $(CONTROL_FLOW) $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 CFLAGS   ?= -O2 -g
+HIREDIS_SSL := $(shell $(PKG_CONFIG) --silence-errors --libs hiredis_ssl libssl libcrypto)
 # On 32-bit processors, too, files are large and times go beyond 2038.
-ALL_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Isrc -DSYSCONFDIR='"$(sysconfdir)"' -MMD -MP $(CPPFLAGS)
+ALL_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Isrc -DSYSCONFDIR='"$(sysconfdir)"' -MMD -MP \
+                $(if $(HIREDIS_SSL),-DHAVE_HIREDIS_SSL) $(CPPFLAGS)
 # Debug information names no folder, so that a build is the same in each.
 PREFIX_MAP := -fdebug-prefix-map=$(CURDIR)=.
 ALL_CFLAGS := -std=c17 -pthread $(WARNINGS) $(HARDENING) $(PREFIX_MAP) -fPIE $(CFLAGS) \
@@ -54,7 +58,6 @@ ALL_LDFLAGS := -pthread -pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now -Wl
                $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 # Ask pkg-config where a library is; without pkg-config the linker searches its own folders.
 library = $(or $(shell $(PKG_CONFIG) --silence-errors --libs $1),-l$2)
-PKG_CONFIG ?= $(or $(shell command -v pkg-config),false)
 # A CGI process loads its shared libraries with each request. Linking the small ones statically saves a tenth of its time.
 # A library without an archive is linked shared; make STATIC= links all of them shared.
 STATIC   ?= seccomp lmdb inih
@@ -63,10 +66,13 @@ small_library = $(if $(call has_archive,$2),-Wl$(comma)-Bstatic -l$2 -Wl$(comma)
 LIBS     := $(call small_library,libseccomp,seccomp) $(call small_library,lmdb,lmdb) $(call small_library,inih,inih) \
             $(call library,json-c,json-c) $(call library,libcrypt,crypt) $(call library,nettle,nettle)
 FCGI_LIB := $(call library,fcgi,fcgi)
+# hiredis has TLS from release 1.0 on, in a library of its own.
+HIREDIS_LIBS := $(HIREDIS_SSL) $(call library,hiredis,hiredis)
 
 # All modules are in one archive, so that each program links only what it uses.
 MODULES  := doctor server endpoint oauth http service account password sync throttle token database metrics process config base
 MODULE_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard $(MODULES:%=src/%/*.c))) $(BUILD)/obj/process/libc/libfcgi_io.o
+SYNC_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/token-sync/*.c))
 CTL_OBJ  := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/tokenctl/*.c))
 ARCHIVE  := $(BUILD)/libtoken.a
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -90,7 +96,7 @@ Q   := $(if $(V),,@)
 SAY := $(if $(V),@:,@printf '%-4s %s\n')
 
 .PHONY: all
-all: $(FCGI) $(TOKENCTL)
+all: $(FCGI) $(TOKENCTL) $(TOKENSYNC)
 
 FCGI_OBJ := $(BUILD)/obj/main.o $(LIBC_HEAP) $(HUGE_MMAP)
 $(FCGI): $(FCGI_OBJ) $(ARCHIVE)
@@ -100,6 +106,10 @@ $(FCGI): $(FCGI_OBJ) $(ARCHIVE)
 $(TOKENCTL): $(CTL_OBJ) $(HUGE_MMAP) $(ARCHIVE)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call library,libbsd,bsd) $(LIBS)
+
+$(TOKENSYNC): $(SYNC_OBJ) $(ARCHIVE)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(HIREDIS_LIBS) $(LIBS)
 
 $(ARCHIVE): $(MODULE_OBJ)
 	@rm -f $@

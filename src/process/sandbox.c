@@ -121,15 +121,25 @@ static bool run_trials(const struct config *config, struct diagnostics *diagnost
     return true;
 }
 
-bool sandbox_enter(const struct config *config, struct diagnostics *diagnostics)
+static bool enter(const struct config *config, enum sandbox_rules rules, struct diagnostics *diagnostics)
 {
     if (HAS_SANITIZER || !config->sandbox)
         return true;
     scmp_filter_ctx filter = NULL;
-    int result = sandbox_filter_new(SCMP_ARCH_NATIVE, &filter);
+    int result = sandbox_filter_new(SCMP_ARCH_NATIVE, rules, &filter);
     if (result == 0)
         result = seccomp_load(filter);
     if (filter != NULL)
         seccomp_release(filter);
     return result == 0 ? run_trials(config, diagnostics) : sandbox_fail(config, -result, diagnostics);
+}
+
+bool sandbox_enter(const struct config *config, struct diagnostics *diagnostics)
+{
+    return enter(config, SANDBOX_RESPONDER, diagnostics);
+}
+
+bool sandbox_enter_with_network(const struct config *config, struct diagnostics *diagnostics)
+{
+    return enter(config, SANDBOX_NETWORK, diagnostics);
 }

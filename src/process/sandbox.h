@@ -14,4 +14,8 @@
  * the kernel refuses, and adds the error. */
 bool sandbox_enter(const struct config *config, struct diagnostics *diagnostics);
 
+/* As sandbox_enter(), for a program that talks to others on a network: it may connect to Internet addresses,
+ * look names up and watch files. It cannot listen. */
+bool sandbox_enter_with_network(const struct config *config, struct diagnostics *diagnostics);
+
 #endif

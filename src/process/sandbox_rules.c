@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -121,6 +122,20 @@ static const struct condition conditions[] = {
     {SCMP_SYS(prlimit64), 2, UINT64_MAX, 0, is_any},
 };
 
+/* What a client on a network needs beside that: Internet sockets; a netlink socket and several messages at a
+ * time, by which the C library looks names up; watching files; signals as a descriptor. It may not listen. */
+static const int network_allowed[] = {
+    SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch), SCMP_SYS(signalfd4), SCMP_SYS(sendmmsg),
+    SCMP_SYS(recvmmsg),      SCMP_SYS(recvmmsg_time64),   SCMP_SYS(bind)};
+
+static const struct condition network_conditions[] = {
+    {SCMP_SYS(socket), 0, INT, AF_INET, is_any},
+    {SCMP_SYS(socket), 0, INT, AF_INET6, is_any},
+    {SCMP_SYS(socket), 0, INT, AF_NETLINK, is_any},
+    /* How many bytes a datagram has. */
+    {SCMP_SYS(ioctl), 1, INT, FIONREAD, is_any},
+};
+
 static int add_condition(scmp_filter_ctx filter, const struct condition *condition)
 {
     const struct scmp_arg_cmp comparison = {.arg = condition->argument,
@@ -128,6 +143,16 @@ static int add_condition(scmp_filter_ctx filter, const struct condition *conditi
                                             .datum_a = condition->mask,
                                             .datum_b = condition->value};
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, condition->call, condition->mask != 0, &comparison);
+}
+
+static int add_network_rules(scmp_filter_ctx filter)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof network_conditions / sizeof *network_conditions; i++)
+        result = add_condition(filter, &network_conditions[i]);
+    for (size_t i = 0; result == 0 && i < sizeof network_allowed / sizeof *network_allowed; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, network_allowed[i], 0);
+    return result;
 }
 
 static int add_rules(scmp_filter_ctx filter, uint32_t architecture)
@@ -163,7 +188,7 @@ static int set_architecture(scmp_filter_ctx filter, uint32_t architecture)
     return removed == 0 ? seccomp_arch_add(filter, architecture) : removed;
 }
 
-int sandbox_filter_new(uint32_t architecture, scmp_filter_ctx *filter)
+int sandbox_filter_new(uint32_t architecture, enum sandbox_rules rules, scmp_filter_ctx *filter)
 {
     if (architecture == SCMP_ARCH_NATIVE)
         architecture = seccomp_arch_native();
@@ -174,6 +199,8 @@ int sandbox_filter_new(uint32_t architecture, scmp_filter_ctx *filter)
     int result = set_architecture(*filter, architecture);
     if (result == 0)
         result = add_rules(*filter, architecture);
+    if (result == 0 && rules == SANDBOX_NETWORK)
+        result = add_network_rules(*filter);
     if (result == 0)
         return 0;
     seccomp_release(*filter);

@@ -7,7 +7,7 @@
 #include "throttle/throttle_table.h"
 
 /* Several times the size of the most counts that the quotas allow: see throttle_quota.h. */
-static const struct database_file file = {.name = "throttle", .map_size = (size_t)64 * 1024 * 1024};
+const struct database_file throttle_file = {.name = "throttle", .map_size = (size_t)64 * 1024 * 1024};
 
 /* The cursor, which is stored beside the counts once there are any. */
 enum { ENTRIES_WHEN_EMPTY = 1 };
@@ -212,7 +212,7 @@ struct throttle_table *throttle_lmdb_open(const char *folder, struct diagnostics
         return NULL;
     }
     lmdb->table.operations = &operations;
-    lmdb->db = database_open(folder, &file, diagnostics);
+    lmdb->db = database_open(folder, &throttle_file, diagnostics);
     if (lmdb->db != NULL)
         return &lmdb->table;
     free(lmdb);
@@ -221,10 +221,15 @@ struct throttle_table *throttle_lmdb_open(const char *folder, struct diagnostics
 
 bool throttle_lmdb_check(const char *folder, struct diagnostics *diagnostics)
 {
-    return database_check(folder, &file, diagnostics);
+    return database_check(folder, &throttle_file, diagnostics);
 }
 
 bool throttle_lmdb_exists(const char *folder)
 {
-    return database_exists(folder, &file);
+    return database_exists(folder, &throttle_file);
+}
+
+size_t throttle_lmdb_last_snapshot(struct throttle_table *table)
+{
+    return database_last_snapshot(lmdb_of(table)->db);
 }

@@ -73,6 +73,8 @@ void throttle_txn_add_event(struct throttle_txn *txn, const struct throttle_even
 /* The outbox in the LMDB file. It keeps the last 20000 events of usual client_ids, in about 2 MB. */
 extern const struct outbox_layout throttle_outbox;
 
+extern const struct database_file throttle_file;
+
 /* Opens the table in the LMDB file of `folder`, which processes share. Returns NULL after adding an error
  * with the remedy. A process must not open a folder twice. */
 struct throttle_table *throttle_lmdb_open(const char *folder, struct diagnostics *diagnostics);
@@ -80,6 +82,9 @@ struct throttle_table *throttle_lmdb_open(const char *folder, struct diagnostics
 /* Returns whether throttle_lmdb_open() would succeed, without creating anything; whether there is a file. */
 bool throttle_lmdb_check(const char *folder, struct diagnostics *diagnostics);
 bool throttle_lmdb_exists(const char *folder);
+
+/* As database_last_snapshot(). */
+size_t throttle_lmdb_last_snapshot(struct throttle_table *table);
 
 /* Returns a new table in the memory of this process. NULL if memory runs out. */
 struct throttle_table *throttle_memory_new(void);

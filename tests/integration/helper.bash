@@ -1,12 +1,13 @@
 # What the integration tests share: a folder of their own with accounts and keys, free ports, servers started and
 # ended by their own pid, and waiting for events instead of sleeping.
 #
-# FCGI and TOKENCTL name the programs under test, so that the suite runs against any build. UNDER, if there is one, is
+# FCGI, TOKENCTL and TOKENSYNC name the programs under test, so that the suite runs against any build. UNDER, if there is one, is
 # valgrind with its options, and the programs run under it: UNDER='valgrind -q'.
 
 REPOSITORY=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 export REPOSITORY
 export FCGI=${FCGI:-$REPOSITORY/cgi-bin/token.fcgi} TOKENCTL=${TOKENCTL:-$REPOSITORY/build/tokenctl}
+export TOKENSYNC=${TOKENSYNC:-${TOKENCTL%/*}/token-sync}
 export PATH=$PATH:/usr/sbin:/sbin
 # The longest wait for anything: a busy machine and a sanitizer build must get there, a hang must not last.
 PATIENCE=60

@@ -35,7 +35,7 @@ static int make_programs(void **state)
     for (size_t i = 0; i < ROWS(processors); i++) {
         scmp_filter_ctx filter = NULL;
         const int file = memfd_create("filter", MFD_CLOEXEC);
-        assert_int_equal(sandbox_filter_new(processors[i].token, &filter), 0);
+        assert_int_equal(sandbox_filter_new(processors[i].token, SANDBOX_RESPONDER, &filter), 0);
         assert_int_equal(seccomp_export_bpf(filter, file), 0);
         const ssize_t size = pread(file, programs[i].code, sizeof programs[i].code, 0);
         assert_in_range(size, 1, sizeof programs[i].code - 1);

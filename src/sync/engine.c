@@ -1,0 +1,359 @@
+#include "sync/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/secret.h"
+#include "sync/engine_tls.h"
+#include "sync/resolve.h"
+
+enum { CONNECT_MS = 1000, RESOLVE_MS = 2000, ADDRESS_SIZE = 300, MOST_WORDS = 24, PASSWORD_SIZE_MAX = 4096 };
+
+struct engine {
+    redisContext *redis;
+    struct engine_tls *tls; /* NULL: none */
+    bool is_lost;
+    char address[ADDRESS_SIZE];
+};
+
+/* --- Faults --- */
+
+void engine_quote(struct engine_fault *fault, const char *what, const char *text, size_t length)
+{
+    const int size = snprintf(fault->text, sizeof fault->text, "%s%.*s", what,
+                              length < ENGINE_FAULT_SIZE ? (int)length : ENGINE_FAULT_SIZE, text);
+    text_make_printable(fault->text, size < ENGINE_FAULT_SIZE ? (size_t)size : ENGINE_FAULT_SIZE - 1);
+}
+
+static void set_fault(struct engine_fault *fault, const char *text)
+{
+    engine_quote(fault, "", text, strlen(text));
+}
+
+/* The library's text for a timeout is that of EAGAIN. */
+static void set_lost(struct engine *engine, struct engine_fault *fault)
+{
+    const redisContext *redis = engine->redis;
+    engine->is_lost = true;
+    if (redis->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ETIMEDOUT))
+        set_fault(fault, "no answer in time");
+    else
+        set_fault(fault, redis->errstr[0] != '\0' ? redis->errstr : "the connection is lost");
+}
+
+bool engine_is_lost(const struct engine *engine)
+{
+    return engine->is_lost;
+}
+
+const char *engine_address(const struct engine *engine)
+{
+    return engine->address;
+}
+
+int engine_descriptor(const struct engine *engine)
+{
+    return engine->redis->fd;
+}
+
+/* --- Commands --- */
+
+bool engine_append(struct engine *engine, const struct text *words, size_t count)
+{
+    const char *texts[MOST_WORDS];
+    size_t lengths[MOST_WORDS];
+    for (size_t i = 0; i < count && i < MOST_WORDS; i++) {
+        texts[i] = words[i].data != NULL ? words[i].data : "";
+        lengths[i] = words[i].length;
+    }
+    return count <= MOST_WORDS &&
+           redisAppendCommandArgv(engine->redis, (int)count, texts, lengths) == REDIS_OK;
+}
+
+bool engine_flush(struct engine *engine, struct engine_fault *fault)
+{
+    int is_done = 0;
+    while (!engine->is_lost && is_done == 0) {
+        if (redisBufferWrite(engine->redis, &is_done) != REDIS_OK)
+            set_lost(engine, fault);
+    }
+    return !engine->is_lost;
+}
+
+redisReply *engine_answer(struct engine *engine, struct engine_fault *fault)
+{
+    void *answer = NULL;
+    errno = 0;
+    if (engine->is_lost || redisGetReply(engine->redis, &answer) != REDIS_OK || answer == NULL) {
+        set_lost(engine, fault);
+        return NULL;
+    }
+    redisReply *reply = answer;
+    if (reply->type != REDIS_REPLY_ERROR)
+        return reply;
+    engine_quote(fault, "", reply->str, reply->len);
+    freeReplyObject(reply);
+    return NULL;
+}
+
+redisReply *engine_command(struct engine *engine, const struct text *words, size_t count,
+                           struct engine_fault *fault)
+{
+    if (engine->is_lost || !engine_append(engine, words, count)) {
+        set_fault(fault, engine->is_lost ? "the connection is lost" : strerror(ENOMEM));
+        engine->is_lost = true;
+        return NULL;
+    }
+    return engine_answer(engine, fault);
+}
+
+bool engine_take(struct engine *engine, redisReply **reply, struct engine_fault *fault)
+{
+    void *answer = NULL;
+    *reply = NULL;
+    if (!engine->is_lost && redisGetReplyFromReader(engine->redis, &answer) != REDIS_OK)
+        set_lost(engine, fault);
+    *reply = answer;
+    return !engine->is_lost;
+}
+
+bool engine_read(struct engine *engine, redisReply **reply, struct engine_fault *fault)
+{
+    *reply = NULL;
+    errno = 0;
+    if (!engine->is_lost && redisBufferRead(engine->redis) != REDIS_OK)
+        set_lost(engine, fault);
+    return !engine->is_lost && engine_take(engine, reply, fault);
+}
+
+/* --- Connecting --- */
+
+bool engine_check(const struct config *config, struct diagnostics *diagnostics)
+{
+    if (!config->sync_tls || engine_tls_is_supported())
+        return true;
+    diagnostics_add(
+        diagnostics, SEVERITY_ERROR, config->file, 0,
+        "sync_tls = yes: the hiredis library of this build has no TLS; use a tunnel (stunnel), or "
+        "a system with hiredis 1.0 or later");
+    return false;
+}
+
+void engine_close(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    if (engine->redis != NULL)
+        redisFree(engine->redis);
+    engine_tls_free(engine->tls);
+    free(engine);
+}
+
+static struct timeval time_of(long ms)
+{
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+/* Takes ownership of `redis`. `host` is the name that a certificate must have. */
+static struct engine *adopt(redisContext *redis, const char *address, const char *host,
+                            const struct config *config, struct engine_fault *fault)
+{
+    struct engine *engine = redis != NULL ? calloc(1, sizeof *engine) : NULL;
+    if (engine == NULL) {
+        if (redis != NULL)
+            redisFree(redis);
+        set_fault(fault, strerror(ENOMEM));
+        return NULL;
+    }
+    engine->redis = redis;
+    snprintf(engine->address, sizeof engine->address, "%s", address);
+    if (redis->err != 0)
+        set_lost(engine, fault);
+    else if (redisSetTimeout(redis, time_of(ENGINE_TIMEOUT_MS)) != REDIS_OK)
+        set_fault(fault, "no time limit can be set");
+    else if (!config->sync_tls || host == NULL || engine_tls_start(redis, host, &engine->tls, fault))
+        return engine;
+    engine_close(engine);
+    return NULL;
+}
+
+static struct engine *open_unix(const struct config *config, struct text path, struct engine_fault *fault)
+{
+    char address[ADDRESS_SIZE];
+    snprintf(address, sizeof address, "%.*s", (int)path.length, path.data);
+    return adopt(redisConnectUnixWithTimeout(address, time_of(CONNECT_MS)), address, NULL, config, fault);
+}
+
+static struct engine *open_host(const struct config *config, struct text host, long port,
+                                struct engine_fault *fault)
+{
+    char name[ADDRESS_SIZE];
+    char address[ADDRESS_SIZE];
+    struct resolved resolved;
+    struct engine *engine = NULL;
+    snprintf(name, sizeof name, "%.*s", (int)host.length, host.data);
+    const char *why = resolve_host(name, RESOLVE_MS, &resolved);
+    if (why != NULL)
+        set_fault(fault, why);
+    for (size_t i = 0; engine == NULL && i < resolved.count; i++) {
+        snprintf(address, sizeof address, "%s port %ld", resolved.addresses[i], port);
+        engine = adopt(redisConnectWithTimeout(resolved.addresses[i], (int)port, time_of(CONNECT_MS)),
+                       address, name, config, fault);
+    }
+    return engine;
+}
+
+static struct engine *open_address(const struct config *config, const struct sync_address *address,
+                                   struct engine_fault *fault)
+{
+    return address->path.data != NULL ? open_unix(config, address->path, fault)
+                                      : open_host(config, address->host, address->port, fault);
+}
+
+/* --- Authentication --- */
+
+/* An on_message function. */
+static void ignore_message(void *context, enum severity severity, const char *message)
+{
+    (void)context;
+    (void)severity;
+    (void)message;
+}
+
+/* The password is read again for each connection, so that it can be changed without a restart. */
+static bool read_password(const struct config *config, struct file_content *content, struct text *password,
+                          struct engine_fault *fault)
+{
+    char text[ENGINE_FAULT_SIZE];
+    *content = (struct file_content){.data = NULL};
+    *password = (struct text){NULL, 0};
+    if (config->sync_password_file == NULL)
+        return true;
+    struct diagnostics quiet = {.on_message = ignore_message};
+    if (!file_read(config->sync_password_file, PASSWORD_SIZE_MAX, content))
+        snprintf(text, sizeof text, "%s cannot be read: %s", config->sync_password_file,
+                 file_read_reason(errno));
+    else if (!file_mode_is_safe(config->sync_password_file, &content->status, true, &quiet))
+        snprintf(text, sizeof text, "%s can be read by everybody: chmod 0600 %s", config->sync_password_file,
+                 config->sync_password_file);
+    else {
+        struct text rest = {content->data, content->size};
+        *password = text_trim(text_split(&rest, '\n'));
+        if (password->length > 0 && password->data[password->length - 1] == '\r')
+            password->length--;
+        return true;
+    }
+    set_fault(fault, text);
+    file_content_free(content);
+    return false;
+}
+
+static bool authenticate(struct engine *engine, const struct config *config, struct engine_fault *fault)
+{
+    struct file_content content;
+    struct text password;
+    if (!read_password(config, &content, &password, fault))
+        return false;
+    struct text words[3] = {text_of("AUTH")};
+    size_t count = 1;
+    if (config->sync_user != NULL)
+        words[count++] = text_of(config->sync_user);
+    words[count++] = password;
+    redisReply *reply = NULL;
+    const bool is_needed = config->sync_user != NULL || config->sync_password_file != NULL;
+    if (is_needed)
+        reply = engine_command(engine, words, count, fault);
+    file_content_free(&content);
+    const bool good = !is_needed || reply != NULL;
+    if (reply != NULL)
+        freeReplyObject(reply);
+    return good;
+}
+
+/* --- Which server --- */
+
+/* Returns whether the reply is an array whose first element is that text. */
+static bool begins_with(const redisReply *reply, const char *text)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && reply->element[0]->str != NULL &&
+           strcmp(reply->element[0]->str, text) == 0;
+}
+
+/* An engine that does not tell its role to this user is taken to be a master: a replica refuses to be
+ * written. */
+static bool is_master(struct engine *engine, struct engine_fault *fault)
+{
+    const struct text words[] = {text_of("ROLE")};
+    redisReply *reply = engine_command(engine, words, 1, fault);
+    if (reply == NULL)
+        return !engine->is_lost && strncmp(fault->text, "NOPERM", strlen("NOPERM")) == 0;
+    const bool is_replica = begins_with(reply, "slave");
+    if (is_replica)
+        set_fault(fault, "it is a replica");
+    freeReplyObject(reply);
+    return !is_replica;
+}
+
+static struct engine *open_master(struct engine *engine, const struct config *config,
+                                  struct engine_fault *fault)
+{
+    if (engine == NULL || (authenticate(engine, config, fault) && is_master(engine, fault)))
+        return engine;
+    engine_close(engine);
+    return NULL;
+}
+
+/* Asks one Sentinel for the address of the master. A Sentinel that demands a password gets the engine's. */
+static redisReply *ask_sentinel(struct engine *sentinel, const struct config *config, struct text name,
+                                struct engine_fault *fault)
+{
+    const struct text words[] = {text_of("SENTINEL"), text_of("get-master-addr-by-name"), name};
+    redisReply *reply = engine_command(sentinel, words, 3, fault);
+    if (reply == NULL && strncmp(fault->text, "NOAUTH", strlen("NOAUTH")) == 0 &&
+        authenticate(sentinel, config, fault))
+        reply = engine_command(sentinel, words, 3, fault);
+    return reply;
+}
+
+static struct engine *open_named_master(const redisReply *reply, const struct config *config,
+                                        struct engine_fault *fault)
+{
+    long port;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->str == NULL ||
+        reply->element[1]->str == NULL ||
+        !text_parse_number(text_of(reply->element[1]->str), 1, 65535, &port)) {
+        set_fault(fault, "the Sentinel does not know an engine of that name");
+        return NULL;
+    }
+    return open_master(open_host(config, text_of(reply->element[0]->str), port, fault), config, fault);
+}
+
+static struct engine *open_through_sentinel(const struct sync_address *address, const struct config *config,
+                                            struct text name, struct engine_fault *fault)
+{
+    struct engine *engine = NULL;
+    struct engine *sentinel = open_address(config, address, fault);
+    redisReply *reply = sentinel != NULL ? ask_sentinel(sentinel, config, name, fault) : NULL;
+    if (reply != NULL) {
+        engine = open_named_master(reply, config, fault);
+        freeReplyObject(reply);
+    }
+    engine_close(sentinel);
+    return engine;
+}
+
+struct engine *engine_connect(const struct config *config, struct engine_fault *fault)
+{
+    const struct text sentinel = sync_addresses_sentinel(text_of(config->sync));
+    struct text rest = text_of(config->sync);
+    struct sync_address address;
+    struct engine *engine = NULL;
+    set_fault(fault, "no address");
+    while (engine == NULL && sync_address_next(&rest, &address))
+        engine = sentinel.data != NULL ? open_through_sentinel(&address, config, sentinel, fault)
+                                       : open_master(open_address(config, &address, fault), config, fault);
+    return engine;
+}

@@ -1,0 +1,66 @@
+/* A connection to Redis or Valkey. Only this module opens one, and no call waits longer than a few seconds. A
+ * command is an array of texts: nothing is formatted into it. */
+#ifndef SYNC_ENGINE_H
+#define SYNC_ENGINE_H
+
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/diagnostics.h"
+#include "base/text.h"
+#include "config/config.h"
+#include "config/sync_address.h"
+
+/* What a fault says, printable and without a newline. */
+enum { ENGINE_FAULT_SIZE = 256 };
+struct engine_fault {
+    char text[ENGINE_FAULT_SIZE];
+};
+
+struct engine;
+
+/* Returns whether this build can connect as the configuration says. If not, adds an error with the remedy. */
+bool engine_check(const struct config *config, struct diagnostics *diagnostics);
+
+/* Connects to the first address of the configuration that answers and is no replica, asking its Sentinels if
+ * there are any, and authenticates. Returns NULL and sets `fault` if there is none. */
+struct engine *engine_connect(const struct config *config, struct engine_fault *fault);
+void engine_close(struct engine *engine); /* NULL is allowed */
+
+/* Returns the address that the connection is to. It is valid as long as the engine. */
+const char *engine_address(const struct engine *engine);
+int engine_descriptor(const struct engine *engine);
+
+/* The milliseconds in which an answer must come. */
+enum { ENGINE_TIMEOUT_MS = 2000 };
+
+/* Sends one command and waits for its answer, which the caller frees with freeReplyObject(). Returns NULL and
+ * sets `fault` if the connection is lost, which is closed then for all later calls, or if the engine refuses
+ * the command: engine_is_lost() tells which. */
+redisReply *engine_command(struct engine *engine, const struct text *words, size_t count,
+                           struct engine_fault *fault);
+bool engine_is_lost(const struct engine *engine);
+
+/* --- More than one command at a time --- */
+
+/* Adds a command to those that are sent. Returns false if memory runs out. */
+bool engine_append(struct engine *engine, const struct text *words, size_t count);
+
+/* Sends what was appended. Returns false if the connection is lost. */
+bool engine_flush(struct engine *engine, struct engine_fault *fault);
+
+/* Waits for the next answer; as engine_command(). */
+redisReply *engine_answer(struct engine *engine, struct engine_fault *fault);
+
+/* Reads what has come, without waiting if the descriptor is readable. `*reply` is NULL if no answer is
+ * complete. Returns false if the connection is lost. Refusals are answers here, too. */
+bool engine_read(struct engine *engine, redisReply **reply, struct engine_fault *fault);
+
+/* Returns the next answer that has been read already, NULL if there is none. */
+bool engine_take(struct engine *engine, redisReply **reply, struct engine_fault *fault);
+
+/* Writes what the engine says, printable, into `fault`. */
+void engine_quote(struct engine_fault *fault, const char *what, const char *text, size_t length);
+
+#endif

@@ -1,0 +1,85 @@
+#include "sync/engine_tls.h"
+
+#include <string.h>
+
+#ifdef HAVE_HIREDIS_SSL
+
+#include <hiredis/hiredis_ssl.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+
+struct engine_tls {
+    SSL_CTX *context;
+};
+
+bool engine_tls_is_supported(void)
+{
+    return true;
+}
+
+void engine_tls_free(struct engine_tls *tls)
+{
+    if (tls == NULL)
+        return;
+    SSL_CTX_free(tls->context);
+    free(tls);
+}
+
+/* hiredis would check the certificate, but not whose it is. */
+static SSL *new_connection(SSL_CTX *context, const char *host)
+{
+    SSL *ssl = SSL_new(context);
+    if (ssl != NULL && SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1)
+        return ssl;
+    SSL_free(ssl);
+    return NULL;
+}
+
+bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls **tls,
+                      struct engine_fault *fault)
+{
+    SSL *ssl = NULL;
+    *tls = calloc(1, sizeof **tls);
+    if (*tls != NULL)
+        (*tls)->context = SSL_CTX_new(TLS_client_method());
+    if (*tls != NULL && (*tls)->context != NULL && SSL_CTX_set_default_verify_paths((*tls)->context) == 1) {
+        SSL_CTX_set_verify((*tls)->context, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_min_proto_version((*tls)->context, TLS1_2_VERSION);
+        ssl = new_connection((*tls)->context, host);
+    }
+    if (ssl == NULL) {
+        engine_quote(fault, "", "TLS cannot be prepared", strlen("TLS cannot be prepared"));
+        return false;
+    }
+    /* On success the connection owns it. */
+    if (redisInitiateSSL(redis, ssl) == REDIS_OK)
+        return true;
+    engine_quote(fault, "TLS: ", redis->errstr, strlen(redis->errstr));
+    SSL_free(ssl);
+    return false;
+}
+
+#else
+
+bool engine_tls_is_supported(void)
+{
+    return false;
+}
+
+void engine_tls_free(struct engine_tls *tls)
+{
+    (void)tls;
+}
+
+bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls **tls,
+                      struct engine_fault *fault)
+{
+    static const char why[] = "this build has no TLS";
+    (void)redis;
+    (void)host;
+    *tls = NULL;
+    engine_quote(fault, "", why, strlen(why));
+    return false;
+}
+
+#endif

@@ -1,0 +1,581 @@
+# token-sync: several machines count failures and end tokens together, through a real Redis; and what happens where that,
+# the network between or another machine is not as it should be.
+
+# Each test is a subshell, with variables of its own.
+# shellcheck disable=SC2030,SC2031
+
+load helper
+load requests
+load standalone
+load sync
+
+setup_file() {
+    make_folder
+    add_account demo demo-secret
+    sed -i '/^demo:/s/$/ introspect/' "$DIR/etc/accounts"
+    make_machines one two three
+}
+
+teardown_file() {
+    remove_folder
+}
+
+# Each test has machines that know nothing.
+setup() {
+    local machine
+    for machine in one two three; do
+        rm -rf "${DIR:?}/$machine"
+        make_machine "$machine"
+    done
+    rm -f "$DIR"/log/*.log
+}
+
+teardown() {
+    local name
+    show_logs
+    for name in "$DIR"/pids/*; do
+        [[ ! -e $name ]] || stop "${name##*/}"
+    done
+}
+
+# --- What it is for --------------------------------------------------------------------------------------------
+
+@test "a token that is revoked on one machine is revoked on the others" {
+    local token jti
+    start_redis
+    start_sync one two three
+    token=$(ctl one token demo)
+    jti=$(cut -d. -f2 <<<"$token" | tr _- /+ | base64 -d 2>/dev/null | jq -r .jti)
+    ctl one revoke "$token"
+    all_have lists two three -- "$jti"
+    ctl two revoke --id another --expires +1h
+    all_have lists one three -- another
+}
+
+# The responder of a machine on a socket of its own.
+start_responder() {
+    local machine=$1
+    start "responder-$machine" "$DIR/token.fcgi" -c "$DIR/$machine/token.conf" -l "$DIR/run/$machine.sock"
+    wait_until "$machine answers" is_answering "$machine"
+}
+
+is_answering() {
+    fastcgi "$DIR/run/$1.sock" "$GRANT&client_id=nobody&client_secret=x" 2>/dev/null | grep -q '^Status:'
+}
+
+# status MACHINE CLIENT_ID SECRET
+status() {
+    fastcgi "$DIR/run/$1.sock" "$GRANT&client_id=$2&client_secret=$3" | sed -n 's/^Status: \([0-9]*\).*/\1/p'
+}
+
+is_refused() {
+    ctl "$1" throttle list --json | jq -e --arg id "$2" 'any(.[]?; .client_id == $id and .refused_until != null) or (.client_id? == $id and .refused_until? != null)' >/dev/null
+}
+
+# failures_of MACHINE COUNT: of demo.
+failures_of() {
+    [[ $(ctl "$1" throttle list --json |
+        jq -s '[.. | objects | select(.client_id? == "demo") | .failures] | add // 0') == "$2" ]]
+}
+
+@test "failures are counted together; a success and the administrator clear them everywhere" {
+    local machine
+    for machine in one two; do
+        set_key $machine throttle_failures 4
+        set_key $machine throttle_source_failures 1000
+    done
+    start_redis
+    start_sync one two
+    start_responder one
+    start_responder two
+    [[ $(status one demo wrong-1) -eq 401 && $(status two demo wrong-2) -eq 401 ]]
+    all_have failures_of one two -- 2
+    # The third one, and a match takes all of them back.
+    [[ $(status one demo wrong-3) -eq 401 ]]
+    all_have failures_of one two -- 3
+    [[ $(status two demo demo-secret) -eq 200 ]]
+    all_have failures_of one two -- 0
+    # Two here, two there: both machines refuse, also the right secret.
+    [[ $(status one demo wrong-4) -eq 401 && $(status one demo wrong-5) -eq 401 ]]
+    [[ $(status two demo wrong-6) -eq 401 && $(status two demo wrong-7) -eq 401 ]]
+    all_have is_refused one two -- demo
+    [[ $(status one demo demo-secret) -eq 429 && $(status two demo demo-secret) -eq 429 ]]
+    ctl two throttle clear demo
+    all_have failures_of one two -- 0
+    [[ $(status one demo demo-secret) -eq 200 && $(status two demo demo-secret) -eq 200 ]]
+}
+
+@test "without 'sync' nothing is put aside for others" {
+    sed -i '/^sync/d' "$DIR/one/token.conf"
+    ctl one revoke --id alone --expires +1h
+    run "$DIR/token-sync" -c "$DIR/one/token.conf"
+    [[ $status -eq 1 && $output == *"'sync' is not set"* ]] || fail "$output"
+    set_key one sync "unix:$REDIS"
+    set_key one sync_name one
+    # What was revoked before is told when it is there.
+    start_redis
+    start_sync one two
+    all_have lists two -- alone
+}
+
+@test "a machine that comes later learns all revocations before its endpoint starts" {
+    start_redis
+    start_sync one
+    sync_state revoke "$DIR/one/state" early 5000 0
+    stop_sync one
+    start_sync one
+    "$DIR/token-sync" -c "$DIR/two/token.conf" --wait
+    has_revoked two early 5000
+    logs two 'all revocations are known here: 5000 were new'
+    # A second time there is nothing new.
+    "$DIR/token-sync" -c "$DIR/two/token.conf" --wait
+    logs two 'all revocations are known here: 0 were new'
+}
+
+@test "--wait ends after sync_wait where there is no engine" {
+    local before=$SECONDS
+    set_key two sync_wait 2
+    run "$DIR/token-sync" -c "$DIR/two/token.conf" --wait
+    [[ $status -eq 1 ]]
+    logs two 'not all revocations are known here'
+    ((SECONDS - before < PATIENCE))
+    set_key two sync_wait 0
+    run "$DIR/token-sync" -c "$DIR/two/token.conf" --wait
+    [[ $status -eq 1 ]]
+}
+
+# --- Faults of the engine --------------------------------------------------------------------------------------
+
+@test "the engine is away for a while: all is made up for" {
+    start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
+    start sync-two "$DIR/token-sync" -c "$DIR/two/token.conf"
+    wait_until 'it says that the engine is away' logs one 'the engine is away, and this machine counts alone'
+    sync_state revoke "$DIR/one/state" away 2000 0
+    sync_state fail "$DIR/two/state" 192.0.2.1 500 0
+    start_redis
+    all_have has_revoked two -- away 2000
+    all_have has_counted one two -- 192.0.2.1 500
+    # It is said once, not with each attempt.
+    [[ $(grep -c 'the engine is away' "$DIR/log/one.log") -le 3 ]] || fail "$(cat "$DIR/log/one.log")"
+}
+
+@test "the engine is killed and starts again empty: a machine that comes then learns all, and nothing counts twice" {
+    start_redis
+    start_sync one two
+    sync_state revoke "$DIR/one/state" before 1000 0
+    sync_state fail "$DIR/one/state" 192.0.2.1 300 0
+    sync_state fail "$DIR/two/state" 192.0.2.1 300 0
+    all_have has_revoked two -- before 1000
+    all_have has_counted one two -- 192.0.2.1 600
+    stop redis KILL
+    sync_state revoke "$DIR/two/state" meanwhile 1000 0
+    sync_state fail "$DIR/two/state" 192.0.2.1 50 0
+    forget_logs
+    start_redis
+    wait_until 'both are connected again' is_connected one
+    wait_until 'both are connected again' is_connected two
+    all_have has_revoked one -- meanwhile 1000
+    start_sync three
+    all_have has_revoked three -- before 1000
+    all_have has_revoked three -- meanwhile 1000
+    # The failures of the window, too: those of both, once.
+    all_have has_counted one two three -- 192.0.2.1 650
+    logs one 'all is read and sent again'
+}
+
+@test "another machine is quicker to fill the empty engine: the loss is seen all the same" {
+    start_redis
+    start_sync one two
+    sync_state revoke "$DIR/one/state" first 100 0
+    all_have has_revoked two -- first 100
+    stop_sync one
+    stop redis KILL
+    start_redis
+    sync_state revoke "$DIR/two/state" second 100 0
+    all_have is_connected two --
+    start_sync one
+    all_have has_revoked one -- second 100
+    start_sync three
+    all_have has_revoked three -- first 100
+    all_have has_revoked three -- second 100
+}
+
+@test "the engine lost its last messages: they are sent again" {
+    start_redis
+    start_sync one two
+    sync_state revoke "$DIR/one/state" kept 10 0
+    all_have has_revoked two -- kept 10
+    # As a replica that had not got them yet, which then became the master.
+    sync_state revoke "$DIR/one/state" lost 10 0
+    all_have has_revoked two -- lost 10
+    stop_sync one
+    redis xrevrange "$(stream revocations)" + - COUNT 1 | head -n 1 >"$DIR/run/last"
+    redis xdel "$(stream revocations)" "$(<"$DIR/run/last")"
+    start_sync one
+    start_sync three
+    all_have has_revoked three -- lost 10
+    all_have has_revoked three -- kept 10
+}
+
+@test "an engine without memory: the endpoint goes on, and all is made up for" {
+    start_redis
+    start_sync one two
+    redis config set maxmemory 1 maxmemory-policy noeviction
+    sync_state revoke "$DIR/one/state" full 1000 0
+    sync_state fail "$DIR/one/state" 192.0.2.1 100 0
+    wait_until 'the log says it' logs one 'the engine does not take what is sent: OOM'
+    [[ $(sync_state revoked "$DIR/two/state" full 1000) -eq 0 ]]
+    redis config set maxmemory 0
+    all_have has_revoked two -- full 1000
+    all_have has_counted one two -- 192.0.2.1 100
+    [[ $(grep -c OOM "$DIR/log/one.log") -eq 1 ]] || fail "$(cat "$DIR/log/one.log")"
+}
+
+@test "a replica is not written: the connection is made to it when it is a master" {
+    start_redis
+    start_sync one two
+    redis replicaof 127.0.0.1 1
+    forget_logs
+    sync_state revoke "$DIR/one/state" readonly 100 0
+    wait_until 'the log says it' logs one 'it is a replica\|READONLY'
+    redis replicaof no one
+    all_have has_revoked two -- readonly 100
+}
+
+@test "an engine that does not answer is left after seconds, and comes back" {
+    not_under_valgrind 'it waits for time limits'
+    start_redis
+    start_sync one two
+    kill -STOP "$(pid_of redis)"
+    sync_state revoke "$DIR/one/state" slow 100 0
+    sync_state fail "$DIR/one/state" 192.0.2.1 100 0
+    wait_until 'the log says it' logs one 'no answer in time'
+    kill -CONT "$(pid_of redis)"
+    all_have has_revoked two -- slow 100
+    all_have has_counted one two -- 192.0.2.1 100
+}
+
+@test "an address that refuses, a name that nobody has and a folder: the next address is used" {
+    local port
+    port=$(free_port)
+    set_key one sync "127.0.0.1:$port no-such-host.invalid:6379 unix:$DIR/run unix:$REDIS"
+    start_redis
+    start_sync one two
+    sync_state revoke "$DIR/one/state" several 100 0
+    all_have has_revoked two -- several 100
+}
+
+@test "a TCP port, by a name" {
+    local port
+    port=$(free_port)
+    start_redis --port "$port" --bind 127.0.0.1
+    set_key one sync "localhost:$port"
+    set_key two sync "127.0.0.1:$port"
+    start_sync one two
+    sync_state revoke "$DIR/one/state" tcp 100 0
+    all_have has_revoked two -- tcp 100
+}
+
+@test "passwords come from a file, and users from the engine's list" {
+    start_redis_with_user '+auth +role +time +xadd +xread +xrange +xinfo|stream +xtrim +xdel +get +set'
+    for machine in one two; do
+        set_key $machine sync_user token
+        set_key $machine sync_password_file "$DIR/run/password"
+    done
+    start_sync one two
+    sync_state revoke "$DIR/one/state" user 100 0
+    sync_state fail "$DIR/one/state" 192.0.2.1 100 0
+    all_have has_revoked two -- user 100
+    all_have has_counted two -- 192.0.2.1 100
+    ! grep -r 'a-password' "$DIR/log" || fail 'the password is in a log'
+    ! logs one NOPERM || fail 'it may not do something'
+    # A wrong one, and one that everybody can read.
+    printf 'another\n' >"$DIR/run/password"
+    kill_sync one
+    start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
+    wait_until 'it says so' logs one WRONGPASS
+    chmod 0644 "$DIR/run/password"
+    wait_until 'it says so' logs one 'can be read by everybody: chmod 0600'
+    chmod 0600 "$DIR/run/password"
+    printf 'a-password' >"$DIR/run/password"
+    own "$DIR/run/password"
+    forget_logs
+    all_have is_connected one --
+}
+
+@test "a user without rights is told which command it may not use" {
+    start_redis_with_user '+auth +role +time +xread +xrange +xinfo|stream +get +set'
+    set_key one sync_user token
+    set_key one sync_password_file "$DIR/run/password"
+    start_sync one
+    sync_state revoke "$DIR/one/state" user 1 0
+    wait_until 'it says so' logs one 'NOPERM.*xadd'
+}
+
+# --- Others in the engine --------------------------------------------------------------------------------------
+
+@test "what is in the engine shows no client_id, no address and no token" {
+    start_redis
+    start_sync one two
+    start_responder one
+    status one a-client-id-that-is-secret wrong
+    ctl one revoke --id a-jti-that-is-secret --expires +1h
+    all_have lists two -- a-jti-that-is-secret
+    wait_until 'the failure is there' redis_has_failures
+    redis --no-raw xrange "$(stream failures)" - + >"$DIR/run/shown"
+    redis --no-raw xrange "$(stream revocations)" - + >>"$DIR/run/shown"
+    redis keys '*' >>"$DIR/run/shown"
+    ! grep -E 'that-is-secret|127\.0\.0\.1|client' "$DIR/run/shown" || fail 'it shows'
+}
+
+redis_has_failures() {
+    (($(redis xlen "$(stream failures)") > 0))
+}
+
+@test "messages of other programs, changed ones and those of the future are ignored and reported once" {
+    local i value
+    start_redis
+    sync_state revoke "$DIR/one/state" good 10 0
+    start_sync one
+    wait_until 'it was sent' redis exists "$(stream revocations)"
+    for i in {1..50}; do
+        redis xadd "$(stream revocations)" '*' m "garbage $i"
+        redis xadd "$(stream failures)" '*' m "garbage $i"
+        redis xadd "$(stream failures)" '*' another field of another program
+        head -c 500 /dev/urandom | redis -x xadd "$(stream failures)" '*' m
+        printf 'TS\002\003onelater' | redis -x xadd "$(stream failures)" '*' m
+        printf 'TS\001\003one%0200d' "$i" | redis -x xadd "$(stream failures)" '*' m
+    done >/dev/null
+    start_sync two
+    all_have has_revoked two -- good 10
+    sync_state revoke "$DIR/one/state" more 10 0
+    sync_state fail "$DIR/one/state" 192.0.2.1 10 0
+    all_have has_revoked two -- more 10
+    all_have has_counted two -- 192.0.2.1 10
+    logs two 'another program uses the stream'
+    logs two 'another version of this program'
+    [[ $(grep -c 'another program uses the stream' "$DIR/log/two.log") -eq 1 ]]
+    [[ $(wc -l <"$DIR/log/two.log") -lt 15 ]] || fail "$(cat "$DIR/log/two.log")"
+}
+
+# copy_stream FROM TO: every message once more, by who has the engine.
+copy_stream() {
+    python3 - "$REDIS" "$(stream "$1")" "$(stream "$2")" <<'END'
+import socket
+import sys
+
+def send(stream, *words):
+    data = b"*%d\r\n" % len(words)
+    for word in words:
+        data += b"$%d\r\n%s\r\n" % (len(word), word)
+    stream.sendall(data)
+
+def read(lines):
+    line = lines.readline()
+    if line[:1] == b"*":
+        return [read(lines) for _ in range(int(line[1:]))]
+    if line[:1] == b"$":
+        return lines.read(int(line[1:]) + 2)[:-2]
+    return line
+
+stream = socket.socket(socket.AF_UNIX)
+stream.connect(sys.argv[1])
+lines = stream.makefile("rb")
+send(stream, b"XRANGE", sys.argv[2].encode(), b"-", b"+")
+for _, fields in read(lines):
+    send(stream, b"XADD", sys.argv[3].encode(), b"*", *fields)
+    read(lines)
+END
+}
+
+@test "messages that are replayed, or put into the other stream, have no second effect" {
+    start_redis
+    start_sync one two
+    sync_state fail "$DIR/one/state" 192.0.2.1 500 0
+    all_have has_counted two -- 192.0.2.1 500
+    copy_stream failures failures
+    copy_stream failures revocations
+    copy_stream revocations failures
+    sync_state revoke "$DIR/one/state" behind 10 0
+    sync_state fail "$DIR/one/state" 192.0.2.1 10 0
+    all_have has_revoked two -- behind 10
+    all_have has_counted one two -- 192.0.2.1 510
+    # And all of it to one that comes later.
+    start_sync three
+    all_have has_counted three -- 192.0.2.1 510
+}
+
+@test "a machine whose pepper differs is named" {
+    start_redis
+    jq '.pepper = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"' "$DIR/two/keys.jwks" >"$DIR/two/new"
+    cat "$DIR/two/new" >"$DIR/two/keys.jwks"
+    start_sync one two
+    sync_state revoke "$DIR/two/state" other 10 0
+    sync_state revoke "$DIR/one/state" own 10 0
+    wait_until 'it is named' logs one 'machine "two": its messages are ignored, because its key set has another pepper'
+    wait_until 'it is named' logs two 'machine "one": its messages are ignored, because its key set has another pepper'
+    [[ $(sync_state revoked "$DIR/one/state" other 10) -eq 0 ]]
+}
+
+# fail_and_look TEXT: one more failure on one, and what two says.
+fail_and_look() {
+    sync_state fail "$DIR/one/state" 192.0.2.1 1 0 && logs two "$1"
+}
+
+@test "two machines with one name are told so, and exchange all the same" {
+    start_redis
+    set_key two sync_name one
+    start sync-two "$DIR/token-sync" -c "$DIR/two/token.conf"
+    start_sync one
+    wait_until 'two is connected' logs two 'connected to .* as one$'
+    sync_state revoke "$DIR/one/state" same 10 0
+    all_have has_revoked two -- same 10
+    # Messages right behind the start may be those of an earlier process.
+    wait_until 'it says so' fail_and_look 'another machine has this name, too'
+}
+
+@test "a copy of the state folder on another machine is told" {
+    start_redis
+    sync_state fail "$DIR/one/state" 192.0.2.1 1 0
+    cp "$DIR"/one/state/throttle.* "$DIR/two/state/"
+    own "$DIR/two"
+    start_sync one two
+    wait_until 'it says so' fail_and_look 'another machine has a copy of this state folder'
+}
+
+@test "a key of another type in the place of a stream is reported" {
+    start_redis
+    redis set "$(stream revocations)" text
+    start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
+    wait_until 'it says so' logs one WRONGTYPE
+}
+
+# --- Faults of this machine ------------------------------------------------------------------------------------
+
+@test "killed again and again under load: every failure counts once on every machine" {
+    local machine _
+    start_redis
+    start_sync one two three
+    # In the background, so that bats does not wait for their descriptors.
+    for machine in one two three; do
+        start "load-$machine" "$DIR/sync_state" fail "$DIR/$machine/state" 192.0.2.1 1500 400
+    done
+    for _ in {1..12}; do
+        for machine in one two three; do
+            ((RANDOM % 2)) || continue
+            kill_sync $machine
+            start "sync-$machine" "$DIR/token-sync" -c "$DIR/$machine/token.conf"
+        done
+        sleep "0.$((RANDOM % 4))"
+    done
+    for machine in one two three; do
+        wait_until 'the load is over' is_gone "$(pid_of "load-$machine")"
+        rm -f "$DIR/pids/load-$machine"
+    done
+    all_have has_counted one two three -- 192.0.2.1 4500
+}
+
+@test "the state folder's files are replaced while it runs: it opens the new ones" {
+    start_redis
+    start_sync one two
+    sync_state revoke "$DIR/one/state" old 10 0
+    all_have has_revoked two -- old 10
+    rm "$DIR"/one/state/*.mdb
+    wait_until 'it says so' logs one 'its files were replaced'
+    # The new file learns what the others know.
+    all_have has_revoked one -- old 10
+    sync_state revoke "$DIR/one/state" new 10 0
+    all_have has_revoked two -- new 10
+}
+
+@test "one process for each state folder" {
+    start_redis
+    start_sync one
+    run "$DIR/token-sync" -c "$DIR/one/token.conf"
+    [[ $status -eq 1 ]]
+    logs one 'another token-sync is running for this state folder'
+}
+
+@test "SIGHUP loads the configuration again, SIGTERM ends it with 0" {
+    start_redis
+    set_key one sync "unix:$DIR/run/nowhere.sock"
+    start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
+    wait_until 'it is away' logs one 'the engine is away'
+    set_key one sync nonsense
+    kill -HUP "$(pid_of sync-one)"
+    wait_until 'it keeps the old one' logs one 'the configuration was not loaded'
+    set_key one sync "unix:$REDIS"
+    mv "$DIR/log/one.log" "$DIR/log/one.old"
+    kill -HUP "$(pid_of sync-one)"
+    wait_until 'it has the new one, and a new log' is_connected one
+    kill -TERM "$(pid_of sync-one)"
+    ends_with 0 sync-one
+}
+
+@test "options, and configurations that it does not start with" {
+    run "$DIR/token-sync" -h
+    [[ $status -eq 0 && $output == usage:* ]]
+    run "$DIR/token-sync" -V
+    [[ $status -eq 0 && $output == 'token-sync '* ]]
+    run "$DIR/token-sync" -x
+    [[ $status -eq 2 ]]
+    run "$DIR/token-sync" more
+    [[ $status -eq 2 && $output == *'no argument is expected: more'* ]]
+    run "$DIR/token-sync" -c "$DIR/missing"
+    [[ $status -eq 1 ]]
+    local value
+    for value in 'nonsense' 'host' 'host:0' 'host:70000' 'unix:relative' 'sentinel:a' 'sentinel:@host:1' \
+        'host:1 sentinel:a@host:1' '2001:db8::1:6379' '[::1]' '[::1]6379'; do
+        set_key one sync "$value"
+        run "$DIR/token-sync" -c "$DIR/one/token.conf"
+        [[ $status -eq 1 && $output == *'token.conf:'*': sync '* ]] || fail "$value: $output"
+    done
+    set_key one sync "unix:$REDIS"
+    printf '{"keys":[]}\n' >"$DIR/one/keys.jwks"
+    run "$DIR/token-sync" -c "$DIR/one/token.conf"
+    [[ $status -eq 1 ]]
+}
+
+@test "TLS is refused with a remedy where hiredis has none" {
+    ! ldd "$TOKENSYNC" | grep -q hiredis_ssl || skip 'hiredis has TLS here'
+    set_key one sync_tls yes
+    run "$DIR/token-sync" -c "$DIR/one/token.conf"
+    [[ $status -eq 1 ]]
+    logs one 'the hiredis library of this build has no TLS'
+}
+
+# --- Much ------------------------------------------------------------------------------------------------------
+
+@test "100000 revocations to catch up with" {
+    not_under_valgrind 'it would take half an hour'
+    start_redis
+    start_sync one
+    sync_state revoke "$DIR/one/state" many 100000 0
+    start_sync two
+    all_have has_revoked two -- many 100000
+}
+
+@test "what is over leaves the engine" {
+    not_under_valgrind 'it waits for an end'
+    start_redis
+    start_sync one
+    # A token may be valid an hour longer than it says, on a machine whose clock is behind.
+    LIFETIME=-3597 sync_state revoke "$DIR/one/state" short 2000 0
+    wait_until 'it was sent' stream_is_longer_than 1
+    stop_sync one
+    sync_state revoke "$DIR/one/state" long 10 0
+    wait_until 'they are over' sweeps_all
+    start_sync three
+    all_have has_revoked three -- long 10
+}
+
+stream_is_longer_than() {
+    (($(redis xlen "$(stream revocations)") > $1))
+}
+
+# A start sweeps.
+sweeps_all() {
+    stop_sync one
+    start_sync one
+    ! stream_is_longer_than 1
+}
