@@ -254,6 +254,7 @@ INSTALL_DATA ?= $(INSTALL) -m 0644
 DATA := $(foreach file,$(CONF),$(file):$(docdir)/$(file)) $(foreach file,$(DOC),$(file):$(docdir)/$(notdir $(file))) \
         $(foreach file,$(MAN),$(file):$(mandir)/man$(patsubst .%,%,$(suffix $(file)))/$(notdir $(file))) \
         conf/token.service:$(systemdunitdir)/token.service conf/token.socket:$(systemdunitdir)/token.socket \
+        conf/token-sync.service:$(systemdunitdir)/token-sync.service \
         conf/token.sysusers:$(sysusersdir)/token.conf conf/token.tmpfiles:$(tmpfilesdir)/token.conf \
         conf/token.logrotate:$(logrotatedir)/token.fcgi conf/tokenctl.completion:$(completiondir)/tokenctl \
         conf/fail2ban-filter.conf:$(fail2bandir)/filter.d/token-fcgi.conf \
@@ -272,6 +273,7 @@ endef
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(libexecdir) $(bindir) $(sysconfdir)/token)
 	$(INSTALL_PROGRAM) $(FCGI) $(DESTDIR)$(libexecdir)/token.fcgi
+	$(INSTALL_PROGRAM) $(TOKENSYNC) $(DESTDIR)$(libexecdir)/token-sync
 	$(INSTALL_PROGRAM) $(TOKENCTL) $(DESTDIR)$(bindir)/tokenctl
 	$(foreach pair,$(DATA),$(INSTALL_DATA) -D $(subst :, $(DESTDIR),$(pair))$(NEWLINE)	)
 	$(NAME_FOLDERS) $(INSTALLED)
@@ -282,7 +284,7 @@ install-strip:
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(libexecdir)/token.fcgi $(DESTDIR)$(bindir)/tokenctl $(INSTALLED)
+	rm -f $(addprefix $(DESTDIR),$(libexecdir)/token.fcgi $(libexecdir)/token-sync $(bindir)/tokenctl) $(INSTALLED)
 	@rmdir $(DESTDIR)$(docdir)/conf $(sort $(dir $(INSTALLED))) $(DESTDIR)$(sysconfdir)/token 2>/dev/null || true
 
 # A package of Debian must have its files in a folder debian at the top, so it is built in a copy of the tree. -d: the build

@@ -143,7 +143,7 @@ installed() {
     local page expected
     in_copy install DESTDIR="$DIR/root" PREFIX=/opt/token sysconfdir=/etc
     expected=$(
-        printf '755 opt/token/%s\n' bin/tokenctl libexec/token.fcgi
+        printf '755 opt/token/%s\n' bin/tokenctl libexec/token.fcgi libexec/token-sync
         for page in README.md "$REPOSITORY"/src/doc/*.md; do
             printf '644 opt/token/share/doc/token.fcgi/%s\n' "${page##*/}"
         done
@@ -151,9 +151,10 @@ installed() {
             [[ -d $page ]] || printf '644 opt/token/share/doc/token.fcgi/conf/%s\n' "${page##*/}"
         done
         printf '644 opt/token/%s\n' lib/tmpfiles.d/token.conf lib/sysusers.d/token.conf \
-            lib/systemd/system/token.service lib/systemd/system/token.socket share/bash-completion/completions/tokenctl
+            lib/systemd/system/token.service lib/systemd/system/token.socket lib/systemd/system/token-sync.service \
+            share/bash-completion/completions/tokenctl
         printf '644 etc/%s\n' logrotate.d/token.fcgi fail2ban/filter.d/token-fcgi.conf fail2ban/jail.d/token-fcgi.conf
-        for page in token-accounts.5 token.conf.5 token.fcgi.8 tokenctl.8; do
+        for page in token-accounts.5 token.conf.5 token.fcgi.8 token-sync.8 tokenctl.8; do
             printf '644 opt/token/share/man/man%s/%s\n' "${page##*.}" "$page"
         done
     )
@@ -187,7 +188,7 @@ installed() {
     in_copy install DESTDIR="$DIR/root" PREFIX=/usr sysconfdir=/etc systemdunitdir=/1 sysusersdir=/2 tmpfilesdir=/3 \
         completiondir=/4 logrotatedir=/5 fail2bandir=/6
     [[ $(cd "$DIR/root" && find [1-6] -mindepth 1 -maxdepth 1 | sort | tr '\n' ' ') == \
-        '1/token.service 1/token.socket 2/token.conf 3/token.conf 4/tokenctl 5/token.fcgi 6/filter.d 6/jail.d ' ]]
+        '1/token-sync.service 1/token.service 1/token.socket 2/token.conf 3/token.conf 4/tokenctl 5/token.fcgi 6/filter.d 6/jail.d ' ]]
     in_copy uninstall DESTDIR="$DIR/root" PREFIX=/usr sysconfdir=/etc systemdunitdir=/1 sysusersdir=/2 tmpfilesdir=/3 \
         completiondir=/4 logrotatedir=/5 fail2bandir=/6
     [[ -z $(installed) ]] || fail "$(installed)"

@@ -24,20 +24,24 @@ teardown() {
 
 @test "systemd accepts the units" {
     local unit
-    for unit in token.socket token.service; do
+    install_program "$TOKENSYNC" token-sync
+    for unit in token.socket token.service token-sync.service; do
         sed "s|/usr/local/libexec|$DIR|" "$REPOSITORY/conf/$unit" >"$DIR/$unit"
     done
     grep -q "^ExecStart=$DIR/token.fcgi$" "$DIR/token.service"
-    run systemd-analyze verify --man=no "$DIR/token.socket" "$DIR/token.service"
+    run systemd-analyze verify --man=no "$DIR/token.socket" "$DIR/token.service" "$DIR/token-sync.service"
     [[ $status -eq 0 ]] || fail "$output"
     # Of other units it may complain.
     [[ $output != *token* ]] || fail "$output"
 }
 
 @test "systemd-analyze security finds next to no exposure" {
-    run systemd-analyze security --offline=yes --threshold=15 --no-pager "$REPOSITORY/conf/token.service"
-    [[ $status -eq 0 ]] || fail "$output"
-    [[ $output == *'Overall exposure level for token.service'* ]] || fail "$output"
+    local unit
+    for unit in token.service token-sync.service; do
+        run systemd-analyze security --offline=yes --threshold=15 --no-pager "$REPOSITORY/conf/$unit"
+        [[ $status -eq 0 ]] || fail "$output"
+        [[ $output == *"Overall exposure level for $unit"* ]] || fail "$output"
+    done
 }
 
 # pass COUNT [VARIABLE=VALUE…]: becomes token.fcgi, with COUNT descriptors from 3 on passed as systemd does.
