@@ -44,6 +44,8 @@ struct stored_head {
 struct stored_chunk {
     uint64_t number;
     struct entries entries;
+    /* It only makes the value large.
+     * cppcheck-suppress unusedStructMember */
     unsigned char padding[OWN_PAGE_SIZE - OUTBOX_CHUNK_MAX];
 };
 

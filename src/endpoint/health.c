@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "endpoint/endpoint.h"
 #include "endpoint/status_source.h"
+#include "sync/status.h"
 #include "version.h"
 
 static bool can_sign(const struct service *service)
@@ -101,6 +102,28 @@ static bool add_account_counts(struct json_object *body, const struct service *s
             json_add_number(body, "unusable_accounts", (int64_t)account_table_count_unusable(accounts)));
 }
 
+/* Several machines. Adds nothing if this one is alone, or its store cannot be read. */
+static bool add_sync(struct json_object *body, const struct service *service)
+{
+    static const char *const states[] = {
+        [SYNC_CONNECTED] = "connected", [SYNC_AWAY] = "engine_away", [SYNC_NOT_RUNNING] = "not_running"};
+    struct sync_status status;
+    char since[CLOCK_DATE_SIZE];
+    if (service->config->sync == NULL || service->throttle == NULL ||
+        !sync_status_load(service->throttle, service->log, &status))
+        return true;
+    const enum sync_state state = sync_status_state(&status, clock_now());
+    struct json_object *sync = json_object_new_object();
+    clock_format_date(state == SYNC_NOT_RUNNING ? status.written : status.since, since);
+    if (json_add_string(sync, "state", states[state]) && json_add_string(sync, "since", since) &&
+        json_add_number(sync, "behind_ms", (int64_t)status.behind_ms) &&
+        json_add_number(sync, "unsent_revocations", (int64_t)status.unsent[SYNC_REVOCATIONS - 1]) &&
+        json_add_number(sync, "unsent_failures", (int64_t)status.unsent[SYNC_FAILURES - 1]))
+        return json_add(body, "sync", sync);
+    json_object_put(sync);
+    return false;
+}
+
 static bool add_details(struct json_object *body, const struct request_context *context)
 {
     const struct service *service = context->service;
@@ -111,7 +134,7 @@ static bool add_details(struct json_object *body, const struct request_context *
            json_add_string(body, "signing_key", service->keys->signer->kid) &&
            json_add_string(body, "state", name_of_state(service)) &&
            json_add(body, "files", describe_files(service)) && add_refused(body, service) &&
-           log_add_string(body, "source", context->request->source) &&
+           add_sync(body, service) && log_add_string(body, "source", context->request->source) &&
            log_add_string(body, "forwarded_for",
                           http_request_variable(context->request, "HTTP_X_FORWARDED_FOR", 0)) &&
            json_add(body, "https", json_object_new_boolean(is_https(context->request)));

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "endpoint/endpoint.h"
 #include "endpoint/status_source.h"
+#include "sync/status.h"
 #include "version.h"
 
 #define MEDIA_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -228,6 +229,62 @@ static void add_keys(struct buffer *out, const struct keyset *keyset)
     }
 }
 
+/* --- Several machines --- */
+
+static void add_kinds(struct buffer *out, const char *name, const uint64_t counts[2])
+{
+    static const char *const kinds[] = {"revocations", "failures"};
+    for (size_t i = 0; i < 2; i++)
+        buffer_print(out, "%s{kind=\"%s\"} %" PRIu64 "\n", name, kinds[i], counts[i]);
+}
+
+static void add_ignored(struct buffer *out, const struct sync_status *status)
+{
+    const struct {
+        const char *reason;
+        uint64_t count;
+    } ignored[] = {
+        {"repeated", status->repeated},         {"late", status->late},     {"foreign", status->foreign},
+        {"other_pepper", status->other_pepper}, {"forged", status->forged},
+    };
+    add_family(
+        out, "token_sync_ignored", "counter", NULL,
+        "What other machines or programs sent that had no effect: entries that came again or too late, "
+        "messages that are not of these machines.");
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        buffer_print(out, "token_sync_ignored_total{reason=\"%s\"} %" PRIu64 "\n", ignored[i].reason,
+                     ignored[i].count);
+}
+
+/* As token-sync has written it; nothing where this machine is alone. */
+static void add_sync(struct buffer *out, const struct service *service)
+{
+    struct sync_status status;
+    if (service->config->sync == NULL || service->throttle == NULL ||
+        !sync_status_load(service->throttle, service->log, &status))
+        return;
+    const enum sync_state state = sync_status_state(&status, clock_now());
+    add_gauge(out, "token_sync_running", NULL, "Whether token-sync runs.", state != SYNC_NOT_RUNNING);
+    add_gauge(out, "token_sync_connected", NULL, "Whether token-sync reaches the engine.",
+              state == SYNC_CONNECTED);
+    add_gauge(out, "token_sync_changed_timestamp_seconds", "seconds", "Since when that is so.",
+              (uint64_t)status.since);
+    add_family(out, "token_sync_behind_seconds", "gauge", "seconds",
+               "How old the next message of others is that is to be read.");
+    add_seconds(out, "token_sync_behind_seconds", status.behind_ms * 1000);
+    add_family(out, "token_sync_unsent", "gauge", NULL, "What waits to be sent to other machines.");
+    add_kinds(out, "token_sync_unsent", status.unsent);
+    add_family(out, "token_sync_sent", "counter", NULL, "What was sent to other machines.");
+    add_kinds(out, "token_sync_sent_total", status.sent);
+    add_family(out, "token_sync_received", "counter", NULL,
+               "What came from other machines and had an effect.");
+    add_kinds(out, "token_sync_received_total", status.received);
+    add_family(out, "token_sync_dropped", "counter", NULL,
+               "Failures that were never sent, because there were too many while the engine was away.");
+    buffer_print(out, "token_sync_dropped_total %" PRIu64 "\n", status.dropped);
+    add_ignored(out, &status);
+}
+
 static enum oauth_error answer_metrics(struct request_context *context, const struct account *account)
 {
     const struct service *service = context->service;
@@ -248,6 +305,7 @@ static enum oauth_error answer_metrics(struct request_context *context, const st
     add_accounts(out, service);
     add_files(out, service);
     add_keys(out, service->keys);
+    add_sync(out, service);
     buffer_add(out, text_of("# EOF\n"));
     return out->out_of_memory ? OAUTH_SERVER_ERROR : OAUTH_NO_ERROR;
 }

@@ -17,7 +17,6 @@ static const char *const texts[PEER_FAULTS] = {
 
 void peer_log_fault(struct peer_log *peers, struct log *log, enum peer_fault fault, struct text name)
 {
-    char quoted[LOG_QUOTED_SIZE(SYNC_NAME_MAX)];
     const uint64_t hash = text_hash(name) + fault;
     for (size_t i = 0; i < peers->count; i++) {
         if (peers->logged[i] == hash)
@@ -26,9 +25,11 @@ void peer_log_fault(struct peer_log *peers, struct log *log, enum peer_fault fau
     if (peers->count == PEER_LOG_SIZE)
         return;
     peers->logged[peers->count++] = hash;
-    if (name.length > 0)
-        log_write(log, LOG_LEVEL_ERROR, "sync: machine %s: %s",
-                  log_quote(quoted, sizeof quoted, name.data, name.length), texts[fault]);
-    else
+    if (name.length == 0) {
         log_write(log, LOG_LEVEL_ERROR, "sync: %s", texts[fault]);
+        return;
+    }
+    char quoted[LOG_QUOTED_SIZE(SYNC_NAME_MAX)];
+    log_write(log, LOG_LEVEL_ERROR, "sync: machine %s: %s",
+              log_quote(quoted, sizeof quoted, name.data, name.length), texts[fault]);
 }

@@ -11,8 +11,7 @@ enum { READ_COUNT = 256, TXN_MESSAGES = 64 };
 
 bool sync_receive_ask(struct sync *sync, size_t count, long block_ms, struct engine_fault *fault)
 {
-    char number[TEXT_NUMBER_SIZE];
-    char block[TEXT_NUMBER_SIZE];
+    char numbers[2][TEXT_NUMBER_SIZE];
     char ids[SYNC_STREAMS][STREAM_ID_SIZE];
     struct text words[6 + 2 * SYNC_STREAMS];
     size_t n = 0;
@@ -20,10 +19,10 @@ bool sync_receive_ask(struct sync *sync, size_t count, long block_ms, struct eng
         return true;
     words[n++] = text_of("XREAD");
     words[n++] = text_of("COUNT");
-    words[n++] = (struct text){number, text_format_number(READ_COUNT, number)};
+    words[n++] = (struct text){numbers[0], text_format_number(READ_COUNT, numbers[0])};
     if (block_ms > 0) {
         words[n++] = text_of("BLOCK");
-        words[n++] = (struct text){block, text_format_number((uint64_t)block_ms, block)};
+        words[n++] = (struct text){numbers[1], text_format_number((uint64_t)block_ms, numbers[1])};
     }
     words[n++] = text_of("STREAMS");
     for (size_t i = 0; i < count; i++)

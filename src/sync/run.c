@@ -61,7 +61,7 @@ static bool is_due(double *at, double now, double interval)
 
 static void set_connected(struct sync *sync, bool is_connected)
 {
-    if (sync->status.is_connected != is_connected || sync->status.since == 0)
+    if (sync->status.is_connected != (uint64_t)is_connected || sync->status.since == 0)
         sync->status.since = clock_now();
     sync->status.is_connected = is_connected;
 }
@@ -244,6 +244,7 @@ static enum sync_end run_loop(struct loop *loop)
 enum sync_end sync_run(struct sync *sync, int signals)
 {
     struct loop loop = {.sync = sync, .signals = signals, .at = {.retry_ms = FIRST_RETRY_MS}};
+    sync->status.since = 0; /* an earlier process noted how it was then */
     loop.watch = watch_open(sync->config->state);
     if (loop.watch < 0)
         log_write(

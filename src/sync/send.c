@@ -143,8 +143,6 @@ static int read_outbox(struct round *round, uint64_t *last)
     memcpy(stream->instance, head.instance, sizeof stream->instance);
     *last = head.last;
     round->last = stream->sent;
-    round->sync->status.dropped =
-        stream->store.kind == SYNC_FAILURES ? head.dropped : round->sync->status.dropped;
     if (error == 0 && head.last > stream->sent)
         error = outbox_each(txn.disk, stream->store.layout, stream->sent + 1, visit_entry, round);
     sync_txn_abort(&txn);
@@ -298,7 +296,6 @@ bool sync_send(struct sync *sync, struct sync_stream *stream, bool *has_more, st
     /* What was skipped at the end counts as sent. */
     if (looked_at > stream->sent)
         stream->sent = looked_at;
-    sync->status.unsent[stream->store.kind - 1] = last - stream->sent;
     if (stream->sent == last)
         stream->snapshot = snapshot;
     else

@@ -12,7 +12,7 @@ struct sync_status {
     uint64_t behind_ms;   /* how old the next message of others is that is to be read */
     uint64_t unsent[2];   /* entries in the outboxes: revocations, failures */
     uint64_t dropped;     /* failures that had to leave the outbox unsent */
-    uint64_t sent[2];     /* entries, since token-sync started */
+    uint64_t sent[2];     /* entries */
     uint64_t received[2]; /* entries of others that had an effect */
     uint64_t repeated;
     uint64_t late;
@@ -26,5 +26,17 @@ int sync_write_status(struct sync_txn *txn, const struct sync_status *status);
 
 /* A status that was never written is all zero. */
 int sync_read_status(struct sync_txn *txn, struct sync_status *status);
+
+/* Reads it from the store of a responder. Returns false if the store is degraded. */
+bool sync_status_load(struct throttle_store *store, struct log *log, struct sync_status *status);
+
+enum sync_state {
+    SYNC_CONNECTED,
+    SYNC_AWAY,        /* the engine is not reached */
+    SYNC_NOT_RUNNING, /* token-sync has written nothing for a while */
+};
+
+/* Returns the state at Unix time `now`. */
+enum sync_state sync_status_state(const struct sync_status *status, int64_t now);
 
 #endif

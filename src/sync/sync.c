@@ -92,6 +92,8 @@ static int read_store(struct sync *sync, struct sync_stream *stream)
         error = sync_read_confirmed(&txn, &stream->confirmed);
     if (error == 0)
         error = sync_read_resend(&txn, &stream->has_resend);
+    if (error == 0 && stream->store.kind == SYNC_FAILURES)
+        error = sync_read_status(&txn, &sync->status); /* its counters go on */
     stream->has_resend &= stream->store.kind == SYNC_REVOCATIONS;
     memcpy(stream->instance, head.instance, sizeof stream->instance);
     stream->sent = stream->noted = head.sent;

@@ -136,12 +136,32 @@ bool sync_sweep_revocations(struct sync *sync, bool *has_more, struct engine_fau
 
 /* --- Status --- */
 
+/* Also while the engine is away. */
+static int count_unsent(struct sync *sync, struct sync_stream *stream)
+{
+    struct sync_txn txn;
+    struct outbox_head head;
+    int error = sync_txn_begin(&stream->store, DATABASE_READ, sync_window(sync), &txn);
+    if (error != 0)
+        return error;
+    error = outbox_read_head(txn.disk, stream->store.layout, &head);
+    sync_txn_abort(&txn);
+    sync->status.unsent[stream->store.kind - 1] = head.last > stream->sent ? head.last - stream->sent : 0;
+    if (stream->store.kind == SYNC_FAILURES)
+        sync->status.dropped = head.dropped;
+    return error;
+}
+
 int sync_write_state(struct sync *sync)
 {
     struct sync_txn txn;
     const int64_t now_ms = clock_now_ms();
-    int error =
-        sync_txn_begin(&sync->streams[SYNC_FAILURES - 1].store, DATABASE_WRITE, sync_window(sync), &txn);
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < SYNC_STREAMS; i++)
+        error = count_unsent(sync, &sync->streams[i]);
+    if (error != 0)
+        return error;
+    error = sync_txn_begin(&sync->streams[SYNC_FAILURES - 1].store, DATABASE_WRITE, sync_window(sync), &txn);
     if (error != 0)
         return error;
     sync->status.written = now_ms / MS_PER_SECOND;

@@ -276,6 +276,34 @@ failures_of() {
     all_have has_revoked two -- tcp 100
 }
 
+# start_sentinel PORT MASTER-PORT: which knows one engine as mymaster.
+start_sentinel() {
+    printf 'port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor mymaster 127.0.0.1 %s 1\n' "$1" "$DIR/run" "$2" \
+        >"$DIR/run/sentinel.conf"
+    start sentinel redis-server "$DIR/run/sentinel.conf" --sentinel
+    wait_until 'the Sentinel answers' sentinel_answers "$1"
+}
+
+sentinel_answers() {
+    [[ $(redis-cli -p "$1" ping 2>&1) == PONG ]]
+}
+
+@test "Sentinels name the engine" {
+    local master sentinel nobody
+    master=$(free_port) sentinel=$(free_port) nobody=$(free_port)
+    start_redis --port "$master" --bind 127.0.0.1
+    start_sentinel "$sentinel" "$master"
+    set_key one sync "sentinel:mymaster@127.0.0.1:$nobody 127.0.0.1:$sentinel"
+    set_key two sync "sentinel:mymaster@localhost:$sentinel"
+    start_sync one two
+    logs one "connected to 127.0.0.1 port $master as one"
+    sync_state revoke "$DIR/one/state" named 100 0
+    all_have has_revoked two -- named 100
+    set_key three sync "sentinel:another@127.0.0.1:$sentinel"
+    start sync-three "$DIR/token-sync" -c "$DIR/three/token.conf"
+    wait_until 'it says so' logs three 'the Sentinel does not know an engine of that name'
+}
+
 @test "passwords come from a file, and users from the engine's list" {
     start_redis_with_user '+auth +role +time +xadd +xread +xrange +xinfo|stream +xtrim +xdel +get +set'
     for machine in one two; do
@@ -542,6 +570,49 @@ fail_and_look() {
     run "$DIR/token-sync" -c "$DIR/one/token.conf"
     [[ $status -eq 1 ]]
     logs one 'the hiredis library of this build has no TLS'
+}
+
+# --- What is seen ----------------------------------------------------------------------------------------------
+
+# get MACHINE PATH: as status_from sees it.
+get() {
+    env -i "PATH=$PATH" REQUEST_METHOD=GET SCRIPT_NAME=/apiops/auth PATH_INFO="$2" REMOTE_ADDR=127.0.0.1 \
+        timeout "$PATIENCE" cgi-fcgi -bind -connect "$DIR/run/$1.sock" </dev/null | sed '1,/^\r$/d'
+}
+
+# health_is MACHINE STATE [UNSENT-REVOCATIONS]
+health_is() {
+    [[ $(get "$1" /health | jq -r '"\(.sync.state) \(.sync.unsent_revocations)"') == "$2 ${3:-0}" ]]
+}
+
+# metric_is MACHINE NAME VALUE
+metric_is() {
+    get "$1" /metrics | grep -qxF "$2 $3"
+}
+
+@test "health and metrics say whether the engine is there, and how far behind this machine is" {
+    start_responder one
+    all_have health_is one -- not_running
+    start_redis
+    start_sync one two
+    all_have health_is one -- connected
+    sync_state fail "$DIR/two/state" 192.0.2.1 30 0
+    sync_state revoke "$DIR/one/state" seen 20 0
+    all_have metric_is one -- 'token_sync_sent_total{kind="revocations"}' 20
+    all_have metric_is one -- 'token_sync_received_total{kind="failures"}' 30
+    all_have metric_is one -- token_sync_connected 1
+    redis xadd "$(stream failures)" '*' m garbage
+    all_have metric_is one -- 'token_sync_ignored_total{reason="foreign"}' 1
+    stop redis KILL
+    sync_state revoke "$DIR/one/state" unseen 7 0
+    all_have health_is one -- engine_away 7
+    all_have metric_is one -- token_sync_connected 0
+    all_have metric_is one -- 'token_sync_unsent{kind="revocations"}' 7
+    # A restart goes on counting.
+    stop_sync one
+    start_redis
+    start_sync one
+    all_have metric_is one -- 'token_sync_ignored_total{reason="foreign"}' 1
 }
 
 # --- Much ------------------------------------------------------------------------------------------------------
