@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 
-/* The messages of one answer, and of one transaction: a transaction makes those wait that count and revoke.
- */
-enum { READ_COUNT = 256, TXN_MESSAGES = 64 };
+/* The messages of one answer, and of one transaction, which makes those wait that count or revoke. A
+ * transaction of revocations waits for the disk, so it has all of an answer: some milliseconds of work. */
+enum { READ_COUNT = 1000, TXN_FAILURES = 64, TXN_REVOCATIONS = READ_COUNT };
 
 bool sync_receive_ask(struct sync *sync, size_t count, long block_ms, struct engine_fault *fault)
 {
@@ -194,9 +194,10 @@ static bool end_batch(struct batch *batch)
 static bool apply_messages(struct sync *sync, struct sync_stream *stream, const redisReply *messages,
                            struct engine_fault *fault)
 {
+    const size_t most = stream->store.kind == SYNC_FAILURES ? TXN_FAILURES : TXN_REVOCATIONS;
     for (size_t i = 0; i < messages->elements;) {
         struct batch batch = {.sync = sync, .stream = stream, .position = stream->position};
-        for (size_t n = 0; n < TXN_MESSAGES && i < messages->elements && batch.error == 0; n++, i++) {
+        for (size_t n = 0; n < most && i < messages->elements && batch.error == 0; n++, i++) {
             if (!apply_reply(&batch, messages->element[i])) {
                 if (batch.is_begun)
                     sync_txn_abort(&batch.txn);

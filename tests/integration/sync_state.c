@@ -5,8 +5,9 @@
  *     count FOLDER SOURCE               prints the tenths that are counted for the ten together
  *     revoke FOLDER NAME COUNT RATE     revokes NAME-0, NAME-1 …; at once: in large transactions
  *     revoked FOLDER NAME COUNT         prints how many of these are revoked
- *     delay FROM TO COUNT RATE          revokes in FROM, and prints when it is in force in TO: p50, p99, most
- * (ms)
+ *     messages KEYS STREAM NAME COUNT   prints commands for redis-cli --pipe that add a message for each of
+ * these delay FROM TO COUNT RATE          revokes in FROM, and prints when it is in force in TO: p50, p99,
+ * most (ms)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,11 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/json_text.h"
+#include "sync/message.h"
 #include "throttle/throttle.h"
 #include "throttle/throttle_list.h"
+#include "token/keyset_file.h"
 #include "token/revocation_table.h"
 
 enum { CLIENT_IDS = 10, BATCH = 1000, US_PER_SECOND = 1000000, LIFETIME = 3600, JTI_SIZE = 64 };
@@ -163,6 +167,43 @@ static bool run_revoked(char **argv)
     return error == 0;
 }
 
+/* --- Messages --- */
+
+static void print_command(const char *stream, const unsigned char *bytes, size_t size)
+{
+    printf("*5\r\n$4\r\nXADD\r\n$%zu\r\n%s\r\n$1\r\n*\r\n$1\r\nm\r\n$%zu\r\n", strlen(stream), stream, size);
+    fwrite(bytes, 1, size, stdout);
+    fputs("\r\n", stdout);
+}
+
+static bool run_messages(char **argv)
+{
+    static unsigned char sealed[SYNC_SEALED_MAX];
+    static struct sync_message message;
+    static const unsigned char instance[OUTBOX_INSTANCE_SIZE] = {1};
+    const long count = strtol(argv[5], NULL, 10);
+    struct diagnostics diagnostics = to_stderr();
+    struct json_object *document = keyset_file_read(argv[2], NULL, &diagnostics);
+    unsigned char pepper[PEPPER_SIZE];
+    struct sync_secret secret;
+    struct sync_session session;
+    if (document == NULL || !pepper_read(document, pepper))
+        return false;
+    sync_secret_derive(pepper, &secret);
+    if (!sync_session_start(&session, &secret, "generator"))
+        return false;
+    for (long i = 0; i < count; i++) {
+        unsigned char bytes[REVOCATION_ENTRY_SIZE];
+        struct revocation_entry entry;
+        set_entry(&entry, argv[4], i);
+        sync_message_begin(&message, SYNC_REVOCATIONS, instance, (uint64_t)i + 1);
+        sync_message_add(&message, bytes, revocation_entry_write(&entry, bytes));
+        print_command(argv[3], sealed, sync_message_seal(&message, &session, clock_now_ms(), sealed));
+    }
+    json_put_wiped(document);
+    return fflush(stdout) == 0;
+}
+
 /* --- Delay --- */
 
 static int compare(const void *a, const void *b)
@@ -239,6 +280,8 @@ int main(int argc, char **argv)
         good = run_revoke(argv);
     else if (argc == 5 && strcmp(argv[1], "revoked") == 0)
         good = run_revoked(argv);
+    else if (argc == 6 && strcmp(argv[1], "messages") == 0)
+        good = run_messages(argv);
     else if (argc == 6 && strcmp(argv[1], "delay") == 0)
         good = run_delay(argv);
     else
