@@ -240,9 +240,9 @@ static bool find_repeated(struct import *import)
     qsort(sorted, import->count, sizeof(struct user *), compare_users);
     for (size_t i = 1; i < import->count; i++) {
         const struct text id = sorted[i]->entry.client_id;
-        if (id.data == NULL || !text_equal(id, sorted[i - 1]->entry.client_id))
+        if (id.data == NULL || text_compare(id, sorted[i - 1]->entry.client_id) != 0)
             continue;
-        sorted[i]->entry.why = "the user is in the file before; the first line is taken";
+        sorted[i]->entry.why = "the user occurs earlier in the file; the first line is used";
         sorted[i]->entry.is_restricted = true;
     }
     free(sorted);
