@@ -10,13 +10,18 @@
 #include "account/line_reader.h"
 #include "base/file.h"
 
+/* A copy of a line. Entries point into it. */
+struct kept_line {
+    struct kept_line *next;
+    char bytes[];
+};
+
 struct account_scan {
     int descriptor;
     struct password_policy policy;
     off_t start;               /* after a byte order mark */
     struct line_reader reader; /* positioned after the line that was found last */
-    char *found;               /* copies of lines; the entries point into them */
-    char *decoy;
+    struct kept_line *kept;
     bool has_choice;
     uint64_t choice; /* of the last search for a decoy; its result follows */
     enum account_found decoy_found;
@@ -65,8 +70,11 @@ void account_scan_close(struct account_scan *scan)
     if (scan == NULL)
         return;
     line_reader_free(&scan->reader);
-    free(scan->found);
-    free(scan->decoy);
+    for (struct kept_line *next = scan->kept; next != NULL;) {
+        struct kept_line *line = next;
+        next = line->next;
+        free(line);
+    }
     close(scan->descriptor);
     free(scan);
 }
@@ -79,17 +87,20 @@ static bool is_settled(const struct account_scan *scan)
     return fstat(scan->descriptor, &status) == 0 && file_is_settled(status.st_mtim);
 }
 
-/* Parses a copy of `line`, the last one that `reader` returned. The copy replaces `*copy`. */
-static enum account_found take_line(const struct account_scan *scan, const struct line_reader *reader,
-                                    struct text line, char **copy, struct account_entry *entry)
+/* Parses a copy of `line`, the last one that `reader` returned, and keeps the copy: a request that looks up
+ * the account of a token still uses that of its caller. */
+static enum account_found take_line(struct account_scan *scan, const struct line_reader *reader,
+                                    struct text line, struct account_entry *entry)
 {
     const char *why;
-    free(*copy);
-    *copy = text_copy(line);
-    if (*copy == NULL)
+    struct kept_line *kept = malloc(sizeof *kept + line.length);
+    if (kept == NULL)
         return ACCOUNT_NOT_READ;
+    memcpy(kept->bytes, line.data, line.length);
+    kept->next = scan->kept;
+    scan->kept = kept;
     const enum account_line kind =
-        account_judge((struct text){*copy, line.length}, &scan->policy, &entry->account, &why);
+        account_judge((struct text){kept->bytes, line.length}, &scan->policy, &entry->account, &why);
     entry->usable = kind == ACCOUNT_LINE_USABLE && (reader->whole || is_settled(scan));
     return kind == ACCOUNT_LINE_IGNORED ? ACCOUNT_NOT_FOUND : ACCOUNT_FOUND;
 }
@@ -115,7 +126,7 @@ enum account_found account_scan_find(struct account_scan *scan, struct text clie
     while (client_id.length > 0 && line_reader_next(reader, &line)) {
         if (!has_client_id(line, client_id))
             continue;
-        const enum account_found found = take_line(scan, reader, line, &scan->found, entry);
+        const enum account_found found = take_line(scan, reader, line, entry);
         entry->line = reader->number;
         if (found == ACCOUNT_NOT_READ ||
             (found == ACCOUNT_FOUND && text_equal(entry->account.client_id, client_id)))
@@ -168,7 +179,7 @@ static enum account_found find_decoy(struct account_scan *scan, struct account_e
         if (decoy_settings_hold(&seen, hash_of_line(line), 0) || !judge_decoy(scan, line, &seen, &score) ||
             (found == ACCOUNT_FOUND && score <= best))
             continue;
-        found = take_line(scan, &reader, line, &scan->decoy, entry);
+        found = take_line(scan, &reader, line, entry);
         best = score;
     }
     if (reader.failed)

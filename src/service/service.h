@@ -80,7 +80,7 @@ struct service *service_for_one_request(struct config *config, struct log *log,
                                         struct diagnostics *diagnostics);
 
 /* Iterates over the lines of a client_id in the order of the file; start with `*cursor` 0. The texts of an
- * entry are valid until the next call. */
+ * entry are valid as long as the service. */
 enum account_found service_find_account(const struct service *service, struct text client_id, size_t *cursor,
                                         struct account_entry *entry);
 

@@ -191,6 +191,24 @@ static void test_failed_read_is_not_called_unknown(void **state)
     account_scan_close(scan);
 }
 
+/* The two lines have the same length, as memory that was freed is used again for the next text of its size.
+ */
+static void test_texts_of_an_entry_outlive_the_next_lookup(void **state)
+{
+    (void)state;
+    static const char text[] = "aa:" HASH "\nbb:" HASH "\n";
+    struct account_scan *scan = open_text(text, sizeof text - 1);
+    struct account_entry first;
+    struct account_entry second;
+    size_t cursor = 0;
+    assert_int_equal(account_scan_find(scan, text_of("aa"), &cursor, &first), ACCOUNT_FOUND);
+    cursor = 0;
+    assert_int_equal(account_scan_find(scan, text_of("bb"), &cursor, &second), ACCOUNT_FOUND);
+    assert_true(text_is(first.account.client_id, "aa"));
+    assert_true(text_is(second.account.client_id, "bb"));
+    account_scan_close(scan);
+}
+
 static void test_no_memory_is_not_called_unknown(void **state)
 {
     (void)state;
@@ -227,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_second_decoy_is_not_read_again),
         cmocka_unit_test(test_unsuitable_file_is_refused),
         cmocka_unit_test(test_failed_read_is_not_called_unknown),
+        cmocka_unit_test(test_texts_of_an_entry_outlive_the_next_lookup),
         cmocka_unit_test(test_no_memory_is_not_called_unknown),
     };
     return cmocka_run_group_tests_name("account_scan", tests, enter_folder, leave_folder);
