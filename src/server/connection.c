@@ -115,7 +115,9 @@ static void abort_request(struct connection *connection, struct record_request *
         record_end(&connection->reader, request);
 }
 
-/* --- Input and output --- */
+/* --- Input and output ---
+ *
+ * No call here waits, so none is interrupted (EINTR). */
 
 static enum connection_fault take(struct connection *connection, struct text input,
                                   const struct connection_turn *turn)
@@ -137,11 +139,6 @@ static enum connection_fault take(struct connection *connection, struct text inp
     return CONNECTION_GOOD;
 }
 
-static bool is_for_later(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK;
-}
-
 /* Sends as much as is possible now. While the program stops, a slow reader gets no more time with each byte
  * that it reads: all of its answers have to be sent within request_timeout. */
 static void send_output(struct connection *connection, const struct connection_turn *turn)
@@ -152,9 +149,9 @@ static void send_output(struct connection *connection, const struct connection_t
                                   connection->output.length - connection->sent, MSG_NOSIGNAL);
         if (sent >= 0)
             connection->sent += (size_t)sent;
-        else if (is_for_later(errno))
+        else if (errno == EAGAIN)
             break;
-        else if (errno != EINTR)
+        else
             connection_close(connection);
     }
     if (connection->sent == connection->output.length) {
@@ -184,8 +181,6 @@ static enum connection_fault read_input(struct connection *connection, const str
     connection->has_input = true;
     for (int i = 0; i < PIECES_PER_TURN && fault == CONNECTION_GOOD && may_read(connection); i++) {
         const ssize_t got = recv(connection->descriptor, piece, sizeof piece, 0);
-        if (got < 0 && errno == EINTR)
-            continue;
         if (got > 0) {
             connection->is_fresh = false;
             if (!connection->is_lingering && !turn->is_impatient)
@@ -194,7 +189,7 @@ static enum connection_fault read_input(struct connection *connection, const str
             send_output(connection, turn);
         }
         connection->is_at_end = got == 0;
-        if (got < 0 && !is_for_later(errno))
+        if (got < 0 && errno != EAGAIN)
             connection_close(connection);
         if (got <= 0 || ((size_t)got < sizeof piece && !to_the_end)) {
             connection->has_input = false;

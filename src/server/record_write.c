@@ -41,31 +41,22 @@ size_t record_write_unknown_type(char out[RECORD_REPLY_MAX], unsigned char type)
 
 size_t record_write_values(char out[RECORD_REPLY_MAX], struct text asked)
 {
-    static const struct {
-        const char *name;
-        const char *value;
-    } known[] = {{FCGI_MAX_CONNS, "10000"}, {FCGI_MAX_REQS, "256"}, {FCGI_MPXS_CONNS, "1"}};
-    bool is_asked[3] = {false};
+    /* Each begins with the lengths of its name and of its value (§3.4). */
+    static const char *const known[] = {"\x0e\x05" FCGI_MAX_CONNS "10000", "\x0d\x03" FCGI_MAX_REQS "256",
+                                        "\x0f\x01" FCGI_MPXS_CONNS "1"};
+    enum { COUNT = sizeof known / sizeof *known };
+    bool is_asked[COUNT] = {false};
     struct text name;
     struct text value;
     while (asked.length > 0) {
         if (!record_take_pair(&asked, &name, &value))
             return 0;
-        for (size_t i = 0; i < 3; i++)
-            is_asked[i] = is_asked[i] || text_is(name, known[i].name);
+        for (size_t i = 0; i < COUNT; i++)
+            is_asked[i] |= text_equal(name, (struct text){known[i] + 2, (size_t)known[i][0]});
     }
     char *end = out + FCGI_HEADER_LEN;
-    for (size_t i = 0; i < 3; i++) {
-        if (!is_asked[i])
-            continue;
-        const size_t name_length = strlen(known[i].name);
-        const size_t value_length = strlen(known[i].value);
-        *end++ = (char)name_length;
-        *end++ = (char)value_length;
-        memcpy(end, known[i].name, name_length);
-        memcpy(end + name_length, known[i].value, value_length);
-        end += name_length + value_length;
-    }
+    for (size_t i = 0; i < COUNT; i++)
+        end = is_asked[i] ? stpcpy(end, known[i]) : end;
     const size_t length = (size_t)(end - out);
     write_header(out, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, length - FCGI_HEADER_LEN);
     return length;
