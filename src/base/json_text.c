@@ -314,7 +314,9 @@ static int add_size(struct json_object *value, int flags, struct json_object *pa
     return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
-/* Replaces the object's serializer for one call, because only a serializer gets at json-c's output buffer. */
+/* Makes the capacity before anything is written: json-c leaves out what it has no memory for, and a text that
+ * grows would leave copies of its secrets behind. Replaces the object's serializer for one call, because only
+ * a serializer gets at json-c's output buffer. */
 static int reserve_output(struct json_object *object, struct printbuf *buffer, int level, int flags)
 {
     (void)level;
