@@ -112,5 +112,5 @@ int main(void)
         cmocka_unit_test(test_the_lowest_gap_is_closed),
         cmocka_unit_test(test_foreign_bytes_are_no_set),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("number_set", tests, NULL, NULL);
 }

@@ -271,5 +271,5 @@ int main(void)
         cmocka_unit_test(test_the_instance_names_the_outbox),
         cmocka_unit_test(test_notes_have_names),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests_name("outbox", tests, enter_folder, leave_folder);
 }

@@ -2,10 +2,14 @@
 
 #include "fixture.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -31,21 +35,28 @@ static int error_of(long result)
     return result < 0 ? errno : 0;
 }
 
+typedef bool enter_sandbox(const struct config *config, struct diagnostics *diagnostics);
+
 /* Returns the child's status, as waitpid() gives it. */
-static int try_in_sandbox(action *act)
+static int try_in(enter_sandbox *enter, action *act)
 {
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         struct collected collected;
         alarm(TIME_LIMIT);
-        if (!sandbox_enter(&on, collect(&collected)))
+        if (!enter(&on, collect(&collected)))
             _exit(NOT_ENTERED);
         _exit(act());
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;
+}
+
+static int try_in_sandbox(action *act)
+{
+    return try_in(sandbox_enter, act);
 }
 
 /* A build with a sanitizer has no sandbox. valgrind writes and executes memory itself, so it cannot run
@@ -441,9 +452,82 @@ static void test_unfit_c_library_is_reported(void **state)
     assert_int_equal(status, 0);
 }
 
+/* --- With a network --- */
+
+static int look_name_up(void)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    const int error = getaddrinfo("localhost", NULL, &hints, &list);
+    if (error == 0)
+        freeaddrinfo(list);
+    return error;
+}
+
+/* Nobody listens on that port. */
+static int connect_to_internet(void)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(1), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client < 0)
+        return errno;
+    const int error = error_of(connect(client, (const struct sockaddr *)&address, sizeof address));
+    close(client);
+    return error == ECONNREFUSED ? 0 : error;
+}
+
+static int watch_files(void)
+{
+    const int descriptor = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (descriptor < 0)
+        return errno;
+    const int error = error_of(inotify_add_watch(descriptor, "/", IN_MODIFY));
+    close(descriptor);
+    return error;
+}
+
+static int listen_on_internet(void)
+{
+    const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (server < 0)
+        return errno;
+    const int error = error_of(listen(server, 1));
+    close(server);
+    return error;
+}
+
+static int raw_packets(void)
+{
+    return error_of(socket(AF_PACKET, SOCK_RAW, 0));
+}
+
+static void test_a_client_on_a_network_has_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        action *act;
+        int error;
+    } rows[] = {
+        {"connect", connect_to_internet, 0},      {"look a name up", look_name_up, 0},
+        {"watch files", watch_files, 0},          {"listen", listen_on_internet, ENOSYS},
+        {"raw packets", raw_packets, ENOSYS},     {"execute", execute, ENOSYS},
+        {"make a process", make_process, ENOSYS}, {"trace", trace, ENOSYS},
+        {"empty a file", open_to_empty, ENOSYS},
+    };
+    skip_without_sandbox();
+    look_name_up(); /* loads what the C library needs for it */
+    for (size_t row = 0; row < ROWS(rows); row++) {
+        const int status = try_in(sandbox_enter_with_network, rows[row].act);
+        check_row(WIFEXITED(status) && WEXITSTATUS(status) == rows[row].error, "status", row, rows[row].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_client_on_a_network_has_one),
         cmocka_unit_test(test_unfit_c_library_is_reported),
         cmocka_unit_test(test_forbidden_actions_fail),
         cmocka_unit_test(test_needed_actions_succeed),

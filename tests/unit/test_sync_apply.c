@@ -364,5 +364,5 @@ int main(void)
         cmocka_unit_test(test_revocations_are_applied_any_number_of_times),
         cmocka_unit_test(test_ids_are_read),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests_name("sync_apply", tests, enter_folder, leave_folder);
 }

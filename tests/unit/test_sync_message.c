@@ -244,5 +244,5 @@ int main(void)
         cmocka_unit_test(test_no_nonce_is_used_twice),
         cmocka_unit_test(test_messages_of_many_sessions_are_opened),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("sync_message", tests, NULL, NULL);
 }

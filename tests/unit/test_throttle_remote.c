@@ -368,5 +368,5 @@ int main(void)
         cmocka_unit_test(test_a_store_with_an_outbox_can_be_empty),
         cmocka_unit_test(test_events_are_read_as_they_were_written),
     };
-    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests_name("throttle_remote", tests, enter_folder, leave_folder);
 }
