@@ -41,6 +41,9 @@ struct stored_head {
     struct entries tail;
 };
 
+/* It begins with CHUNK_WORDS numbers: its own and those of its entries. */
+enum { CHUNK_WORDS = 4 };
+
 struct stored_chunk {
     uint64_t number;
     struct entries entries;
@@ -48,6 +51,9 @@ struct stored_chunk {
      * cppcheck-suppress unusedStructMember */
     unsigned char padding[OWN_PAGE_SIZE - OUTBOX_CHUNK_MAX];
 };
+
+_Static_assert(offsetof(struct stored_chunk, entries.bytes) == CHUNK_WORDS * sizeof(uint64_t),
+               "a chunk begins with its numbers");
 
 static struct key make_key(const struct outbox_layout *layout, char kind, const void *rest, size_t size)
 {
@@ -131,36 +137,44 @@ static struct key chunk_key(const struct outbox_layout *layout, uint64_t number)
     return make_key(layout, KEY_CHUNK, bytes, sizeof bytes);
 }
 
-/* The result is valid until the next write. */
+/* A chunk as it is in the file, where a value may begin at any address. */
+struct chunk {
+    uint64_t first;
+    uint64_t count;
+    uint64_t size;
+    const unsigned char *bytes; /* valid until the next write */
+};
+
 static int get_chunk(struct database_txn *txn, const struct outbox_layout *layout, uint64_t number,
-                     const struct stored_chunk **chunk)
+                     struct chunk *chunk)
 {
     struct key key = chunk_key(layout, number);
     MDB_val name = value_of(&key);
     MDB_val value;
+    uint64_t words[CHUNK_WORDS];
     const int error = mdb_get(txn->txn, txn->table, &name, &value);
     if (error != 0)
         return error == MDB_NOTFOUND ? MDB_CORRUPTED : error;
-    *chunk = value.mv_data;
-    return value.mv_size == sizeof **chunk && (*chunk)->number == number &&
-                   (*chunk)->entries.size <= OUTBOX_CHUNK_MAX
-               ? 0
-               : MDB_CORRUPTED;
+    if (value.mv_size != sizeof(struct stored_chunk))
+        return MDB_CORRUPTED;
+    memcpy(words, value.mv_data, sizeof words);
+    *chunk =
+        (struct chunk){words[1], words[2], words[3], (const unsigned char *)value.mv_data + sizeof words};
+    return words[0] == number && chunk->size <= OUTBOX_CHUNK_MAX ? 0 : MDB_CORRUPTED;
 }
 
 /* Counts what the oldest chunk has that was not sent. */
 static int drop_oldest(struct database_txn *txn, const struct outbox_layout *layout,
                        struct stored_head *stored)
 {
-    const struct stored_chunk *oldest;
+    struct chunk oldest;
     const int error = get_chunk(txn, layout, stored->first_chunk, &oldest);
     if (error != 0)
         return error;
-    const uint64_t end = oldest->entries.first + oldest->entries.count;
+    const uint64_t end = oldest.first + oldest.count;
     const uint64_t first_unsent = stored->head.sent + 1;
     if (first_unsent < end)
-        stored->head.dropped +=
-            end - (first_unsent > oldest->entries.first ? first_unsent : oldest->entries.first);
+        stored->head.dropped += end - (first_unsent > oldest.first ? first_unsent : oldest.first);
     stored->first_chunk++;
     return 0;
 }
@@ -204,7 +218,7 @@ int outbox_add(struct database_txn *txn, const struct outbox_layout *layout, con
 /* --- Reading --- */
 
 /* Returns whether to go on. */
-static bool visit_entries(const struct entries *entries, uint64_t from, outbox_visit *visit, void *context)
+static bool visit_entries(const struct chunk *entries, uint64_t from, outbox_visit *visit, void *context)
 {
     const unsigned char *at = entries->bytes;
     const unsigned char *end = at + entries->size;
@@ -227,12 +241,12 @@ static int find_chunk(struct database_txn *txn, const struct outbox_layout *layo
     uint64_t low = stored->first_chunk;
     uint64_t high = stored->next_chunk;
     while (high - low > 1) {
-        const struct stored_chunk *middle;
+        struct chunk middle;
         const uint64_t number = low + (high - low) / 2;
         const int error = get_chunk(txn, layout, number, &middle);
         if (error != 0)
             return error;
-        if (middle->entries.first <= from)
+        if (middle.first <= from)
             low = number;
         else
             high = number;
@@ -255,14 +269,15 @@ int outbox_each(struct database_txn *txn, const struct outbox_layout *layout, ui
         number = stored.next_chunk;
     else
         error = find_chunk(txn, layout, &stored, from, &number);
+    const struct chunk tail = {stored.tail.first, stored.tail.count, stored.tail.size, stored.tail.bytes};
     for (; error == 0 && number < stored.next_chunk; number++) {
-        const struct stored_chunk *chunk;
+        struct chunk chunk;
         error = get_chunk(txn, layout, number, &chunk);
-        if (error == 0 && !visit_entries(&chunk->entries, from, visit, context))
+        if (error == 0 && !visit_entries(&chunk, from, visit, context))
             return 0;
     }
     if (error == 0)
-        visit_entries(&stored.tail, from, visit, context);
+        visit_entries(&tail, from, visit, context);
     return error;
 }
 
@@ -281,11 +296,11 @@ static int remove_sent(struct database_txn *txn, const struct outbox_layout *lay
                        struct stored_head *stored)
 {
     while (stored->first_chunk < stored->next_chunk) {
-        const struct stored_chunk *chunk;
+        struct chunk chunk;
         int error = get_chunk(txn, layout, stored->first_chunk, &chunk);
         if (error != 0)
             return error;
-        if (chunk->entries.first + chunk->entries.count - 1 > stored->head.sent)
+        if (chunk.first + chunk.count - 1 > stored->head.sent)
             break;
         struct key key = chunk_key(layout, stored->first_chunk);
         error = remove_key(txn, &key, &stored->head);

@@ -105,6 +105,16 @@ failures_of() {
     [[ $(status one demo demo-secret) -eq 200 && $(status two demo demo-secret) -eq 200 ]]
 }
 
+@test "an attacker whom a balancer spreads over three machines has one limit" {
+    local admitted
+    not_under_valgrind 'news takes too long there'
+    start_redis
+    start_sync one two three
+    admitted=$(sync_state attack 10 1000 2000 "$DIR/one/state" "$DIR/two/state" "$DIR/three/state")
+    # A slow machine has more on its way; alone each would have admitted 10.
+    ((admitted >= 10 && admitted <= 20)) || fail "$admitted attempts were admitted"
+}
+
 @test "without 'sync' nothing is put aside for others" {
     sed -i '/^sync/d' "$DIR/one/token.conf"
     ctl one revoke --id alone --expires +1h

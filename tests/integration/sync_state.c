@@ -1,13 +1,13 @@
 /* sync_state COMMAND FOLDER…: counts and revokes in a state folder as the program does with `sync` in
  * token.conf.
  *
- *     fail FOLDER SOURCE COUNT RATE     COUNT failures a RATE a second (0: at once) of ten client_ids
- *     count FOLDER SOURCE               prints the tenths that are counted for the ten together
- *     revoke FOLDER NAME COUNT RATE     revokes NAME-0, NAME-1 …; at once: in large transactions
- *     revoked FOLDER NAME COUNT         prints how many of these are revoked
- *     messages KEYS STREAM NAME COUNT   prints commands for redis-cli --pipe that add a message for each of
- * these delay FROM TO COUNT RATE          revokes in FROM, and prints when it is in force in TO: p50, p99,
- * most (ms)
+ *     fail FOLDER SOURCE COUNT RATE      COUNT failures, RATE a second (0: at once), of ten client_ids
+ *     count FOLDER SOURCE                prints the tenths that are counted for the ten together
+ *     attack LIMIT RATE COUNT FOLDER…    wrong secrets for one client_id, spread over machines with that
+ * limit: prints how many were admitted revoke FOLDER NAME COUNT RATE      revokes NAME-0, NAME-1 …; at once:
+ * in large transactions revoked FOLDER NAME COUNT          prints how many of these are revoked messages KEYS
+ * STREAM NAME COUNT    prints commands for redis-cli --pipe: a message for each of these delay FROM TO COUNT
+ * RATE           revokes in FROM: prints the delay in TO, as p50, p99 and most (ms)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +100,42 @@ static bool run_count(struct throttle_store *store, struct log *log, char **argv
     throttle_list_free(&list);
     printf("%llu\n", (unsigned long long)tenths);
     return true;
+}
+
+/* As a balancer spreads them. No verification takes time, so that none is in flight: what is beyond the limit
+ * is admitted because the news of the others is on its way. */
+static bool run_attack(int folders, char **argv)
+{
+    enum { MOST = 16 };
+    struct throttle_store *stores[MOST] = {NULL};
+    struct throttle_limits limited = limits;
+    struct diagnostics diagnostics = to_stderr();
+    struct log *log = log_open("stderr", LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
+    const long rate = strtol(argv[3], NULL, 10);
+    const long count = strtol(argv[4], NULL, 10);
+    long admitted = 0;
+    bool good = folders <= MOST && log != NULL;
+    limited.failures = strtol(argv[2], NULL, 10);
+    for (int i = 0; good && i < folders; i++)
+        good = (stores[i] = throttle_store_open(argv[5 + i], &diagnostics)) != NULL;
+    const double began_ms = clock_monotonic_ms();
+    for (long i = 0; good && i < count; i++) {
+        struct throttle_attempt attempt = {
+            .store = stores[i % folders],
+            .log = log,
+            .limits = limited,
+            .pairs = {{.key = key_of("192.0.2.99", 0), .secret = {{(uint64_t)i + 1, (uint64_t)i + 1}}}},
+            .pair_count = 1};
+        pace(began_ms, i, rate);
+        admitted += throttle_check(&attempt, clock_now_ms()) == THROTTLE_ADMITTED &&
+                    throttle_begin(&attempt, clock_now_ms()) == THROTTLE_ADMITTED &&
+                    throttle_end(&attempt, THROTTLE_MISMATCH, clock_now_ms()) == THROTTLE_ADMITTED;
+    }
+    for (int i = 0; i < folders && i < MOST; i++)
+        throttle_store_release(stores[i]);
+    log_release(log);
+    printf("%ld\n", admitted);
+    return good;
 }
 
 static bool with_store(bool (*run)(struct throttle_store *store, struct log *log, char **argv), char **argv)
@@ -280,6 +316,8 @@ int main(int argc, char **argv)
         good = run_revoke(argv);
     else if (argc == 5 && strcmp(argv[1], "revoked") == 0)
         good = run_revoked(argv);
+    else if (argc > 5 && strcmp(argv[1], "attack") == 0)
+        good = run_attack(argc - 5, argv);
     else if (argc == 6 && strcmp(argv[1], "messages") == 0)
         good = run_messages(argv);
     else if (argc == 6 && strcmp(argv[1], "delay") == 0)
