@@ -6,6 +6,7 @@
 
 #include <hiredis/hiredis_ssl.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 
 struct engine_tls {
@@ -25,11 +26,18 @@ void engine_tls_free(struct engine_tls *tls)
     free(tls);
 }
 
+/* A certificate may have an IP address instead of a name. */
+static bool expect_host(SSL *ssl, const char *host)
+{
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1 ||
+           (SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1);
+}
+
 /* hiredis would check the certificate, but not whose it is. */
 static SSL *new_connection(SSL_CTX *context, const char *host)
 {
     SSL *ssl = SSL_new(context);
-    if (ssl != NULL && SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1)
+    if (ssl != NULL && expect_host(ssl, host))
         return ssl;
     SSL_free(ssl);
     return NULL;
