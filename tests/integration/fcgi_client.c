@@ -522,35 +522,41 @@ static void hoard(int count, const char *form)
     printf("%s\n", closed == 0 ? "none" : last < closed + count / 4 ? "oldest" : "any");
 }
 
-/* Sends it again and again until the peer has taken nothing for half a second. */
-static void send_until_stuck(int connection, const struct bytes *bytes)
+/* Sends it on all of them, again and again, until the peer has taken nothing of any for two seconds: one that
+ * a sanitizer slows down takes its time for the requests that it has read. */
+static void send_until_stuck(const int *connections, int count, const struct bytes *bytes)
 {
-    struct pollfd peer = {.fd = connection, .events = POLLOUT};
-    size_t sent = 0;
-    while (poll(&peer, 1, 500) > 0) {
-        const ssize_t written =
-            send(connection, bytes->data + sent, bytes->length - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (written > 0)
-            sent = (sent + (size_t)written) % bytes->length;
+    static struct pollfd peers[MOST_CONNECTIONS];
+    static size_t sent[MOST_CONNECTIONS];
+    for (int i = 0; i < count; i++)
+        peers[i] = (struct pollfd){.fd = connections[i], .events = POLLOUT};
+    while (poll(peers, (nfds_t)count, 2000) > 0) {
+        for (int i = 0; i < count; i++) {
+            const ssize_t written = peers[i].revents != 0
+                                        ? send(connections[i], bytes->data + sent[i], bytes->length - sent[i],
+                                               MSG_NOSIGNAL | MSG_DONTWAIT)
+                                        : 0;
+            if (written > 0)
+                sent[i] = (sent[i] + (size_t)written) % bytes->length;
+        }
     }
 }
 
-/* COUNT peers that send requests as long as they can and never read; then a request. */
+/* COUNT peers that send requests as long as they can and never read; then a request. Says on standard error
+ * when it is so far, and on standard output, after a word, which of them are closed. */
 static void unread(int count, const char *form)
 {
     static int connections[MOST_CONNECTIONS];
     static struct bytes bytes;
     append_head(&bytes, true, NULL, strlen(form));
     append_body(&bytes, form, strlen(form));
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         connections[i] = open_connection(socket_path);
-        send_until_stuck(connections[i], &bytes);
-    }
+    send_until_stuck(connections, count, &bytes);
     const int another = open_connection(socket_path);
     send_request(another, false, form);
     print_answer(another);
-    puts("stuck");
-    fflush(stdout);
+    fputs("stuck\n", stderr);
     getchar();
     for (int i = 0; i < count; i++)
         puts(is_closed(connections[i]) ? "closed" : "open");
