@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -132,6 +133,21 @@ void event_loop_configure(struct event_loop *loop)
     connection_set_configure(loop->connections);
 }
 
+/* Others have the listening socket, too, and may clear O_NONBLOCK for all, as systemd does when it runs the
+ * ExecReload= of a service with StandardInput=socket. event_loop_watch() sets it again. */
+static bool set_nonblocking(int listener)
+{
+    const int flags = fcntl(listener, F_GETFL);
+    return flags >= 0 && ((flags & O_NONBLOCK) != 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0);
+}
+
+/* Until then accept4() waits for a millisecond, and not for the next connection. */
+static bool limit_wait(int listener)
+{
+    const struct timeval wait = {.tv_usec = 1000};
+    return setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0;
+}
+
 struct event_loop *event_loop_start(int listener, struct reload *reload)
 {
     struct event_loop *loop = calloc(1, sizeof *loop);
@@ -145,11 +161,9 @@ struct event_loop *event_loop_start(int listener, struct reload *reload)
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     loop->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->connections = connection_set_new(reload, loop->epoll);
-    const int flags = fcntl(listener, F_GETFL);
-    if (loop->epoll >= 0 && loop->ended >= 0 && loop->connections != NULL && flags >= 0 &&
-        fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0 &&
-        add_event(loop, loop->ended, EPOLLIN, &loop->ended) && start_accepting(loop) &&
-        start_threads(loop, threads))
+    if (loop->epoll >= 0 && loop->ended >= 0 && loop->connections != NULL && set_nonblocking(listener) &&
+        limit_wait(listener) && add_event(loop, loop->ended, EPOLLIN, &loop->ended) &&
+        start_accepting(loop) && start_threads(loop, threads))
         return loop;
     const int error = errno;
     loop->listener = -1;
@@ -174,6 +188,7 @@ static void give_back_memory(struct event_loop *loop, double now_ms)
 void event_loop_watch(struct event_loop *loop)
 {
     const double now_ms = clock_coarse_ms();
+    set_nonblocking(loop->listener);
     if (!connection_set_is_stopping(loop->connections))
         start_accepting(loop); /* after a pause; otherwise the socket is in the set, which changes nothing */
     else if (now_ms - loop->stopped_ms > GRACE_MS)

@@ -387,6 +387,29 @@ static void test_new_connections(void **state)
         close(connections[i]);
 }
 
+/* Another process that has the listening socket may clear O_NONBLOCK. Neither connections nor the end wait
+ * for a further connection. */
+static void test_listener_that_blocks(void **state)
+{
+    (void)state;
+    static char answer[CONTENT_MAX + 256];
+    int connections[20];
+    struct reload *slot = open_reload();
+    const int listener = listen_here();
+    struct event_loop *loop = start_loop_on(listener, slot);
+    for (size_t i = 0; i < ROWS(connections); i++) {
+        assert_int_equal(fcntl(listener, F_SETFL, 0), 0);
+        connections[i] = request(true, "grant_type=password");
+        assert_int_equal(read_answer(connections[i], answer), 400);
+    }
+    event_loop_watch(loop);
+    assert_int_not_equal(fcntl(listener, F_GETFL) & O_NONBLOCK, 0);
+    assert_int_equal(fcntl(listener, F_SETFL, 0), 0);
+    stop_loop(loop, slot);
+    for (size_t i = 0; i < ROWS(connections); i++)
+        close(connections[i]);
+}
+
 static bool is_closed(int connection)
 {
     char byte;
@@ -553,6 +576,7 @@ int main(void)
         cmocka_unit_test(test_memory_is_given_back),
         cmocka_unit_test(test_memory_is_given_back_seldom),
         cmocka_unit_test(test_new_connections),
+        cmocka_unit_test(test_listener_that_blocks),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_no_memory_to_accept),
         cmocka_unit_test(test_no_memory_in_epoll),
