@@ -86,12 +86,12 @@ start_token() {
     local socket user group
     socket=$(unit token.socket ListenStream)
     user=$(unit token.service User) group=$(unit token.service Group)
-    [[ $(unit token.service StandardInput) == socket ]] || fail 'another way to pass the socket'
+    [[ $(unit token.service NonBlocking) == yes ]] || fail 'another way to pass the socket'
     install -d -o "$user" -g "$group" -m "$(unit token.service StateDirectoryMode)" "/var/lib/$(unit token.service StateDirectory)"
     install -d -o "$user" -g "$group" -m "$(unit token.service LogsDirectoryMode)" "/var/log/$(unit token.service LogsDirectory)"
     rm -f "$socket"
     # It starts the program with the first connection.
-    systemd-socket-activate --inetd -l "$socket" -E "$(unit token.service Environment)" \
+    systemd-socket-activate -l "$socket" -E "$(unit token.service Environment)" \
         setpriv --reuid="$user" --regid="$group" --clear-groups --no-new-privs --bounding-set=-all \
         "$(unit token.service ExecStart)" </dev/null >>token.log 2>&1 &
     wait_until 'the socket' socket_is_there
