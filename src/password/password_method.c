@@ -36,6 +36,7 @@ static const struct {
     {"$2x$", "the hash is the faulty $2x$ variant of bcrypt; set a new secret with tokenctl passwd"},
     {"$3$",
      "the hash is the NT hash $3$, which is as good as plain text; set a new secret with tokenctl passwd"},
+    {"$pbkdf2", "the hash is PBKDF2, which crypt(3) does not know; set a new secret with tokenctl passwd"},
     {"$argon2", "the hash is Argon2, which crypt(3) does not know; set a new secret with tokenctl passwd"},
     {"{", "the hash has an LDAP scheme such as {SHA}, which crypt(3) does not know; set a new secret with "
           "htpasswd "

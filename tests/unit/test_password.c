@@ -98,6 +98,7 @@ static void test_foreign_hash_is_refused_with_a_remedy(void **state)
     } rows[] = {
         {"", "tokenctl passwd"},
         {"secret", "plain text"},
+        {"$pbkdf2-sha256$i=25000,l=32$c2FsdA$aGFzaA", "PBKDF2"},
         {"$apr1$abcdefgh$vsQfRGmGM1dY9fUMRXTCm1", "htpasswd -B"},
         {"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "htpasswd -B"},
         {"{SSHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "htpasswd -B"},
