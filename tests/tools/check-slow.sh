@@ -67,10 +67,10 @@ mkdir -p build/slow
 suites=(tests/integration/*.bats)
 slow=(tests/slow/*.bats)
 [[ -e ${slow[0]} ]] || slow=()
-# How a copy of the tree is built, and what other programs make of a token, is the same for every build.
+# How a copy of the tree is built, what other programs make of a token, and what a guide says, is the same for every build.
 programs=()
 for suite in "${suites[@]}"; do
-    [[ $suite == */@(make|clients|tokens).bats ]] || programs+=("$suite")
+    [[ $suite == */@(make|clients|tokens|guides).bats ]] || programs+=("$suite")
 done
 
 run gcc CC=gcc -- "${slow[@]}"

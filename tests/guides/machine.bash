@@ -1,0 +1,105 @@
+#!/bin/bash
+# machine.bash WEB-SERVER GUIDE [SECTION…]: in a system that was just booted (tests/tools/boot.sh), does what the guides
+# take for granted, and then what the guide says (follow.bash). token.fcgi is installed and runs behind nginx, apache or
+# lighttpd on 127.0.0.1:8080, as README or install-debian.md have it, and there is an account, demo. The guide is the one
+# that was installed. FCGI and TOKENCTL name the programs that are installed, unless the package is.
+set -eu
+server=$1 guide=$2
+shift 2
+here=$(cd "${0%/*}" && pwd)
+issuer=http://127.0.0.1:8080/apiops/auth
+
+# The example's network, all on this machine: who connects to the balancer is the client 198.51.100.7, and who connects to
+# the machine that has token.fcgi is the balancer.
+make_network() {
+    local balancer=192.0.2.10 machine=192.0.2.21 client=198.51.100.7 address
+    for address in $balancer $machine $client; do
+        ip address add "$address/32" dev lo
+    done
+    ip route change local $balancer dev lo table local src $client
+    ip route change local $machine dev lo table local src $balancer
+    printf '%s api.example.com\n' $balancer >>/etc/hosts
+    mkdir -p /etc/haproxy
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=api.example.com \
+        -addext subjectAltName=DNS:api.example.com -keyout /etc/ssl/private/api.example.com.key \
+        -out /etc/ssl/certs/api.example.com.pem 2>/dev/null
+    cat /etc/ssl/certs/api.example.com.pem /etc/ssl/private/api.example.com.key >/etc/haproxy/api.example.com.pem
+    cat /etc/ssl/certs/api.example.com.pem >>/etc/ssl/certs/ca-certificates.crt
+}
+
+# b.example.com, by ssh: this machine's files, but for those of token.fcgi.
+make_other_machine() {
+    local other=192.0.2.22 folder
+    ip address add $other/32 dev lo
+    printf '%s b.example.com\n' $other >>/etc/hosts
+    mkdir -p /srv/b /run/sshd ~/.ssh
+    mount --rbind / /srv/b && mount --make-rprivate /srv/b
+    for folder in /usr/local/etc /etc /var/lib/token; do
+        [[ ! -e $folder ]] || mount -t tmpfs -o mode=0755 tmpfs "/srv/b$folder"
+    done
+    cp -a /etc/. /srv/b/etc/
+    rm -rf /srv/b/etc/token
+    mkdir -p /srv/b/etc/token /srv/b/usr/local/etc/token
+    ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519
+    ssh-keygen -q -t ed25519 -N '' -f /run/sshd/key
+    cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys
+    printf 'b.example.com %s\n' "$(cut -d ' ' -f 1,2 /run/sshd/key.pub)" >~/.ssh/known_hosts
+    /usr/sbin/sshd -f /dev/null -h /run/sshd/key -o ListenAddress=$other -o ChrootDirectory=/srv/b -o StrictModes=no \
+        -o Subsystem='sftp internal-sftp'
+}
+
+# As README has it. Keys are published for two seconds before they sign, not for an hour, as no test waits for that long.
+install_from_source() {
+    make --no-print-directory -C "$here/../.." -o all install FCGI="$FCGI" TOKENCTL="$TOKENCTL" >install.log
+    systemd-sysusers
+    systemctl daemon-reload
+    systemd-tmpfiles --create
+    tokenctl init --user token >init.log
+}
+
+serve_nginx() {
+    rm -f /etc/nginx/sites-enabled/default
+    cp "$documents/conf/nginx-site.conf" /etc/nginx/sites-available/token.fcgi
+    ln -sf ../sites-available/token.fcgi /etc/nginx/sites-enabled/
+    systemctl enable --now token.socket
+    systemctl restart nginx
+}
+
+# Debian's own configuration, and the lines for the issuer's path.
+serve_apache() {
+    sed -n '/^<Location/,/^<\/Location>/p' "$documents/conf/apache-mod_proxy_fcgi.conf" >/etc/apache2/conf-available/token.conf
+    printf 'Listen 127.0.0.1:8080\nServerName api.example.com\n' >/etc/apache2/ports.conf
+    a2enmod -q proxy_fcgi
+    a2enconf -q token
+    systemctl enable --now token.socket
+    systemctl restart apache2
+}
+
+# lighttpd starts the program, as its own user. The balancer has the port of HTTPS.
+serve_lighttpd() {
+    # shellcheck disable=SC2016 # the dollar is sed's
+    sed '/^\$SERVER\["socket"\]/,/^}/d' "$documents/conf/lighttpd-fastcgi.conf" >/etc/lighttpd/lighttpd.conf
+    sed -i 's/^user = .*/user = www-data/' /usr/local/etc/token/token.conf
+    tokenctl init --user www-data >>init.log
+    systemctl restart lighttpd
+}
+
+answers() {
+    [[ $(curl -s "$issuer/health") == *'"status":"ok"'* ]]
+}
+
+make_network
+documents=/usr/share/doc/token.fcgi
+[[ -e $documents ]] || { install_from_source && documents=/usr/local/share/doc/token.fcgi; }
+make_other_machine
+tokenctl config set keys_max_age 2 >/dev/null
+# shellcheck disable=SC2094 # the first is no file
+tokenctl add demo --generate --scope 'read write' >demo
+"serve_$server"
+# A guide that builds builds its own.
+unset FCGI TOKENCTL
+ln -s "$(realpath "$here/../..")" ~/token.fcgi
+until answers || ((SECONDS > PATIENCE)); do
+    sleep 0.1
+done
+"$here/follow.bash" "$documents/$guide" "$@" || { journalctl --no-pager --lines=50; exit 1; }
