@@ -2,7 +2,7 @@
 # machine.bash WEB-SERVER GUIDE [SECTION…]: in a system that was just booted (tests/tools/boot.sh), does what the guides
 # take for granted, and then what the guide says (follow.bash). token.fcgi is installed and runs behind nginx, apache or
 # lighttpd on 127.0.0.1:8080, as README or install-debian.md have it, and there is an account, demo. The guide is the one
-# that was installed. FCGI and TOKENCTL name the programs that are installed, unless the package is.
+# that was installed, unless it is a path. FCGI and TOKENCTL name the programs that are installed, unless the package is.
 set -eu
 server=$1 guide=$2
 shift 2
@@ -102,4 +102,5 @@ ln -s "$(realpath "$here/../..")" ~/token.fcgi
 until answers || ((SECONDS > PATIENCE)); do
     sleep 0.1
 done
-"$here/follow.bash" "$documents/$guide" "$@" || { journalctl --no-pager --lines=50; exit 1; }
+[[ $guide == /* ]] || guide=$documents/$guide
+"$here/follow.bash" "$guide" "$@" || { journalctl --no-pager --lines=50; exit 1; }

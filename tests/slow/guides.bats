@@ -1,4 +1,4 @@
-# The guide to load balancers with the other web servers, see tests/integration/guides.bats.
+# The guide to load balancers with the other web servers, see tests/integration/guides.bats; and restarts under load.
 
 load ../integration/helper
 load ../guides/guides
@@ -15,3 +15,4 @@ teardown_file() {
 @test "guide: behind a load balancer, lighttpd" { behind_balancer lighttpd; }
 @test "guide: behind a load balancer, the PROXY protocol and Apache" { speaking_proxy Apache; }
 @test "guide: behind a load balancer, the PROXY protocol and lighttpd" { speaking_proxy lighttpd; }
+@test "no request fails while systemd restarts and reloads the service" { follow nginx "$REPOSITORY/tests/guides/restarts.md"; }

@@ -22,6 +22,10 @@ mkdir "$machine/written" "$machine/work" "$copy"
 mount -t overlay overlay -o "lowerdir=$root,upperdir=$machine/written,workdir=$machine/work" "$copy" || exit 77
 # Where packages are to start nothing, as on this machine, they are to there.
 rm -f "$copy/usr/sbin/policy-rc.d"
+# A system clears /tmp when it boots.
+options=()
+tree=$(cd "${0%/*}/../.." && pwd)
+[[ $tree != /tmp/* ]] || options=(--overlay="$tree::$tree")
 {
     printf 'cd %q\n' "$folder"
     printf '%q ' exec "$@"
@@ -44,7 +48,7 @@ StandardOutput=append:$folder/output
 StandardError=append:$folder/output
 END
 : >"$folder/output"
-systemd-nspawn --quiet --register=no --keep-unit --private-network --link-journal=no --timezone=off --resolv-conf=off \
+systemd-nspawn --quiet "${options[@]}" --register=no --keep-unit --private-network --link-journal=no --timezone=off --resolv-conf=off \
     --console=pipe --machine=machine --directory="$copy" --bind="$folder" --boot systemd.unit=boot-command.service \
     </dev/null >"$folder/boot.log" 2>&1 || true
 cat "$folder/output"
