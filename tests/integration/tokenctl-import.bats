@@ -6,6 +6,11 @@
 load helper
 load tokenctl
 
+teardown() {
+    ! mountpoint -q "$DIR/small" || umount "$DIR/small"
+    remove_folder
+}
+
 sha512() {
     openssl passwd -6 -salt abcdefgh "$1"
 }
@@ -109,6 +114,31 @@ sha512() {
     done
     wait
     [[ $(grep -c '^u' "$ACCOUNTS") == 300 ]]
+}
+
+@test "import: no room, no right: nothing changes, and the reason is told" {
+    local before entries
+    [[ $EUID -eq 0 ]] || skip 'only root mounts, and becomes another user'
+    printf 'u%d:$5$rounds=1000$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642\n' {1..400} >"$DIR/many"
+    chmod 0755 "$DIR/etc"
+    run setpriv --reuid=65534 --regid=65534 --clear-groups "$DIR/tokenctl" -c "$CONF" import "$DIR/many"
+    [[ $status -eq 1 && $output == *"$ACCOUNTS"*'Permission denied'* ]] || fail "$output"
+    mkdir "$DIR/small"
+    mount -t tmpfs -o size=64k tmpfs "$DIR/small" 2>/dev/null || skip 'mount is not allowed here'
+    cp -a "$DIR/etc/." "$DIR/small"
+    CONF=$DIR/small/token.conf ACCOUNTS=$DIR/small/accounts
+    cat /dev/zero >"$DIR/small/filler" 2>/dev/null || true
+    before=$(<"$ACCOUNTS")
+    entries=$(ls -A "$DIR/small")
+    says 1 "$ACCOUNTS: the file cannot be replaced, and is as it was: No space left on device" import "$DIR/many"
+    [[ $(<"$ACCOUNTS") == "$before" && $(ls -A "$DIR/small") == "$entries" ]] || fail "$(ls -A "$DIR/small")"
+    # A secret that was not kept is not shown.
+    sed 's/:.*/:{SHA}x/' "$DIR/many" >"$DIR/new"
+    says 1 'No space left on device' import "$DIR/new" --new-secrets
+    [[ -z $OUT && $(<"$ACCOUNTS") == "$before" ]] || fail "$OUT"
+    rm "$DIR/small/filler"
+    exits 0 import "$DIR/many"
+    [[ $(grep -c '^u' "$ACCOUNTS") == 400 ]]
 }
 
 # --- authenticate ----------------------------------------------------------------------------------------------
