@@ -232,13 +232,23 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
+static struct service_counts service_count(const struct service *service)
+{
+    return (struct service_counts){account_table_count(service->accounts),
+                                   account_table_count_unusable(service->accounts), service->keys->count};
+}
+
+static const char *counts_summary(const struct service_counts *counts, char out[SERVICE_SUMMARY_SIZE])
+{
+    snprintf(out, SERVICE_SUMMARY_SIZE, "%zu account%s, %zu unusable; %zu key%s", counts->accounts,
+             plural(counts->accounts), counts->unusable, counts->keys, plural(counts->keys));
+    return out;
+}
+
 const char *service_summary(const struct service *service, char out[SERVICE_SUMMARY_SIZE])
 {
-    const size_t accounts = account_table_count(service->accounts);
-    const size_t keys = service->keys->count;
-    snprintf(out, SERVICE_SUMMARY_SIZE, "%zu account%s, %zu unusable; %zu key%s", accounts, plural(accounts),
-             account_table_count_unusable(service->accounts), keys, plural(keys));
-    return out;
+    const struct service_counts counts = service_count(service);
+    return counts_summary(&counts, out);
 }
 
 /* Becomes the user of the configuration, so that all checks run with the rights that the program will have;
@@ -256,29 +266,37 @@ static bool become_user(const char *config_file, bool *makes_log, struct diagnos
     return good;
 }
 
-bool service_check(const char *config_file)
+bool service_examine(const char *config_file, struct diagnostics *diagnostics, struct service_counts *counts)
 {
-    struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
     bool makes_log = false;
-    char summary[SERVICE_SUMMARY_SIZE];
-    struct service *service = become_user(config_file, &makes_log, &diagnostics)
-                                  ? service_load_quietly(config_file, &diagnostics)
+    struct service *service = become_user(config_file, &makes_log, diagnostics)
+                                  ? service_load_quietly(config_file, diagnostics)
                                   : NULL;
-    if (service == NULL || !throttle_store_check(service->config->state, &diagnostics) ||
-        !revocations_check(service->config->state, &diagnostics)) {
+    if (service == NULL || !throttle_store_check(service->config->state, diagnostics) ||
+        !revocations_check(service->config->state, diagnostics)) {
         service_release(service);
         return false;
     }
-    warn_if_not_received(service->config, &diagnostics);
-    privilege_warn(service->config, &diagnostics);
-    account_audit(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, &diagnostics);
+    warn_if_not_received(service->config, diagnostics);
+    privilege_warn(service->config, diagnostics);
+    account_audit(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, diagnostics);
     if (!makes_log && !log_can_be_opened(service->config->log))
-        add_log_error(service->config, service->config->log, &diagnostics);
-    else
-        printf("%s: good: %s; %zu warning%s\n", config_file, service_summary(service, summary),
-               diagnostics.warnings, plural(diagnostics.warnings));
+        add_log_error(service->config, service->config->log, diagnostics);
+    *counts = service_count(service);
     service_release(service);
-    return diagnostics.errors == 0;
+    return diagnostics->errors == 0;
+}
+
+bool service_check(const char *config_file)
+{
+    struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
+    char summary[SERVICE_SUMMARY_SIZE];
+    struct service_counts counts;
+    if (!service_examine(config_file, &diagnostics, &counts))
+        return false;
+    printf("%s: good: %s; %zu warning%s\n", config_file, counts_summary(&counts, summary),
+           diagnostics.warnings, plural(diagnostics.warnings));
+    return true;
 }
 
 /* Uses the name of the configuration, so that none has to be looked up. */

@@ -67,11 +67,20 @@ const char *service_summary(const struct service *service, char out[SERVICE_SUMM
 /* Like service_load(), with standard error as the log. */
 struct service *service_load_quietly(const char *config_file, struct diagnostics *diagnostics);
 
+struct service_counts {
+    size_t accounts; /* lines */
+    size_t unusable;
+    size_t keys;
+};
+
 /* Implements `token.fcgi -t` and `tokenctl check`. If root calls it, it becomes the configuration's user. It
  * loads everything, checks whether the log and the throttle store could be opened (without opening them, as
  * that would leave files of the wrong owner), and measures the accounts' hashes, which a start does not do.
- * It prints all messages to standard error and, if there is no error, a summary to standard output. Returns
- * false if the program would not start. */
+ * Returns false if the program would not start; else `counts` is filled. */
+bool service_examine(const char *config_file, struct diagnostics *diagnostics, struct service_counts *counts);
+
+/* Calls service_examine(), and prints all messages to standard error and, if there is no error, a summary to
+ * standard output. */
 bool service_check(const char *config_file);
 
 /* Makes a service for one request from a configuration and a log. It loads nothing that the request may not

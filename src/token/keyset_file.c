@@ -133,8 +133,8 @@ static enum edit edit_document(struct json_object *document, keyset_edit *edit, 
     return result == EDIT_NEEDLESS && added ? EDIT_MADE : result;
 }
 
-bool keyset_file_change(const char *path, bool may_be_missing, keyset_edit *edit, void *context,
-                        struct diagnostics *diagnostics)
+bool keyset_file_change(const char *path, bool may_be_missing, bool is_trial, keyset_edit *edit,
+                        void *context, struct diagnostics *diagnostics)
 {
     const int guard = file_lock(path, diagnostics);
     if (guard < 0)
@@ -142,8 +142,8 @@ bool keyset_file_change(const char *path, bool may_be_missing, keyset_edit *edit
     struct json_object *document = read_to_change(path, may_be_missing, diagnostics);
     const enum edit result =
         document != NULL ? edit_document(document, edit, context, path, diagnostics) : EDIT_REFUSED;
-    const bool good =
-        result == EDIT_NEEDLESS || (result == EDIT_MADE && write_back(path, document, diagnostics));
+    const bool good = result == EDIT_NEEDLESS ||
+                      (result == EDIT_MADE && (is_trial || write_back(path, document, diagnostics)));
     json_put_wiped(document);
     close(guard);
     return good;

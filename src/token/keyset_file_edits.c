@@ -81,8 +81,8 @@ static size_t find_next(struct json_object *keys)
 
 /* Moves the key marked `next` from `keys` to `*jwk`, which the caller frees. Sets `*jwk` to NULL if there is
  * none, or if `rotation` has another algorithm. False: `fault` has the reason. */
-static bool take_next(struct json_object *keys, const struct keyset_rotation *rotation,
-                      struct json_object **jwk, char fault[JWK_FAULT_SIZE])
+static bool take_next(struct json_object *keys, struct keyset_rotation *rotation, struct json_object **jwk,
+                      char fault[JWK_FAULT_SIZE])
 {
     const size_t place = find_next(keys);
     struct json_object *next = keys != NULL ? json_object_array_get_idx(keys, place) : NULL;
@@ -96,17 +96,20 @@ static bool take_next(struct json_object *keys, const struct keyset_rotation *ro
     if (!key.is_private || (rotation->has_algorithm && rotation->algorithm != key.algorithm))
         return true;
     *jwk = json_object_get(next);
+    rotation->is_new = false;
+    rotation->made = key.algorithm;
     json_object_array_del_idx(keys, place, 1);
     json_object_object_del(*jwk, "next");
     return true;
 }
 
 /* The caller frees the key. NULL: `fault` has the reason. */
-static struct json_object *make_jwk(const struct signer *signer, const struct keyset_rotation *rotation,
+static struct json_object *make_jwk(const struct signer *signer, struct keyset_rotation *rotation,
                                     char fault[JWK_FAULT_SIZE])
 {
-    return jwk_generate(rotation->has_algorithm ? rotation->algorithm : signer->algorithm, rotation->now,
-                        fault);
+    rotation->is_new = true;
+    rotation->made = rotation->has_algorithm ? rotation->algorithm : signer->algorithm;
+    return jwk_generate(rotation->made, rotation->now, fault);
 }
 
 /* Returns the `kid` of the key; if it has none, its thumbprint, written to `thumbprint`. NULL if that fails.
@@ -232,7 +235,7 @@ static enum edit edit_by_rotation(struct json_object *document, void *context, c
 
 bool keyset_file_rotate(const char *path, struct keyset_rotation *rotation, struct diagnostics *diagnostics)
 {
-    return keyset_file_change(path, true, edit_by_rotation, rotation, diagnostics);
+    return keyset_file_change(path, true, rotation->is_trial, edit_by_rotation, rotation, diagnostics);
 }
 
 static enum edit edit_by_addition(struct json_object *document, void *context, const char *path,
@@ -243,7 +246,7 @@ static enum edit edit_by_addition(struct json_object *document, void *context, c
 
 bool keyset_file_add(const char *path, struct keyset_rotation *rotation, struct diagnostics *diagnostics)
 {
-    return keyset_file_change(path, false, edit_by_addition, rotation, diagnostics);
+    return keyset_file_change(path, false, rotation->is_trial, edit_by_addition, rotation, diagnostics);
 }
 
 static bool is_past(struct json_object *jwk, int64_t now)
@@ -284,10 +287,11 @@ static enum edit edit_by_pruning(struct json_object *document, void *context, co
     return pruning->removed > 0 ? EDIT_MADE : EDIT_NEEDLESS;
 }
 
-bool keyset_file_prune(const char *path, int64_t now, size_t *removed, struct diagnostics *diagnostics)
+bool keyset_file_prune(const char *path, int64_t now, bool is_trial, size_t *removed,
+                       struct diagnostics *diagnostics)
 {
     struct pruning pruning = {.now = now};
-    const bool good = keyset_file_change(path, false, edit_by_pruning, &pruning, diagnostics);
+    const bool good = keyset_file_change(path, false, is_trial, edit_by_pruning, &pruning, diagnostics);
     *removed = pruning.removed;
     return good;
 }
@@ -325,7 +329,7 @@ static enum edit edit_by_removal(struct json_object *document, void *context, co
     return EDIT_REFUSED;
 }
 
-bool keyset_file_remove(const char *path, const char *kid, struct diagnostics *diagnostics)
+bool keyset_file_remove(const char *path, const char *kid, bool is_trial, struct diagnostics *diagnostics)
 {
-    return keyset_file_change(path, false, edit_by_removal, &kid, diagnostics);
+    return keyset_file_change(path, false, is_trial, edit_by_removal, &kid, diagnostics);
 }

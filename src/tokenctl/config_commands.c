@@ -148,29 +148,48 @@ static bool is_good(const struct invocation *invocation, const struct file_conte
     return good;
 }
 
+/* Says what became of the key, or would. Returns an exit status. */
+static int report_change(const struct invocation *invocation, const char *result)
+{
+    const char *key = invocation->arguments[0];
+    const char *value = invocation->arguments[1];
+    struct json_object *object = NULL;
+    if (invocation->values[OPTION_JSON] == NULL && invocation->values[OPTION_DRY_RUN] != NULL) {
+        printf("%s would be ", key);
+        output_print(value[0] != '\0' ? text_of(value) : text_of("the default"), 0);
+        putchar('\n');
+        return finish_output();
+    }
+    if (invocation->values[OPTION_JSON] == NULL)
+        return command_error(EXIT_SUCCESS, "%s is set; a running token.fcgi applies it on SIGHUP", key);
+    object = json_object_new_object();
+    if (output_add(object, "key", text_of(key)) &&
+        (value[0] == '\0' || output_add(object, "value", text_of(value))) &&
+        json_add_string(object, "result", result))
+        return output_object(object, JSON_C_TO_STRING_PLAIN);
+    json_object_put(object);
+    return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
+}
+
 /* The caller holds the lock. Returns an exit status. */
 static int replace(const struct invocation *invocation, const struct file_content *old,
                    const struct buffer *content)
 {
     const char *path = invocation->config_file;
     const char *key = invocation->arguments[0];
-    const char *value = invocation->arguments[1];
+    const bool is_trial = invocation->values[OPTION_DRY_RUN] != NULL;
     if (content->out_of_memory)
         return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     if (content->length == old->size && memcmp(content->data, old->data, old->size) == 0)
-        return command_error(EXIT_SUCCESS, "%s already has this value", key);
+        return invocation->values[OPTION_JSON] != NULL
+                   ? report_change(invocation, "unchanged")
+                   : command_error(EXIT_SUCCESS, "%s already has this value", key);
     if (!is_good(invocation, old, content))
         return command_error(EXIT_FAILURE, "%s: nothing is changed", path);
-    if (invocation->values[OPTION_DRY_RUN] != NULL) {
-        printf("%s would be ", key);
-        output_print(value[0] != '\0' ? text_of(value) : text_of("the default"), 0);
-        putchar('\n');
-        return finish_output();
-    }
-    if (!file_replace(path, content->data, content->length, 0644))
+    if (!is_trial && !file_replace(path, content->data, content->length, 0644))
         return command_error(EXIT_FAILURE, "%s: the file cannot be replaced and is unchanged: %s", path,
                              strerror(errno));
-    return command_error(EXIT_SUCCESS, "%s is set; a running token.fcgi applies it on SIGHUP", key);
+    return report_change(invocation, "changed");
 }
 
 static int set_key(const struct invocation *invocation)
@@ -207,11 +226,12 @@ static int run_config_set(const struct invocation *invocation)
 }
 
 const struct command config_commands[] = {
-    {"config set", "config set KEY VALUE [-n]",
+    {"config set", "config set KEY VALUE [--json] [-n]",
      "Sets a key of token.conf, after the checks of tokenctl check; an empty VALUE removes the key.\n"
      "Comments and the order stay.\n"
-     "  -n   checks it, and changes nothing\n",
-     TAKES(OPTION_DRY_RUN), TWO_ARGUMENTS, run_config_set},
+     "  --json   as a JSON object\n"
+     "  -n       checks it, and changes nothing\n",
+     TAKES(OPTION_JSON) | TAKES(OPTION_DRY_RUN), TWO_ARGUMENTS, run_config_set},
     {"config", "config [--json]",
      "Prints the configuration in force, in the form of token.conf: what the file has, then the\n"
      "defaults.\n"

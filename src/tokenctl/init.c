@@ -42,6 +42,7 @@ struct init {
     const char *issuer;
     const char *user;   /* --user; NULL: not given */
     const char *group;  /* --group; NULL: not given */
+    bool is_trial;      /* nothing is made */
     bool has_algorithm; /* --alg was given */
     enum jws_algorithm algorithm;
     struct identity owner;       /* of what the program reads and writes */
@@ -58,6 +59,12 @@ static enum result init_failed(const char *path)
 static bool is_there(const char *path)
 {
     return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+/* Returns what would happen. */
+static enum result try_to_make(const char *path)
+{
+    return is_there(path) ? KEPT : MADE;
 }
 
 static enum result make_folder(const char *path, mode_t mode)
@@ -120,13 +127,29 @@ static enum result make_config(const struct init *init)
     return result;
 }
 
+/* Loads the configuration that a trial would make, or that is there. */
+static struct config *load_config(const struct init *init)
+{
+    const char *path = init->invocation->config_file;
+    const struct stat status = {.st_mode = S_IFREG | CONFIG_MODE, .st_uid = geteuid()};
+    struct buffer out = {0};
+    if (!init->is_trial || is_there(path))
+        return config_load(path, init->invocation->diagnostics);
+    write_config(init, &out);
+    struct config *config = out.out_of_memory ? NULL
+                                              : config_load_text(path, (struct text){out.data, out.length},
+                                                                 &status, init->invocation->diagnostics);
+    buffer_free(&out);
+    return config;
+}
+
 static bool print_result(const struct init *init, const char *path, enum result result)
 {
     const char *name = result == MADE ? "made" : "kept";
     if (result == FAILED)
         return false;
     if (init->results == NULL) {
-        printf("%s %s\n", name, path);
+        printf("%s%s %s\n", init->is_trial ? "would be " : "", name, path);
         return true;
     }
     struct json_object *string = json_object_new_string(path);
@@ -202,6 +225,10 @@ static bool give_folder(const struct init *init, const char *path, enum result r
 /* Makes the files and the folder that the configuration names, whether it is new or was kept. */
 static bool make_named(const struct init *init, const struct config *config)
 {
+    if (init->is_trial)
+        return print_result(init, config->accounts, try_to_make(config->accounts)) &&
+               print_result(init, config->keys, try_to_make(config->keys)) &&
+               print_result(init, config->state, try_to_make(config->state));
     struct diagnostics *diagnostics = init->invocation->diagnostics;
     const enum result accounts = make_init_file(config->accounts, empty_accounts, ACCOUNTS_MODE, diagnostics);
     if (!give_file(init, config->accounts, accounts) || !print_result(init, config->accounts, accounts))
@@ -266,9 +293,11 @@ static void print_next(const char *config_file)
 static bool make_all(struct init *init)
 {
     const char *path = init->invocation->config_file;
-    if (!make_config_folder(path) || !print_result(init, path, make_config(init)))
+    if (!init->is_trial && !make_config_folder(path))
         return false;
-    struct config *config = config_load(path, init->invocation->diagnostics);
+    if (!print_result(init, path, init->is_trial ? try_to_make(path) : make_config(init)))
+        return false;
+    struct config *config = load_config(init);
     if (config == NULL)
         return false;
     warn_if_kept(config, "issuer", init->invocation->values[OPTION_ISSUER], config->issuer);
@@ -294,7 +323,7 @@ static struct json_object *new_results(void)
 static int run_init(const struct invocation *invocation)
 {
     const bool as_json = invocation->values[OPTION_JSON] != NULL;
-    struct init init = {.invocation = invocation};
+    struct init init = {.invocation = invocation, .is_trial = invocation->values[OPTION_DRY_RUN] != NULL};
     int status = read_init_options(invocation, &init);
     if (status != EXIT_SUCCESS)
         return status;
@@ -304,7 +333,7 @@ static int run_init(const struct invocation *invocation)
     const bool good = make_all(&init);
     if (as_json)
         status = output_object(init.results, JSON_C_TO_STRING_PLAIN);
-    else if (good)
+    else if (good && !init.is_trial)
         print_next(invocation->config_file);
     if (!as_json)
         status = finish_output();
@@ -312,7 +341,7 @@ static int run_init(const struct invocation *invocation)
 }
 
 const struct command init_commands[] = {
-    {"init", "init [--issuer URL] [--user USER] [--group GROUP] [--alg A] [--json]",
+    {"init", "init [--issuer URL] [--user USER] [--group GROUP] [--alg A] [--json] [-n]",
      "Makes token.conf, and accounts, keys.jwks and state/ as it names them, where they are\n"
      "missing, with safe modes. Never overwrites a file.\n"
      "  --issuer URL    the issuer; else http://127.0.0.1:8080/apiops/auth\n"
@@ -320,8 +349,10 @@ const struct command init_commands[] = {
      "  --group GROUP   its group; else the user's own\n"
      "  --alg A         the algorithm of the key: ES256 (default where OpenSSL is installed), HS256,\n"
      "                  EdDSA or RS256\n"
-     "  --json          prints what was made and kept as JSON\n",
-     TAKES(OPTION_ISSUER) | TAKES(OPTION_ALG) | TAKES(OPTION_USER) | TAKES(OPTION_GROUP) | TAKES(OPTION_JSON),
+     "  --json          prints what was made and kept as JSON\n"
+     "  -n              says what would be made, and makes nothing\n",
+     TAKES(OPTION_DRY_RUN) | TAKES(OPTION_ISSUER) | TAKES(OPTION_ALG) | TAKES(OPTION_USER) |
+         TAKES(OPTION_GROUP) | TAKES(OPTION_JSON),
      NO_ARGUMENT, run_init},
     {.name = NULL},
 };

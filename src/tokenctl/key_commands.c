@@ -137,28 +137,52 @@ static int load_key_command(const struct invocation *invocation, struct keyset_r
     return *config != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int print_rotation(const struct keyset_rotation *rotation, const char *when)
+static bool is_trial(const struct invocation *invocation)
 {
-    output_print(text_of(rotation->kid), 0);
-    printf(" signs from %s on\n", when);
+    return invocation->values[OPTION_DRY_RUN] != NULL;
+}
+
+/* A key that would be made has no kid yet. */
+static struct json_object *object_of_rotation(const struct keyset_rotation *rotation, const char *use)
+{
+    struct json_object *object = json_object_new_object();
+    if (((rotation->is_trial && rotation->is_new) || output_add(object, "kid", text_of(rotation->kid))) &&
+        json_add_string(object, "alg", jws_algorithm_name(rotation->made)) &&
+        json_add_string(object, "use", use))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+/* `use` is the key's in `key list`. Returns an exit status. */
+static int print_rotation(const struct invocation *invocation, const struct keyset_rotation *rotation,
+                          const char *use, const char *when)
+{
+    if (invocation->values[OPTION_JSON] != NULL)
+        return output_object(object_of_rotation(rotation, use), JSON_C_TO_STRING_PLAIN);
+    if (rotation->is_trial && rotation->is_new)
+        printf("a new key for %s", jws_algorithm_name(rotation->made));
+    else
+        output_print(text_of(rotation->kid), 0);
+    printf(" %s from %s on\n", rotation->is_trial ? "would sign" : "signs", when);
     return finish_output();
 }
 
 static int run_key_add(const struct invocation *invocation)
 {
-    struct keyset_rotation rotation = {.now = clock_now()};
+    struct keyset_rotation rotation = {.now = clock_now(), .is_trial = is_trial(invocation)};
     struct config *config;
     const int status = load_key_command(invocation, &rotation, &config);
     if (config == NULL)
         return status;
     const bool good = keyset_file_add(config->keys, &rotation, invocation->diagnostics);
     config_release(config);
-    return good ? print_rotation(&rotation, "the next rotation") : EXIT_FAILURE;
+    return good ? print_rotation(invocation, &rotation, "next", "the next rotation") : EXIT_FAILURE;
 }
 
 static int run_rotate(const struct invocation *invocation)
 {
-    struct keyset_rotation rotation = {.now = clock_now()};
+    struct keyset_rotation rotation = {.now = clock_now(), .is_trial = is_trial(invocation)};
     struct config *config;
     const int status = load_key_command(invocation, &rotation, &config);
     if (config == NULL)
@@ -168,7 +192,22 @@ static int run_rotate(const struct invocation *invocation)
         find_last_expiry(config, rotation.now, invocation->diagnostics, &rotation.last_expiry) &&
         keyset_file_rotate(config->keys, &rotation, invocation->diagnostics);
     config_release(config);
-    return good ? print_rotation(&rotation, "now") : EXIT_FAILURE;
+    return good ? print_rotation(invocation, &rotation, "signs", "now") : EXIT_FAILURE;
+}
+
+/* Returns an exit status. */
+static int print_removed(const struct invocation *invocation, size_t removed)
+{
+    struct json_object *object = NULL;
+    if (invocation->values[OPTION_JSON] == NULL) {
+        printf(is_trial(invocation) ? "%zu would be removed\n" : "%zu removed\n", removed);
+        return finish_output();
+    }
+    object = json_object_new_object();
+    if (json_add_number(object, "removed", (int64_t)removed))
+        return output_object(object, JSON_C_TO_STRING_PLAIN);
+    json_object_put(object);
+    return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
 }
 
 static int run_prune(const struct invocation *invocation)
@@ -177,21 +216,23 @@ static int run_prune(const struct invocation *invocation)
     if (config == NULL)
         return EXIT_FAILURE;
     size_t removed = 0;
-    const bool good = keyset_file_prune(config->keys, clock_now(), &removed, invocation->diagnostics);
+    const bool good =
+        keyset_file_prune(config->keys, clock_now(), is_trial(invocation), &removed, invocation->diagnostics);
     config_release(config);
-    if (!good)
-        return EXIT_FAILURE;
-    printf("%zu removed\n", removed);
-    return finish_output();
+    return good ? print_removed(invocation, removed) : EXIT_FAILURE;
 }
 
 static int run_key_remove(const struct invocation *invocation)
 {
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
-    const bool good =
-        config != NULL && keyset_file_remove(config->keys, invocation->argument, invocation->diagnostics);
+    const bool good = config != NULL && keyset_file_remove(config->keys, invocation->argument,
+                                                           is_trial(invocation), invocation->diagnostics);
     config_release(config);
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (!good || !is_trial(invocation))
+        return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    output_print(text_of(invocation->argument), 0);
+    puts(" would be removed");
+    return finish_output();
 }
 
 /* Gives a key without a kid the one that its tokens name. Returns false if memory runs out. */
@@ -295,30 +336,36 @@ static int run_export(const struct invocation *invocation)
     return status;
 }
 
+#define TRIAL_HELP "  -n        says what would be done, and changes nothing\n"
+#define JSON_HELP "  --json    as a JSON object\n"
+
 const struct command key_commands[] = {
     {"key list", "key list [--json]",
      "Lists the keys: kid, algorithm, which key signs and which is next, and when the last token\n"
      "of a key that no longer signs expires.\n"
      "  --json   as an array of JSON objects\n",
      TAKES(OPTION_JSON), NO_ARGUMENT, run_key_list},
-    {"key add", "key add [--alg A]",
+    {"key add", "key add [--alg A] [--json] [-n]",
      "Makes a key that signs after the next tokenctl key rotate. It is published at once: wait for\n"
      "keys_max_age, so that resource servers have it, or export it to them.\n"
-     "  --alg A   HS256, ES256, EdDSA or RS256; else that of the key that signs now\n",
-     TAKES(OPTION_ALG), NO_ARGUMENT, run_key_add},
-    {"key rotate", "key rotate [--alg A] [--now]",
+     "  --alg A   HS256, ES256, EdDSA or RS256; else that of the key that signs now\n" TRIAL_HELP JSON_HELP,
+     TAKES(OPTION_ALG) | TAKES(OPTION_JSON) | TAKES(OPTION_DRY_RUN), NO_ARGUMENT, run_key_add},
+    {"key rotate", "key rotate [--alg A] [--now] [--json] [-n]",
      "Makes the key of tokenctl key add the one that signs, or else a new key. The old key verifies\n"
      "until its last token has expired; then tokenctl key prune removes it. If the old key is\n"
      "published (all but HS256 are), the new one must have been, too, for keys_max_age.\n"
      "  --alg A   HS256, ES256, EdDSA or RS256; else that of the key of key add, or of the old key\n"
-     "  --now     does not wait: resource servers refuse new tokens until they get the new key\n",
-     TAKES(OPTION_ALG) | TAKES(OPTION_NOW), NO_ARGUMENT, run_rotate},
-    {"key prune", "key prune", "Removes the keys that no longer sign and whose last token has expired.\n", 0,
-     NO_ARGUMENT, run_prune},
-    {"key remove", "key remove KID",
+     "  --now     does not wait: resource servers refuse new tokens until they get the new key\n" TRIAL_HELP
+         JSON_HELP,
+     TAKES(OPTION_ALG) | TAKES(OPTION_NOW) | TAKES(OPTION_JSON) | TAKES(OPTION_DRY_RUN), NO_ARGUMENT,
+     run_rotate},
+    {"key prune", "key prune [--json] [-n]",
+     "Removes the keys that no longer sign and whose last token has expired.\n" TRIAL_HELP JSON_HELP,
+     TAKES(OPTION_JSON) | TAKES(OPTION_DRY_RUN), NO_ARGUMENT, run_prune},
+    {"key remove", "key remove KID [-n]",
      "Removes a key at once, for example one that was stolen: its tokens are refused wherever the\n"
-     "new key set is. It must not be the key that signs; call tokenctl key rotate first.\n",
-     0, ONE_ARGUMENT, run_key_remove},
+     "new key set is. It must not be the key that signs; call tokenctl key rotate first.\n" TRIAL_HELP,
+     TAKES(OPTION_DRY_RUN), ONE_ARGUMENT, run_key_remove},
     {"key export", "key export [--public | --pem KID]",
      "Prints the JWK Set that resource servers verify tokens with: the public parts, and for\n"
      "HS256, which has none, the key itself, which can sign, too.\n"

@@ -15,8 +15,48 @@
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 
+/* The array takes the messages; NULL: memory ran out. */
+static void add_message(void *context, enum severity severity, const char *message)
+{
+    struct json_object **messages = context;
+    struct json_object *object = json_object_new_object();
+    if (*messages != NULL &&
+        json_add_string(object, "severity", severity == SEVERITY_ERROR ? "error" : "warning") &&
+        output_add(object, "message", text_of(message)) && json_object_array_add(*messages, object) == 0)
+        return;
+    json_object_put(object);
+    json_object_put(*messages);
+    *messages = NULL;
+}
+
+static int check_as_json(const char *config_file)
+{
+    struct service_counts counts = {0};
+    struct json_object *messages = json_object_new_array();
+    struct json_object *object = json_object_new_object();
+    struct diagnostics diagnostics = {.on_message = add_message, .context = &messages};
+    const bool good = service_examine(config_file, &diagnostics, &counts);
+    bool complete = json_add(object, "good", json_object_new_boolean(good));
+    if (complete && good)
+        complete = json_add_number(object, "accounts", (int64_t)counts.accounts) &&
+                   json_add_number(object, "unusable_accounts", (int64_t)counts.unusable) &&
+                   json_add_number(object, "keys", (int64_t)counts.keys);
+    complete = json_add(object, "messages", messages) && complete;
+    if (!complete) {
+        json_object_put(object);
+        return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    }
+    const int status = output_object(object, JSON_C_TO_STRING_PRETTY);
+    if (status == EXIT_SUCCESS && !good)
+        return command_error(EXIT_FAILURE, "%zu errors, %zu warnings", diagnostics.errors,
+                             diagnostics.warnings);
+    return status;
+}
+
 static int run_check(const struct invocation *invocation)
 {
+    if (invocation->values[OPTION_JSON] != NULL)
+        return check_as_json(invocation->config_file);
     return service_check(invocation->config_file) ? finish_output() : EXIT_FAILURE;
 }
 
@@ -180,11 +220,12 @@ static int run_inspect(const struct invocation *invocation)
 }
 
 const struct command token_commands[] = {
-    {"check", "check",
+    {"check", "check [--json]",
      "Checks configuration, accounts and keys as token.fcgi -t does: prints each problem with file\n"
      "and line, and fails if the program would not start. Warns about hashes that are too slow on\n"
-     "this machine, or too weak.\n",
-     0, NO_ARGUMENT, run_check},
+     "this machine, or too weak.\n"
+     "  --json   as a JSON object\n",
+     TAKES(OPTION_JSON), NO_ARGUMENT, run_check},
     {"token", "token ID [--json]",
      "Issues a token to ID without a password, for tests and emergencies: with all of its\n"
      "scopes, unless it is locked or has expired.\n"

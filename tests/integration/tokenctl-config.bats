@@ -61,6 +61,19 @@ teardown() {
     [[ $(jq -r '.keys[0].alg' "$DIR/new/keys.jwks") == HS256 ]]
 }
 
+@test "init -n: what would be made, and nothing is" {
+    CONF=$DIR/none/etc/token.conf
+    exits 0 init -n --issuer https://api.example.com/oauth
+    [[ $OUT == "would be made $CONF"$'\n'"would be made $DIR/none/etc/accounts"$'\n'"would be made $DIR/none/etc/keys.jwks"$'\n'"would be made $DIR/none/etc/state" ]] || fail "$OUT"
+    [[ ! -e $DIR/none ]]
+    mkdir -p "$DIR/none/etc"
+    exits 0 init --alg HS256
+    rm "$DIR/none/etc/accounts"
+    exits 0 init -n --json
+    [[ $(jq -c '[(.made | length), (.kept | length)]' <<<"$OUT") == '[1,3]' && ! -e $DIR/none/etc/accounts ]] || fail "$OUT"
+    says 2 '--issuer' init -n --issuer api.example.com
+}
+
 @test "init by a user who is not root gives nothing away" {
     [[ $EUID -eq 0 ]] || skip 'only root can become another user'
     chmod 0755 "$DIR"
@@ -117,6 +130,21 @@ teardown() {
     [[ $OUT == 'backlog would be 7' ]]
     ! grep backlog "$CONF" || fail 'it is set'
     [[ -z $(find "$DIR/etc" -name '.token.conf.*') ]]
+}
+
+@test "config set --json" {
+    exits 0 config set --json -n log_level debug
+    [[ $OUT == '{"key":"log_level","value":"debug","result":"changed"}' ]] || fail "$OUT"
+    ! grep -x 'log_level = debug' "$CONF" || fail 'it is changed'
+    exits 0 config set --json log_level debug
+    [[ $OUT == '{"key":"log_level","value":"debug","result":"changed"}' && -z $ERR ]] || fail "$OUT $ERR"
+    grep -x 'log_level = debug' "$CONF"
+    exits 0 config set --json log_level debug
+    [[ $OUT == '{"key":"log_level","value":"debug","result":"unchanged"}' ]] || fail "$OUT"
+    exits 0 config set --json log_level ''
+    [[ $OUT == '{"key":"log_level","result":"changed"}' ]] || fail "$OUT"
+    exits 1 config set --json log_level loud
+    [[ -z $OUT ]]
 }
 
 @test "config set: errors are reported, and the file stays" {

@@ -130,7 +130,7 @@ sha512() {
     cat /dev/zero >"$DIR/small/filler" 2>/dev/null || true
     before=$(<"$ACCOUNTS")
     entries=$(ls -A "$DIR/small")
-    says 1 "$ACCOUNTS: the file cannot be replaced, and is as it was: No space left on device" import "$DIR/many"
+    says 1 "$ACCOUNTS: the file cannot be replaced and is unchanged: No space left on device" import "$DIR/many"
     [[ $(<"$ACCOUNTS") == "$before" && $(ls -A "$DIR/small") == "$entries" ]] || fail "$(ls -A "$DIR/small")"
     # A secret that was not kept is not shown.
     sed 's/:.*/:{SHA}x/' "$DIR/many" >"$DIR/new"

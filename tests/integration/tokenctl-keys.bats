@@ -446,3 +446,51 @@ shows_nothing_raw() {
     exits 0 token client --json
     exits 0 inspect "$(jq -r .access_token <<<"$OUT")"
 }
+
+@test "key add, rotate, prune, remove: -n changes nothing, --json is for programs" {
+    local before kid
+    before=$(<"$KEYS")
+    kid=$(keys | awk '{ print $1 }')
+    exits 0 key add -n --alg ES256
+    [[ $OUT == 'a new key for ES256 would sign from the next rotation on' ]] || fail "$OUT"
+    exits 0 key add -n --json --alg ES256
+    [[ $OUT == '{"alg":"ES256","use":"next"}' ]] || fail "$OUT"
+    exits 0 key rotate -n
+    [[ $OUT == 'a new key for HS256 would sign from now on' ]] || fail "$OUT"
+    exits 0 key prune -n
+    [[ $OUT == '0 would be removed' ]] || fail "$OUT"
+    says 1 'this key signs' key remove -n "$kid"
+    [[ $(<"$KEYS") == "$before" ]]
+
+    exits 0 key add --json --alg ES256
+    [[ $(jq -r '[.alg, .use, (.kid | length)] | @text' <<<"$OUT") == '["ES256","next",43]' ]] || fail "$OUT"
+    kid=$(jq -r .kid <<<"$OUT")
+    before=$(<"$KEYS")
+    says 1 'one waits to sign already' key add -n
+    exits 0 key rotate -n
+    [[ $OUT == "$kid would sign from now on" ]] || fail "$OUT"
+    exits 0 key remove -n "$kid"
+    [[ $OUT == "$kid would be removed" && $(<"$KEYS") == "$before" ]] || fail "$OUT"
+    exits 0 key rotate --json
+    [[ $OUT == "{\"kid\":\"$kid\",\"alg\":\"ES256\",\"use\":\"signs\"}" ]] || fail "$OUT"
+    jq '.keys[1].exp = 1' "$KEYS" >"$DIR/keys"
+    cat "$DIR/keys" >"$KEYS"
+    exits 0 key prune --json -n
+    [[ $OUT == '{"removed":1}' && $(keys | wc -l) == 2 ]] || fail "$OUT"
+    exits 0 key prune --json
+    [[ $OUT == '{"removed":1}' && $(keys | wc -l) == 1 ]] || fail "$OUT"
+    tokenctl key prune --json >/dev/full 2>"$DIR/err" && false
+    grep 'standard output' "$DIR/err"
+}
+
+@test "check --json: the same for programs" {
+    exits 0 add demo --generate
+    printf 'ap:$apr1$x$y\n' >>"$ACCOUNTS"
+    exits 0 check --json
+    [[ $(jq -c '[.good, .accounts, .keys, (.messages | length), .messages[0].severity]' <<<"$OUT") == '[true,2,1,1,"warning"]' ]] || fail "$OUT"
+    jq -e --arg where "$ACCOUNTS:3: " '.messages[0].message | startswith($where) and contains("htpasswd -B")' <<<"$OUT"
+    [[ -z $ERR ]]
+    printf 'token_livetime = 5\n' >>"$CONF"
+    exits 1 check --json
+    jq -e '(.good | not) and (has("accounts") | not) and .messages[0].severity == "error"' <<<"$OUT"
+}

@@ -127,7 +127,8 @@ static void test_prune_removes_expired_keys(void **state)
         struct collected problems;
         size_t removed = 99;
         write_text("keys.jwks", rows[i].before);
-        check_row(keyset_file_prune("keys.jwks", 100, &removed, collect(&problems)), problems.text, i, "");
+        check_row(keyset_file_prune("keys.jwks", 100, false, &removed, collect(&problems)), problems.text, i,
+                  "");
         check_row(removed == rows[i].removed, "removed", i, rows[i].after);
         const char *after = order("");
         check_row(strcmp(after, rows[i].after) == 0, after, i, rows[i].after);
@@ -168,6 +169,35 @@ static void test_added_key_signs_after_the_next_rotation(void **state)
     keyset_release(keyset);
 }
 
+static void test_trial_changes_nothing(void **state)
+{
+    (void)state;
+    char before[4096];
+    char after[4096];
+    size_t removed = 0;
+    struct collected problems;
+    struct keyset_rotation trial = {.now = 100, .is_trial = true, .last_expiry = 500};
+    struct keyset_rotation next = {.now = 100, .has_algorithm = true, .algorithm = JWS_ES256};
+    assert_true(keyset_file_rotate("new.jwks", &trial, collect(&problems)));
+    assert_int_equal(access("new.jwks", F_OK), -1);
+    write_text("keys.jwks", "{\"keys\":[" KEY("a", "") "," KEY("b", ",\"exp\":50") "]}");
+    read_text("keys.jwks", before, sizeof before);
+    assert_true(keyset_file_add("keys.jwks", &trial, collect(&problems)));
+    assert_true(trial.is_new && trial.made == JWS_HS256);
+    assert_true(keyset_file_rotate("keys.jwks", &trial, collect(&problems)));
+    assert_true(trial.is_new && trial.made == JWS_HS256);
+    assert_true(keyset_file_prune("keys.jwks", 100, true, &removed, collect(&problems)));
+    assert_int_equal(removed, 1);
+    assert_true(keyset_file_remove("keys.jwks", "b", true, collect(&problems)));
+    assert_false(keyset_file_remove("keys.jwks", "a", true, collect(&problems)));
+    assert_string_equal(read_text("keys.jwks", after, sizeof after), before);
+
+    assert_true(keyset_file_add("keys.jwks", &next, collect(&problems)));
+    assert_true(keyset_file_rotate("keys.jwks", &trial, collect(&problems)));
+    assert_true(!trial.is_new && trial.made == JWS_ES256);
+    assert_string_equal(trial.kid, next.kid);
+}
+
 /* The keys after the one that signs may be anything. */
 static void test_key_is_removed_beside_broken_ones(void **state)
 {
@@ -175,9 +205,9 @@ static void test_key_is_removed_beside_broken_ones(void **state)
     struct collected problems;
     write_text("keys.jwks",
                "{\"keys\":[" KEY("a", "") ",7,{\"kty\":\"oct\",\"kid\":null},{\"kid\":5}," KEY("c", "") "]}");
-    assert_false(keyset_file_remove("keys.jwks", "b", collect(&problems)));
+    assert_false(keyset_file_remove("keys.jwks", "b", false, collect(&problems)));
     assert_non_null(strstr(problems.text, "no key has that kid"));
-    assert_true(keyset_file_remove("keys.jwks", "c", collect(&problems)));
+    assert_true(keyset_file_remove("keys.jwks", "c", false, collect(&problems)));
 }
 
 static void test_key_is_removed_by_kid_or_thumbprint(void **state)
@@ -205,7 +235,7 @@ static void test_key_is_removed_by_kid_or_thumbprint(void **state)
                 {thumbprint, NULL},
                 {"p", NULL}};
     for (size_t i = 0; i < ROWS(rows); i++) {
-        const bool removed = keyset_file_remove("keys.jwks", rows[i].kid, collect(&problems));
+        const bool removed = keyset_file_remove("keys.jwks", rows[i].kid, false, collect(&problems));
         check_row(removed == (rows[i].told == NULL), problems.text, i, rows[i].kid);
         check_row(rows[i].told == NULL || strstr(problems.text, rows[i].told) != NULL, problems.text, i,
                   rows[i].kid);
@@ -239,10 +269,11 @@ static void test_unusable_file_is_not_changed(void **state)
         size_t removed = 0;
         char left[256];
         write_text("keys.jwks", rows[i].before);
-        check_row(!keyset_file_prune("keys.jwks", 100, &removed, collect(&problems)), "pruned", i,
+        check_row(!keyset_file_prune("keys.jwks", 100, false, &removed, collect(&problems)), "pruned", i,
                   rows[i].before);
         check_row(strstr(problems.text, rows[i].told) != NULL, problems.text, i, rows[i].told);
-        check_row(!keyset_file_remove("keys.jwks", "b", collect(&problems)), "removed", i, rows[i].before);
+        check_row(!keyset_file_remove("keys.jwks", "b", false, collect(&problems)), "removed", i,
+                  rows[i].before);
         if (!rows[i].rotates)
             check_row(!keyset_file_add("keys.jwks", &rotation, collect(&problems)), "added", i,
                       rows[i].before);
@@ -281,7 +312,8 @@ static void test_file_that_no_process_loads_is_not_rotated(void **state)
                   rows[i].told);
         check_row(strstr(problems.text, rows[i].told) != NULL, problems.text, i, rows[i].told);
         check_row(strcmp(read_text("keys.jwks", left, sizeof left), rows[i].before) == 0, "changed", i, left);
-        check_row(keyset_file_prune("keys.jwks", 100, &removed, collect(&problems)) == rows[i].is_pruned,
+        check_row(keyset_file_prune("keys.jwks", 100, false, &removed, collect(&problems)) ==
+                      rows[i].is_pruned,
                   problems.text, i, rows[i].told);
     }
     assert_int_equal(chmod("keys.jwks", 0600), 0);
@@ -295,9 +327,9 @@ static void test_missing_folder_is_an_error(void **state)
     size_t removed = 0;
     assert_false(keyset_file_rotate("nowhere/keys.jwks", &rotation, collect(&problems)));
     assert_non_null(strstr(problems.text, "nowhere/keys.jwks: the key set cannot be locked"));
-    assert_false(keyset_file_prune("nowhere/keys.jwks", 100, &removed, collect(&problems)));
+    assert_false(keyset_file_prune("nowhere/keys.jwks", 100, false, &removed, collect(&problems)));
     assert_non_null(strstr(problems.text, "cannot be locked"));
-    assert_false(keyset_file_remove("nowhere/keys.jwks", "a", collect(&problems)));
+    assert_false(keyset_file_remove("nowhere/keys.jwks", "a", false, collect(&problems)));
     assert_non_null(strstr(problems.text, "cannot be locked"));
 }
 
@@ -310,11 +342,11 @@ static bool run(enum command command, struct keyset_rotation *rotation, struct d
     case ROTATE:
         return keyset_file_rotate("keys.jwks", rotation, diagnostics);
     case PRUNE:
-        return keyset_file_prune("keys.jwks", 100, &removed, diagnostics);
+        return keyset_file_prune("keys.jwks", 100, false, &removed, diagnostics);
     case ADD:
         return keyset_file_add("keys.jwks", rotation, diagnostics);
     case REMOVE:
-        return keyset_file_remove("keys.jwks", "b", diagnostics);
+        return keyset_file_remove("keys.jwks", "b", false, diagnostics);
     }
     return false;
 }
@@ -385,7 +417,7 @@ static void test_derived_pepper_outlives_its_key(void **state)
     write_text("keys.jwks", "{\"keys\":[" OTHER_KEY("") "]}");
     assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
     const struct peppered before = read_pepper();
-    assert_true(keyset_file_remove("keys.jwks", "b", collect(&problems)));
+    assert_true(keyset_file_remove("keys.jwks", "b", false, collect(&problems)));
     const struct peppered after = read_pepper();
     assert_true(after.has_member);
     assert_memory_not_equal(before.pepper, after.pepper, PEPPER_SIZE);
@@ -492,6 +524,7 @@ int main(void)
         cmocka_unit_test(test_byte_order_mark_is_skipped),
         cmocka_unit_test(test_prune_removes_expired_keys),
         cmocka_unit_test(test_key_is_removed_by_kid_or_thumbprint),
+        cmocka_unit_test(test_trial_changes_nothing),
         cmocka_unit_test(test_key_is_removed_beside_broken_ones),
         cmocka_unit_test(test_added_key_signs_after_the_next_rotation),
         cmocka_unit_test(test_file_that_no_process_loads_is_not_rotated),
