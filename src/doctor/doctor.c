@@ -9,6 +9,7 @@ void doctor_look(struct doctor *doctor)
         doctor_accounts(doctor);
         doctor_keys(doctor);
         doctor_rights(doctor);
+        doctor_sync(doctor);
         doctor_socket(doctor);
     }
     doctor_web(doctor);

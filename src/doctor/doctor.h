@@ -34,6 +34,8 @@ void doctor_accounts(struct doctor *doctor);
 void doctor_keys(struct doctor *doctor);
 /* Files, state and log, as the user of the service. */
 void doctor_rights(struct doctor *doctor);
+/* Whether token-sync runs, and may reach the engine that machines exchange through. */
+void doctor_sync(struct doctor *doctor);
 void doctor_socket(struct doctor *doctor);
 /* From the connection to the token. */
 void doctor_web(struct doctor *doctor);

@@ -19,6 +19,7 @@ const char *finding_step_name(enum finding_step step)
         [STEP_KEYS] = "keys",
         [STEP_STATE] = "state",
         [STEP_LOG] = "log",
+        [STEP_SYNC] = "sync",
         [STEP_SOCKET] = "socket",
         [STEP_CONNECTION] = "connection",
         [STEP_TLS] = "tls",

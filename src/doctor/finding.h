@@ -16,6 +16,7 @@ enum finding_step {
     STEP_KEYS,
     STEP_STATE,
     STEP_LOG,
+    STEP_SYNC,
     STEP_SOCKET,
     STEP_CONNECTION,
     STEP_TLS,

@@ -195,13 +195,13 @@ static void find_config(const char *pid, struct responder *responder)
 
 /* --- Processes --- */
 
-static void add_responder(struct responders *responders, const char *pid, const struct listening *listening,
-                          const char *config_file)
+static void add_responder(struct responders *responders, const char *pid, bool is_sync,
+                          const struct listening *listening, const char *config_file)
 {
     struct responder *responder = &responders->list[responders->count];
     struct file_content status;
     unsigned long user = 0;
-    *responder = (struct responder){.pid = (pid_t)strtol(pid, NULL, 10)};
+    *responder = (struct responder){.pid = (pid_t)strtol(pid, NULL, 10), .is_sync = is_sync};
     if (!read_of(pid, "status", &status))
         return;
     const bool is_read = read_id(line_of(status.data, "\nUid:"), &user);
@@ -235,11 +235,12 @@ struct search {
 
 static bool visit_responder(void *context, const char *pid)
 {
-    static const char *const names[] = {"token.fcgi", NULL};
+    static const char *const names[] = {"token.fcgi", "token-sync", NULL};
     const struct search *search = context;
     char name[PEER_NAME];
     if (has_name(pid, names, name))
-        add_responder(search->responders, pid, search->listening, search->config_file);
+        add_responder(search->responders, pid, strcmp(name, names[1]) == 0, search->listening,
+                      search->config_file);
     return search->responders->count < RESPONDERS_MAX;
 }
 
@@ -262,7 +263,7 @@ void responders_find(struct responders *responders, const char *config_file)
 const struct responder *responders_ours(const struct responders *responders)
 {
     for (size_t i = 0; i < responders->count; i++) {
-        if (responders->list[i].is_ours)
+        if (responders->list[i].is_ours && !responders->list[i].is_sync)
             return &responders->list[i];
     }
     return NULL;

@@ -1,4 +1,4 @@
-/* The running processes of token.fcgi, and of web servers, as /proc shows them. */
+/* The running processes of token.fcgi and token-sync, and of web servers, as /proc shows them. */
 #ifndef DOCTOR_RESPONDER_H
 #define DOCTOR_RESPONDER_H
 
@@ -11,6 +11,7 @@ enum { RESPONDERS_MAX = 64, PEER_GROUPS_MAX = 64, RESPONDER_PATH = 1024, PEER_NA
 struct responder {
     pid_t pid;
     uid_t user;
+    bool is_sync; /* it is token-sync */
     bool is_ours; /* it has the doctor's configuration */
     bool loses_stderr;
     char config[RESPONDER_PATH];
@@ -23,10 +24,10 @@ struct responders {
     struct responder list[RESPONDERS_MAX];
 };
 
-/* Finds the processes of token.fcgi. Only root sees whose sockets are whose. */
+/* Finds the processes of token.fcgi and token-sync. Only root sees whose sockets are whose. */
 void responders_find(struct responders *responders, const char *config_file);
 
-/* Returns the first that has the doctor's configuration, NULL if there is none. */
+/* Returns the first token.fcgi that has the doctor's configuration, NULL if there is none. */
 const struct responder *responders_ours(const struct responders *responders);
 
 /* A user who runs a web server. */

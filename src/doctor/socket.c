@@ -151,7 +151,8 @@ static bool is_first(const struct responders *responders, size_t index)
 {
     const struct responder *one = &responders->list[index];
     for (size_t i = 0; i < index; i++) {
-        if (responders->list[i].is_ours && strcmp(responders->list[i].socket, one->socket) == 0)
+        if (responders->list[i].is_ours && !responders->list[i].is_sync &&
+            strcmp(responders->list[i].socket, one->socket) == 0)
             return false;
     }
     return true;
@@ -162,7 +163,7 @@ static void note_others(const struct doctor *doctor)
     size_t shown = 0;
     for (size_t i = 0; i < doctor->responders.count && shown < OTHERS_SHOWN; i++) {
         const struct responder *other = &doctor->responders.list[i];
-        if (other->is_ours)
+        if (other->is_ours || other->is_sync)
             continue;
         shown++;
         findings_add(doctor->findings, STEP_SOCKET, FINDING_NOTE,
@@ -181,7 +182,7 @@ void doctor_socket(struct doctor *doctor)
     }
     for (size_t i = 0; i < responders->count; i++) {
         const struct responder *responder = &responders->list[i];
-        if (!responder->is_ours || !is_first(responders, i))
+        if (!responder->is_ours || responder->is_sync || !is_first(responders, i))
             continue;
         check_process(doctor, responder);
         if (responder->socket[0] == '/')

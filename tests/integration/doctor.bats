@@ -160,6 +160,34 @@ names_file() {
     names warning log 'log = stderr, but that of process ' ' is /dev/null' 'run: tokenctl config set log syslog'
 }
 
+@test "slip: several machines, and nobody to exchange with" {
+    configure sync_name one
+    names_file warning sync "$CONF: sync_name has no effect without 'sync'; run: tokenctl config set sync HOST:PORT"
+    configure sync 'unix:/no/such/engine 127.0.0.1:1'
+    examine 1 --url http://127.0.0.1:1
+    grep -E "^error +sync +sync = unix:/no/such/engine 127.0.0.1:1 cannot be reached: No such file or directory, Connection refused" <<<"$OUT" || fail "$OUT"
+    start_stalled
+    configure sync "127.0.0.1:1 127.0.0.1:$STALLED_PORT"
+    names_file warning sync "but no token-sync has the configuration $CONF, so that this machine counts and revokes alone; start it"
+    grep -E "^good +sync .*: it is reached" "$DIR/out"
+    # A program of that name with this configuration.
+    cp "$(command -v sleep)" "$DIR/token-sync"
+    TOKEN_CONF=$CONF start token-sync "$DIR/token-sync" 1000
+    examine 1 --url http://127.0.0.1:1
+    ! wrong_lines | grep -E ' sync ' || fail "$OUT"
+    printf 'secret-of-the-engine\n' >"$DIR/etc/password"
+    chmod 0600 "$DIR/etc/password"
+    configure sync_password_file password
+    names_file error sync "sync_password_file $DIR/etc/password cannot be read: Permission denied"
+    ! grep secret-of-the-engine "$DIR/out" || fail 'a secret is shown'
+    chown www-data "$DIR/etc/password"
+    chmod 0604 "$DIR/etc/password"
+    names_file error sync "$DIR/etc/password: mode 0604 lets everybody read it"
+    : >"$DIR/etc/password"
+    chmod 0600 "$DIR/etc/password"
+    names_file error sync 'has no password in its first line'
+}
+
 # --- Accounts and keys -----------------------------------------------------------------------------------------
 
 @test "slip: a hash of a method that is not supported" {
