@@ -1,32 +1,18 @@
 #include "token/openssl.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "base/library.h"
 
 _Static_assert(OPENSSL_SHLIB_VERSION == 3, "the headers are of the library that is loaded");
 
 #define ROW(name) {#name, offsetof(struct openssl, name)},
-static const struct {
-    const char *name;
-    size_t place;
-} functions[] = {OPENSSL_FUNCTIONS(ROW)};
+static const struct library_function functions[] = {OPENSSL_FUNCTIONS(ROW)};
 #undef ROW
 
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
-
-static bool find_functions(void *library, struct openssl *openssl)
-{
-    for (size_t i = 0; i < FUNCTIONS; i++) {
-        void *function = dlsym(library, functions[i].name);
-        if (function == NULL)
-            return false;
-        memcpy((char *)openssl + functions[i].place, &function, sizeof function);
-    }
-    return true;
-}
 
 /* OpenSSL stays loaded until the process ends, so it need not clean up at exit. It reads its configuration as
  * in any other program, because an operator may require FIPS there. */
@@ -37,9 +23,8 @@ static bool initialise(const struct openssl *openssl)
 
 static bool load(struct openssl *openssl, char *fault, size_t size)
 {
-    void *library = dlopen(OPENSSL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL || !find_functions(library, openssl)) {
-        const char *reason = dlerror();
+    const char *reason = library_load(OPENSSL_LIBRARY, functions, FUNCTIONS, openssl);
+    if (reason != NULL) {
         snprintf(fault, size, "OpenSSL cannot be loaded: %s; install libssl3", reason);
     } else if (!initialise(openssl)) {
         snprintf(fault, size, "OpenSSL cannot be initialised; mend its openssl.cnf");
