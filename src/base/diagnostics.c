@@ -33,6 +33,13 @@ void diagnostics_add(struct diagnostics *diagnostics, enum severity severity, co
     diagnostics->on_message(diagnostics->context, severity, message);
 }
 
+void diagnostics_ignore(void *context, enum severity severity, const char *message)
+{
+    (void)context;
+    (void)severity;
+    (void)message;
+}
+
 void diagnostics_to_stream(void *context, enum severity severity, const char *message)
 {
     fprintf(context, "%s: %s\n", severity == SEVERITY_ERROR ? "error" : "warning", message);

@@ -34,4 +34,7 @@ void diagnostics_add(struct diagnostics *diagnostics, enum severity severity, co
 /* An on_message function. Prints "error: …" or "warning: …" to the FILE * in `context`. */
 void diagnostics_to_stream(void *context, enum severity severity, const char *message);
 
+/* An on_message function that drops the message. */
+void diagnostics_ignore(void *context, enum severity severity, const char *message);
+
 #endif

@@ -16,13 +16,6 @@
 
 enum { CONNECT_MS = 5000, REASON_SIZE = 256, NAME_SIZE = 512 };
 
-static void ignore_message(void *context, enum severity severity, const char *message)
-{
-    (void)context;
-    (void)severity;
-    (void)message;
-}
-
 /* --- The engine --- */
 
 /* Returns 0, or an errno. */
@@ -125,10 +118,10 @@ static void check_password_file(const struct config *config, struct findings *fi
     file_content_free(&content);
 }
 
-static void look_as_user(void *context, struct findings *findings)
+static void look_at_engine(void *context, struct findings *findings)
 {
     const struct config *config = context;
-    struct diagnostics quiet = {.on_message = ignore_message};
+    struct diagnostics quiet = {.on_message = diagnostics_ignore};
     privilege_become(config, &quiet);
     check_password_file(config, findings);
     check_addresses(config, findings);
@@ -170,5 +163,5 @@ void doctor_sync(struct doctor *doctor)
                      "sync = %s, but no token-sync has the configuration %s, so that this machine counts and "
                      "revokes alone; start it",
                      doctor->config->sync, doctor->config->file);
-    findings_of_child(doctor->findings, STEP_SYNC, look_as_user, doctor->config);
+    findings_of_child(doctor->findings, STEP_SYNC, look_at_engine, doctor->config);
 }

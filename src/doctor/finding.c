@@ -43,7 +43,7 @@ const char *finding_weight_name(enum finding_weight weight)
     return names[weight];
 }
 
-static bool is_there(const struct findings *findings, const char *text)
+static bool is_kept(const struct findings *findings, const char *text)
 {
     for (size_t i = 0; i < findings->count; i++) {
         if (strcmp(findings->list[i].text, text) == 0)
@@ -52,9 +52,9 @@ static bool is_there(const struct findings *findings, const char *text)
     return false;
 }
 
-static void add(struct findings *findings, const struct finding *finding)
+static void keep_finding(struct findings *findings, const struct finding *finding)
 {
-    if (is_there(findings, finding->text))
+    if (is_kept(findings, finding->text))
         return;
     findings->of_weight[finding->weight]++;
     if (findings->of_step[finding->step]++ < FINDINGS_OF_STEP)
@@ -70,7 +70,7 @@ void findings_add(struct findings *findings, enum finding_step step, enum findin
     vsnprintf(finding.text, sizeof finding.text, format, arguments);
     va_end(arguments);
     text_make_printable(finding.text, strlen(finding.text));
-    add(findings, &finding);
+    keep_finding(findings, &finding);
 }
 
 bool findings_are_bad(const struct findings *findings, enum finding_step step)
@@ -82,7 +82,7 @@ bool findings_are_bad(const struct findings *findings, enum finding_step step)
     return false;
 }
 
-static void add_message(void *context, enum severity severity, const char *message)
+static void add_diagnostic(void *context, enum severity severity, const char *message)
 {
     const struct finding_sink *sink = context;
     findings_add(sink->findings, sink->step, severity == SEVERITY_ERROR ? FINDING_ERROR : FINDING_WARNING,
@@ -91,12 +91,12 @@ static void add_message(void *context, enum severity severity, const char *messa
 
 struct diagnostics findings_diagnostics(struct finding_sink *sink, uid_t user)
 {
-    return (struct diagnostics){.on_message = add_message, .context = sink, .user = user};
+    return (struct diagnostics){.on_message = add_diagnostic, .context = sink, .user = user};
 }
 
 /* --- A process of its own --- */
 
-static bool write_all(int descriptor, const char *data, size_t size)
+static bool send_all(int descriptor, const char *data, size_t size)
 {
     while (size > 0) {
         const ssize_t written = write(descriptor, data, size);
@@ -109,7 +109,7 @@ static bool write_all(int descriptor, const char *data, size_t size)
 }
 
 /* Returns false at the end. */
-static bool read_finding(int descriptor, struct finding *finding)
+static bool receive_finding(int descriptor, struct finding *finding)
 {
     size_t filled = 0;
     while (filled < sizeof *finding) {
@@ -129,11 +129,11 @@ static _Noreturn void run_child(int descriptor, void (*look)(void *context, stru
     if (good)
         look(context, own);
     for (size_t i = 0; good && i < own->count; i++)
-        good = write_all(descriptor, (const char *)&own->list[i], sizeof own->list[i]);
+        good = send_all(descriptor, (const char *)&own->list[i], sizeof own->list[i]);
     _exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-static void add_failure(struct findings *findings, enum finding_step step, int status)
+static void add_end_of_child(struct findings *findings, enum finding_step step, int status)
 {
     if (WIFSIGNALED(status))
         findings_add(findings, step, FINDING_ERROR,
@@ -161,11 +161,11 @@ void findings_of_child(struct findings *findings, enum finding_step step,
     }
     close(ends[1]);
     struct finding finding;
-    while (child > 0 && read_finding(ends[0], &finding))
-        add(findings, &finding);
+    while (child > 0 && receive_finding(ends[0], &finding))
+        keep_finding(findings, &finding);
     close(ends[0]);
     if (child < 0)
         findings_add(findings, step, FINDING_ERROR, "the doctor cannot look: %s", strerror(errno));
     else if (waitpid(child, &status, 0) == child)
-        add_failure(findings, step, status);
+        add_end_of_child(findings, step, status);
 }

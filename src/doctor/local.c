@@ -84,7 +84,7 @@ void doctor_configuration(struct doctor *doctor)
 /* --- Files --- */
 
 /* A missing file is reported where it is loaded. */
-static void check_file(const struct doctor *doctor, const char *path, bool secret)
+static void check_owner(const struct doctor *doctor, const char *path, bool secret)
 {
     struct finding_sink sink = sink_of(doctor, STEP_FILES);
     struct diagnostics diagnostics = findings_diagnostics(&sink, doctor->config->owner);
@@ -95,9 +95,9 @@ static void check_file(const struct doctor *doctor, const char *path, bool secre
 
 void doctor_files(struct doctor *doctor)
 {
-    check_file(doctor, doctor->config->file, false);
-    check_file(doctor, doctor->config->accounts, false);
-    check_file(doctor, doctor->config->keys, true);
+    check_owner(doctor, doctor->config->file, false);
+    check_owner(doctor, doctor->config->accounts, false);
+    check_owner(doctor, doctor->config->keys, true);
 }
 
 /* --- Accounts --- */

@@ -10,7 +10,7 @@ enum { LEAST_SKEW = 2 };
 
 /* --- Keys --- */
 
-static bool has_kid(struct json_object *keys, const char *kid)
+static bool publishes_kid(struct json_object *keys, const char *kid)
 {
     for (size_t i = 0; i < json_object_array_length(keys); i++) {
         struct json_object *member = json_object_object_get(json_object_array_get_idx(keys, i), "kid");
@@ -29,7 +29,7 @@ static void judge_keys(struct probe *probe)
                      "%s%s/jwks: %ld, and no key set, so that resource servers have no keys; %s",
                      probe->origin, probe->mount, probe->answer.status,
                      probe_remedy(probe, WEB_NOT_MOUNTED, probe->mount));
-    else if (ours != NULL && ours->signer->published != NULL && !has_kid(keys, ours->signer->kid))
+    else if (ours != NULL && ours->signer->published != NULL && !publishes_kid(keys, ours->signer->kid))
         findings_add(probe->findings, STEP_PUBLISHED, FINDING_WARNING,
                      "%s%s/jwks does not have %s, which signs; if a cache is in the way, have it heed "
                      "Cache-Control, or see the log of token.fcgi",

@@ -28,7 +28,7 @@ static bool read_of(const char *pid, const char *name, struct file_content *cont
     return file_read(path, PROC_LIMIT, content);
 }
 
-static bool has_name(const char *pid, const char *const *names, char found[PEER_NAME])
+static bool has_program_name(const char *pid, const char *const *names, char found[PEER_NAME])
 {
     struct file_content content;
     if (!read_of(pid, "comm", &content))
@@ -45,7 +45,7 @@ static bool has_name(const char *pid, const char *const *names, char found[PEER_
 }
 
 /* Returns the text after "NAME:" in /proc/PID/status, NULL if there is none. */
-static const char *line_of(const char *status, const char *name)
+static const char *status_line(const char *status, const char *name)
 {
     const char *line = strstr(status, name);
     return line != NULL ? line + strlen(name) : NULL;
@@ -80,7 +80,7 @@ static const char *skip_fields(const char *line, unsigned count)
     return line + strspn(line, " ");
 }
 
-static const char *next_line(const char *line)
+static const char *next_table_line(const char *line)
 {
     const char *end = strchr(line, '\n');
     return end != NULL ? end + 1 : line + strlen(line);
@@ -89,7 +89,7 @@ static const char *next_line(const char *line)
 /* Num RefCount Protocol Flags Type St Inode Path; the flag is __SO_ACCEPTCON. */
 static bool find_unix(const char *table, uint64_t inode, char out[RESPONDER_PATH])
 {
-    for (const char *line = table; line != NULL && *line != '\0'; line = next_line(line)) {
+    for (const char *line = table; line != NULL && *line != '\0'; line = next_table_line(line)) {
         const char *flags = skip_fields(line, 3);
         const char *number = skip_fields(line, 6);
         if (strncmp(flags, "00010000", 8) != 0 || strtoull(number, NULL, 10) != inode)
@@ -104,7 +104,7 @@ static bool find_unix(const char *table, uint64_t inode, char out[RESPONDER_PATH
 /* sl local_address rem_address st … inode, which is the tenth; state 0A is LISTEN. */
 static bool find_tcp(const char *table, uint64_t inode, char out[RESPONDER_PATH])
 {
-    for (const char *line = table; line != NULL && *line != '\0'; line = next_line(line)) {
+    for (const char *line = table; line != NULL && *line != '\0'; line = next_table_line(line)) {
         const char *address = skip_fields(line, 1);
         const char *state = skip_fields(line, 3);
         if (strncmp(state, "0A ", 3) != 0 || strtoull(skip_fields(line, 9), NULL, 10) != inode)
@@ -127,7 +127,7 @@ static bool find_socket(const struct listening *listening, const char *link, cha
 }
 
 /* Reads where descriptor `name` leads. Returns false if that cannot be seen. */
-static bool read_descriptor(const char *pid, const char *name, char out[PATH_MAX])
+static bool read_descriptor_link(const char *pid, const char *name, char out[PATH_MAX])
 {
     char path[PROC_PATH];
     snprintf(path, sizeof path, "/proc/%.16s/fd/%.16s", pid, name);
@@ -142,10 +142,10 @@ static void look_at_descriptors(const char *pid, const struct listening *listeni
     char path[PROC_PATH];
     char link[PATH_MAX];
     snprintf(path, sizeof path, "/proc/%.16s/fd", pid);
-    responder->loses_stderr = read_descriptor(pid, "2", link) && strcmp(link, "/dev/null") == 0;
+    responder->loses_stderr = read_descriptor_link(pid, "2", link) && strcmp(link, "/dev/null") == 0;
     DIR *descriptors = opendir(path);
     for (struct dirent *entry; descriptors != NULL && (entry = readdir(descriptors)) != NULL;) {
-        if (read_descriptor(pid, entry->d_name, link) && find_socket(listening, link, responder->socket))
+        if (read_descriptor_link(pid, entry->d_name, link) && find_socket(listening, link, responder->socket))
             break;
     }
     if (descriptors != NULL)
@@ -204,7 +204,7 @@ static void add_responder(struct responders *responders, const char *pid, bool i
     *responder = (struct responder){.pid = (pid_t)strtol(pid, NULL, 10), .is_sync = is_sync};
     if (!read_of(pid, "status", &status))
         return;
-    const bool is_read = read_id(line_of(status.data, "\nUid:"), &user);
+    const bool is_read = read_id(status_line(status.data, "\nUid:"), &user);
     file_content_free(&status);
     if (!is_read)
         return;
@@ -238,7 +238,7 @@ static bool visit_responder(void *context, const char *pid)
     static const char *const names[] = {"token.fcgi", "token-sync", NULL};
     const struct search *search = context;
     char name[PEER_NAME];
-    if (has_name(pid, names, name))
+    if (has_program_name(pid, names, name))
         add_responder(search->responders, pid, strcmp(name, names[1]) == 0, search->listening,
                       search->config_file);
     return search->responders->count < RESPONDERS_MAX;
@@ -294,8 +294,8 @@ static void add_peer(struct peer_search *search, const char *status, const char 
     struct peer *peer = &search->peers[search->count];
     unsigned long user = 0;
     unsigned long group = 0;
-    if (!read_id(line_of(status, "\nUid:"), &user) || user == 0 ||
-        !read_id(line_of(status, "\nGid:"), &group))
+    if (!read_id(status_line(status, "\nUid:"), &user) || user == 0 ||
+        !read_id(status_line(status, "\nGid:"), &group))
         return;
     for (size_t i = 0; i < search->count; i++) {
         if (search->peers[i].user == (uid_t)user)
@@ -303,7 +303,7 @@ static void add_peer(struct peer_search *search, const char *status, const char 
     }
     *peer = (struct peer){.user = (uid_t)user, .group = (gid_t)group};
     snprintf(peer->name, sizeof peer->name, "%s", name);
-    read_groups(line_of(status, "\nGroups:"), peer);
+    read_groups(status_line(status, "\nGroups:"), peer);
     search->count++;
 }
 
@@ -314,7 +314,7 @@ static bool visit_peer(void *context, const char *pid)
     struct peer_search *search = context;
     struct file_content status;
     char name[PEER_NAME];
-    if (has_name(pid, names, name) && read_of(pid, "status", &status)) {
+    if (has_program_name(pid, names, name) && read_of(pid, "status", &status)) {
         add_peer(search, status.data, name);
         file_content_free(&status);
     }

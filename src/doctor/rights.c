@@ -68,7 +68,7 @@ struct view {
     bool denials_are_reported; /* by privilege_become() */
 };
 
-static bool is_reported(const struct view *view, const char *path, int mode)
+static bool is_denial_reported(const struct view *view, const char *path, int mode)
 {
     return view->denials_are_reported && access(path, mode) != 0 && errno == EACCES;
 }
@@ -79,7 +79,7 @@ static void check_state(const struct view *view, struct findings *findings)
     struct finding_sink sink = {findings, STEP_STATE};
     struct diagnostics diagnostics = findings_diagnostics(&sink, config->owner);
     check_space(findings, STEP_STATE, config->state);
-    if (is_reported(view, config->state, R_OK | W_OK | X_OK))
+    if (is_denial_reported(view, config->state, R_OK | W_OK | X_OK))
         return;
     if (throttle_store_check(config->state, &diagnostics) && revocations_check(config->state, &diagnostics) &&
         !findings_are_bad(findings, STEP_STATE))
@@ -103,7 +103,7 @@ static void check_log_file(const struct view *view, struct findings *findings)
 static void check_log(const struct view *view, struct findings *findings)
 {
     const char *log = view->config->log;
-    if (is_reported(view, log, W_OK))
+    if (is_denial_reported(view, log, W_OK))
         return;
     if (strcmp(log, "syslog") == 0 && !log_is_received(log))
         findings_add(findings, STEP_LOG, FINDING_WARNING,

@@ -5,17 +5,10 @@
 
 #include "process/privilege.h"
 
-static void ignore_message(void *context, enum severity severity, const char *message)
-{
-    (void)context;
-    (void)severity;
-    (void)message;
-}
-
 /* What comes from a network is not read with root's rights. */
 static void give_up_root(const struct doctor *doctor)
 {
-    struct diagnostics quiet = {.on_message = ignore_message};
+    struct diagnostics quiet = {.on_message = diagnostics_ignore};
     if (doctor->config != NULL)
         privilege_become(doctor->config, &quiet);
 }

@@ -42,14 +42,6 @@ struct before {
     struct buffer keys;
 };
 
-/* The command reports what is wrong with the files. */
-static void ignore_message(void *context, enum severity severity, const char *message)
-{
-    (void)context;
-    (void)severity;
-    (void)message;
-}
-
 /* --- Lines --- */
 
 static void add_quoted(struct buffer *line, const char *name, struct text value)
@@ -142,7 +134,7 @@ static void send_accounts(struct before *before)
 /* "KID ALG signing; …" */
 static void describe_keys(const struct config *config, struct buffer *out)
 {
-    struct diagnostics quiet = {.on_message = ignore_message, .user = config->owner};
+    struct diagnostics quiet = {.on_message = diagnostics_ignore, .user = config->owner};
     struct keyset *keyset = keyset_load(config->keys, &quiet);
     for (size_t i = 0; keyset != NULL && i < keyset->count; i++) {
         const struct signing_key *key = &keyset->keys[i];
@@ -202,7 +194,8 @@ static const struct changing *find_changing(const struct command *command)
 
 static void note_before(struct before *before)
 {
-    struct diagnostics quiet = {.on_message = ignore_message};
+    /* The command reports what is wrong with the files. */
+    struct diagnostics quiet = {.on_message = diagnostics_ignore};
     if (before->changing->kind == OPTIONS)
         return;
     before->config = config_load(before->invocation->config_file, &quiet);

@@ -16,7 +16,7 @@
 #include "tokenctl/output.h"
 
 /* The array takes the messages; NULL: memory ran out. */
-static void add_message(void *context, enum severity severity, const char *message)
+static void collect_message(void *context, enum severity severity, const char *message)
 {
     struct json_object **messages = context;
     struct json_object *object = json_object_new_object();
@@ -34,7 +34,7 @@ static int check_as_json(const char *config_file)
     struct service_counts counts = {0};
     struct json_object *messages = json_object_new_array();
     struct json_object *object = json_object_new_object();
-    struct diagnostics diagnostics = {.on_message = add_message, .context = &messages};
+    struct diagnostics diagnostics = {.on_message = collect_message, .context = &messages};
     const bool good = service_examine(config_file, &diagnostics, &counts);
     bool complete = json_add(object, "good", json_object_new_boolean(good));
     if (complete && good)
