@@ -84,6 +84,22 @@ static void judge_reload(const struct probe *probe)
                      "used; its log says why");
 }
 
+/* Nothing is shown of a machine that is alone, or on which token-sync has never run. */
+static void judge_sync(const struct probe *probe)
+{
+    struct json_object *sync = json_object_object_get(probe->answer.json, "sync");
+    const char *state = string_of(sync, "state");
+    if (strcmp(state, "connected") == 0)
+        findings_add(probe->findings, STEP_SYNC, FINDING_GOOD, "token-sync is connected since %s",
+                     string_of(sync, "since"));
+    else if (state[0] != '\0')
+        findings_add(probe->findings, STEP_SYNC, FINDING_WARNING,
+                     "token-sync is %s since %s, so that this machine counts and revokes alone; %s",
+                     strcmp(state, "not_running") == 0 ? "not running" : "without its engine",
+                     string_of(sync, "since"),
+                     strcmp(state, "not_running") == 0 ? "start it" : "its log says why");
+}
+
 /* --- The source --- */
 
 static bool is_admitted(const struct probe *probe, const char *text)
@@ -174,6 +190,7 @@ void web_health(struct probe *probe)
     }
     judge_process(probe);
     judge_reload(probe);
+    judge_sync(probe);
     judge_source(probe);
     judge_https(probe);
 }

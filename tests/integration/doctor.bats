@@ -5,6 +5,7 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2153
 
 load doctor
+load sync
 
 # --- Nothing is wrong ------------------------------------------------------------------------------------------
 
@@ -186,6 +187,28 @@ names_file() {
     : >"$DIR/etc/password"
     chmod 0600 "$DIR/etc/password"
     names_file error sync 'has no password in its first line'
+}
+
+sync_is() {
+    [[ $(curl -s "$ORIGIN/apiops/auth/health" | jq -r .sync.state) == "$1" ]]
+}
+
+@test "slip: several machines, and a Redis that has gone" {
+    REDIS=$DIR/run/redis.sock
+    start_redis
+    configure sync "unix:$REDIS"
+    install_program "$TOKENSYNC" token-sync
+    serve_slip nginx
+    start token-sync "$DIR/token-sync" -c "$CONF"
+    wait_until 'token-sync is connected' sync_is connected
+    examine 0 --url "$ORIGIN"
+    grep -E '^good +sync +sync = unix:.*: it is reached' <<<"$OUT"
+    grep -E '^good +sync +token-sync is connected since 20' <<<"$OUT"
+    stop redis
+    wait_until 'Redis is missed' sync_is engine_away
+    examine 1 --url "$ORIGIN"
+    wrong_lines | grep -E "^error +sync +sync = unix:$REDIS cannot be reached: " || fail "$OUT"
+    OUT=$(grep -v '^error *sync' <<<"$OUT") names warning sync 'token-sync is without its engine since 20' 'its log says why'
 }
 
 # --- Accounts and keys -----------------------------------------------------------------------------------------
