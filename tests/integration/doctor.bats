@@ -283,9 +283,11 @@ time.sleep(1000)"
     wait_until 'a port that answers nothing' is_listening "$STALLED_PORT"
 }
 
+# The process of an earlier step has ended when there is a connection.
 has_child() {
+    [[ -n $(ss -Htn state established "dport = :$STALLED_PORT") ]] || return
     CHILD=$(ps -o pid= --ppid "$(pid_of doctor)" | tr -d ' ')
-    [[ -n $CHILD ]] && [[ -n $(ss -Htn state established "dport = :$STALLED_PORT") ]]
+    [[ -n $CHILD ]]
 }
 
 @test "a step whose process is killed is said to be so, and the others are shown" {
