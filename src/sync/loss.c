@@ -145,12 +145,10 @@ static bool restart_stream(struct sync *sync, struct sync_stream *stream, const 
     stream->position = (struct stream_id){0, 0};
     stream->confirmed = (struct sync_confirmed){.until_ms = 0};
     stream->snapshot = 0;
+    stream->has_resend = true;
+    stream->resend_next.size = 0;
     if (stream->store.kind == SYNC_FAILURES)
         stream->sent = 0;
-    else {
-        stream->has_resend = true;
-        stream->resend_next.size = 0;
-    }
     return true;
 }
 

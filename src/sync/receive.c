@@ -7,15 +7,22 @@
 
 /* The messages of one answer, and of one transaction, which makes those wait that count or revoke. A
  * transaction of revocations waits for the disk, so it has all of an answer: some milliseconds of work. */
-enum { READ_COUNT = 1000, TXN_FAILURES = 64, TXN_REVOCATIONS = READ_COUNT };
+enum { READ_COUNT = 1000, TXN_FAILURES = 64, TXN_REVOCATIONS = READ_COUNT, STORE_PAUSE_MS = 1000 };
 
 bool sync_receive_ask(struct sync *sync, size_t count, long block_ms, struct engine_fault *fault)
 {
     char numbers[2][TEXT_NUMBER_SIZE];
     char ids[SYNC_STREAMS][STREAM_ID_SIZE];
+    const struct sync_stream *asked[SYNC_STREAMS];
     struct text words[6 + 2 * SYNC_STREAMS];
     size_t n = 0;
-    if (sync->is_reading)
+    size_t streams = 0;
+    const double now = clock_monotonic_ms();
+    for (size_t i = 0; i < count; i++) {
+        if (sync->streams[i].read_again_ms <= now)
+            asked[streams++] = &sync->streams[i];
+    }
+    if (sync->is_reading || streams == 0)
         return true;
     words[n++] = text_of("XREAD");
     words[n++] = text_of("COUNT");
@@ -25,14 +32,14 @@ bool sync_receive_ask(struct sync *sync, size_t count, long block_ms, struct eng
         words[n++] = (struct text){numbers[1], text_format_number((uint64_t)block_ms, numbers[1])};
     }
     words[n++] = text_of("STREAMS");
-    for (size_t i = 0; i < count; i++)
-        words[n++] = text_of(sync->streams[i].key);
-    for (size_t i = 0; i < count; i++) {
-        stream_id_write(sync->streams[i].position, ids[i]);
+    for (size_t i = 0; i < streams; i++)
+        words[n++] = text_of(asked[i]->key);
+    for (size_t i = 0; i < streams; i++) {
+        stream_id_write(asked[i]->position, ids[i]);
         words[n++] = text_of(ids[i]);
     }
     sync->is_reading = true;
-    sync->read_deadline_ms = clock_monotonic_ms() + (double)(block_ms + ENGINE_TIMEOUT_MS);
+    sync->read_deadline_ms = now + (double)(block_ms + ENGINE_TIMEOUT_MS);
     return engine_append(sync->reader, words, n) && engine_flush(sync->reader, fault);
 }
 
@@ -206,9 +213,10 @@ static bool apply_messages(struct sync *sync, struct sync_stream *stream, const 
             }
         }
         if (!end_batch(&batch)) {
-            const char *why = mdb_strerror(batch.error);
-            engine_quote(fault, "the state folder cannot be written: ", why, strlen(why));
-            return false;
+            sync_log_fault(sync, "the state folder cannot be written", mdb_strerror(batch.error));
+            stream->read_again_ms = clock_monotonic_ms() + STORE_PAUSE_MS;
+            stream->is_caught_up = false;
+            return true;
         }
     }
     return true;
@@ -230,8 +238,9 @@ static bool apply_answer(struct sync *sync, const redisReply *reply, struct engi
         engine_quote(fault, "", reply->str, (size_t)reply->len);
         return false;
     }
+    const double now = clock_monotonic_ms();
     for (size_t i = 0; i < SYNC_STREAMS; i++)
-        sync->streams[i].is_caught_up = true;
+        sync->streams[i].is_caught_up = sync->streams[i].read_again_ms <= now;
     if (reply->type == REDIS_REPLY_NIL)
         return true;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {

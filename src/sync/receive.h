@@ -4,13 +4,14 @@
 
 #include "sync/sync.h"
 
-/* Asks for the next messages of `count` streams, beginning with streams[0], if no question is open.
- * `block_ms`: how long the engine waits for one to come; 0: not at all. Returns false if the connection is
- * lost. */
+/* Asks for the next messages of `count` streams, beginning with streams[0], if no question is open. A stream
+ * whose store could not be written is left out for a second; if there is no other, nothing is asked.
+ * `block_ms`: how long the engine waits for a message to come; 0: not at all. Returns false if the connection
+ * is lost. */
 bool sync_receive_ask(struct sync *sync, size_t count, long block_ms, struct engine_fault *fault);
 
-/* Applies the answers that have come. `*has_read`: there was one. Returns false after a fault of the engine
- * or of the state folder; then the connection is to be closed. */
+/* Applies the answers that have come. `*has_read`: there was one. Returns false after a fault of the engine;
+ * then the connection is to be closed. */
 bool sync_receive(struct sync *sync, bool *has_read, struct engine_fault *fault);
 
 #endif

@@ -18,6 +18,7 @@ enum {
     UNWATCHED_TICK_MS = 10, /* where the kernel does not tell of changes */
     FIRST_RETRY_MS = 50,
     LONGEST_RETRY_MS = 2000,
+    STABLE_MS = 10000, /* a connection that has lasted so long is a good one */
     MS_PER_SECOND = 1000,
 };
 
@@ -25,6 +26,7 @@ enum {
 struct schedule {
     double connect_ms;
     double retry_ms; /* the pause before the next attempt to connect */
+    double connected_ms;
     double clock_ms;
     double state_ms;
     double files_ms;
@@ -66,8 +68,17 @@ static void set_connected(struct sync *sync, bool is_connected)
     sync->status.is_connected = is_connected;
 }
 
+/* A connection that was lost at once, as where the state folder is full, is not made again at once. Not all
+ * machines try at the same time. */
 static void lose(struct loop *loop, const struct engine_fault *fault)
 {
+    struct schedule *at = &loop->at;
+    const double now = clock_monotonic_ms();
+    if (at->connected_ms > 0 && now - at->connected_ms > STABLE_MS)
+        at->retry_ms = FIRST_RETRY_MS;
+    at->connected_ms = 0;
+    at->connect_ms = now + at->retry_ms * (0.5 + (double)(loop->sync->session.id[0] % 64) / 128);
+    at->retry_ms = at->retry_ms * 2 < LONGEST_RETRY_MS ? at->retry_ms * 2 : LONGEST_RETRY_MS;
     sync_disconnect(loop->sync);
     set_connected(loop->sync, false);
     sync_log_fault(loop->sync, "the engine is away, and this machine counts alone", fault->text);
@@ -78,20 +89,18 @@ static void try_connect(struct loop *loop)
 {
     struct sync *sync = loop->sync;
     struct engine_fault fault = {""};
-    double *retry = &loop->at.retry_ms;
-    if (sync_connect(sync, &fault)) {
-        *retry = FIRST_RETRY_MS;
-        loop->at.state_ms = 0;
-        set_connected(sync, true);
-        log_write(sync->log, LOG_LEVEL_INFO, "sync: connected to %s as %s", engine_address(sync->writer),
-                  sync->name);
-        sync->logged_fault[0] = '\0';
+    if (!sync_connect(sync, &fault)) {
+        lose(loop, &fault);
         return;
     }
-    lose(loop, &fault);
-    /* Not all machines at once. */
-    *retry = *retry * 2 < LONGEST_RETRY_MS ? *retry * 2 : LONGEST_RETRY_MS;
-    loop->at.connect_ms = clock_monotonic_ms() + *retry * (0.5 + (double)(sync->session.id[0] % 64) / 128);
+    loop->at.connected_ms = clock_monotonic_ms();
+    loop->at.state_ms = 0;
+    loop->has_more = true;
+    set_connected(sync, true);
+    if (sync->is_connection_news)
+        log_write(sync->log, LOG_LEVEL_INFO, "sync: connected to %s as %s", engine_address(sync->writer),
+                  sync->name);
+    sync->is_connection_news = false;
 }
 
 /* --- One turn --- */
@@ -173,10 +182,8 @@ static void exchange(struct loop *loop, bool is_readable)
     else if (loop->sync->writer == NULL)
         ;
     else if (!receive_turn(loop, is_readable, &fault) || !send_turn(loop, &fault) ||
-             !upkeep_turn(loop, now, &fault)) {
+             !upkeep_turn(loop, now, &fault))
         lose(loop, &fault);
-        loop->at.connect_ms = now + FIRST_RETRY_MS;
-    }
     write_turn(loop, now);
 }
 
@@ -184,7 +191,7 @@ static void exchange(struct loop *loop, bool is_readable)
 
 static int wait_ms(const struct loop *loop)
 {
-    if (loop->sync->writer != NULL && (loop->has_more || !loop->sync->is_reading))
+    if (loop->sync->writer != NULL && loop->has_more)
         return 0;
     const double pause = loop->at.connect_ms - clock_monotonic_ms();
     const int tick = loop->watch >= 0 ? TICK_MS : UNWATCHED_TICK_MS;

@@ -240,23 +240,10 @@ static bool set_state_fault(int error, struct engine_fault *fault)
 }
 
 /* The note that all is to be sent goes when all was. */
-static bool resend(struct sync *sync, struct sync_stream *stream, struct engine_fault *fault)
+static bool end_resend(struct sync *sync, struct sync_stream *stream, struct engine_fault *fault)
 {
-    struct round round = {.sync = sync, .stream = stream, .now_ms = clock_now_ms()};
-    const struct revocation_key from = stream->resend_next;
-    bool is_last = false;
-    bool is_refused;
-    int error = read_revocations(&round, &is_last);
-    if (error != 0)
-        return set_state_fault(error, fault);
-    if (!send_round(&round, &is_refused, fault))
-        return false;
-    if (is_refused)
-        stream->resend_next = from;
-    if (is_refused || !is_last)
-        return true;
     struct sync_txn txn;
-    error = sync_txn_begin(&stream->store, DATABASE_WRITE, sync_window(sync), &txn);
+    int error = sync_txn_begin(&stream->store, DATABASE_WRITE, sync_window(sync), &txn);
     if (error != 0)
         return set_state_fault(error, fault);
     error = sync_write_resend(&txn, false);
@@ -267,8 +254,27 @@ static bool resend(struct sync *sync, struct sync_stream *stream, struct engine_
     if (error != 0)
         return set_state_fault(error, fault);
     stream->has_resend = false;
-    log_write(sync->log, LOG_LEVEL_INFO, "sync: all revocations of this machine were sent again");
     return true;
+}
+
+/* Sends the next of all revocations, whether others have them or not. */
+static bool resend(struct sync *sync, struct sync_stream *stream, struct engine_fault *fault)
+{
+    struct round round = {.sync = sync, .stream = stream, .now_ms = clock_now_ms()};
+    const struct revocation_key from = stream->resend_next;
+    bool is_last = false;
+    bool is_refused;
+    const int error = read_revocations(&round, &is_last);
+    if (error != 0)
+        return set_state_fault(error, fault);
+    if (!send_round(&round, &is_refused, fault))
+        return false;
+    if (is_refused)
+        stream->resend_next = from;
+    if (is_refused || !is_last)
+        return true;
+    log_write(sync->log, LOG_LEVEL_INFO, "sync: all revocations of this machine were sent again");
+    return end_resend(sync, stream, fault);
 }
 
 bool sync_send(struct sync *sync, struct sync_stream *stream, bool *has_more, struct engine_fault *fault)
@@ -280,9 +286,10 @@ bool sync_send(struct sync *sync, struct sync_stream *stream, bool *has_more, st
     *has_more = false;
     if (clock_monotonic_ms() < sync->send_again_ms)
         return true;
-    if (stream->has_resend && !resend(sync, stream, fault))
+    const bool is_resending = stream->has_resend && stream->store.kind == SYNC_REVOCATIONS;
+    if (is_resending && !resend(sync, stream, fault))
         return false;
-    *has_more = stream->has_resend && clock_monotonic_ms() >= sync->send_again_ms;
+    *has_more = is_resending && stream->has_resend && clock_monotonic_ms() >= sync->send_again_ms;
     if (snapshot == stream->snapshot || clock_monotonic_ms() < sync->send_again_ms)
         return true;
     const int error = read_outbox(&round, &last);
@@ -296,11 +303,12 @@ bool sync_send(struct sync *sync, struct sync_stream *stream, bool *has_more, st
     /* What was skipped at the end counts as sent. */
     if (looked_at > stream->sent)
         stream->sent = looked_at;
-    if (stream->sent == last)
-        stream->snapshot = snapshot;
-    else
-        *has_more = true;
-    return true;
+    *has_more |= stream->sent < last;
+    if (stream->sent < last)
+        return true;
+    stream->snapshot = snapshot;
+    /* Of failures, the outbox has all that is to be sent again. */
+    return !stream->has_resend || stream->store.kind != SYNC_FAILURES || end_resend(sync, stream, fault);
 }
 
 /* --- Progress --- */

@@ -31,6 +31,7 @@ void sync_log_fault(struct sync *sync, const char *what, const char *fault)
         return;
     memcpy(sync->logged_fault, text, sizeof text);
     sync->logged_ms = now;
+    sync->is_connection_news = true;
     log_write(sync->log, LOG_LEVEL_ERROR, "sync: %s", text);
 }
 
@@ -94,9 +95,10 @@ static int read_store(struct sync *sync, struct sync_stream *stream)
         error = sync_read_resend(&txn, &stream->has_resend);
     if (error == 0 && stream->store.kind == SYNC_FAILURES)
         error = sync_read_status(&txn, &sync->status); /* its counters go on */
-    stream->has_resend &= stream->store.kind == SYNC_REVOCATIONS;
     memcpy(stream->instance, head.instance, sizeof stream->instance);
     stream->sent = stream->noted = head.sent;
+    if (stream->has_resend && stream->store.kind == SYNC_FAILURES)
+        stream->sent = 0;
     stream->is_position_noted = true;
     if (error == 0)
         return sync_txn_commit(&txn);
@@ -134,6 +136,7 @@ struct sync *sync_new(struct config *config, struct log *log, struct diagnostics
     sync->config = config_hold(config);
     sync->log = log_hold(log);
     sync->limits = throttle_limits_of(config);
+    sync->is_connection_news = true;
     snprintf(sync->epoch_key, sizeof sync->epoch_key, "token-sync:%s:epoch", config->issuer);
     bool good = engine_check(config, diagnostics) && choose_name(sync, diagnostics) &&
                 read_secret(config, &secret, diagnostics);
@@ -232,6 +235,11 @@ static bool read_all(struct sync *sync, double deadline, struct engine_fault *fa
         }
         if (!sync_receive_ask(sync, 1, 0, fault))
             return false;
+        if (!sync->is_reading) {
+            engine_quote(fault, "", "the state folder cannot be written",
+                         sizeof "the state folder cannot be written" - 1);
+            return false;
+        }
         while (!has_read) {
             if (!sync_receive(sync, &has_read, fault))
                 return false;

@@ -26,6 +26,7 @@ struct sync_stream {
     /* Reading */
     struct stream_id position; /* all messages up to this one have had their effect */
     bool is_position_noted;
+    double read_again_ms; /* the store could not be written: the stream is not read until then */
     bool is_caught_up;
 
     /* Sending */
@@ -34,7 +35,7 @@ struct sync_stream {
     struct sync_confirmed confirmed;
     double noted_ms;
     size_t snapshot; /* of the store, when there was nothing left to send; 0: not known */
-    bool has_resend; /* all that the store has is to be sent: revocations only */
+    bool has_resend; /* all that the store has is to be sent */
     struct revocation_key resend_next;
     struct stream_id swept; /* how far the stream was searched for what is over */
 };
@@ -58,6 +59,7 @@ struct sync {
     struct peer_log peers;
     char logged_fault[ENGINE_FAULT_SIZE + 128]; /* the last one */
     double logged_ms;
+    bool is_connection_news; /* nothing, or a fault, was logged since the last connection was */
     struct sync_status status;
     struct sync_message message; /* the one that is made or read */
     struct revocation_batch batch;

@@ -18,7 +18,7 @@
 #include "sync/sync.h"
 #include "version.h"
 
-enum { EXIT_USAGE = 2, REOPEN_MS = 1000, MS_PER_SECOND = 1000, PATH_SIZE = 4096 };
+enum { EXIT_USAGE = 2, REOPEN_MS = 1000, LONGEST_MS = 32000, MS_PER_SECOND = 1000, PATH_SIZE = 4096 };
 
 static const char usage[] =
     "usage: token-sync [-c FILE] [--wait] [-V] [-h]\n"
@@ -174,17 +174,19 @@ static int serve(struct process *process)
 {
     struct diagnostics diagnostics = diagnostics_of(process);
     bool has_run = false;
+    int pause_ms = REOPEN_MS;
     for (;;) {
         enum sync_end end = SYNC_REOPEN;
         struct sync *sync = sync_new(process->config, process->log, &diagnostics);
         if (sync == NULL && !has_run)
             return EXIT_FAILURE;
+        pause_ms = sync != NULL ? REOPEN_MS : pause_ms * 2 < LONGEST_MS ? pause_ms * 2 : LONGEST_MS;
         if (sync != NULL)
             end = sync_run(sync, process->signals);
         has_run = true;
         sync_free(sync);
         if (end == SYNC_REOPEN) {
-            const int signal = wait_for_signal(process, REOPEN_MS);
+            const int signal = wait_for_signal(process, pause_ms);
             end = signal == SIGHUP ? SYNC_RELOAD : signal != 0 ? SYNC_STOP : SYNC_REOPEN;
         }
         if (end == SYNC_STOP)

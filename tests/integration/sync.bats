@@ -526,6 +526,30 @@ fail_and_look() {
     all_have has_revoked two -- new 10
 }
 
+# Becomes token-sync, whose files may have so many KiB: a write beyond that fails, as on a full disk.
+# shellcheck disable=SC2317 # start calls it
+with_little_disk() {
+    ulimit -f "$1"
+    exec "$DIR/token-sync" -c "$DIR/$2/token.conf"
+}
+
+@test "a full disk: what does not fit is applied when there is place, and the log is not filled either" {
+    not_under_valgrind 'it has files of its own'
+    start_redis
+    start_sync one
+    start sync-two with_little_disk 500 two
+    all_have is_connected two --
+    sync_state revoke "$DIR/one/state" disk 50000 0
+    wait_until 'it says so' logs two 'the state folder cannot be written'
+    sync_state fail "$DIR/one/state" 192.0.2.1 20 0
+    wait_until 'the other store has a place' has_counted two 192.0.2.1 20
+    [[ $(wc -l <"$DIR/log/two.log") -lt 10 ]] || fail "$(cat "$DIR/log/two.log")"
+    stop_sync two
+    start_sync two
+    all_have has_revoked two -- disk 50000
+    all_have has_counted two -- 192.0.2.1 20
+}
+
 @test "one process for each state folder" {
     start_redis
     start_sync one
