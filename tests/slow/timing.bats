@@ -5,6 +5,7 @@
 # shellcheck disable=SC2016
 
 load ../integration/helper
+load ../integration/forge
 
 # The effect size that may be left, and the requests a case: the size that chance gives at most, with as many as these,
 # in one of thousands of comparisons.
@@ -232,6 +233,57 @@ have_costs() {
     have_costs
     after 'reload' reload
     have_costs
+}
+
+# --- Forged tokens ---
+
+# flipped TOKEN POSITION: with another character there of its signature. Its last one has two bits that are always 0.
+flipped() {
+    local signature=${1##*.} other=A
+    [[ ${signature:$2:1} != A ]] || other=E
+    printf '%s.%s%s%s\n' "${1%.*}" "${signature:0:$2}" $other "${signature:$(($2 + 1))}"
+}
+
+# named TOKEN CLIENT_ID
+named() {
+    with_claims "$1" ".sub = \"$2\" | .client_id = \"$2\""
+}
+
+# write_forged: sets FORGED to tokens of one length, none of which is signed. The first differs from the second in its jti.
+write_forged() {
+    local token revoked
+    token=$(tokenctl token ordinary)
+    revoked=$(decode 2 <<<"$(tokenctl token ordinary)" | jq -r .jti)
+    tokenctl revoke --id "$revoked"
+    FORGED=("ordinary:$(with_claims "$token" '.jti = "AAAAAAAAAAAAAAAAAAAAAA"')"
+        "revoked:$(with_claims "$token" ".jti = \"$revoked\"")"
+        "nobody:$(named "$token" nobody-1)" "locked:$(named "$token" locked-1)" "expired-account:$(named "$token" expired1)"
+        "expired:$(with_claims "$token" '.exp -= 100000 | .iat -= 100000')" "other-issuer:$(with_claims "$token" '.iss |= sub("api"; "ipa")')"
+        "first-wrong:$(flipped "$token" 0)" "last-wrong:$(flipped "$token" $((${#token} - $(wc -c <<<"${token%.*}") - 1)))")
+}
+
+@test "forged tokens: not whom they name, what they say, or how much of the signature is right" {
+    write_accounts "$SHA256"
+    write_forged
+    start_listening
+    nothing_is_told verify "${FORGED[@]}"
+}
+
+@test "control: a token that names no key is detected" {
+    write_accounts "$SHA256"
+    write_forged
+    start_listening
+    measure $SAMPLES verify "${FORGED[0]}" "no-key:$(with_header "${FORGED[0]#*:}" '.kid |= sub("^."; "_")')"
+    is_told_apart
+}
+
+# The holder of a signed token gets the reason from …/verify.
+@test "introspection of forged tokens: not whom they name, what they say, or how much of the signature is right" {
+    write_accounts "$SHA256"
+    tokenctl add api --introspect yes <<<api-secret
+    write_forged
+    start_listening
+    nothing_is_told introspect "${FORGED[@]}"
 }
 
 @test "control: a hash that costs a tenth more is detected" {

@@ -2,12 +2,14 @@
  * client_id of one of the cases, on one kept connection. The first case is what the others are compared with.
  *
  *     timing SOCKET SAMPLES fresh|same|once CLIENT_ID…
+ *     timing SOCKET SAMPLES verify|introspect NAME:TOKEN…
  *
  * SAMPLES requests a case; the wrong secret is another one each time, or always the same. With "once" it is
  * always the same, too, and each request is for a client_id of its own: CLIENT_ID00000, CLIENT_ID00001 …
  * Prints for each case the median of its times in microseconds, and the effect size of the Mann-Whitney test
  * against the first: the rank-biserial correlation, 0 where the two are alike and ±1 where all of one are
- * slower than all of the other.
+ * slower than all of the other. "verify" has a token checked that is refused, and "introspect" asks for one
+ * that is not active, as the client api whose secret is api-secret.
  *
  *     timing SOCKET 0 costs CHEAP DEAR CLIENT_ID…
  *
@@ -25,6 +27,7 @@ struct timing {
     int connection;
     bool fresh;
     bool once;
+    const char *endpoint; /* NULL: the token endpoint */
     uint64_t number;
     int cases;
     size_t samples;
@@ -39,33 +42,69 @@ static double now_us(void)
     return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
 }
 
-/* Sends one request, all of it in one write. Its time to the end of the answer. */
-static double time_request(struct timing *timing, const char *client_id)
+static void make_token_request(struct timing *timing, const char *client_id, struct bytes *request)
 {
-    static struct bytes request;
-    static char answer[CONTENT_MAX + 256];
     char form[512];
     timing->number += timing->fresh ? 1 : 0;
     snprintf(form, sizeof form, "grant_type=client_credentials&client_id=%s&client_secret=wrong-%016llu",
              client_id, (unsigned long long)timing->number);
+    append_head(request, true, NULL, strlen(form));
+    append_body(request, form, strlen(form));
+}
+
+static void make_verify_request(const char *token, struct bytes *request)
+{
+    char authorization[2048];
+    snprintf(authorization, sizeof authorization, "Bearer %s", token);
+    append_head_to(request, "/apiops/auth/verify", true, authorization, 0);
+    append_body(request, "", 0);
+}
+
+static void make_introspect_request(const char *token, struct bytes *request)
+{
+    char form[2048];
+    snprintf(form, sizeof form, "token=%s", token);
+    append_head_to(request, "/apiops/auth/introspect", true, "Basic YXBpOmFwaS1zZWNyZXQ=", strlen(form));
+    append_body(request, form, strlen(form));
+}
+
+/* Returns whether the answer is what all cases get. */
+static bool is_expected(const struct timing *timing, long status, const char *answer)
+{
+    if (timing->endpoint == NULL || strcmp(timing->endpoint, "verify") == 0)
+        return status == 401 && strstr(answer, "error_description=\"The") == NULL;
+    return status == 200 && strstr(answer, "{\"active\":false}") != NULL;
+}
+
+/* Sends one request, all of it in one write. Its time to the end of the answer. */
+static double time_request(struct timing *timing, const char *name)
+{
+    static struct bytes request;
+    static char answer[CONTENT_MAX + 256];
     request.length = 0;
-    append_head(&request, true, NULL, strlen(form));
-    append_body(&request, form, strlen(form));
+    if (timing->endpoint == NULL)
+        make_token_request(timing, name, &request);
+    else if (strcmp(timing->endpoint, "verify") == 0)
+        make_verify_request(strchr(name, ':') + 1, &request);
+    else
+        make_introspect_request(strchr(name, ':') + 1, &request);
     const double began = now_us();
     send_all(timing->connection, &request);
     const long status = read_answer(timing->connection, answer);
     const double took = now_us() - began;
-    if (status == 401)
+    if (is_expected(timing, status, answer))
         return took;
-    fprintf(stderr, "%s: status %ld\n", client_id, status);
+    fprintf(stderr, "%s: status %ld\n%s\n", name, status, answer);
     exit(EXIT_FAILURE);
 }
 
 static double time_case(struct timing *timing, const char *client_id, size_t round)
 {
     char name[128];
+    if (!timing->once)
+        return time_request(timing, client_id);
     snprintf(name, sizeof name, "%s%05zu", client_id, round);
-    return time_request(timing, timing->once ? name : client_id);
+    return time_request(timing, name);
 }
 
 /* One request a case, in an order of chance. */
@@ -143,13 +182,19 @@ int main(int argc, char **argv)
         print_costs(argv[1], argv + 4);
         return EXIT_SUCCESS;
     }
+    const bool has_tokens = strcmp(argv[3], "verify") == 0 || strcmp(argv[3], "introspect") == 0;
     if (argc > 4 + MOST_CASES)
         return 2;
+    for (int i = 4; has_tokens && i < argc; i++) {
+        if (strchr(argv[i], ':') == NULL)
+            return 2;
+    }
     struct timing timing = {
         .connection = open_connection(argv[1]),
         .samples = strtoul(argv[2], NULL, 10),
         .fresh = strcmp(argv[3], "fresh") == 0,
         .once = strcmp(argv[3], "once") == 0,
+        .endpoint = has_tokens ? argv[3] : NULL,
         .cases = argc - 4,
         .client_ids = argv + 4,
     };
@@ -164,7 +209,8 @@ int main(int argc, char **argv)
     time_all(&timing);
     for (int i = 0; i < timing.cases; i++) {
         qsort(timing.times[i], timing.samples, sizeof *timing.times[i], compare);
-        printf("%s %.1f %+.4f\n", timing.client_ids[i], timing.times[i][timing.samples / 2],
+        printf("%.*s %.1f %+.4f\n", (int)strcspn(timing.client_ids[i], ":"), timing.client_ids[i],
+               timing.times[i][timing.samples / 2],
                effect_size(timing.times[i], timing.times[0], timing.samples));
     }
     for (int i = 0; i < timing.cases; i++)

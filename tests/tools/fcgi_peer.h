@@ -1,5 +1,5 @@
-/* The web server's side of the program's socket, for tests that speak FastCGI themselves: requests to the
- * token endpoint put together of records, and answers read. What fails ends the test's program. */
+/* The web server's side of the program's socket, for tests that speak FastCGI themselves: requests put
+ * together of records, and answers read. What fails ends the test's program. */
 #ifndef FCGI_PEER_H
 #define FCGI_PEER_H
 
@@ -70,9 +70,9 @@ static inline void append_variable(struct bytes *bytes, const char *name, const 
     append(bytes, value, length);
 }
 
-/* `authorization` may be NULL. */
-static inline void append_head(struct bytes *bytes, bool keep, const char *authorization,
-                               size_t content_length)
+/* A POST to `path`. `authorization` may be NULL. */
+static inline void append_head_to(struct bytes *bytes, const char *path, bool keep, const char *authorization,
+                                  size_t content_length)
 {
     const FCGI_BeginRequestBody begin = {.roleB0 = FCGI_RESPONDER, .flags = keep ? FCGI_KEEP_CONN : 0};
     static struct bytes variables;
@@ -80,7 +80,7 @@ static inline void append_head(struct bytes *bytes, bool keep, const char *autho
     snprintf(length, sizeof length, "%zu", content_length);
     variables.length = 0;
     append_variable(&variables, "REQUEST_METHOD", "POST");
-    append_variable(&variables, "SCRIPT_NAME", "/apiops/auth/token");
+    append_variable(&variables, "SCRIPT_NAME", path);
     append_variable(&variables, "CONTENT_TYPE", "application/x-www-form-urlencoded");
     append_variable(&variables, "CONTENT_LENGTH", length);
     append_variable(&variables, "REMOTE_ADDR", "127.0.0.1");
@@ -89,6 +89,12 @@ static inline void append_head(struct bytes *bytes, bool keep, const char *autho
     append_record(bytes, FCGI_BEGIN_REQUEST, &begin, sizeof begin);
     append_record(bytes, FCGI_PARAMS, variables.data, variables.length);
     append_record(bytes, FCGI_PARAMS, "", 0);
+}
+
+static inline void append_head(struct bytes *bytes, bool keep, const char *authorization,
+                               size_t content_length)
+{
+    append_head_to(bytes, "/apiops/auth/token", keep, authorization, content_length);
 }
 
 static inline void append_body(struct bytes *bytes, const char *body, size_t length)
