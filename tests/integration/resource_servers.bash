@@ -146,3 +146,9 @@ knows_eddsa() {
     wait_until 'the key of EdDSA' verdict 200 EdDSA.good "$@"
     checks EdDSA "$@"
 }
+
+# knows_no_eddsa COMMAND…: although the key is published.
+knows_no_eddsa() {
+    use_keys EdDSA
+    verdict 401 EdDSA.good "$@"
+}

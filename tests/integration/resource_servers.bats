@@ -94,13 +94,13 @@ start_apache() {
 @test "mod_auth_openidc as resource server: ES256 and RS256 by the published keys, HS256; no EdDSA" {
     start_apache apache.conf
     checks_both at "$PORT"
-    verdict 401 EdDSA.good at "$PORT"
     # Debian 13's ignores OIDCOAuthVerifySharedKeys: it verifies against "0 shared keys".
     if grep -q 'mod_auth_openidc-2.4.17 ' "$DIR/log/apache-error.log"; then
         verdict 401 HS256.good at "$PORT"
     else
         checks HS256 at "$PORT"
     fi
+    knows_no_eddsa at "$PORT"
 }
 
 @test "mod_auth_openidc asks, and learns of a revocation" {
@@ -112,7 +112,7 @@ start_apache() {
     start_apache apache-oauth2.conf
     checks_both at "$PORT"
     checks HS256 at "$PORT"
-    verdict 401 EdDSA.good at "$PORT"
+    knows_no_eddsa at "$PORT"
 }
 
 @test "mod_oauth2 asks, and learns of a revocation" {
@@ -247,6 +247,5 @@ revokes() {
     go_build resource_go_oidc
     start_resource resource_go_oidc
     checks_both at "$PORT"
-    use_keys EdDSA
-    verdict 401 EdDSA.good at "$PORT"
+    knows_no_eddsa at "$PORT"
 }
