@@ -197,21 +197,20 @@ static int count_name(struct json_object *value, int flags, struct json_object *
 }
 
 /* Counts the members of all objects in `text`, of which each has one colon outside of strings. False: it has
- * a number that is NaN or Infinity, which json-c accepts; nothing else has capital letters outside of
- * strings.
- */
+ * what json-c accepts although it is no JSON: a name in single quotes, or a number that is NaN or Infinity.
+ * Nothing else has capital letters outside of strings. */
 static bool count_members(struct text text, size_t *members)
 {
-    const char *const end = text.data + text.length;
     *members = 0;
-    for (const char *c = text.data; c < end; c++) {
-        if (*c == 'N' || *c == 'I')
+    for (size_t i = 0; i < text.length; i++) {
+        const char c = text.data[i];
+        if (c == '\'' || c == 'N' || c == 'I')
             return false;
-        *members += *c == ':';
-        if (*c == '"') {
-            for (c++; *c != '"'; c++)
-                c += *c == '\\';
-        }
+        *members += c == ':';
+        if (c != '"')
+            continue;
+        for (i++; i < text.length && text.data[i] != '"'; i++)
+            i += text.data[i] == '\\';
     }
     return true;
 }
@@ -241,12 +240,12 @@ static struct json_object *read_whole(struct json_tokener *tokener, struct text 
         struct json_object *object = read_once(tokener, text, fault);
         if (object == NULL)
             return NULL;
-        const bool has_numbers = count_members(text, &members);
-        if (has_numbers && json_c_visit(object, 0, count_name, &names) == 0 && names == members)
+        const bool is_json = count_members(text, &members);
+        if (is_json && json_c_visit(object, 0, count_name, &names) == 0 && names == members)
             return object;
         json_put_wiped(object);
-        *fault = (struct json_fault){"a number is NaN or Infinity", 1};
-        if (!has_numbers)
+        *fault = (struct json_fault){"a name in single quotes, or a number that is NaN or Infinity", 1};
+        if (!is_json)
             return NULL;
     }
     *fault = has_memory_for(members) ? (struct json_fault){"a name occurs twice", 1}
