@@ -1,6 +1,7 @@
 /* The constant through our own gateway: token.fcgi as it is, confined and all, but that this file's
  * route_request() stands in for that of src/endpoint, and makes its body by the same means. To …/verify the
  * constant is the header lines of a good token. */
+#include "base/json.h"
 #include "constant.h"
 #include "endpoint/route.h"
 
@@ -23,8 +24,11 @@ enum progress route_request(struct request_context *context, const struct servic
     (void)on_done;
     if (text_is(request->path, "/apiops/auth/verify"))
         return answer_check(response);
-    *response = (struct http_response){.status = 200, .text_type = HTTP_JSON_TYPE};
-    buffer_add(&response->text, text_of(CONSTANT_JSON));
+    *response = (struct http_response){.status = 200, .body = json_object_new_object()};
+    json_add_plain(response->body, "access_token", CONSTANT_TOKEN);
+    json_add_string(response->body, "token_type", "Bearer");
+    json_add_number(response->body, "expires_in", 3600);
+    json_add_string(response->body, "scope", "read write");
     return PROGRESS_DONE;
 }
 
