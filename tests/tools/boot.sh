@@ -9,15 +9,14 @@ shift 2
 
 # A mount namespace of its own; systemd-nspawn makes the others.
 if [[ -z ${IN_NAMESPACE:-} ]]; then
-    ((EUID == 0)) && command -v systemd-nspawn >/dev/null || exit 77
+    ((EUID == 0)) && command -v systemd-nspawn >/dev/null && unshare --mount --pid --fork true || exit 77
     IN_NAMESPACE=1 exec unshare --mount --pid --fork --kill-child --mount-proc "$0" "$root" "$folder" "$@"
 fi
 
 machine=$folder/machine
 copy=$machine/copy
 mkdir -p "$machine"
-mount -t tmpfs tmpfs /run
-mount -t tmpfs -o mode=0755 tmpfs "$machine"
+mount -t tmpfs tmpfs /run && mount -t tmpfs -o mode=0755 tmpfs "$machine" || exit 77
 mkdir "$machine/written" "$machine/work" "$copy"
 mount -t overlay overlay -o "lowerdir=$root,upperdir=$machine/written,workdir=$machine/work" "$copy" || exit 77
 # Where packages are to start nothing, as on this machine, they are to there.
