@@ -165,7 +165,7 @@ installed() {
     [[ -d $DIR/root/etc/token ]]
     # So do the configurations and the manual.
     # shellcheck disable=SC2016 # as they stand in the manual's source
-    ! grep -rn -e '/usr/local/[les]' -e '\$(s' -e '\$(d' "$DIR/root/opt/token/"{share,lib} || fail 'folders of another prefix'
+    ! grep -rn -e '/usr/local/[les]' -e '\$(sysconfdir)' -e '\$(docdir)' "$DIR/root/opt/token/"{share,lib} || fail 'folders of another prefix'
     grep -F 'ExecStart=/opt/token/libexec/token.fcgi' "$DIR/root/opt/token/lib/systemd/system/token.service"
     grep -F '"TOKEN_CONF" => "/etc/token/token.conf"' "$DIR/root/opt/token/share/doc/token.fcgi/conf/lighttpd-cgi.conf"
     grep -F '/etc/token/token.conf' "$DIR/root/opt/token/share/man/man5/token.conf.5"
