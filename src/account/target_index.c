@@ -26,7 +26,9 @@ bool target_index_make(struct target_index *index, struct account_target *target
 struct account_target *target_index_find(const struct target_index *index, struct text client_id)
 {
     size_t low = 0;
-    size_t high = client_id.data != NULL ? index->count : 0;
+    size_t high = index->count;
+    if (client_id.data == NULL)
+        return NULL;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         if (text_compare(index->sorted[middle]->client_id, client_id) < 0)
@@ -35,7 +37,7 @@ struct account_target *target_index_find(const struct target_index *index, struc
             high = middle;
     }
     const bool is_found = low < index->count && text_equal(index->sorted[low]->client_id, client_id);
-    return client_id.data != NULL && is_found ? index->sorted[low] : NULL;
+    return is_found ? index->sorted[low] : NULL;
 }
 
 void target_index_free(struct target_index *index)
