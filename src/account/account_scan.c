@@ -165,7 +165,7 @@ static bool judge_decoy(const struct account_scan *scan, struct text line, struc
 }
 
 /* Reads the whole file. Does not parse lines whose setting was seen before, which are most of them. */
-static enum account_found find_decoy(struct account_scan *scan, struct account_entry *entry)
+static enum account_found read_decoy(struct account_scan *scan, struct account_entry *entry)
 {
     struct line_reader reader = {.descriptor = scan->descriptor, .offset = scan->start};
     struct decoy_settings seen = {.next = 0};
@@ -192,7 +192,7 @@ static void refresh_decoy(struct account_scan *scan, uint64_t choice)
 {
     scan->choice = choice;
     scan->decoy_entry.line = 0;
-    scan->decoy_found = find_decoy(scan, &scan->decoy_entry);
+    scan->decoy_found = read_decoy(scan, &scan->decoy_entry);
     scan->has_choice = true;
 }
 

@@ -5,23 +5,18 @@
 
 enum { FIRST_CAPACITY = 16 };
 
-static bool begins_with(struct text text, const char *start, size_t length)
-{
-    return text.length >= length && memcmp(text.data, start, length) == 0;
-}
-
 /* "$6$" is a setting and a prefix of another one, "$6$rounds=1000$". No salt contains a '='. */
 static bool is_followed_by_rounds(struct text hash, size_t setting)
 {
-    static const char rounds[] = "rounds=";
-    return begins_with((struct text){hash.data + setting, hash.length - setting}, rounds, sizeof rounds - 1);
+    const struct text rest = {hash.data + setting, hash.length - setting};
+    return text_begins_with(rest, text_of("rounds="));
 }
 
 static size_t find_setting(const struct decoy_settings *settings, struct text hash)
 {
     for (size_t i = 0; i < DECOY_SETTINGS; i++) {
         const size_t length = settings->of[i].length;
-        if (length > 0 && begins_with(hash, settings->of[i].text, length) &&
+        if (length > 0 && text_begins_with(hash, (struct text){settings->of[i].text, length}) &&
             !is_followed_by_rounds(hash, length))
             return i;
     }

@@ -43,7 +43,7 @@ static const unsigned char values[UCHAR_MAX + 1] = {
 /* clang-format on */
 
 /* Returns whether all characters are in `alphabet`, and no bit is set that no encoder sets. */
-static bool decode(const char *text, size_t length, unsigned alphabet, unsigned char *out, size_t *size)
+static bool decode_text(const char *text, size_t length, unsigned alphabet, unsigned char *out, size_t *size)
 {
     const unsigned char *from = (const unsigned char *)text;
     unsigned char *to = out;
@@ -70,7 +70,7 @@ static bool decode(const char *text, size_t length, unsigned alphabet, unsigned 
 
 bool base64url_decode(const char *text, size_t length, unsigned char *out, size_t *size)
 {
-    return decode(text, length, URL, out, size);
+    return decode_text(text, length, URL, out, size);
 }
 
 bool base64_decode(const char *text, size_t length, unsigned char *out, size_t *size)
@@ -80,5 +80,5 @@ bool base64_decode(const char *text, size_t length, unsigned char *out, size_t *
         length--;
     if (length < padded && padded % 4 != 0)
         return false;
-    return decode(text, length, PLAIN, out, size);
+    return decode_text(text, length, PLAIN, out, size);
 }

@@ -39,7 +39,7 @@ static bool content_grow(char **data, size_t *capacity, size_t filled, size_t ne
 }
 
 /* Reads until the end of the file, which may grow meanwhile. One byte of capacity stays for the NUL. */
-static bool read_all(int descriptor, size_t limit, size_t capacity, struct file_content *content)
+static bool read_content(int descriptor, size_t limit, size_t capacity, struct file_content *content)
 {
     if (!content_grow(&content->data, &capacity, 0, capacity))
         return false;
@@ -73,7 +73,7 @@ static bool read_descriptor(int descriptor, size_t limit, struct file_content *c
         return false;
     }
     /* Some files, such as those in /proc, have size 0. */
-    return read_all(descriptor, limit, size == 0 ? FIRST_CAPACITY : size + 2, content);
+    return read_content(descriptor, limit, size == 0 ? FIRST_CAPACITY : size + 2, content);
 }
 
 int file_open(const char *path, struct stat *status)

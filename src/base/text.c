@@ -27,16 +27,11 @@ struct text text_split(struct text *rest, char separator)
     return part;
 }
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 struct text text_trim(struct text text)
 {
-    while (text.length > 0 && is_blank(text.data[text.length - 1]))
+    while (text.length > 0 && text_is_blank(text.data[text.length - 1]))
         text.length--;
-    while (text.length > 0 && is_blank(text.data[0])) {
+    while (text.length > 0 && text_is_blank(text.data[0])) {
         text.data++;
         text.length--;
     }

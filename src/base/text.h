@@ -30,6 +30,17 @@ static inline bool text_is(struct text a, const char *string)
     return text_equal(a, text_of(string));
 }
 
+static inline bool text_begins_with(struct text text, struct text start)
+{
+    return text.length >= start.length &&
+           (start.length == 0 || memcmp(text.data, start.data, start.length) == 0);
+}
+
+static inline bool text_is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
 /* Orders by the bytes, as memcmp(); an absent text is an empty one. */
 int text_compare(struct text a, struct text b);
 

@@ -3,16 +3,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 struct text config_line_trim(struct text line)
 {
-    while (line.length > 0 && (is_blank(line.data[line.length - 1]) || line.data[line.length - 1] == '\r'))
+    while (line.length > 0 &&
+           (text_is_blank(line.data[line.length - 1]) || line.data[line.length - 1] == '\r'))
         line.length--;
-    while (line.length > 0 && is_blank(line.data[0])) {
+    while (line.length > 0 && text_is_blank(line.data[0])) {
         line.data++;
         line.length--;
     }
@@ -59,7 +55,7 @@ static bool has_inline_comment(struct text line, size_t size)
 {
     (void)size;
     for (size_t i = 1; i < line.length; i++) {
-        if (is_blank(line.data[i - 1]) && (line.data[i] == '#' || line.data[i] == ';'))
+        if (text_is_blank(line.data[i - 1]) && (line.data[i] == '#' || line.data[i] == ';'))
             return true;
     }
     return false;

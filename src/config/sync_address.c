@@ -6,13 +6,7 @@
 static const char sentinel_prefix[] = "sentinel:";
 static const char unix_prefix[] = "unix:";
 
-static bool has_prefix(struct text text, const char *prefix)
-{
-    const size_t length = strlen(prefix);
-    return text.length >= length && memcmp(text.data, prefix, length) == 0;
-}
-
-static struct text skip(struct text text, size_t length)
+static struct text skip_bytes(struct text text, size_t length)
 {
     return (struct text){text.data + length, text.length - length};
 }
@@ -29,9 +23,9 @@ static struct text next_word(struct text *rest)
 struct text sync_addresses_sentinel(struct text list)
 {
     struct text first = next_word(&list);
-    if (first.data == NULL || !has_prefix(first, sentinel_prefix))
+    if (first.data == NULL || !text_begins_with(first, text_of(sentinel_prefix)))
         return (struct text){NULL, 0};
-    first = skip(first, strlen(sentinel_prefix));
+    first = skip_bytes(first, strlen(sentinel_prefix));
     return text_split(&first, '@');
 }
 
@@ -53,11 +47,11 @@ static const char *read_host(struct text word, struct sync_address *address)
             return "has an IPv6 address without brackets: write [2001:db8::1]:6379";
         return read_port(host, rest, address);
     }
-    rest = skip(word, 1);
+    rest = skip_bytes(word, 1);
     const struct text host = text_split(&rest, ']');
     if (rest.data == NULL || rest.length == 0 || rest.data[0] != ':')
         return "has a bracket but no port: write [2001:db8::1]:6379";
-    return read_port(host, skip(rest, 1), address);
+    return read_port(host, skip_bytes(rest, 1), address);
 }
 
 static const char *read_path(struct text path, struct sync_address *address)
@@ -73,15 +67,15 @@ static const char *read_path(struct text path, struct sync_address *address)
 static const char *read_address(struct text word, struct sync_address *address)
 {
     *address = (struct sync_address){.port = 0};
-    if (has_prefix(word, unix_prefix))
-        return read_path(skip(word, strlen(unix_prefix)), address);
+    if (text_begins_with(word, text_of(unix_prefix)))
+        return read_path(skip_bytes(word, strlen(unix_prefix)), address);
     return read_host(word, address);
 }
 
 /* Returns the address behind "sentinel:NAME@", if the word has that. */
-static struct text address_of(struct text word)
+static struct text text_of_address(struct text word)
 {
-    if (has_prefix(word, sentinel_prefix))
+    if (text_begins_with(word, text_of(sentinel_prefix)))
         text_split(&word, '@');
     return word;
 }
@@ -98,14 +92,14 @@ const char *sync_addresses_fault(struct text list)
     if (sentinel.data != NULL && sentinel.length == 0)
         return "must name the engine as the Sentinels know it: sentinel:NAME@host:port";
     for (struct text word = next_word(&rest); fault == NULL && word.data != NULL; word = next_word(&rest)) {
-        const bool is_sentinel = has_prefix(word, sentinel_prefix);
+        const bool is_sentinel = text_begins_with(word, text_of(sentinel_prefix));
         if (is_sentinel && count > 0)
             return "must begin with sentinel:NAME@host:port, which more Sentinels may follow as host:port";
-        if (is_sentinel && address_of(word).data == NULL)
+        if (is_sentinel && text_of_address(word).data == NULL)
             return "must name the engine and a Sentinel: sentinel:NAME@host:port";
-        if (sentinel.data != NULL && has_prefix(address_of(word), unix_prefix))
+        if (sentinel.data != NULL && text_begins_with(text_of_address(word), text_of(unix_prefix)))
             return "must name Sentinels as host:port";
-        fault = read_address(address_of(word), &address);
+        fault = read_address(text_of_address(word), &address);
         count++;
     }
     return count == 0 ? "has no address" : fault;
@@ -114,5 +108,5 @@ const char *sync_addresses_fault(struct text list)
 bool sync_address_next(struct text *rest, struct sync_address *address)
 {
     const struct text word = next_word(rest);
-    return word.data != NULL && read_address(address_of(word), address) == NULL;
+    return word.data != NULL && read_address(text_of_address(word), address) == NULL;
 }

@@ -65,7 +65,7 @@ static struct key make_key(const struct outbox_layout *layout, char kind, const 
     return key;
 }
 
-static MDB_val value_of(struct key *key)
+static MDB_val value_of_key(struct key *key)
 {
     return (MDB_val){key->size, key->bytes};
 }
@@ -75,7 +75,7 @@ static MDB_val value_of(struct key *key)
 static int get_head(struct database_txn *txn, const struct outbox_layout *layout, MDB_val *value)
 {
     struct key key = make_key(layout, KEY_HEAD, NULL, 0);
-    MDB_val name = value_of(&key);
+    MDB_val name = value_of_key(&key);
     const int error = mdb_get(txn->txn, txn->table, &name, value);
     if (error != 0)
         return error;
@@ -109,11 +109,11 @@ static int read_stored_head(struct database_txn *txn, const struct outbox_layout
     return stored->tail.size <= OUTBOX_CHUNK_MAX ? 0 : MDB_CORRUPTED;
 }
 
-static int write_head(struct database_txn *txn, const struct outbox_layout *layout,
-                      const struct stored_head *stored)
+static int write_outbox_head(struct database_txn *txn, const struct outbox_layout *layout,
+                             const struct stored_head *stored)
 {
     struct key key = make_key(layout, KEY_HEAD, NULL, 0);
-    MDB_val name = value_of(&key);
+    MDB_val name = value_of_key(&key);
     MDB_val value = {sizeof *stored, (void *)stored};
     return mdb_put(txn->txn, txn->table, &name, &value, 0);
 }
@@ -124,7 +124,7 @@ int outbox_renew_instance(struct database_txn *txn, const struct outbox_layout *
     int error = read_stored_head(txn, layout, &stored);
     if (error == 0 && !secret_random(stored.head.instance, sizeof stored.head.instance))
         error = EIO;
-    return error == 0 ? write_head(txn, layout, &stored) : error;
+    return error == 0 ? write_outbox_head(txn, layout, &stored) : error;
 }
 
 /* --- Chunks --- */
@@ -149,7 +149,7 @@ static int get_chunk(struct database_txn *txn, const struct outbox_layout *layou
                      struct chunk *chunk)
 {
     struct key key = chunk_key(layout, number);
-    MDB_val name = value_of(&key);
+    MDB_val name = value_of_key(&key);
     MDB_val value;
     uint64_t words[CHUNK_WORDS];
     const int error = mdb_get(txn->txn, txn->table, &name, &value);
@@ -188,7 +188,7 @@ static int write_chunk(struct database_txn *txn, const struct outbox_layout *lay
         return error;
     struct stored_chunk chunk = {.number = stored->next_chunk, .entries = stored->tail};
     struct key key = chunk_key(layout, chunk.number);
-    MDB_val name = value_of(&key);
+    MDB_val name = value_of_key(&key);
     MDB_val value = {sizeof chunk, &chunk};
     error = mdb_put(txn->txn, txn->table, &name, &value, 0);
     stored->head.keys += !is_full;
@@ -212,7 +212,7 @@ int outbox_add(struct database_txn *txn, const struct outbox_layout *layout, con
         stored.tail.first = stored.head.last;
     memcpy(bytes_put(stored.tail.bytes + stored.tail.size, size, LENGTH_SIZE), bytes, size);
     stored.tail.size += LENGTH_SIZE + size;
-    return write_head(txn, layout, &stored);
+    return write_outbox_head(txn, layout, &stored);
 }
 
 /* --- Reading --- */
@@ -285,7 +285,7 @@ int outbox_each(struct database_txn *txn, const struct outbox_layout *layout, ui
 
 static int remove_key(struct database_txn *txn, struct key *key, struct outbox_head *head)
 {
-    MDB_val name = value_of(key);
+    MDB_val name = value_of_key(key);
     const int error = mdb_del(txn->txn, txn->table, &name, NULL);
     head->keys -= error == 0;
     return error == MDB_NOTFOUND ? 0 : error;
@@ -322,7 +322,7 @@ int outbox_set_sent(struct database_txn *txn, const struct outbox_layout *layout
     stored.head.sent = number;
     if (layout->capacity == 0)
         error = remove_sent(txn, layout, &stored);
-    return error == 0 ? write_head(txn, layout, &stored) : error;
+    return error == 0 ? write_outbox_head(txn, layout, &stored) : error;
 }
 
 /* --- Notes --- */
@@ -331,14 +331,14 @@ int outbox_get_note(struct database_txn *txn, const struct outbox_layout *layout
                     MDB_val *value)
 {
     struct key key = make_key(layout, KEY_NOTE, name.mv_data, name.mv_size);
-    MDB_val full_name = value_of(&key);
+    MDB_val full_name = value_of_key(&key);
     return mdb_get(txn->txn, txn->table, &full_name, value);
 }
 
 int outbox_put_note(struct database_txn *txn, const struct outbox_layout *layout, MDB_val name, MDB_val value)
 {
     struct key key = make_key(layout, KEY_NOTE, name.mv_data, name.mv_size);
-    MDB_val full_name = value_of(&key);
+    MDB_val full_name = value_of_key(&key);
     MDB_val old;
     struct stored_head stored;
     int error = read_stored_head(txn, layout, &stored);
@@ -352,7 +352,7 @@ int outbox_put_note(struct database_txn *txn, const struct outbox_layout *layout
     if (error != 0 || !is_new)
         return error;
     stored.head.keys++;
-    return write_head(txn, layout, &stored);
+    return write_outbox_head(txn, layout, &stored);
 }
 
 int outbox_remove_note(struct database_txn *txn, const struct outbox_layout *layout, MDB_val name)
@@ -364,7 +364,7 @@ int outbox_remove_note(struct database_txn *txn, const struct outbox_layout *lay
         return error;
     const uint64_t keys = stored.head.keys;
     error = remove_key(txn, &key, &stored.head);
-    return error == 0 && stored.head.keys != keys ? write_head(txn, layout, &stored) : error;
+    return error == 0 && stored.head.keys != keys ? write_outbox_head(txn, layout, &stored) : error;
 }
 
 int outbox_next_note(struct database_txn *txn, const struct outbox_layout *layout, MDB_val *name,
@@ -372,7 +372,7 @@ int outbox_next_note(struct database_txn *txn, const struct outbox_layout *layou
 {
     struct key key = make_key(layout, KEY_NOTE, name->mv_data, name->mv_size);
     const struct key start = make_key(layout, KEY_NOTE, NULL, 0);
-    MDB_val full_name = value_of(&key);
+    MDB_val full_name = value_of_key(&key);
     MDB_cursor *cursor = NULL;
     int error = mdb_cursor_open(txn->txn, txn->table, &cursor);
     if (error != 0)

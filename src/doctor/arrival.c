@@ -19,7 +19,8 @@ static bool invent(char out[INVENTED_SIZE])
     return true;
 }
 
-static void report(struct probe *probe, enum finding_weight weight, const char *what, enum web_fault fault)
+static void report_arrival(struct probe *probe, enum finding_weight weight, const char *what,
+                           enum web_fault fault)
 {
     findings_add(probe->findings, STEP_REQUEST, weight, "%s; %s", what,
                  probe_remedy(probe, fault, probe->mount));
@@ -53,7 +54,7 @@ static bool judge_request(struct probe *probe)
         return true;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (probe_is_error(probe, rows[i].description)) {
-            report(probe, FINDING_ERROR, rows[i].what, rows[i].fault);
+            report_arrival(probe, FINDING_ERROR, rows[i].what, rows[i].fault);
             return false;
         }
     }
@@ -66,8 +67,9 @@ static void judge_query(struct probe *probe)
     const struct message post = {.body = text_of("grant_type=doctor")};
     if (probe_endpoint(probe, "/token?client_secret=doctor", &post) &&
         !probe_is_error(probe, "Parameters must be in the body, not in the URL"))
-        report(probe, FINDING_WARNING,
-               "the query of a URL does not arrive, so that secrets in URLs are not refused", WEB_NO_QUERY);
+        report_arrival(probe, FINDING_WARNING,
+                       "the query of a URL does not arrive, so that secrets in URLs are not refused",
+                       WEB_NO_QUERY);
 }
 
 void web_request(struct probe *probe)

@@ -149,7 +149,7 @@ static bool format_remote_source(struct text source, char out[NETWORK_TEXT_SIZE]
  * Built by hand, as a line is written for every request. Each field has a bound, and their sum is below
  * TEXT_SIZE. */
 
-static char *append_number(char *to, uint64_t number)
+static char *append_digits(char *to, uint64_t number)
 {
     return to + text_format_number(number, to);
 }
@@ -190,7 +190,7 @@ static char *put_token(char *to, const struct audit_token *token)
     to = stpcpy(stpcpy(to, " jti="), token->jti);
     to = put_quoted(stpcpy(to, " kid="), ID_SIZE, text_of(token->kid));
     to = put_copied(stpcpy(to, " scope="), SCOPE_SIZE, copied_scope(token), token->scope_length);
-    return append_number(stpcpy(to, " lifetime="), (uint64_t)token->lifetime);
+    return append_digits(stpcpy(to, " lifetime="), (uint64_t)token->lifetime);
 }
 
 static void write_text(const struct audit_record *record, const struct service *service,
@@ -205,7 +205,7 @@ static void write_text(const struct audit_record *record, const struct service *
                     record->client_id_length);
     to = put_source(stpcpy(to, " source="), request->source);
     to = stpcpy(to, " line=");
-    to = record->line > 0 ? append_number(to, record->line) : stpcpy(to, "-");
+    to = record->line > 0 ? append_digits(to, record->line) : stpcpy(to, "-");
     to = stpcpy(stpcpy(to, " method="), record->method != NULL ? record->method : "-");
     to = put_ms(stpcpy(to, " ms="), clock_monotonic_ms() - record->started_ms);
     if (record->served != NULL)

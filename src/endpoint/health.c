@@ -103,7 +103,7 @@ static bool add_account_counts(struct json_object *body, const struct service *s
 }
 
 /* Several machines. Adds nothing if this one is alone, or its store cannot be read. */
-static bool add_sync(struct json_object *body, const struct service *service)
+static bool add_sync_health(struct json_object *body, const struct service *service)
 {
     static const char *const states[] = {
         [SYNC_CONNECTED] = "connected", [SYNC_AWAY] = "engine_away", [SYNC_NOT_RUNNING] = "not_running"};
@@ -134,7 +134,7 @@ static bool add_details(struct json_object *body, const struct request_context *
            json_add_string(body, "signing_key", service->keys->signer->kid) &&
            json_add_string(body, "state", name_of_state(service)) &&
            json_add(body, "files", describe_files(service)) && add_refused(body, service) &&
-           add_sync(body, service) && log_add_string(body, "source", context->request->source) &&
+           add_sync_health(body, service) && log_add_string(body, "source", context->request->source) &&
            log_add_string(body, "forwarded_for",
                           http_request_variable(context->request, "HTTP_X_FORWARDED_FOR", 0)) &&
            json_add(body, "https", json_object_new_boolean(is_https(context->request)));

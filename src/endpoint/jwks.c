@@ -36,7 +36,8 @@ static bool add_key(struct json_object *array, const struct signing_key *key)
 }
 
 /* Adds the signing key first, since some clients read no other. Returns false if memory runs out. */
-static bool add_keys(struct json_object *array, const struct keyset *keyset, struct text type, int64_t since)
+static bool add_published_keys(struct json_object *array, const struct keyset *keyset, struct text type,
+                               int64_t since)
 {
     bool complete = !is_published(keyset->signer, type, since) || add_key(array, keyset->signer);
     for (size_t i = 0; complete && i < keyset->count; i++) {
@@ -55,7 +56,7 @@ static enum oauth_error publish_keys(struct request_context *context, const stru
     struct json_object *set = json_object_new_object();
     (void)account;
     bool complete = array != NULL && set != NULL &&
-                    add_keys(array, service->keys, wanted_type(context->request->query), since);
+                    add_published_keys(array, service->keys, wanted_type(context->request->query), since);
     if (complete)
         complete = json_add(set, "keys", array);
     else

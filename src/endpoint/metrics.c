@@ -218,7 +218,7 @@ static void add_key_labels(struct buffer *out, const struct keyset *keyset, cons
     buffer_print(out, "\",alg=\"%s\",state=\"%s\"} ", jws_algorithm_name(key->algorithm), state);
 }
 
-static void add_keys(struct buffer *out, const struct keyset *keyset)
+static void add_key_metrics(struct buffer *out, const struct keyset *keyset)
 {
     add_family(out, "token_key_created_timestamp_seconds", "gauge", "seconds",
                "When a key was made; 0: the key set does not say it.");
@@ -257,7 +257,7 @@ static void add_ignored(struct buffer *out, const struct sync_status *status)
 }
 
 /* As token-sync has written it; nothing where this machine is alone. */
-static void add_sync(struct buffer *out, const struct service *service)
+static void add_sync_metrics(struct buffer *out, const struct service *service)
 {
     struct sync_status status;
     if (service->config->sync == NULL || service->throttle == NULL ||
@@ -304,8 +304,8 @@ static enum oauth_error answer_metrics(struct request_context *context, const st
     add_processes(out, service->metrics);
     add_accounts(out, service);
     add_files(out, service);
-    add_keys(out, service->keys);
-    add_sync(out, service);
+    add_key_metrics(out, service->keys);
+    add_sync_metrics(out, service);
     buffer_add(out, text_of("# EOF\n"));
     return out->out_of_memory ? OAUTH_SERVER_ERROR : OAUTH_NO_ERROR;
 }

@@ -11,7 +11,7 @@ static const enum oauth_error errors[] = {
     [TOKEN_REVOKE_FAILED] = OAUTH_SERVER_ERROR,
 };
 
-static enum oauth_error revoke(struct request_context *context, const struct account *account)
+static enum oauth_error answer_revoke(struct request_context *context, const struct account *account)
 {
     enum jwt_status status;
     const enum token_revoke_result result =
@@ -33,5 +33,5 @@ const struct endpoint revoke_endpoint = {
     .duplicates = token_form_duplicates,
     .parameter_count = TOKEN_FORM_PARAMETERS,
     .check_form = token_form_check,
-    .answer = revoke,
+    .answer = answer_revoke,
 };

@@ -28,12 +28,12 @@ static const struct route {
 };
 
 /* Removes `prefix` from the start of `*path`, if it is there. */
-static bool skip(struct text *path, const char *prefix)
+static bool skip_prefix(struct text *path, const char *prefix)
 {
-    const size_t length = strlen(prefix);
-    if (path->length < length || memcmp(path->data, prefix, length) != 0)
+    const struct text start = text_of(prefix);
+    if (!text_begins_with(*path, start))
         return false;
-    *path = (struct text){path->data + length, path->length - length};
+    *path = (struct text){path->data + start.length, path->length - start.length};
     return true;
 }
 
@@ -44,8 +44,8 @@ static const struct endpoint *find_endpoint(const struct service *service, struc
         path.length--;
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         struct text rest = path;
-        if (path.data != NULL && skip(&rest, routes[i].before) && skip(&rest, service->config->mount_path) &&
-            text_is(rest, routes[i].path))
+        if (path.data != NULL && skip_prefix(&rest, routes[i].before) &&
+            skip_prefix(&rest, service->config->mount_path) && text_is(rest, routes[i].path))
             return routes[i].endpoint;
     }
     return NULL;
@@ -70,7 +70,7 @@ static enum oauth_error head_error(const struct http_request *request)
 
 static bool allows(const struct endpoint *endpoint, struct text method)
 {
-    for (struct text rest = text_of(endpoint->methods); rest.data != NULL; skip(&rest, " ")) {
+    for (struct text rest = text_of(endpoint->methods); rest.data != NULL; skip_prefix(&rest, " ")) {
         if (text_equal(text_split(&rest, ','), method))
             return true;
     }

@@ -40,7 +40,7 @@ static bool is_scope_valid(struct text scope)
     return true;
 }
 
-static bool holds(struct text list, struct text scope)
+static bool holds_scope(struct text list, struct text scope)
 {
     while (list.data != NULL) {
         if (text_equal(text_split(&list, ' '), scope))
@@ -53,7 +53,7 @@ static bool holds_all(struct text granted, struct text wanted)
 {
     while (wanted.data != NULL) {
         const struct text scope = text_split(&wanted, ' ');
-        if (scope.length > 0 && !holds(granted, scope))
+        if (scope.length > 0 && !holds_scope(granted, scope))
             return false;
     }
     return true;
@@ -185,7 +185,7 @@ static enum oauth_error allow(struct request_context *context, const struct jwt 
     return response->is_broken || response->headers.out_of_memory ? OAUTH_SERVER_ERROR : OAUTH_NO_ERROR;
 }
 
-static enum oauth_error verify(struct request_context *context, const struct account *account)
+static enum oauth_error answer_verify(struct request_context *context, const struct account *account)
 {
     const struct wanted wanted = read_wanted(context);
     struct jwt jwt = {.header = NULL};
@@ -211,5 +211,5 @@ static enum oauth_error verify(struct request_context *context, const struct acc
 const struct endpoint verify_endpoint = {
     .name = "verify",
     .success = AUDIT_ALLOWED,
-    .answer = verify,
+    .answer = answer_verify,
 };

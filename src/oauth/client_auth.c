@@ -106,7 +106,8 @@ static enum progress next_line(struct client_auth_context *authentication)
     return go_to(authentication, CLIENT_AUTH_END_DECODING);
 }
 
-static enum progress verify(struct client_auth_context *authentication, const struct account_entry *entry)
+static enum progress verify_secret(struct client_auth_context *authentication,
+                                   const struct account_entry *entry)
 {
     struct verification *verification = &authentication->verification;
     const struct credentials *decoding = current_decoding(authentication);
@@ -132,7 +133,7 @@ static enum progress verify_line(struct client_auth_context *authentication)
 {
     authentication->step = CLIENT_AUTH_FIND_DECOY;
     authentication->verification.result = PASSWORD_UNUSABLE;
-    return authentication->line.account.method != NULL ? verify(authentication, &authentication->line)
+    return authentication->line.account.method != NULL ? verify_secret(authentication, &authentication->line)
                                                        : PROGRESS_DONE;
 }
 
@@ -151,7 +152,7 @@ static enum progress look_up_decoy(struct client_auth_context *authentication)
 static enum progress verify_decoy(struct client_auth_context *authentication)
 {
     authentication->step = CLIENT_AUTH_JUDGE_LINE;
-    return verify(authentication, &authentication->decoy);
+    return verify_secret(authentication, &authentication->decoy);
 }
 
 static void set_error(struct client_auth_context *authentication)

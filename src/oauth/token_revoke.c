@@ -8,8 +8,8 @@ static bool is_alive(enum jwt_status status)
            status == JWT_ACCOUNT_UNKNOWN || status == JWT_ACCOUNT_CLOSED;
 }
 
-static enum token_revoke_result revoke(const struct service *service, const struct jwt *jwt,
-                                       const struct account *caller)
+static enum token_revoke_result revoke_checked(const struct service *service, const struct jwt *jwt,
+                                               const struct account *caller)
 {
     if (caller != NULL && !caller->introspect && !text_equal(jwt_claim_text(jwt, "sub"), caller->client_id))
         return TOKEN_REVOKE_FOREIGN;
@@ -26,7 +26,7 @@ enum token_revoke_result token_revoke(const struct service *service, struct text
     enum token_revoke_result result = TOKEN_REVOKE_INVALID;
     *status = token_check(service, token, NULL, now, &jwt);
     if (is_alive(*status))
-        result = revoke(service, &jwt, caller);
+        result = revoke_checked(service, &jwt, caller);
     else if (*status == JWT_REVOKED)
         result = TOKEN_REVOKE_DONE;
     else if (*status == JWT_NOT_CHECKED || *status == JWT_NO_MEMORY)

@@ -51,7 +51,7 @@ static const char plain[] = "this is no hash of a known method (plain text?); ha
 static const char empty[] = "there is no hash; set a secret with tokenctl passwd";
 
 /* Faster here than strlen() and memcmp(): most prefixes differ in the second character. */
-static bool has_prefix(struct text text, const char *prefix)
+static bool has_method_prefix(struct text text, const char *prefix)
 {
     size_t i = 0;
     while (i < text.length && prefix[i] != '\0' && text.data[i] == prefix[i])
@@ -100,7 +100,7 @@ static bool has_form(struct text hash, const struct form *form)
 const struct password_method *password_method_of(struct text hash, bool allow_legacy, const char **why)
 {
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
-        if (has_prefix(hash, foreign[i].prefix)) {
+        if (has_method_prefix(hash, foreign[i].prefix)) {
             *why = foreign[i].why;
             return NULL;
         }
@@ -108,7 +108,7 @@ const struct password_method *password_method_of(struct text hash, bool allow_le
     *why = hash.length == 0 ? empty : hash.data[0] == '$' ? malformed : plain;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         const struct form *form = &forms[i];
-        if (!has_prefix(hash, form->method.prefix) || !has_form(hash, form))
+        if (!has_method_prefix(hash, form->method.prefix) || !has_form(hash, form))
             continue;
         *why = form->method.legacy && !allow_legacy ? not_allowed : NULL;
         return *why == NULL ? &form->method : NULL;
@@ -119,7 +119,7 @@ const struct password_method *password_method_of(struct text hash, bool allow_le
 const struct password_method *password_method_of_parsed(struct text hash)
 {
     size_t i = 0;
-    while (!has_prefix(hash, forms[i].method.prefix)) /* the last prefix is empty and always matches */
+    while (!has_method_prefix(hash, forms[i].method.prefix)) /* the last prefix is empty and always matches */
         i++;
     return &forms[i].method;
 }

@@ -69,8 +69,8 @@ static bool fetch_body(struct gateway_request *request, gateway_read_function *r
 }
 
 /* Reads what `http->body` is to hold: `expected` bytes, or up to the end where `expected` is SIZE_MAX. */
-static enum http_body_state read_body(struct gateway_request *request, gateway_read_function *read,
-                                      size_t expected, size_t max_body)
+static enum http_body_state read_request_body(struct gateway_request *request, gateway_read_function *read,
+                                              size_t expected, size_t max_body)
 {
     struct http_request *http = &request->http;
     if (expected != SIZE_MAX && expected > max_body) {
@@ -85,7 +85,7 @@ static enum http_body_state read_body(struct gateway_request *request, gateway_r
     return http->body_length > max_body ? HTTP_BODY_TOO_LARGE : HTTP_BODY_WHOLE;
 }
 
-static void read_input(struct gateway_request *request, gateway_read_function *read, size_t max_body)
+static void read_standard_input(struct gateway_request *request, gateway_read_function *read, size_t max_body)
 {
     struct http_request *http = &request->http;
     size_t length = 0;
@@ -93,7 +93,7 @@ static void read_input(struct gateway_request *request, gateway_read_function *r
     const bool to_the_end = kind == LENGTH_UNKNOWN && (read == NULL || is_chunked(http));
     http->body_state = HTTP_BODY_BAD_LENGTH;
     if (kind != LENGTH_BAD)
-        http->body_state = read_body(request, read, to_the_end ? SIZE_MAX : length, max_body);
+        http->body_state = read_request_body(request, read, to_the_end ? SIZE_MAX : length, max_body);
     else
         http->body_length = 0;
     const size_t left = to_the_end                   ? DRAIN_LIMIT
@@ -129,7 +129,7 @@ void gateway_read(struct gateway_request *request, gateway_read_function *read, 
     http->authorization = http_request_variable(http, "HTTP_AUTHORIZATION", 0);
     http->source = http_request_variable(http, "REMOTE_ADDR", 0);
     request->body_size = 0;
-    read_input(request, read, max_body);
+    read_standard_input(request, read, max_body);
 }
 
 void gateway_request_clear(struct gateway_request *request)

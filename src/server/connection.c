@@ -92,7 +92,7 @@ static void cancel(struct connection *connection, struct record_request *request
         request->id = 0;
 }
 
-static bool resume(struct connection *connection, struct record_request *request)
+static bool resume_request(struct connection *connection, struct record_request *request)
 {
     fastcgi_resume(request->fastcgi);
     if (!fastcgi_is_pending(request->fastcgi))
@@ -119,8 +119,8 @@ static void abort_request(struct connection *connection, struct record_request *
  *
  * No call here waits, so none is interrupted (EINTR). */
 
-static enum connection_fault take(struct connection *connection, struct text input,
-                                  const struct connection_turn *turn)
+static enum connection_fault take_input(struct connection *connection, struct text input,
+                                        const struct connection_turn *turn)
 {
     struct record_message message;
     enum record_event event = RECORD_REPLY;
@@ -184,7 +184,7 @@ static enum connection_fault read_input(struct connection *connection, const str
         if (got > 0) {
             connection->is_fresh = false;
             if (!connection->is_lingering && !turn->is_impatient)
-                fault = take(connection, (struct text){piece, (size_t)got}, turn);
+                fault = take_input(connection, (struct text){piece, (size_t)got}, turn);
             secret_wipe(piece, (size_t)got);
             send_output(connection, turn);
         }
@@ -256,7 +256,7 @@ enum connection_fault connection_handle(struct connection *connection, const str
     for (struct record_request *next = turn->resumed; next != NULL;) {
         struct record_request *request = next;
         next = request->next_resumed;
-        has_memory = resume(connection, request) && has_memory;
+        has_memory = resume_request(connection, request) && has_memory;
     }
     has_memory = start_all(connection, turn) && has_memory;
     send_output(connection, turn);

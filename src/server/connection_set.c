@@ -89,7 +89,7 @@ void connection_set_wake(void *entry, bool reads_to_the_end)
 
 /* Called when a verification is done. The count is incremented with the mutex held, so that no thread uses a
  * connection whose last request in flight has just ended. */
-static void resume(void *context)
+static void resume_entry(void *context)
 {
     struct record_request *request = context;
     struct entry *entry = request->connection;
@@ -149,7 +149,7 @@ static void handle_event(struct entry *entry, bool reads_to_the_end)
                                    .is_stopping = atomic_load(&set->is_stopping),
                                    .is_impatient = atomic_load(&set->is_impatient),
                                    .resumed = take_resumed(entry),
-                                   .resume = resume};
+                                   .resume = resume_entry};
     close_if_due(entry, turn.now_ms);
     count_fault(set, connection_handle(&entry->connection, &turn));
     if (entry->connection.has_answered && !atomic_load(&set->has_served))
@@ -293,7 +293,7 @@ static void wake_connections(struct connection_set *set, bool all, double now_ms
     }
 }
 
-static void log_faults(struct connection_set *set)
+static void log_connection_faults(struct connection_set *set)
 {
     static const struct {
         enum log_level level;
@@ -320,7 +320,7 @@ void connection_set_watch(struct connection_set *set, double now_ms)
 {
     const int error = atomic_load(&set->accept_error);
     wake_connections(set, false, now_ms);
-    log_faults(set);
+    log_connection_faults(set);
     if (error != 0 && error != set->logged_error)
         reload_log(set->reload, LOG_LEVEL_ERROR, "a connection cannot be accepted: %s", strerror(error));
     set->logged_error = error;

@@ -40,7 +40,7 @@ static const char *variable(void *context, const char *name, size_t index)
 }
 
 /* With the descriptor's number libfcgi does nothing but hand it to OS_Read() and OS_Write(). */
-static bool decode(struct fastcgi *fastcgi, struct text wire)
+static bool decode_request(struct fastcgi *fastcgi, struct text wire)
 {
     fastcgi->fcgi.ipcFd = INT_MAX;
     fastcgi->fcgi.keepConnection = 1; /* or the first thing that FCGX_Accept_r() does is to close it */
@@ -94,7 +94,8 @@ struct fastcgi *fastcgi_start(const struct record_request *record, struct servic
     if (fastcgi == NULL)
         return NULL;
     record_write_parameters(record, &wire);
-    const bool is_decoded = !wire.out_of_memory && decode(fastcgi, (struct text){wire.data, wire.length});
+    const bool is_decoded =
+        !wire.out_of_memory && decode_request(fastcgi, (struct text){wire.data, wire.length});
     if (is_decoded)
         read_request(fastcgi, record);
     buffer_free(&wire);

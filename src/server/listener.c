@@ -32,7 +32,7 @@ static int refuse(struct diagnostics *diagnostics, const char *address, const ch
     return -1;
 }
 
-static int fail(struct diagnostics *diagnostics, const char *address, const char *what)
+static int listener_error(struct diagnostics *diagnostics, const char *address, const char *what)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, address, 0, "%s: %s", what, strerror(errno));
     return -1;
@@ -68,7 +68,7 @@ bool listener_take_from_systemd(struct diagnostics *diagnostics)
             diagnostics, source,
             "descriptor 3 is not a listening socket; the socket unit must have ListenStream= and Accept=no");
     else if (dup2(SYSTEMD_FIRST_DESCRIPTOR, STDIN_FILENO) < 0)
-        fail(diagnostics, source, "descriptor 3 cannot become descriptor 0");
+        listener_error(diagnostics, source, "descriptor 3 cannot become descriptor 0");
     else
         return close(SYSTEMD_FIRST_DESCRIPTOR) == 0;
     return false;
@@ -128,12 +128,12 @@ static int open_unix(const char *path, int backlog, const struct identity *owner
 
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0)
-        return fail(diagnostics, path, "a socket cannot be made");
+        return listener_error(diagnostics, path, "a socket cannot be made");
     if (bind_unix(listener, &name) == 0 && give_to(path, owner) && listen(listener, backlog) == 0) {
         remember(path, bound);
         return listener;
     }
-    fail(diagnostics, path, "cannot listen here");
+    listener_error(diagnostics, path, "cannot listen here");
     close(listener);
     return -1;
 }
@@ -195,7 +195,7 @@ static int open_internet(const char *address, int backlog, struct diagnostics *d
 
     const int listener = listen_on_any(found, backlog);
     if (listener < 0)
-        fail(diagnostics, address, "cannot listen here");
+        listener_error(diagnostics, address, "cannot listen here");
     freeaddrinfo(found);
     return listener;
 }

@@ -13,7 +13,7 @@ enum { STEP = 512 };
 static const size_t body_cap = (size_t)64 * 1024 * 1024;
 
 /* Takes bytes off the front. */
-static struct text take(struct text *input, size_t most)
+static struct text take_bytes(struct text *input, size_t most)
 {
     const struct text taken = {input->data, input->length < most ? input->length : most};
     if (taken.length > 0)
@@ -110,7 +110,7 @@ bool record_take_pair(struct text *rest, struct text *name, struct text *value)
     return true;
 }
 
-static bool holds(struct text text, char byte)
+static bool holds_byte(struct text text, char byte)
 {
     return text.length > 0 && memchr(text.data, byte, text.length) != NULL;
 }
@@ -129,9 +129,9 @@ static bool check_parameters(struct record_request *request, bool *has_body)
         const char *start = rest.data;
         if (!record_take_pair(&rest, &name, &value))
             return false;
-        if (name.length == 0 || holds(name, '=') || holds(name, '\0'))
+        if (name.length == 0 || holds_byte(name, '=') || holds_byte(name, '\0'))
             continue;
-        if (holds(value, '\0'))
+        if (holds_byte(value, '\0'))
             request->fault = RECORD_PARAMETER_HOLDS_NUL;
         if (!has_length && text_is(name, "CONTENT_LENGTH")) {
             has_length = true;
@@ -322,7 +322,7 @@ enum record_event record_read(struct record_reader *reader, struct text *input,
         if (reader->header_length < sizeof reader->header) {
             if (reader->header_length == 0)
                 reader->record_ms = reader->now_ms;
-            const struct text piece = take(input, sizeof reader->header - reader->header_length);
+            const struct text piece = take_bytes(input, sizeof reader->header - reader->header_length);
             memcpy(reader->header + reader->header_length, piece.data, piece.length);
             reader->header_length += piece.length;
             if (reader->header_length < sizeof reader->header)
@@ -330,12 +330,12 @@ enum record_event record_read(struct record_reader *reader, struct text *input,
             event = begin_record(reader);
             is_at_end = reader->content_left == 0;
         } else if (reader->content_left > 0) {
-            const struct text piece = take(input, reader->content_left);
+            const struct text piece = take_bytes(input, reader->content_left);
             event = add_content(reader, piece, message);
             reader->content_left -= piece.length;
             is_at_end = reader->content_left == 0;
         } else {
-            reader->padding_left -= take(input, reader->padding_left).length;
+            reader->padding_left -= take_bytes(input, reader->padding_left).length;
         }
         if (is_at_end && event == RECORD_MORE)
             event = end_record(reader, message);

@@ -180,7 +180,7 @@ static struct engine *adopt(redisContext *redis, const char *address, const char
     return NULL;
 }
 
-static struct engine *open_unix(const struct config *config, struct text path, struct engine_fault *fault)
+static struct engine *connect_unix(const struct config *config, struct text path, struct engine_fault *fault)
 {
     char address[ADDRESS_SIZE];
     snprintf(address, sizeof address, "%.*s", (int)path.length, path.data);
@@ -209,7 +209,7 @@ static struct engine *open_host(const struct config *config, struct text host, l
 static struct engine *open_address(const struct config *config, const struct sync_address *address,
                                    struct engine_fault *fault)
 {
-    return address->path.data != NULL ? open_unix(config, address->path, fault)
+    return address->path.data != NULL ? connect_unix(config, address->path, fault)
                                       : open_host(config, address->host, address->port, fault);
 }
 
@@ -276,7 +276,7 @@ static bool authenticate(struct engine *engine, const struct config *config, str
 /* --- Which server --- */
 
 /* Returns whether the reply is an array whose first element is that text. */
-static bool begins_with(const redisReply *reply, const char *text)
+static bool reply_begins_with(const redisReply *reply, const char *text)
 {
     return reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && reply->element[0]->str != NULL &&
            strcmp(reply->element[0]->str, text) == 0;
@@ -290,7 +290,7 @@ static bool is_master(struct engine *engine, struct engine_fault *fault)
     redisReply *reply = engine_command(engine, words, 1, fault);
     if (reply == NULL)
         return !engine->is_lost && strncmp(fault->text, "NOPERM", strlen("NOPERM")) == 0;
-    const bool is_replica = begins_with(reply, "slave");
+    const bool is_replica = reply_begins_with(reply, "slave");
     if (is_replica)
         set_fault(fault, "it is a replica");
     freeReplyObject(reply);

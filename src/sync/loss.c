@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 
-static bool set_state_fault(int error, struct engine_fault *fault)
+static bool set_write_fault(int error, struct engine_fault *fault)
 {
     const char *why = mdb_strerror(error);
     engine_quote(fault, "the state folder cannot be written: ", why, strlen(why));
@@ -141,7 +141,7 @@ static bool restart_stream(struct sync *sync, struct sync_stream *stream, const 
 {
     const int error = write_restart(sync, stream, epoch);
     if (error != 0)
-        return set_state_fault(error, fault);
+        return set_write_fault(error, fault);
     stream->position = (struct stream_id){0, 0};
     stream->confirmed = (struct sync_confirmed){.until_ms = 0};
     stream->snapshot = 0;
@@ -158,10 +158,10 @@ static bool read_stored_epoch(struct sync *sync, struct sync_stream *stream, cha
     struct sync_txn txn;
     int error = sync_txn_begin(&stream->store, DATABASE_READ, sync_window(sync), &txn);
     if (error != 0)
-        return set_state_fault(error, fault);
+        return set_write_fault(error, fault);
     error = sync_read_epoch(&txn, epoch);
     sync_txn_abort(&txn);
-    return error == 0 || set_state_fault(error, fault);
+    return error == 0 || set_write_fault(error, fault);
 }
 
 bool sync_find_loss(struct sync *sync, struct engine_fault *fault)

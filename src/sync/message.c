@@ -120,7 +120,7 @@ bool sync_session_start(struct sync_session *session, const struct sync_secret *
 }
 
 /* Returns the end of what was written. */
-static unsigned char *write_head(const struct sync_session *session, unsigned char *out)
+static unsigned char *write_message_head(const struct sync_session *session, unsigned char *out)
 {
     unsigned char fingerprint[SYNC_DERIVED_SIZE];
     const struct text name = text_of(session->name);
@@ -155,7 +155,7 @@ size_t sync_message_seal(struct sync_message *message, struct sync_session *sess
     message->sent_ms = sent_ms;
     session->counter++;
     const size_t size = finish_body(message);
-    unsigned char *sealed = write_head(session, out);
+    unsigned char *sealed = write_message_head(session, out);
     set_nonce(&session->cipher, session->counter);
     chacha_poly1305_update(&session->cipher, (size_t)(sealed - out), out);
     chacha_poly1305_encrypt(&session->cipher, size, sealed, message->body);
@@ -181,7 +181,7 @@ static struct chacha_poly1305_ctx *find_cipher(struct sync_opener *opener,
 }
 
 /* Reads the opened body. Returns false if it is none. */
-static bool read_body(struct sync_message *message)
+static bool read_message_body(struct sync_message *message)
 {
     const unsigned char *body = message->body;
     message->kind = (enum sync_kind)body[KIND_AT];
@@ -228,8 +228,8 @@ static enum sync_opened open_body(struct sync_opener *opener, const unsigned cha
     chacha_poly1305_update(cipher, head, bytes);
     chacha_poly1305_decrypt(cipher, message->size, message->body, sealed);
     chacha_poly1305_digest(cipher, TAG_SIZE, tag);
-    return secret_equal(tag, sealed + message->size, TAG_SIZE) && read_body(message) ? SYNC_OPENED
-                                                                                     : SYNC_FORGED;
+    return secret_equal(tag, sealed + message->size, TAG_SIZE) && read_message_body(message) ? SYNC_OPENED
+                                                                                             : SYNC_FORGED;
 }
 
 enum sync_opened sync_message_open(struct sync_opener *opener, const unsigned char *bytes, size_t size,

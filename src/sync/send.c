@@ -76,8 +76,8 @@ static void finish_message(struct round *round)
 }
 
 /* Adds an entry, whose number is 0 if it is not from the outbox. Returns false if the round is full. */
-static bool add_entry(struct round *round, uint64_t number, const unsigned char *bytes, size_t size,
-                      int64_t until_ms)
+static bool add_to_round(struct round *round, uint64_t number, const unsigned char *bytes, size_t size,
+                         int64_t until_ms)
 {
     struct sync_message *message = &round->sync->message;
     const bool is_failure = round->stream->store.kind == SYNC_FAILURES;
@@ -124,7 +124,7 @@ static bool visit_entry(void *context, uint64_t number, const unsigned char *byt
             is_over = revocation_entry_is_over(&entry, round->now_ms / MS_PER_SECOND);
         }
     }
-    if (!is_over && !add_entry(round, number, bytes, size, until_ms))
+    if (!is_over && !add_to_round(round, number, bytes, size, until_ms))
         return false;
     round->last = number;
     return true;
@@ -164,7 +164,7 @@ static int read_revocations(struct round *round, bool *is_last)
         for (size_t n = 0; n < batch->count; n++) {
             unsigned char bytes[REVOCATION_ENTRY_SIZE];
             const size_t size = revocation_entry_write(&batch->entries[n], bytes);
-            if (!add_entry(round, 0, bytes, size, end_of_revocation(batch->entries[n].expires)))
+            if (!add_to_round(round, 0, bytes, size, end_of_revocation(batch->entries[n].expires)))
                 return ENOMEM;
         }
     }
@@ -232,7 +232,7 @@ static bool send_round(struct round *round, bool *is_refused, struct engine_faul
     return true;
 }
 
-static bool set_state_fault(int error, struct engine_fault *fault)
+static bool set_read_fault(int error, struct engine_fault *fault)
 {
     const char *why = mdb_strerror(error);
     engine_quote(fault, "the state folder cannot be read: ", why, strlen(why));
@@ -245,14 +245,14 @@ static bool end_resend(struct sync *sync, struct sync_stream *stream, struct eng
     struct sync_txn txn;
     int error = sync_txn_begin(&stream->store, DATABASE_WRITE, sync_window(sync), &txn);
     if (error != 0)
-        return set_state_fault(error, fault);
+        return set_read_fault(error, fault);
     error = sync_write_resend(&txn, false);
     if (error == 0)
         error = sync_txn_commit(&txn);
     else
         sync_txn_abort(&txn);
     if (error != 0)
-        return set_state_fault(error, fault);
+        return set_read_fault(error, fault);
     stream->has_resend = false;
     return true;
 }
@@ -266,7 +266,7 @@ static bool resend(struct sync *sync, struct sync_stream *stream, struct engine_
     bool is_refused;
     const int error = read_revocations(&round, &is_last);
     if (error != 0)
-        return set_state_fault(error, fault);
+        return set_read_fault(error, fault);
     if (!send_round(&round, &is_refused, fault))
         return false;
     if (is_refused)
@@ -294,7 +294,7 @@ bool sync_send(struct sync *sync, struct sync_stream *stream, bool *has_more, st
         return true;
     const int error = read_outbox(&round, &last);
     if (error != 0)
-        return set_state_fault(error, fault);
+        return set_read_fault(error, fault);
     const uint64_t looked_at = round.last;
     if (!send_round(&round, &is_refused, fault))
         return false;

@@ -37,7 +37,7 @@ void sync_log_fault(struct sync *sync, const char *what, const char *fault)
 
 /* --- The start --- */
 
-static void add_error(const struct config *config, const char *text, struct diagnostics *diagnostics)
+static void add_config_error(const struct config *config, const char *text, struct diagnostics *diagnostics)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, config->file, 0, "%s", text);
 }
@@ -70,7 +70,7 @@ static bool choose_name(struct sync *sync, struct diagnostics *diagnostics)
     sync->name[sizeof sync->name - 1] = '\0';
     if (sync->name[0] != '\0' && text_is_printable_ascii(text_of(sync->name)))
         return true;
-    add_error(sync->config, "this machine has no name that can be used: set sync_name", diagnostics);
+    add_config_error(sync->config, "this machine has no name that can be used: set sync_name", diagnostics);
     return false;
 }
 
@@ -113,7 +113,7 @@ static bool open_stream(struct sync *sync, enum sync_kind kind, const char *name
     const int length =
         snprintf(stream->key, sizeof stream->key, "token-sync:%s:%s", sync->config->issuer, name);
     if (length < 0 || (size_t)length >= sizeof stream->key) {
-        add_error(sync->config, "the issuer is too long to name a stream by it", diagnostics);
+        add_config_error(sync->config, "the issuer is too long to name a stream by it", diagnostics);
         return false;
     }
     if (!sync_store_open(&stream->store, kind, sync->config->state, diagnostics))
@@ -130,7 +130,7 @@ struct sync *sync_new(struct config *config, struct log *log, struct diagnostics
     struct sync_secret secret;
     struct sync *sync = calloc(1, sizeof *sync);
     if (sync == NULL) {
-        add_error(config, strerror(ENOMEM), diagnostics);
+        add_config_error(config, strerror(ENOMEM), diagnostics);
         return NULL;
     }
     sync->config = config_hold(config);
@@ -144,7 +144,7 @@ struct sync *sync_new(struct config *config, struct log *log, struct diagnostics
         sync->opener.secret = secret;
         good = sync_session_start(&sync->session, &secret, sync->name);
         if (!good)
-            add_error(config, "no random bytes", diagnostics);
+            add_config_error(config, "no random bytes", diagnostics);
     }
     secret_wipe(&secret, sizeof secret);
     if (good && open_stream(sync, SYNC_REVOCATIONS, "revocations", diagnostics) &&
@@ -225,7 +225,7 @@ static void pause_ms(long ms)
 }
 
 /* Reads answers until there are no more revocations. Returns whether that is so. */
-static bool read_all(struct sync *sync, double deadline, struct engine_fault *fault)
+static bool read_until_caught_up(struct sync *sync, double deadline, struct engine_fault *fault)
 {
     while (!sync->streams[SYNC_REVOCATIONS - 1].is_caught_up) {
         bool has_read = false;
@@ -254,7 +254,7 @@ bool sync_catch_up(struct sync *sync, long ms)
     const double deadline = clock_monotonic_ms() + (double)ms;
     struct engine_fault fault;
     for (;;) {
-        if (sync_connect(sync, &fault) && read_all(sync, deadline, &fault))
+        if (sync_connect(sync, &fault) && read_until_caught_up(sync, deadline, &fault))
             break;
         sync_disconnect(sync);
         if (clock_monotonic_ms() + PAUSE_MS > deadline) {

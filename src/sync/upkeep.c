@@ -28,8 +28,8 @@ bool sync_read_clock(struct sync *sync, struct engine_fault *fault)
 }
 
 /* Returns false if the connection is lost. */
-static bool run_command(struct sync *sync, const struct text *words, size_t count, const char *what,
-                        struct engine_fault *fault)
+static bool run_engine_command(struct sync *sync, const struct text *words, size_t count, const char *what,
+                               struct engine_fault *fault)
 {
     redisReply *reply = engine_command(sync->writer, words, count, fault);
     if (reply != NULL) {
@@ -51,7 +51,7 @@ bool sync_trim_failures(struct sync *sync, struct engine_fault *fault)
     stream_id_write((struct stream_id){least > 0 ? (uint64_t)least : 0, 0}, id);
     const struct text words[] = {text_of("XTRIM"), text_of(stream->key), text_of("MINID"), text_of("~"),
                                  text_of(id)};
-    return run_command(sync, words, 5, "failures cannot be removed from the stream", fault);
+    return run_engine_command(sync, words, 5, "failures cannot be removed from the stream", fault);
 }
 
 /* --- Revocations --- */
@@ -98,7 +98,7 @@ static bool remove_messages(struct sync *sync, const struct stream_id *ids, size
             stream_id_write(ids[done], texts[n]);
             words[2 + n] = text_of(texts[n]);
         }
-        if (!run_command(sync, words, 2 + n, "revocations cannot be removed from the stream", fault))
+        if (!run_engine_command(sync, words, 2 + n, "revocations cannot be removed from the stream", fault))
             return false;
     }
     return true;

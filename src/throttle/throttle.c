@@ -45,8 +45,9 @@ static const enum throttle_verdict verdicts[] = {
 /* Sets the seconds to wait after a refusal; attempts in flight end soon. If the netblock has no quota left
  * for the pair, the netblock's count is used for both: it counts beyond the limit of the source, by as many
  * failures as a pair may have. */
-static enum judgement judge(const struct throttle_limits *limits, const struct throttle_counts *counts,
-                            const struct throttle_window *window, long *wait)
+static enum judgement judge_attempt(const struct throttle_limits *limits,
+                                    const struct throttle_counts *counts,
+                                    const struct throttle_window *window, long *wait)
 {
     const struct throttle_record *source = &counts->of_source->record;
     const bool has_count = counts->of_pair != NULL;
@@ -75,7 +76,7 @@ static enum judgement judge_pairs(struct throttle_txn *txn, struct throttle_atte
         struct throttle_counts counts;
         long wait;
         throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
-        const enum judgement judgement = judge(&attempt->limits, &counts, &txn->window, &wait);
+        const enum judgement judgement = judge_attempt(&attempt->limits, &counts, &txn->window, &wait);
         if (judgement <= worst || (may_repeat && judgement <= JUDGED_PAIR_IN_FLIGHT &&
                                    throttle_is_known_secret(&counts, &attempt->pairs[i])))
             continue;
@@ -119,7 +120,7 @@ static bool check_pair(struct throttle_txn *txn, struct throttle_attempt *attemp
             throttle_record_fullness(&counts.of_pair->record, attempt->limits.failures) != THROTTLE_NOT_FULL;
     attempt->has_failures |= i == attempt->proven && throttle_has_own_count(&counts) &&
                              throttle_record_has_failures(&counts.of_pair->record);
-    if (judge(&attempt->limits, &counts, &txn->window, &wait) != JUDGED_PAIR_FULL)
+    if (judge_attempt(&attempt->limits, &counts, &txn->window, &wait) != JUDGED_PAIR_FULL)
         return false;
     attempt->wait = wait > attempt->wait ? wait : attempt->wait;
     *is_clock_back |= is_ahead(&counts.netblock, &txn->window) || is_ahead(&counts.source, &txn->window) ||

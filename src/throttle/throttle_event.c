@@ -24,7 +24,7 @@ size_t throttle_event_write(const struct throttle_event *event, unsigned char *o
     return (size_t)(out - begin);
 }
 
-static bool read_network(const unsigned char *bytes, size_t size, struct throttle_event *event)
+static bool read_event_network(const unsigned char *bytes, size_t size, struct throttle_event *event)
 {
     event->has_network = size > 0;
     if (size == 0)
@@ -55,5 +55,5 @@ bool throttle_event_read(const void *bytes, size_t size, struct throttle_event *
     const enum throttle_level level = throttle_key_level(&event->key);
     return (level == THROTTLE_PAIR || level == THROTTLE_LONG_PAIR) && event->time_ms >= 0 &&
            (event->tenths == 0 || event->type == THROTTLE_EVENT_MATCH) &&
-           read_network(at + key_size, size - HEAD_SIZE - key_size, event);
+           read_event_network(at + key_size, size - HEAD_SIZE - key_size, event);
 }

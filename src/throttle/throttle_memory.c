@@ -54,7 +54,7 @@ static bool memory_get(struct throttle_txn *txn, const struct throttle_key *key,
 }
 
 /* Returns a new entry in the tree. NULL and an error if memory runs out. */
-static struct entry *add_entry(struct throttle_txn *txn, const struct throttle_key *key)
+static struct entry *add_count(struct throttle_txn *txn, const struct throttle_key *key)
 {
     struct throttle_memory *memory = memory_of(txn->table);
     struct entry *entry = calloc(1, sizeof *entry);
@@ -73,7 +73,7 @@ static void memory_put(struct throttle_txn *txn, const struct throttle_key *key,
 {
     struct entry *entry = find_entry(txn, key);
     if (entry == NULL)
-        entry = add_entry(txn, key);
+        entry = add_count(txn, key);
     if (entry != NULL)
         entry->record = *record;
     /* The tree owns a new entry, which the analyzer does not see.

@@ -44,7 +44,7 @@ struct process {
 /* --- Messages --- */
 
 /* An on_message function. The log may be a file that nobody looks at when the program does not start. */
-static void report(void *context, enum severity severity, const char *message)
+static void report_diagnostic(void *context, enum severity severity, const char *message)
 {
     const struct process *process = context;
     if (process->log != NULL)
@@ -55,7 +55,7 @@ static void report(void *context, enum severity severity, const char *message)
 
 static struct diagnostics diagnostics_of(struct process *process)
 {
-    return (struct diagnostics){.on_message = report, .context = process};
+    return (struct diagnostics){.on_message = report_diagnostic, .context = process};
 }
 
 /* --- The start --- */
@@ -75,27 +75,27 @@ static bool take_signals(struct process *process)
     return process->signals >= 0;
 }
 
-static void add_error(struct process *process, const char *file, const char *what)
+static void add_process_error(struct process *process, const char *file, const char *what)
 {
     struct diagnostics diagnostics = diagnostics_of(process);
     diagnostics_add(&diagnostics, SEVERITY_ERROR, file, 0, "%s", what);
 }
 
-static bool load(struct process *process, const char *file)
+static bool load_process(struct process *process, const char *file)
 {
     struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
     process->config = config_load(file, &diagnostics);
     if (process->config == NULL)
         return false;
     if (process->config->sync == NULL) {
-        add_error(process, file,
-                  "'sync' is not set, so there is nothing to exchange with: see token.conf(5)");
+        add_process_error(process, file,
+                          "'sync' is not set, so there is nothing to exchange with: see token.conf(5)");
         return false;
     }
     return true;
 }
 
-static bool open_log(struct process *process)
+static bool open_process_log(struct process *process)
 {
     const struct config *config = process->config;
     process->log = log_open(config->log, config->log_level, config->log_format);
@@ -108,7 +108,7 @@ static bool open_log(struct process *process)
 static bool confine(struct process *process)
 {
     struct diagnostics diagnostics = diagnostics_of(process);
-    if (!privilege_drop(process->config, &diagnostics) || !open_log(process))
+    if (!privilege_drop(process->config, &diagnostics) || !open_process_log(process))
         return false;
     privilege_warn(process->config, &diagnostics);
     sync_prepare(process->config);
@@ -125,9 +125,9 @@ static bool lock_state(struct process *process)
     if (process->lock >= 0 && flock(process->lock, LOCK_EX | LOCK_NB) == 0)
         return true;
     if (process->lock >= 0 && errno == EWOULDBLOCK)
-        add_error(process, folder, "another token-sync is running for this state folder");
+        add_process_error(process, folder, "another token-sync is running for this state folder");
     else
-        add_error(process, path, strerror(errno));
+        add_process_error(process, path, strerror(errno));
     return false;
 }
 
@@ -139,13 +139,14 @@ static void reload(struct process *process)
     struct diagnostics diagnostics = {.on_message = log_diagnostic, .context = process->log};
     struct config *config = config_load(process->config->file, &diagnostics);
     if (config != NULL && config->sync == NULL)
-        add_error(process, config->file, "'sync' is not set any more: the old configuration stays in force");
+        add_process_error(process, config->file,
+                          "'sync' is not set any more: the old configuration stays in force");
     const bool is_usable = config != NULL && config->sync != NULL &&
                            strcmp(config->state, process->config->state) == 0 &&
                            engine_check(config, &diagnostics);
     if (config != NULL && config->sync != NULL && strcmp(config->state, process->config->state) != 0)
-        add_error(process, config->file,
-                  "another 'state' needs a restart: the old configuration stays in force");
+        add_process_error(process, config->file,
+                          "another 'state' needs a restart: the old configuration stays in force");
     if (is_usable) {
         config_release(process->config);
         process->config = config;
@@ -161,7 +162,7 @@ static void reload(struct process *process)
 }
 
 /* Returns a signal that has come within that time, or 0. */
-static int wait_for_signal(const struct process *process, int ms)
+static int next_signal(const struct process *process, int ms)
 {
     struct pollfd polled = {.fd = process->signals, .events = POLLIN};
     struct signalfd_siginfo signal;
@@ -170,7 +171,7 @@ static int wait_for_signal(const struct process *process, int ms)
     return 0;
 }
 
-static int serve(struct process *process)
+static int exchange_messages(struct process *process)
 {
     struct diagnostics diagnostics = diagnostics_of(process);
     bool has_run = false;
@@ -186,7 +187,7 @@ static int serve(struct process *process)
         has_run = true;
         sync_free(sync);
         if (end == SYNC_REOPEN) {
-            const int signal = wait_for_signal(process, pause_ms);
+            const int signal = next_signal(process, pause_ms);
             end = signal == SIGHUP ? SYNC_RELOAD : signal != 0 ? SYNC_STOP : SYNC_REOPEN;
         }
         if (end == SYNC_STOP)
@@ -205,18 +206,18 @@ static int catch_up(struct process *process)
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int run(const struct options *options)
+static int run_token_sync(const struct options *options)
 {
     struct process process = {.signals = -1, .lock = -1};
     int status = EXIT_FAILURE;
     if (!take_signals(&process))
         fprintf(stderr, "token-sync: signals cannot be taken: %s\n", strerror(errno));
-    else if (!load(&process, options->config) || !confine(&process))
+    else if (!load_process(&process, options->config) || !confine(&process))
         ;
     else if (options->wait)
         status = catch_up(&process);
     else if (lock_state(&process))
-        status = serve(&process);
+        status = exchange_messages(&process);
     if (process.lock >= 0)
         close(process.lock);
     if (process.signals >= 0)
@@ -227,7 +228,7 @@ static int run(const struct options *options)
 }
 
 /* Returns false if the program ends here, with `*status`. */
-static bool read_options(int argc, char **argv, struct options *options, int *status)
+static bool read_arguments(int argc, char **argv, struct options *options, int *status)
 {
     static const struct option names[] = {{"wait", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
     int option = 0;
@@ -265,12 +266,12 @@ int main(int argc, char **argv)
     int status = EXIT_SUCCESS;
     if (!sanitise_stdfd())
         return EXIT_FAILURE;
-    if (!read_options(argc, argv, &options, &status))
+    if (!read_arguments(argc, argv, &options, &status))
         return status;
     options.config = config_path(options.config);
     if (!dump_forbid()) {
         fprintf(stderr, "token-sync: core dumps cannot be forbidden: %s\n", strerror(errno));
         return EXIT_FAILURE;
     }
-    return run(&options);
+    return run_token_sync(&options);
 }

@@ -167,7 +167,7 @@ static bool signs_and_verifies(struct jws_key *key)
     return good;
 }
 
-static bool make_key(struct jwk_material *material, struct jwk_key *key, char fault[JWK_FAULT_SIZE])
+static bool make_jwk(struct jwk_material *material, struct jwk_key *key, char fault[JWK_FAULT_SIZE])
 {
     const char *reason;
     key->algorithm = material->type->algorithm;
@@ -195,7 +195,7 @@ bool jwk_read(struct json_object *jwk, struct jwk_key *key, char fault[JWK_FAULT
     if (!json_object_is_type(jwk, json_type_object))
         return refuse(fault, "is not a JSON object");
     const bool good = read_type(jwk, &material.type, fault) && read_operations(jwk, &operations, fault) &&
-                      read_members(jwk, &material, fault) && make_key(&material, key, fault) &&
+                      read_members(jwk, &material, fault) && make_jwk(&material, key, fault) &&
                       apply_operations(&operations, key, fault);
     jwk_material_clear(&material);
     return good;

@@ -169,8 +169,8 @@ static void keep_decoded(struct token_cache *cache, struct cache_key key, struct
 
 /* Returns JWT_VALID if the signature is right. Fills `jwt` up to the first error. Keeps what is seen for the
  * second time: tokens that are used once must not replace others. */
-static enum jwt_status decode(const struct keyset *keyset, struct text token, struct cache_key key,
-                              const struct jwt_expectation *expected, struct jwt *jwt)
+static enum jwt_status decode_token(const struct keyset *keyset, struct text token, struct cache_key key,
+                                    const struct jwt_expectation *expected, struct jwt *jwt)
 {
     const bool is_verified = token_cache_is_verified(keyset->seen, key, expected->now);
     struct jws_parts parts;
@@ -197,7 +197,7 @@ static bool find_decoded(struct token_cache *cache, struct cache_key key, struct
 }
 
 /* What depends on the time or on `expected` is checked each time. What depends on the token and the key set
- * alone is checked once: decode() does that, as the key set never changes. */
+ * alone is checked once: decode_token() does that, as the key set never changes. */
 enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
                            const struct jwt_expectation *expected, struct jwt *jwt)
 {
@@ -207,7 +207,7 @@ enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
     const struct cache_key key = token_cache_key(keyset->seen, token);
     const enum jwt_status status = find_decoded(keyset->seen, key, jwt)
                                        ? check_key_expiry(jwt->key, expected)
-                                       : decode(keyset, token, key, expected, jwt);
+                                       : decode_token(keyset, token, key, expected, jwt);
     if (status != JWT_VALID)
         return status;
     return jwt_has_type(jwt, text_of(expected->type)) ? jwt_check_claims(jwt, expected) : JWT_WRONG_TYPE;

@@ -14,7 +14,7 @@ enum { FILE_LIMIT = 1 << 20, NEW_MODE = 0600 };
 
 static const char remedy[] = "make one with: tokenctl key rotate";
 
-static bool fail(struct diagnostics *diagnostics, const char *path, const char *what)
+static bool keyset_file_error(struct diagnostics *diagnostics, const char *path, const char *what)
 {
     diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "%s: %s", what, file_read_reason(errno));
     return false;
@@ -95,7 +95,7 @@ static bool write_back(const char *path, struct json_object *document, struct di
     const int error = errno;
     secret_wipe((char *)text.data, text.length);
     errno = error;
-    return good || fail(diagnostics, path, "the file cannot be replaced and is unchanged");
+    return good || keyset_file_error(diagnostics, path, "the file cannot be replaced and is unchanged");
 }
 
 bool keyset_file_is_next(struct json_object *jwk)
@@ -138,7 +138,7 @@ bool keyset_file_change(const char *path, bool may_be_missing, bool is_trial, ke
 {
     const int guard = file_lock(path, diagnostics);
     if (guard < 0)
-        return fail(diagnostics, path, "the key set cannot be locked");
+        return keyset_file_error(diagnostics, path, "the key set cannot be locked");
     struct json_object *document = read_to_change(path, may_be_missing, diagnostics);
     const enum edit result =
         document != NULL ? edit_document(document, edit, context, path, diagnostics) : EDIT_REFUSED;

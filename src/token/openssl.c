@@ -21,7 +21,7 @@ static bool initialise(const struct openssl *openssl)
     return openssl->OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_LOAD_CONFIG, NULL) == 1;
 }
 
-static bool load(struct openssl *openssl, char *fault, size_t size)
+static bool load_openssl(struct openssl *openssl, char *fault, size_t size)
 {
     const char *reason = library_load(OPENSSL_LIBRARY, functions, FUNCTIONS, openssl);
     if (reason != NULL) {
@@ -41,7 +41,7 @@ const struct openssl *openssl_load(char *fault, size_t size)
     static struct openssl openssl;
     static bool loaded;
     pthread_mutex_lock(&mutex);
-    loaded = loaded || load(&openssl, fault, size);
+    loaded = loaded || load_openssl(&openssl, fault, size);
     const struct openssl *result = loaded ? &openssl : NULL;
     pthread_mutex_unlock(&mutex);
     return result;

@@ -94,8 +94,8 @@ static void log_fault(void *context, enum severity severity, const char *message
         log_write(sink->log, LOG_LEVEL_ERROR, "%s", message);
 }
 
-static struct diagnostics *log_faults(struct fault_sink *sink, struct revocations *revocations,
-                                      struct log *log)
+static struct diagnostics *log_revocation_faults(struct fault_sink *sink, struct revocations *revocations,
+                                                 struct log *log)
 {
     *sink = (struct fault_sink){{.on_message = log_fault, .context = sink}, revocations, log};
     return &sink->diagnostics;
@@ -251,7 +251,7 @@ void revocations_maintain(struct revocations *revocations, struct log *log)
                   "%s: revoked.mdb is not there any more: what was revoked is still refused by this process, "
                   "and no token can be revoked",
                   revocations->folder);
-    revocations->is_lost = !replace_file(revocations, log_faults(&sink, revocations, log));
+    revocations->is_lost = !replace_file(revocations, log_revocation_faults(&sink, revocations, log));
     if (!revocations->is_lost)
         log_write(log, LOG_LEVEL_WARN, "%s: revoked.mdb is there again, with what this process knew",
                   revocations->folder);
@@ -263,7 +263,7 @@ bool revocations_add(struct revocations *revocations, struct log *log, struct te
                      bool is_shared)
 {
     struct fault_sink sink;
-    struct diagnostics *diagnostics = log_faults(&sink, revocations, log);
+    struct diagnostics *diagnostics = log_revocation_faults(&sink, revocations, log);
     struct revocation_entry entry = {.expires = expires};
     struct database *db;
     revocation_key_of(jti, &entry.key);
@@ -279,7 +279,7 @@ bool revocations_add(struct revocations *revocations, struct log *log, struct te
 bool revocations_find(struct revocations *revocations, struct log *log, struct text jti, bool *is_revoked)
 {
     struct fault_sink sink;
-    struct diagnostics *diagnostics = log_faults(&sink, revocations, log);
+    struct diagnostics *diagnostics = log_revocation_faults(&sink, revocations, log);
     struct revocation_key key;
     struct database *db;
     int error = 0;
@@ -322,7 +322,7 @@ bool revocations_each(struct revocations *revocations, struct log *log,
                       bool (*visit)(void *context, const struct revocation *revocation), void *context)
 {
     struct fault_sink sink;
-    struct diagnostics *diagnostics = log_faults(&sink, revocations, log);
+    struct diagnostics *diagnostics = log_revocation_faults(&sink, revocations, log);
     const int64_t now = clock_now();
     struct database *db;
     struct revocation_batch *batch = calloc(1, sizeof *batch);

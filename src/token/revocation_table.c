@@ -127,7 +127,7 @@ static int read_head(struct database_txn *txn, uint64_t *number)
     return 0;
 }
 
-static int write_head(struct database_txn *txn, uint64_t number)
+static int write_table_head(struct database_txn *txn, uint64_t number)
 {
     unsigned char byte = NEWS_HEAD;
     MDB_val name = {1, &byte};
@@ -271,7 +271,7 @@ int revocation_table_put(struct database_txn *txn, const struct revocation_entry
         error = put_entry(txn, &entries[i], is_shared, &number);
     *is_changed = number > before;
     if (error == 0 && *is_changed)
-        error = write_head(txn, number);
+        error = write_table_head(txn, number);
     if (error == 0 && *is_changed)
         error = sweep(txn, &entries[0].key, now);
     return error;
@@ -309,7 +309,8 @@ int revocation_table_find(struct database *db, const struct revocation_key *key,
 }
 
 /* Reads the entry and moves batch->next behind it. */
-static int take_entry(const MDB_val *name, const MDB_val *value, int64_t now, struct revocation_batch *batch)
+static int take_revocation(const MDB_val *name, const MDB_val *value, int64_t now,
+                           struct revocation_batch *batch)
 {
     struct revocation_entry *entry = &batch->entries[batch->count];
     const int error = read_expires(value, &entry->expires);
@@ -330,7 +331,7 @@ static int read_entries(MDB_cursor *cursor, int64_t now, struct revocation_batch
     MDB_val value;
     int error = mdb_cursor_get(cursor, &name, &value, first.size > 0 ? MDB_SET_RANGE : MDB_FIRST);
     for (size_t i = 0; error == 0 && is_entry(&name) && i < BATCH_ENTRIES; i++) {
-        error = take_entry(&name, &value, now, batch);
+        error = take_revocation(&name, &value, now, batch);
         if (error == 0)
             error = mdb_cursor_get(cursor, &name, &value, MDB_NEXT);
     }

@@ -103,14 +103,14 @@ void token_cache_set_verified(struct token_cache *cache, struct cache_key key, i
 
 /* --- Decoded tokens --- */
 
-static struct entry *lock_set(struct token_cache *cache, struct cache_key key)
+static struct entry *lock_tokens(struct token_cache *cache, struct cache_key key)
 {
     const size_t set = (size_t)(key.words[0] % SETS);
     pthread_mutex_lock(&cache->locks[set % LOCKS]);
     return cache->sets[set];
 }
 
-static void unlock_set(struct token_cache *cache, struct cache_key key)
+static void unlock_tokens(struct token_cache *cache, struct cache_key key)
 {
     pthread_mutex_unlock(&cache->locks[key.words[0] % SETS % LOCKS]);
 }
@@ -133,7 +133,7 @@ static void move_to_front_locked(struct entry *set, size_t way, struct entry ent
 
 struct verified_token *token_cache_get(struct token_cache *cache, struct cache_key key)
 {
-    struct entry *set = lock_set(cache, key);
+    struct entry *set = lock_tokens(cache, key);
     const size_t way = find_locked(set, key);
     struct verified_token *token = NULL;
     if (set[way].token != NULL && memcmp(&set[way].key, &key, sizeof key) == 0) {
@@ -141,18 +141,18 @@ struct verified_token *token_cache_get(struct token_cache *cache, struct cache_k
         refcount_hold(&token->holders);
         move_to_front_locked(set, way, set[way]);
     }
-    unlock_set(cache, key);
+    unlock_tokens(cache, key);
     return token;
 }
 
 void token_cache_put(struct token_cache *cache, struct cache_key key, struct verified_token *token)
 {
     refcount_hold(&token->holders);
-    struct entry *set = lock_set(cache, key);
+    struct entry *set = lock_tokens(cache, key);
     const size_t way = find_locked(set, key);
     struct verified_token *replaced = set[way].token;
     move_to_front_locked(set, way, (struct entry){key, token});
-    unlock_set(cache, key);
+    unlock_tokens(cache, key);
     if (replaced != NULL)
         verified_token_release(replaced);
 }

@@ -18,7 +18,7 @@
 #include "tokenctl/secret_input.h"
 #include "tokenctl/secret_output.h"
 
-static int report_change(const struct invocation *invocation, enum account_change change)
+static int report_account_change(const struct invocation *invocation, enum account_change change)
 {
     if (change == ACCOUNT_EXISTS)
         return command_error(EXIT_FAILURE, "%s exists (tokenctl passwd sets its secret)",
@@ -119,9 +119,9 @@ static int change_secret(const struct invocation *invocation, const struct confi
     }
     if (!is_affordable(config, text_of(hash)))
         goto out;
-    status = report_change(invocation,
-                           account_file_change_one(config->accounts, command->operation, client_id,
-                                                   text_of(hash), attributes, invocation->diagnostics));
+    status = report_account_change(invocation, account_file_change_one(config->accounts, command->operation,
+                                                                       client_id, text_of(hash), attributes,
+                                                                       invocation->diagnostics));
     if (status == EXIT_SUCCESS) {
         status = print_account(invocation, generate ? secret : (struct text){NULL, 0});
         account_warning_print(invocation, config, &client_id, 1, invocation->values[OPTION_LIFETIME] != NULL);
@@ -158,7 +158,7 @@ static int run_secret_command(const struct invocation *invocation, struct text a
                                 invocation->diagnostics);
     int status;
     if (found != command->expected)
-        status = report_change(invocation, found);
+        status = report_account_change(invocation, found);
     else if (invocation->values[OPTION_DRY_RUN] != NULL)
         status = print_trial(invocation, command, attributes);
     else

@@ -149,7 +149,7 @@ static bool is_good(const struct invocation *invocation, const struct file_conte
 }
 
 /* Says what became of the key, or would. Returns an exit status. */
-static int report_change(const struct invocation *invocation, const char *result)
+static int report_config_change(const struct invocation *invocation, const char *result)
 {
     const char *key = invocation->arguments[0];
     const char *value = invocation->arguments[1];
@@ -182,14 +182,14 @@ static int replace(const struct invocation *invocation, const struct file_conten
         return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     if (content->length == old->size && memcmp(content->data, old->data, old->size) == 0)
         return invocation->values[OPTION_JSON] != NULL
-                   ? report_change(invocation, "unchanged")
+                   ? report_config_change(invocation, "unchanged")
                    : command_error(EXIT_SUCCESS, "%s already has this value", key);
     if (!is_good(invocation, old, content))
         return command_error(EXIT_FAILURE, "%s: nothing is changed", path);
     if (!is_trial && !file_replace(path, content->data, content->length, 0644))
         return command_error(EXIT_FAILURE, "%s: the file cannot be replaced and is unchanged: %s", path,
                              strerror(errno));
-    return report_change(invocation, "changed");
+    return report_config_change(invocation, "changed");
 }
 
 static int set_key(const struct invocation *invocation)

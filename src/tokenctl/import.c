@@ -89,7 +89,7 @@ static int read_users(struct import *import, const char *path)
 /* --- What becomes of each --- */
 
 /* Returns why the program would not use the line, or NULL. */
-static const char *judge(const struct import *import, const struct user *user)
+static const char *judge_user(const struct import *import, const struct user *user)
 {
     struct buffer line = {0};
     struct account account;
@@ -140,12 +140,12 @@ static const char *make_secret(struct user *user)
 }
 
 /* Returns why the user cannot be taken as he is in the file, or NULL. */
-static const char *take(const struct import *import, struct user *user)
+static const char *take_user(const struct import *import, struct user *user)
 {
     if (user->entry.why != NULL)
         return user->entry.why;
     if (user->entry.secret.data == NULL)
-        return judge(import, user);
+        return judge_user(import, user);
     const char *fault = secret_input_fault(user->entry.secret);
     if (fault != NULL || import->invocation->values[OPTION_DRY_RUN] != NULL)
         return fault;
@@ -179,7 +179,7 @@ static void decide(struct import *import, struct user *user)
         user->outcome = same ? OUTCOME_UNCHANGED : OUTCOME_EXISTS;
         return;
     }
-    user->why = take(import, user);
+    user->why = take_user(import, user);
     if (user->why != NULL && may_make_secret)
         user->why = make_secret(user);
     if (user->why == NULL && !make_attributes(user))

@@ -191,7 +191,7 @@ static int read_filters(const struct invocation *invocation, struct listing *lis
     return EXIT_SUCCESS;
 }
 
-static int run(const struct invocation *invocation, print_function *print)
+static int run_listing(const struct invocation *invocation, print_function *print)
 {
     struct listing listing = {.now = clock_now(),
                               .has_ids = invocation->argument != NULL,
@@ -211,12 +211,12 @@ static int run(const struct invocation *invocation, print_function *print)
 
 static int run_list(const struct invocation *invocation)
 {
-    return run(invocation, print_accounts_table);
+    return run_listing(invocation, print_accounts_table);
 }
 
 static int run_show(const struct invocation *invocation)
 {
-    return run(invocation, print_lines);
+    return run_listing(invocation, print_lines);
 }
 
 const struct command list_commands[] = {

@@ -196,7 +196,7 @@ static int run_throttle_list(const struct invocation *invocation)
 /* --- clear --- */
 
 /* Parses an address or a network as `throttle list` prints it. Returns false if the argument is neither. */
-static bool read_network(const char *argument, struct network *network)
+static bool read_network_argument(const char *argument, struct network *network)
 {
     const struct throttle_key unknown = throttle_key_of(THROTTLE_SOURCE, NULL, text_of(NULL));
     if (strcmp(argument, unknown_source) != 0)
@@ -212,7 +212,7 @@ static int run_clear(const struct invocation *invocation)
     size_t cleared = 0;
     int status = EXIT_FAILURE;
     if (open_counts(invocation, true, &counts)) {
-        const bool is_network = read_network(invocation->argument, &network);
+        const bool is_network = read_network_argument(invocation->argument, &network);
         status = EXIT_SUCCESS;
         if (counts.store != NULL)
             status = list_status(throttle_list_clear(counts.store, counts.log, &counts.limits, clock_now_ms(),
