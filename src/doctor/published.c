@@ -35,7 +35,7 @@ static void judge_keys(struct probe *probe)
                      "Cache-Control, or see the log of token.fcgi",
                      probe->origin, probe->mount, ours->signer->kid);
     else
-        findings_add(probe->findings, STEP_PUBLISHED, FINDING_GOOD, "%s%s/jwks has %zu public keys",
+        findings_add(probe->findings, STEP_PUBLISHED, FINDING_GOOD, "%s%s/jwks has the public keys, %zu",
                      probe->origin, probe->mount, json_object_array_length(keys));
 }
 

@@ -70,7 +70,7 @@ static int print_findings(const struct findings *findings, bool as_json)
         print_step(findings, (enum finding_step)step);
     status = as_json ? print_json(findings) : finish_output();
     if (status == EXIT_SUCCESS && count_wrong(findings) > 0)
-        return command_error(EXIT_FAILURE, "%zu errors, %zu warnings", findings->of_weight[FINDING_ERROR],
+        return command_error(EXIT_FAILURE, "errors: %zu, warnings: %zu", findings->of_weight[FINDING_ERROR],
                              findings->of_weight[FINDING_WARNING]);
     return status;
 }

@@ -48,7 +48,7 @@ static int check_as_json(const char *config_file)
     }
     const int status = output_object(object, JSON_C_TO_STRING_PRETTY);
     if (status == EXIT_SUCCESS && !good)
-        return command_error(EXIT_FAILURE, "%zu errors, %zu warnings", diagnostics.errors,
+        return command_error(EXIT_FAILURE, "errors: %zu, warnings: %zu", diagnostics.errors,
                              diagnostics.warnings);
     return status;
 }
