@@ -215,7 +215,7 @@ static bool count_members(struct text text, size_t *members)
     return true;
 }
 
-/* Returns whether there is memory for an object of so many members, when json-c's table grows. */
+/* Returns whether there is memory for an object of as many members, when json-c's table grows. */
 static bool has_memory_for(size_t members)
 {
     struct json_object *object = json_object_new_object();

@@ -14,8 +14,8 @@
 struct outbox_layout {
     const unsigned char *prefix;
     size_t prefix_size; /* at most OUTBOX_PREFIX_MAX */
-    uint64_t capacity;  /* in chunks, which have OUTBOX_CHUNK_MAX bytes of entries each: the last so many are
-                           kept, sent or not; 0: each entry is kept until it is sent */
+    uint64_t capacity;  /* in chunks, which have OUTBOX_CHUNK_MAX bytes of entries each: those that were
+                           added last are kept, sent or not; 0: each entry is kept until it is sent */
 };
 
 /* An entry has two bytes more than its own. */

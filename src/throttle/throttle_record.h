@@ -69,7 +69,7 @@ uint64_t throttle_record_tenths(const struct throttle_record *record);
 /* Clears all but `members` and the attempts in flight. */
 void throttle_record_forgive(struct throttle_record *record);
 
-/* Takes back so many tenths, but not the attempts in flight. */
+/* Takes back as many tenths, but not the attempts in flight. */
 void throttle_record_take_back(struct throttle_record *record, uint64_t tenths);
 
 /* Clears all but `members`. */
