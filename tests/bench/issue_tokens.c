@@ -1,4 +1,4 @@
-/* issue_tokens TOKEN.CONF CLIENT_ID COUNT: prints so many access tokens for the scopes read and write, one a
+/* issue_tokens TOKEN.CONF CLIENT_ID COUNT: prints COUNT access tokens for the scopes read and write, one a
  * line, all of one length. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -526,7 +526,8 @@ fail_and_look() {
     all_have has_revoked two -- new 10
 }
 
-# Becomes token-sync, whose files may have so many KiB: a write beyond that fails, as on a full disk.
+# with_little_disk KIB FOLDER: becomes token-sync, whose files may have KIB at most: a write beyond that fails, as on a full
+# disk.
 # shellcheck disable=SC2317 # start calls it
 with_little_disk() {
     ulimit -f "$1"
