@@ -264,6 +264,7 @@ static const struct row refused[] = {
     {{.path = "/apiops/auth/tokens"}, "404 not_found"},
     {{.path = "/apiops/auth/token//"}, "404 not_found"},
     {{.path = "/apiops/auth//token"}, "404 not_found"},
+    {{.path = "/apiops/aut_/token"}, "404 not_found"},
     {{.path = "/apiops/auth/token/x"}, "404 not_found"},
     {{.path = "/apiops/auth/"}, "404 not_found"},
     {{.path = "/apiops/auth"}, "404 not_found"},

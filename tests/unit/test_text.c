@@ -29,6 +29,30 @@ static void test_absent_and_empty_are_equal(void **state)
     assert_int_equal(text_of("four").length, 4);
 }
 
+static void test_start_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text, start;
+        bool begins;
+    } rows[] = {
+        {BYTES("unix:/x"), BYTES("unix:"), true},
+        {BYTES("unix:"), BYTES("unix:"), true},
+        {BYTES("unix"), BYTES("unix:"), false},
+        {BYTES("Unix:/x"), BYTES("unix:"), false},
+        {BYTES("x"), BYTES(""), true},
+        {{NULL, 0}, BYTES(""), true},
+        {{NULL, 0}, BYTES("x"), false},
+        {BYTES("unix:"), {NULL, 0}, true},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        check_row(text_begins_with(rows[i].text, rows[i].start) == rows[i].begins, "begins", i,
+                  rows[i].text.data);
+    }
+    /* What follows the text does not count. */
+    assert_false(text_begins_with((struct text){"unix:", 4}, (struct text)BYTES("unix:")));
+}
+
 static void test_text_is_split_at_the_separator(void **state)
 {
     (void)state;
@@ -343,6 +367,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_absent_and_empty_are_equal),
+        cmocka_unit_test(test_start_is_found),
         cmocka_unit_test(test_text_is_split_at_the_separator),
         cmocka_unit_test(test_copy_is_nul_terminated),
         cmocka_unit_test(test_control_characters_are_found),
