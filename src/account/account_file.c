@@ -267,9 +267,10 @@ enum account_change account_file_change_one(const char *path, enum account_opera
 }
 
 enum account_change account_file_set_not_before(const char *path, struct text client_id, int64_t not_before,
-                                                struct diagnostics *diagnostics)
+                                                bool is_trial, struct diagnostics *diagnostics)
 {
-    const struct account_request request = {.operation = ACCOUNT_SET_NOT_BEFORE, .not_before = not_before};
+    const struct account_request request = {
+        .operation = ACCOUNT_SET_NOT_BEFORE, .not_before = not_before, .is_trial = is_trial};
     struct account_target target = {.client_id = client_id};
     return account_file_change(path, &request, &target, 1, diagnostics) ? target.change : ACCOUNT_FAILED;
 }

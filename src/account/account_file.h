@@ -65,8 +65,9 @@ enum account_change account_file_change_one(const char *path, enum account_opera
                                             struct text client_id, struct text hash, struct text attributes,
                                             struct diagnostics *diagnostics);
 
-/* Sets not_before= in every line of client_id (seconds since 1970), unless it is as late already. */
+/* Sets not_before= in every line of client_id (seconds since 1970), unless it is as late already. With
+ * `is_trial` the file stays as it is. */
 enum account_change account_file_set_not_before(const char *path, struct text client_id, int64_t not_before,
-                                                struct diagnostics *diagnostics);
+                                                bool is_trial, struct diagnostics *diagnostics);
 
 #endif

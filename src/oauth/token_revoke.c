@@ -1,8 +1,6 @@
 #include "oauth/token_revoke.h"
 
-/* Returns whether a token with that result would be valid now, or may become so: an account can be unlocked.
- */
-static bool is_alive(enum jwt_status status)
+bool token_revoke_is_possible(enum jwt_status status)
 {
     return status == JWT_VALID || status == JWT_NOT_YET_VALID || status == JWT_CLIENT_REVOKED ||
            status == JWT_ACCOUNT_UNKNOWN || status == JWT_ACCOUNT_CLOSED;
@@ -25,7 +23,7 @@ enum token_revoke_result token_revoke(const struct service *service, struct text
     struct jwt jwt;
     enum token_revoke_result result = TOKEN_REVOKE_INVALID;
     *status = token_check(service, token, NULL, now, &jwt);
-    if (is_alive(*status))
+    if (token_revoke_is_possible(*status))
         result = revoke_checked(service, &jwt, caller);
     else if (*status == JWT_REVOKED)
         result = TOKEN_REVOKE_DONE;

@@ -12,6 +12,10 @@ enum token_revoke_result {
     TOKEN_REVOKE_FAILED,  /* memory ran out, or the accounts or the state cannot be used */
 };
 
+/* Returns whether a token with that result of its check would be valid now, or may become so: an account can
+ * be unlocked. */
+bool token_revoke_is_possible(enum jwt_status status);
+
 /* Revokes `token` at Unix time `now` for the account `caller`; NULL: for the operator, who may revoke any.
  * `*status` is the result of the check of the token. */
 enum token_revoke_result token_revoke(const struct service *service, struct text token,

@@ -57,7 +57,9 @@ static const int allowed[] = {
     /* identity of the process and the machine */
     SCMP_SYS(getegid), SCMP_SYS(getegid32), SCMP_SYS(geteuid), SCMP_SYS(geteuid32), SCMP_SYS(getgid),
     SCMP_SYS(getgid32), SCMP_SYS(getgroups), SCMP_SYS(getgroups32), SCMP_SYS(getpid), SCMP_SYS(getuid),
-    SCMP_SYS(getuid32), SCMP_SYS(sysinfo), SCMP_SYS(uname)};
+    SCMP_SYS(getuid32), SCMP_SYS(uname),
+    /* sysconf(_SC_PHYS_PAGES) of older C libraries */
+    SCMP_SYS(sysinfo)};
 
 /* Architectures on which a system call takes its arguments in another way. */
 static bool is_any(uint32_t architecture)

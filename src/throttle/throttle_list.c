@@ -111,19 +111,34 @@ size_t throttle_list_apply_clear(struct throttle_txn *txn, const struct throttle
     return cleared;
 }
 
-/* Other machines are told even if there is nothing to clear here: they may have counts that have not come. */
-enum throttle_list_result throttle_list_clear(struct throttle_store *store, struct log *log,
-                                              const struct throttle_limits *limits, int64_t now_ms,
-                                              struct text client_id, const struct network *around,
-                                              size_t *cleared)
+static struct throttle_event clear_event(struct text client_id, const struct network *around, int64_t now_ms)
 {
-    const struct throttle_event clear = {
+    return (struct throttle_event){
         .type = THROTTLE_EVENT_CLEAR,
         .time_ms = now_ms,
         .key = throttle_key_of(THROTTLE_PAIR, NULL, client_id),
         .has_network = around != NULL,
         .network = around != NULL ? *around : (struct network){.prefix = 0},
     };
+}
+
+size_t throttle_list_count(const struct throttle_list *list, struct text client_id,
+                           const struct network *around)
+{
+    const struct throttle_event clear = clear_event(client_id, around, 0);
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        count += is_entry_selected(&list->entries[i].key, &clear);
+    return count;
+}
+
+/* Other machines are told even if there is nothing to clear here: they may have counts that have not come. */
+enum throttle_list_result throttle_list_clear(struct throttle_store *store, struct log *log,
+                                              const struct throttle_limits *limits, int64_t now_ms,
+                                              struct text client_id, const struct network *around,
+                                              size_t *cleared)
+{
+    const struct throttle_event clear = clear_event(client_id, around, now_ms);
     struct throttle_txn txn;
     enum throttle_txn_result ended;
     do {

@@ -38,6 +38,10 @@ enum throttle_list_result throttle_list_clear(struct throttle_store *store, stru
                                               struct text client_id, const struct network *around,
                                               size_t *cleared);
 
+/* Returns how many entries of the list throttle_list_clear() would clear. */
+size_t throttle_list_count(const struct throttle_list *list, struct text client_id,
+                           const struct network *around);
+
 /* Clears the counts that the event, a THROTTLE_EVENT_CLEAR, is for. Returns their number. */
 size_t throttle_list_apply_clear(struct throttle_txn *txn, const struct throttle_event *clear);
 

@@ -198,16 +198,10 @@ static int run_rotate(const struct invocation *invocation)
 /* Returns an exit status. */
 static int print_removed(const struct invocation *invocation, size_t removed)
 {
-    struct json_object *object = NULL;
-    if (invocation->values[OPTION_JSON] == NULL) {
-        printf(is_trial(invocation) ? "%zu would be removed\n" : "%zu removed\n", removed);
-        return finish_output();
-    }
-    object = json_object_new_object();
-    if (json_add_number(object, "removed", (int64_t)removed))
-        return output_object(object, JSON_C_TO_STRING_PLAIN);
-    json_object_put(object);
-    return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
+    if (invocation->values[OPTION_JSON] != NULL)
+        return output_count("removed", removed);
+    printf(is_trial(invocation) ? "%zu would be removed\n" : "%zu removed\n", removed);
+    return finish_output();
 }
 
 static int run_prune(const struct invocation *invocation)
@@ -228,8 +222,12 @@ static int run_key_remove(const struct invocation *invocation)
     const bool good = config != NULL && keyset_file_remove(config->keys, invocation->argument,
                                                            is_trial(invocation), invocation->diagnostics);
     config_release(config);
-    if (!good || !is_trial(invocation))
-        return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (!good)
+        return EXIT_FAILURE;
+    if (invocation->values[OPTION_JSON] != NULL)
+        return output_count("removed", 1);
+    if (!is_trial(invocation))
+        return EXIT_SUCCESS;
     output_print(text_of(invocation->argument), 0);
     puts(" would be removed");
     return finish_output();
@@ -362,10 +360,11 @@ const struct command key_commands[] = {
     {"key prune", "key prune [--json] [-n]",
      "Removes the keys that no longer sign and whose last token has expired.\n" TRIAL_HELP JSON_HELP,
      TAKES(OPTION_JSON) | TAKES(OPTION_DRY_RUN), NO_ARGUMENT, run_prune},
-    {"key remove", "key remove KID [-n]",
+    {"key remove", "key remove KID [--json] [-n]",
      "Removes a key at once, for example one that was stolen: its tokens are refused wherever the\n"
-     "new key set is. It must not be the key that signs; call tokenctl key rotate first.\n" TRIAL_HELP,
-     TAKES(OPTION_DRY_RUN), ONE_ARGUMENT, run_key_remove},
+     "new key set is. It must not be the key that signs; call tokenctl key rotate first.\n" TRIAL_HELP
+         JSON_HELP,
+     TAKES(OPTION_JSON) | TAKES(OPTION_DRY_RUN), ONE_ARGUMENT, run_key_remove},
     {"key export", "key export [--public | --pem KID]",
      "Prints the JWK Set that resource servers verify tokens with: the public parts, and for\n"
      "HS256, which has none, the key itself, which can sign, too.\n"

@@ -77,6 +77,15 @@ int output_object(struct json_object *object, int flags)
     return finish_output();
 }
 
+int output_count(const char *key, size_t count)
+{
+    struct json_object *object = json_object_new_object();
+    if (json_add_number(object, key, (int64_t)count))
+        return output_object(object, JSON_C_TO_STRING_PLAIN);
+    json_object_put(object);
+    return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
+}
+
 bool output_array_add(struct output_array *array, struct json_object *object)
 {
     const struct text text =

@@ -24,6 +24,9 @@ void output_json_into(struct text json, struct buffer *out);
  * status, after reporting that memory ran out. */
 int output_object(struct json_object *object, int flags);
 
+/* Prints {"KEY":COUNT}; `key` must be a constant. Returns an exit status, as output_object(). */
+int output_count(const char *key, size_t count);
+
 /* An array that is printed object by object. Initialise with {0}. */
 struct output_array {
     bool is_begun;

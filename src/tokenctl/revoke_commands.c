@@ -12,27 +12,64 @@
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 
+static bool is_trial(const struct invocation *invocation)
+{
+    return invocation->values[OPTION_DRY_RUN] != NULL;
+}
+
+/* `as_it_was` says why nothing is revoked; NULL: it is, or would be. Returns an exit status. */
+static int print_result(const struct invocation *invocation, const char *as_it_was)
+{
+    struct json_object *object = NULL;
+    if (as_it_was != NULL)
+        command_error(0, "%s", as_it_was);
+    if (invocation->values[OPTION_JSON] == NULL) {
+        if (as_it_was == NULL && is_trial(invocation))
+            puts("would be revoked");
+        return finish_output();
+    }
+    object = json_object_new_object();
+    if (json_add_string(object, "result", as_it_was == NULL ? "changed" : "unchanged"))
+        return output_object(object, JSON_C_TO_STRING_PLAIN);
+    json_object_put(object);
+    return command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
+}
+
 /* --- revoke TOKEN --- */
 
-static int revoke_token(const struct service *service, struct text token)
+/* As token_revoke() for the operator, but only looks. */
+static enum token_revoke_result try_to_revoke(const struct service *service, struct text token,
+                                              enum jwt_status *status)
 {
+    struct jwt jwt;
+    *status = token_check(service, token, NULL, clock_now(), &jwt);
+    jwt_clear(&jwt);
+    return token_revoke_is_possible(*status) ? TOKEN_REVOKE_DONE : TOKEN_REVOKE_INVALID;
+}
+
+static int revoke_token(const struct invocation *invocation, const struct service *service)
+{
+    const struct text token = text_of(invocation->argument);
     enum jwt_status status;
-    const enum token_revoke_result result = token_revoke(service, token, NULL, clock_now(), &status);
+    const enum token_revoke_result result = is_trial(invocation)
+                                                ? try_to_revoke(service, token, &status)
+                                                : token_revoke(service, token, NULL, clock_now(), &status);
     const char *why = jwt_status_text(status);
     if (status == JWT_REVOKED)
-        return command_error(EXIT_SUCCESS, "it was revoked before");
+        return print_result(invocation, "it was revoked before");
     if (status == JWT_EXPIRED)
-        return command_error(EXIT_SUCCESS, "it has expired: there is nothing to revoke");
+        return print_result(invocation, "it has expired: there is nothing to revoke");
     if (result == TOKEN_REVOKE_INVALID)
         return command_error(EXIT_FAILURE, "not revoked: %c%s", tolower((unsigned char)*why), why + 1);
-    return result == TOKEN_REVOKE_DONE ? EXIT_SUCCESS : command_error(EXIT_FAILURE, "not revoked");
+    return result == TOKEN_REVOKE_DONE ? print_result(invocation, NULL)
+                                       : command_error(EXIT_FAILURE, "not revoked");
 }
 
 static int run_revoke_token(const struct invocation *invocation)
 {
     invocation->diagnostics->errors_only = true;
     struct service *service = service_load_quietly(invocation->config_file, invocation->diagnostics);
-    const int status = service != NULL ? revoke_token(service, text_of(invocation->argument)) : EXIT_FAILURE;
+    const int status = service != NULL ? revoke_token(invocation, service) : EXIT_FAILURE;
     service_release(service);
     return status;
 }
@@ -45,15 +82,14 @@ static int run_revoke_client(const struct invocation *invocation, int64_t before
     struct config *config = config_load(invocation->config_file, invocation->diagnostics);
     if (config == NULL)
         return EXIT_FAILURE;
-    const enum account_change change =
-        account_file_set_not_before(config->accounts, text_of(client_id), before, invocation->diagnostics);
+    const enum account_change change = account_file_set_not_before(
+        config->accounts, text_of(client_id), before, is_trial(invocation), invocation->diagnostics);
     config_release(config);
     if (change == ACCOUNT_UNKNOWN)
         return command_error(EXIT_FAILURE, "there is no account %s", client_id);
     if (change == ACCOUNT_AS_IT_WAS)
-        return command_error(EXIT_SUCCESS, "the tokens that %s had until then were revoked before",
-                             client_id);
-    return change == ACCOUNT_CHANGED ? EXIT_SUCCESS : EXIT_FAILURE;
+        return print_result(invocation, "the tokens that it had until then were revoked before");
+    return change == ACCOUNT_CHANGED ? print_result(invocation, NULL) : EXIT_FAILURE;
 }
 
 /* --- What needs no accounts and no keys --- */
@@ -91,11 +127,14 @@ static int run_revoke_id(const struct invocation *invocation, int64_t expires)
 {
     const struct text jti = text_of(invocation->values[OPTION_ID]);
     struct revoked revoked;
-    const bool done =
-        open_revoked(invocation, &revoked) &&
-        revocations_add(revoked.revocations, revoked.log, jti, expires, revoked.config->sync != NULL);
+    bool was_revoked = false;
+    bool good = open_revoked(invocation, &revoked) &&
+                revocations_find(revoked.revocations, revoked.log, jti, &was_revoked);
+    /* It is added again, because it may expire later now. */
+    if (good && !is_trial(invocation))
+        good = revocations_add(revoked.revocations, revoked.log, jti, expires, revoked.config->sync != NULL);
     close_revoked(&revoked);
-    return done ? EXIT_SUCCESS : EXIT_FAILURE;
+    return good ? print_result(invocation, was_revoked ? "it was revoked before" : NULL) : EXIT_FAILURE;
 }
 
 /* --- revoke --- */
@@ -206,15 +245,18 @@ static int run_revoked(const struct invocation *invocation)
 }
 
 const struct command revoke_commands[] = {
-    {"revoke", "revoke TOKEN | --id JTI [--expires DATE] | --client ID [--before DATE]",
+    {"revoke", "revoke TOKEN | --id JTI [--expires DATE] | --client ID [--before DATE] [--json] [-n]",
      "Ends tokens before they expire, wherever they are checked by this program.\n"
      "  TOKEN           the token itself\n"
      "  --id JTI        the token with this jti\n"
      "  --expires DATE  when it expires: until then it stays listed; without, for good\n"
      "  --client ID     all tokens that the client has had until now\n"
      "  --before DATE   or until DATE: 2027-01-31 or 2027-01-31T12:00:00Z; goes into the\n"
-     "                  accounts file as not_before=\n",
-     TAKES(OPTION_ID) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_CLIENT) | TAKES(OPTION_BEFORE),
+     "                  accounts file as not_before=\n"
+     "  -n              says whether something would be revoked, and revokes nothing\n"
+     "  --json          prints the result as JSON\n",
+     TAKES(OPTION_ID) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_CLIENT) | TAKES(OPTION_BEFORE) |
+         TAKES(OPTION_JSON) | TAKES(OPTION_DRY_RUN),
      PERHAPS_AN_ARGUMENT, run_revoke},
     {"revoked", "revoked [--json]",
      "Lists the revoked tokens that would not have expired yet: expiry and jti.\n"

@@ -205,24 +205,51 @@ static bool read_network_argument(const char *argument, struct network *network)
     return true;
 }
 
+static bool is_trial(const struct invocation *invocation)
+{
+    return invocation->values[OPTION_DRY_RUN] != NULL;
+}
+
+/* Clears the counts, or counts those that it would clear. */
+static enum throttle_list_result clear(const struct invocation *invocation, const struct counts *counts,
+                                       size_t *cleared)
+{
+    const struct text argument = text_of(invocation->argument);
+    struct network network;
+    struct network *around = read_network_argument(invocation->argument, &network) ? &network : NULL;
+    struct throttle_list list;
+    if (!is_trial(invocation))
+        return throttle_list_clear(counts->store, counts->log, &counts->limits, clock_now_ms(), argument,
+                                   around, cleared);
+    const enum throttle_list_result result =
+        throttle_list_load(counts->store, counts->log, &counts->limits, clock_now_ms(), &list);
+    *cleared = throttle_list_count(&list, argument, around);
+    throttle_list_free(&list);
+    return result;
+}
+
+/* Returns an exit status. */
+static int print_cleared(const struct invocation *invocation, bool is_shared, size_t cleared)
+{
+    if (invocation->values[OPTION_JSON] != NULL)
+        return output_count("cleared", cleared);
+    if (cleared == 0)
+        command_error(0, "there are no failures of %s%s", invocation->argument,
+                      is_shared ? " here; other machines are told" : "");
+    else if (is_trial(invocation))
+        printf("%zu would be cleared\n", cleared);
+    return finish_output();
+}
+
 static int run_clear(const struct invocation *invocation)
 {
     struct counts counts;
-    struct network network;
     size_t cleared = 0;
     int status = EXIT_FAILURE;
-    if (open_counts(invocation, true, &counts)) {
-        const bool is_network = read_network_argument(invocation->argument, &network);
-        status = EXIT_SUCCESS;
-        if (counts.store != NULL)
-            status = list_status(throttle_list_clear(counts.store, counts.log, &counts.limits, clock_now_ms(),
-                                                     text_of(invocation->argument),
-                                                     is_network ? &network : NULL, &cleared));
-        if (status == EXIT_SUCCESS && cleared == 0 && counts.limits.is_shared)
-            command_error(0, "there are no failures of %s here; other machines are told",
-                          invocation->argument);
-        else if (status == EXIT_SUCCESS && cleared == 0)
-            status = command_error(EXIT_FAILURE, "there are no failures of %s", invocation->argument);
+    if (open_counts(invocation, !is_trial(invocation), &counts)) {
+        status = counts.store != NULL ? list_status(clear(invocation, &counts, &cleared)) : EXIT_SUCCESS;
+        if (status == EXIT_SUCCESS)
+            status = print_cleared(invocation, counts.limits.is_shared && !is_trial(invocation), cleared);
     }
     close_counts(&counts);
     return status;
@@ -260,9 +287,11 @@ const struct command throttle_commands[] = {
      "could not be done is a tenth of a failure.\n"
      "  --json   as an array of JSON objects\n",
      TAKES(OPTION_JSON), NO_ARGUMENT, run_throttle_list},
-    {"throttle clear", "throttle clear ID|ADDRESS",
+    {"throttle clear", "throttle clear ID|ADDRESS [--json] [-n]",
      "Deletes the failures of a client_id from all sources, or all failures of an address or a\n"
-     "network (192.0.2.0/24). This unblocks them.\n",
-     0, ONE_ARGUMENT, run_clear},
+     "network (192.0.2.0/24). This unblocks them.\n"
+     "  -n       says how many counts would be deleted, and deletes none\n"
+     "  --json   prints their number as JSON\n",
+     TAKES(OPTION_JSON) | TAKES(OPTION_DRY_RUN), ONE_ARGUMENT, run_clear},
     {.name = NULL},
 };

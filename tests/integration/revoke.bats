@@ -327,3 +327,27 @@ as_cgi() {
     ! tokenctl revoked | grep -F $'\x1b' || fail 'a terminal acts on it'
     [[ $(tokenctl revoked --json | jq -r 'map(select(.expires == null).jti)[0]') == $'a\x1b[2J' ]]
 }
+
+@test "tokenctl revoke -n says what would be done and changes nothing; --json prints the result" {
+    local token id
+    token=$(fetch_token)
+    id=$(jti_of "$token")
+    cp -p "$DIR/etc/accounts" "$DIR/before"
+    [[ $(tokenctl revoke -n "$token") == 'would be revoked' ]]
+    [[ $(tokenctl revoke -n --id "$id") == 'would be revoked' ]]
+    [[ $(tokenctl revoke -n --json --client demo) == '{"result":"changed"}' ]]
+    cmp "$DIR/before" "$DIR/etc/accounts"
+    [[ $(tokenctl revoked --json) == '[]' ]]
+    is_active "$token"
+    [[ $(tokenctl revoke --json --id "$id") == '{"result":"changed"}' ]]
+    run tokenctl revoke --id "$id" --expires 2100-01-01
+    [[ $status -eq 0 && $output == 'tokenctl: it was revoked before' ]]
+    tokenctl revoked | grep -F "2100-01-01T00:00:00Z  $id" && fail 'what is listed for good got an end'
+    run tokenctl revoke -n "$token"
+    [[ $status -eq 0 && $output == 'tokenctl: it was revoked before' ]]
+    [[ $(tokenctl revoke --json "$token" 2>/dev/null) == '{"result":"unchanged"}' ]]
+    run tokenctl revoke -n garbage
+    [[ $status -eq 1 && $output == *'not revoked: it is not a JWT'* ]]
+    run tokenctl revoke -n --client nobody
+    [[ $status -eq 1 && $output == *'there is no account nobody'* ]]
+}

@@ -482,7 +482,8 @@ refuses() {
 @test "tokenctl throttle list shows the counts, and clear removes them" {
     [[ $(tokenctl throttle list --json) == '[]' && -z $(ls "$STATE") ]]
     run tokenctl throttle clear demo
-    [[ $status -eq 1 && $output == 'tokenctl: there are no failures of demo' ]]
+    [[ $status -eq 0 && $output == 'tokenctl: there are no failures of demo' ]]
+    [[ $(tokenctl throttle clear --json demo) == '{"cleared":0}' && -z $(ls "$STATE") ]]
     start_program
     are '401 401 401 401 401 429' by_fcgi 192.0.2.1 demo wrong@
     are 401 by_fcgi 2001:db8:0:1::7 demo wrong
@@ -497,9 +498,13 @@ unknown 1 caf?? ?' ]] || fail "$(tokenctl throttle list)"
     [[ $(tokenctl throttle list --json | jq -c '.[] | select(.client_id == "demo") | [.source, .failures, has("refused_until")]') == \
         '["192.0.2.1",5,true]'$'\n''["2001:db8:0:1::/64",1,false]' ]]
     [[ $(tokenctl throttle list --json | jq -r '.[1] | (.refused_until | fromdate) - (.since | fromdate)') == 300 ]]
+    [[ $(tokenctl throttle clear -n demo) == '2 would be cleared' ]]
+    [[ $(tokenctl throttle clear -n --json 192.0.2.0/24) == '{"cleared":2}' ]]
+    [[ $(tokenctl throttle clear -n other 2>&1) == 'tokenctl: there are no failures of other' ]]
+    [[ $(tokenctl throttle list --json | jq length) -eq 6 ]]
     tokenctl throttle clear 192.0.2.1
     are 200 by_fcgi 192.0.2.1 demo demo-secret
-    tokenctl throttle clear demo
+    [[ $(tokenctl throttle clear --json demo) == '{"cleared":1}' ]]
     tokenctl throttle clear unknown
     [[ $(tokenctl throttle list --json | jq -c 'map(.source)') == '["2001:db8:0:1::/64"]' ]]
     tokenctl throttle clear 2001:db8::/32
@@ -513,7 +518,7 @@ unknown 1 caf?? ?' ]] || fail "$(tokenctl throttle list)"
         [[ $status -eq 0 && $output == "usage: tokenctl [-c FILE] throttle $command"* ]]
     done
     run tokenctl throttle
-    [[ $status -eq 2 && $output == *'throttle list [--json]'*'throttle clear ID|ADDRESS'* ]]
+    [[ $status -eq 2 && $output == *'throttle list [--json]'*'throttle clear ID|ADDRESS [--json] [-n]'* ]]
     run tokenctl throttle clear
     [[ $status -eq 2 ]]
     run tokenctl throttle list more

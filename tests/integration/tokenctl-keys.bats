@@ -471,6 +471,8 @@ shows_nothing_raw() {
     [[ $OUT == "$kid would sign from now on" ]] || fail "$OUT"
     exits 0 key remove -n "$kid"
     [[ $OUT == "$kid would be removed" && $(<"$KEYS") == "$before" ]] || fail "$OUT"
+    exits 0 key remove -n --json "$kid"
+    [[ $OUT == '{"removed":1}' && $(<"$KEYS") == "$before" ]] || fail "$OUT"
     exits 0 key rotate --json
     [[ $OUT == "{\"kid\":\"$kid\",\"alg\":\"ES256\",\"use\":\"signs\"}" ]] || fail "$OUT"
     jq '.keys[1].exp = 1' "$KEYS" >"$DIR/keys"
