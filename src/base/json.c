@@ -1,6 +1,5 @@
 #include "base/json.h"
 
-#include <json-c/printbuf.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -33,24 +32,6 @@ bool json_add_member(struct json_object *object, const char *key, struct text va
         return true;
     json_object_put(string);
     return false;
-}
-
-/* json-c's own serializer checks each character. */
-static int serialize_plain(struct json_object *value, struct printbuf *buffer, int level, int flags)
-{
-    (void)level;
-    (void)flags;
-    printbuf_memappend(buffer, "\"", 1);
-    printbuf_memappend(buffer, json_object_get_string(value), json_object_get_string_len(value));
-    return printbuf_memappend(buffer, "\"", 1);
-}
-
-bool json_add_plain(struct json_object *object, const char *key, const char *value)
-{
-    struct json_object *string = json_object_new_string(value);
-    if (string != NULL)
-        json_object_set_serializer(string, serialize_plain, NULL, NULL);
-    return json_add(object, key, string);
 }
 
 bool json_add_number(struct json_object *object, const char *key, int64_t value)

@@ -16,8 +16,6 @@ bool json_add_string(struct json_object *object, const char *key, const char *va
 bool json_add_text(struct json_object *object, const char *key, struct text value);
 /* Adds `value` under a copy of `key`, which need not be a constant. */
 bool json_add_member(struct json_object *object, const char *key, struct text value);
-/* Adds a long `value` in which nothing needs JSON escaping, as in base64url. */
-bool json_add_plain(struct json_object *object, const char *key, const char *value);
 bool json_add_number(struct json_object *object, const char *key, int64_t value);
 
 /* Returns a deep copy, without a look at the reference counts of `object`. NULL: it is NULL, or memory ran

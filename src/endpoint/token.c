@@ -1,7 +1,6 @@
 /* The token endpoint (RFC 6749 §3.2) for the client credentials grant (§4.4). */
-#include "base/json.h"
 #include "endpoint/endpoint.h"
-#include "oauth/grant.h"
+#include "endpoint/token_answer.h"
 
 /* RFC 8707 lets a client give `resource` more than once. */
 enum { RESOURCES_MAX = 8 };
@@ -43,22 +42,9 @@ static enum oauth_error check_grant_type(const struct text values[])
     return text_is(values[GRANT_TYPE], "client_credentials") ? OAUTH_NO_ERROR : OAUTH_GRANT_TYPE_OTHER;
 }
 
-/* Returns the body of a successful response (RFC 6749 §5.1). NULL if memory runs out. */
-static struct json_object *token_body(const struct grant *grant)
-{
-    struct json_object *body = json_object_new_object();
-    const bool complete = json_add_plain(body, "access_token", grant->token) &&
-                          json_add_string(body, "token_type", "Bearer") &&
-                          (grant->lifetime == 0 || json_add_number(body, "expires_in", grant->lifetime)) &&
-                          (grant->scope == NULL || json_add_string(body, "scope", grant->scope));
-    if (complete)
-        return body;
-    json_object_put(body);
-    return NULL;
-}
-
 static enum oauth_error issue_token(struct request_context *context, const struct account *account)
 {
+    struct http_response *response = &context->response;
     struct grant grant;
     const struct grant_request request = {
         .scope = context->values[SCOPE],
@@ -67,12 +53,14 @@ static enum oauth_error issue_token(struct request_context *context, const struc
     const enum oauth_error error = grant_access(context->service, account, &request, context->now, &grant);
     if (error != OAUTH_NO_ERROR)
         return error;
-    context->response.status = 200;
-    context->response.body = token_body(&grant);
-    if (context->response.body != NULL)
+    const bool is_written = token_answer_add(&response->text, &grant);
+    if (is_written) {
+        response->status = 200;
+        response->text_type = HTTP_JSON_TYPE;
         audit_record_set_token(&context->record, &grant, context->service->keys->signer->kid);
+    }
     grant_clear(&grant);
-    return context->response.body != NULL ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
+    return is_written ? OAUTH_NO_ERROR : OAUTH_SERVER_ERROR;
 }
 
 const struct endpoint token_endpoint = {

@@ -5,8 +5,7 @@
 
 #include "base/json_text.h"
 
-#define JSON_TYPE "application/json;charset=UTF-8"
-#define CONTENT_TYPE "Content-Type: " JSON_TYPE "\r\n"
+#define CONTENT_TYPE "Content-Type: " HTTP_JSON_TYPE "\r\n"
 #define NO_STORE "Cache-Control: no-store\r\nPragma: no-cache\r\n"
 
 /* A constant, for when memory runs out. */
@@ -106,7 +105,7 @@ static void append_status(struct buffer *out, unsigned status)
 static void append_body_headers(struct buffer *out, const struct http_response *response, size_t length)
 {
     buffer_add(out, text_of("Content-Type: "));
-    buffer_add(out, text_of(response->text_type != NULL ? response->text_type : JSON_TYPE));
+    buffer_add(out, text_of(response->text_type != NULL ? response->text_type : HTTP_JSON_TYPE));
     buffer_add(out, text_of(response->is_cacheable ? "\r\n" : "\r\n" NO_STORE));
     buffer_add(out, text_of("Content-Length: "));
     append_number(out, length);

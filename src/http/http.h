@@ -7,6 +7,8 @@
 #include "base/buffer.h"
 #include "base/text.h"
 
+#define HTTP_JSON_TYPE "application/json;charset=UTF-8"
+
 enum http_body_state {
     HTTP_BODY_WHOLE,
     HTTP_BODY_TOO_LARGE,     /* longer than max_body */

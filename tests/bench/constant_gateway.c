@@ -1,9 +1,9 @@
 /* The constant through our own gateway: token.fcgi as it is, confined and all, but that this file's
  * route_request() stands in for that of src/endpoint, and makes its body by the same means. To …/verify the
  * constant is the header lines of a good token. */
-#include "base/json.h"
 #include "constant.h"
 #include "endpoint/route.h"
+#include "endpoint/token_answer.h"
 
 static enum progress answer_check(struct http_response *response)
 {
@@ -19,16 +19,16 @@ static enum progress answer_check(struct http_response *response)
 enum progress route_request(struct request_context *context, const struct service *service,
                             struct http_request *request, struct callback on_done)
 {
+    static char token[] = CONSTANT_TOKEN;
+    static char scope[] = "read write";
+    const struct grant grant = {.token = token, .scope = scope, .lifetime = 3600};
     struct http_response *response = &context->response;
     (void)service;
     (void)on_done;
     if (text_is(request->path, "/apiops/auth/verify"))
         return answer_check(response);
-    *response = (struct http_response){.status = 200, .body = json_object_new_object()};
-    json_add_plain(response->body, "access_token", CONSTANT_TOKEN);
-    json_add_string(response->body, "token_type", "Bearer");
-    json_add_number(response->body, "expires_in", 3600);
-    json_add_string(response->body, "scope", "read write");
+    *response = (struct http_response){.status = 200, .text_type = HTTP_JSON_TYPE};
+    token_answer_add(&response->text, &grant);
     return PROGRESS_DONE;
 }
 

@@ -27,6 +27,7 @@ static const char accounts[] = "demo:" SECRET ":scope=read,write\n"
                                "here:" SECRET ":from=198.51.100.7\n"
                                "aud:" SECRET ":audience=https://a.example/,b\n"
                                "link:" SECRET ":from=fe80::77\n"
+                               "signs:" SECRET ":scope=!#$%&'()*+-./09:;<=>?@AZ[]^_`az{|}~\n"
                                "plain:secret\n"
                                "attribute:" SECRET ":nonsense\n"
                                "nohash:!\n"
@@ -237,6 +238,10 @@ static const struct row granted[] = {
      "200 {\"token_type\":\"Bearer\",\"expires_in\":60}"},
     {{.body = GRANT "&client_id=two&client_secret=second"},
      "200 {\"token_type\":\"Bearer\",\"scope\":\"x\"}"},
+    /* All characters of a scope, which the answer does not escape. */
+    {{.body = GRANT "&client_id=signs&client_secret=secret"},
+     "200 "
+     "{\"token_type\":\"Bearer\",\"expires_in\":3600,\"scope\":\"!#$%&'()*+-.\\/09:;<=>?@AZ[]^_`az{|}~\"}"},
     {{.body = GRANT "&client_id=here&client_secret=secret"}, "200 "},
     {{.body = GRANT "&client_id=here&client_secret=secret", .source = "::ffff:198.51.100.7"}, "200 "},
     {{.body = GRANT "&client_id=here&client_secret=secret", .source = "198.51.100.7:4711"}, "200 "},
@@ -668,7 +673,7 @@ static void test_start_is_logged(void **state)
     service_log_started(service);
     snprintf(expected, sizeof expected,
              " info started: version=" TOKEN_VERSION
-             " config=\"token.conf\" user=%lu accounts=14 unusable=2 keys=1\n",
+             " config=\"token.conf\" user=%lu accounts=15 unusable=2 keys=1\n",
              (unsigned long)geteuid());
     if (strstr(read_text("log", log, sizeof log), expected) == NULL)
         fail_msg("%s", log);

@@ -12,6 +12,7 @@
 #include "service_fixture.h"
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "service/reload.h"
 #include "token/jwt_verify.h"
 #include "token_request.h"
@@ -70,7 +71,8 @@ static void check_token(const struct service *service, size_t row)
 {
     struct http_response response = request_token(service, PATH, "always", "secret", SOURCE);
     assert_int_equal(response.status, 200);
-    const char *token = json_object_get_string(json_object_object_get(response.body, "access_token"));
+    struct json_object *body = json_read((struct text){response.text.data, response.text.length}, NULL);
+    const char *token = json_object_get_string(json_object_object_get(body, "access_token"));
     const struct jwt_expectation expected = {
         .issuer = ISSUER, .audience = ISSUER, .type = "at+jwt", .now = now};
     struct jwt jwt;
@@ -79,6 +81,7 @@ static void check_token(const struct service *service, size_t row)
     check_row(json_object_get_int64(json_object_object_get(jwt.claims, "exp")) == now + 3600, "exp", row,
               token);
     jwt_clear(&jwt);
+    json_object_put(body);
     http_response_clear(&response);
 }
 

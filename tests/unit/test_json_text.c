@@ -182,16 +182,6 @@ static struct json_object *many_controls(void)
     return many_strings_of('\1');
 }
 
-static struct json_object *one_plain(void)
-{
-    char text[5000];
-    memset(text, 'x', sizeof text);
-    text[sizeof text - 1] = '\0';
-    struct json_object *object = json_object_new_object();
-    assert_true(json_add_plain(object, "plain", text));
-    return object;
-}
-
 static void write_without_memory(struct json_object *(*make)(void), int flags)
 {
     struct json_object *whole = make();
@@ -211,26 +201,13 @@ static void write_without_memory(struct json_object *(*make)(void), int flags)
     json_object_put(whole);
 }
 
-static void test_plain_string_is_not_escaped(void **state)
-{
-    (void)state;
-    struct json_object *object = json_object_new_object();
-    assert_true(json_add_plain(object, "plain", "a.b-c_d"));
-    assert_true(json_add_plain(object, "empty", ""));
-    assert_false(json_add_plain(NULL, "nowhere", "x"));
-    assert_string_equal(json_write(object, JSON_C_TO_STRING_PLAIN).data,
-                        "{\"plain\":\"a.b-c_d\",\"empty\":\"\"}");
-    assert_string_equal(json_object_get_string(json_object_object_get(object, "plain")), "a.b-c_d");
-    json_put_wiped(object);
-}
-
 /* Whichever allocation fails, the result is the whole text or none. */
 static void test_write_without_memory_is_absent(void **state)
 {
     (void)state;
     skip_unless_malloc_fails();
-    static struct json_object *(*const samples[])(void) = {
-        sample, many_empty, many_numbers, many_fractions, many_quotes, many_controls, one_plain};
+    static struct json_object *(*const samples[])(void) = {sample,         many_empty,  many_numbers,
+                                                           many_fractions, many_quotes, many_controls};
     for (size_t i = 0; i < ROWS(samples); i++) {
         write_without_memory(samples[i], JSON_C_TO_STRING_PLAIN);
         write_without_memory(samples[i], JSON_C_TO_STRING_PRETTY);
@@ -365,7 +342,6 @@ int main(void)
         cmocka_unit_test(test_only_strict_json_is_read),
         cmocka_unit_test(test_characters_are_decoded),
         cmocka_unit_test(test_object_is_written_whole),
-        cmocka_unit_test(test_plain_string_is_not_escaped),
         cmocka_unit_test(test_write_without_memory_is_absent),
         cmocka_unit_test(test_read_without_memory_fails),
         cmocka_unit_test(test_size_that_is_never_there),
