@@ -67,6 +67,14 @@ int sync_forget_outboxes(struct sync_txn *txn, const struct throttle_limits *lim
     return error == MDB_NOTFOUND ? 0 : error;
 }
 
+/* The last one of a message may not be the one that is over last. */
+static void extend(struct sync_applied *applied, int64_t begin_ms, int64_t length_ms)
+{
+    const int64_t until_ms = begin_ms < INT64_MAX - length_ms ? begin_ms + length_ms : INT64_MAX;
+    if (until_ms > applied->until_ms)
+        applied->until_ms = until_ms;
+}
+
 /* --- Failures --- */
 
 /* Returns the age of an event, in milliseconds. The machines' clocks may differ by some seconds, which would
@@ -110,13 +118,17 @@ int sync_apply_failures(struct sync_txn *txn, const struct throttle_limits *limi
         return error;
     const uint64_t before = applied->repeated;
     const size_t count = message->count;
+    applied->until_ms = 0;
     for (uint64_t number = message->first; sync_message_next(message, &entry, &size); number++) {
+        const bool is_event = throttle_event_read(entry, size, &event);
+        if (is_event)
+            extend(applied, event.time_ms, limits->window_ms);
         if (number_set_contains(&numbers.set, number)) {
             applied->repeated++;
             continue;
         }
         number_set_add(&numbers.set, number);
-        if (throttle_event_read(entry, size, &event))
+        if (is_event)
             apply_event(txn, limits, &event, age_of(&event, message, time), applied);
         else
             applied->malformed++;
@@ -149,10 +161,14 @@ int sync_apply_revocations(struct sync_txn *txn, struct sync_message *message, i
     size_t size;
     size_t count = 0;
     int error = 0;
+    applied->until_ms = 0;
     while (error == 0 && sync_message_next(message, &bytes, &size)) {
-        if (!revocation_entry_read(bytes, size, &entries[count]))
+        if (!revocation_entry_read(bytes, size, &entries[count])) {
             applied->malformed++;
-        else if (revocation_entry_is_over(&entries[count], now))
+            continue;
+        }
+        extend(applied, revocation_entry_end_ms(&entries[count]), 0);
+        if (revocation_entry_is_over(&entries[count], now))
             applied->late++;
         else if (++count == REVOCATION_BATCH) {
             error = put_revocations(txn, entries, count, now, applied);

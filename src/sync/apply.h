@@ -12,6 +12,7 @@ struct sync_applied {
     uint64_t repeated;  /* failures that were there already: sent twice, or replayed */
     uint64_t late;      /* failures whose window is over, revocations whose token has expired */
     uint64_t malformed; /* entries that are none */
+    int64_t until_ms;   /* when the last entry of the last message is over (ms since 1970) */
 };
 
 /* When a message was sent, by two clocks. */

@@ -2,7 +2,9 @@
  *
  * - The engine has another epoch, a random text that the first machine to come puts there. The data is new.
  * - The stream ends before the position up to which this machine has read it. The end is missing.
- * - The last message that the engine confirmed to this machine is not there, and was not over yet. */
+ * - The last message that the engine confirmed to this machine, or the last one that was read, is not there,
+ *   and was not over yet. A network that was divided may have had two masters: what was read from the one
+ *   says nothing about what the other has before it. */
 #include "sync/loss.h"
 
 #include <string.h>
@@ -82,16 +84,29 @@ static bool read_end(struct sync *sync, const struct sync_stream *stream, struct
     return true;
 }
 
-static bool has_message(struct sync *sync, const struct sync_stream *stream, struct stream_id id,
-                        bool *is_there, struct engine_fault *fault)
+/* Whether the answer of XRANGE has that message. */
+static bool has_digest(const redisReply *reply, uint64_t digest)
+{
+    const redisReply *message =
+        reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ? reply->element[0] : NULL;
+    const redisReply *fields = message != NULL && message->type == REDIS_REPLY_ARRAY && message->elements == 2
+                                   ? message->element[1]
+                                   : NULL;
+    return fields != NULL && fields->type == REDIS_REPLY_ARRAY && fields->elements == 2 &&
+           fields->element[1]->str != NULL &&
+           text_hash((struct text){fields->element[1]->str, (size_t)fields->element[1]->len}) == digest;
+}
+
+static bool find_witness(struct sync *sync, const struct sync_stream *stream,
+                         const struct sync_witness *witness, bool *is_there, struct engine_fault *fault)
 {
     char text[STREAM_ID_SIZE];
-    stream_id_write(id, text);
+    stream_id_write(witness->id, text);
     const struct text words[] = {text_of("XRANGE"), text_of(stream->key), text_of(text), text_of(text)};
     redisReply *reply = engine_command(sync->writer, words, 4, fault);
     if (reply == NULL)
         return false;
-    *is_there = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0;
+    *is_there = has_digest(reply, witness->digest);
     freeReplyObject(reply);
     return true;
 }
@@ -105,26 +120,28 @@ static bool find_stream_loss(struct sync *sync, struct sync_stream *stream, bool
     if (!stream->is_first_seen)
         stream->first_seen = end;
     stream->is_first_seen = true;
-    if (stream_id_compare(stream->position, end) > 0 || stream_id_compare(stream->confirmed.id, end) > 0)
-        *is_lost = true;
-    bool is_there = true;
-    if (!*is_lost && stream->confirmed.until_ms > clock_now_ms() &&
-        !has_message(sync, stream, stream->confirmed.id, &is_there, fault))
-        return false;
-    *is_lost |= !is_there;
+    *is_lost |= stream_id_compare(stream->position, end) > 0;
+    for (int i = 0; i < SYNC_WITNESSES && !*is_lost; i++) {
+        const struct sync_witness *witness = &stream->witnesses[i];
+        bool is_there = stream_id_compare(witness->id, end) <= 0;
+        if (is_there && witness->until_ms > clock_now_ms() &&
+            !find_witness(sync, stream, witness, &is_there, fault))
+            return false;
+        *is_lost = !is_there;
+    }
     return true;
 }
 
 static int write_restart(struct sync *sync, struct sync_stream *stream, const char epoch[SYNC_EPOCH_SIZE])
 {
-    const struct sync_confirmed none = {.until_ms = 0};
+    const struct sync_witness none = {.until_ms = 0};
     struct sync_txn txn;
     int error = sync_txn_begin(&stream->store, DATABASE_WRITE, sync_window(sync), &txn);
     if (error != 0)
         return error;
     error = sync_write_position(&txn, (struct stream_id){0, 0});
-    if (error == 0)
-        error = sync_write_confirmed(&txn, &none);
+    for (int i = 0; error == 0 && i < SYNC_WITNESSES; i++)
+        error = sync_write_witness(&txn, (enum sync_witnessed)i, &none);
     if (error == 0)
         error = sync_write_resend(&txn, true);
     if (error == 0)
@@ -143,7 +160,7 @@ static bool restart_stream(struct sync *sync, struct sync_stream *stream, const 
     if (error != 0)
         return set_write_fault(error, fault);
     stream->position = (struct stream_id){0, 0};
-    stream->confirmed = (struct sync_confirmed){.until_ms = 0};
+    memset(stream->witnesses, 0, sizeof stream->witnesses);
     stream->snapshot = 0;
     stream->has_resend = true;
     stream->resend_next.size = 0;

@@ -54,6 +54,7 @@ struct batch {
     int error;
     struct sync_applied applied;
     struct stream_id position;
+    struct sync_witness witness; /* the last message of another machine */
 };
 
 /* What is wrong with a message that cannot be opened. */
@@ -125,6 +126,7 @@ static void apply_opened(struct batch *batch, const struct sync_origin *origin, 
             sync_apply_failures(&batch->txn, &sync->limits, &sync->message, &time, &batch->applied);
     else
         batch->error = sync_apply_revocations(&batch->txn, &sync->message, clock_now(), &batch->applied);
+    batch->witness = (struct sync_witness){id, batch->applied.until_ms, 0};
 }
 
 static void apply_bytes(struct batch *batch, const char *bytes, size_t size, struct stream_id id)
@@ -144,8 +146,10 @@ static void apply_bytes(struct batch *batch, const char *bytes, size_t size, str
     note_namesakes(batch, &origin, is_own_instance, id);
     if (sync->message.kind != batch->stream->store.kind)
         note_unopened(sync, SYNC_FORGED, &origin); /* copied from the other stream */
-    else if (!is_own_instance)
+    else if (!is_own_instance) {
         apply_opened(batch, &origin, id);
+        batch->witness.digest = text_hash((struct text){bytes, size});
+    }
 }
 
 /* A message of the stream: its ID, and fields with values. Returns false if the answer is none that XREAD
@@ -176,9 +180,14 @@ static bool end_batch(struct batch *batch)
     struct sync_status *status = &batch->sync->status;
     struct sync_stream *stream = batch->stream;
     bool is_written = false;
+    /* What is read once more is no news. */
+    if (stream_id_compare(batch->witness.id, stream->witnesses[SYNC_WITNESS_READ].id) <= 0)
+        batch->witness = stream->witnesses[SYNC_WITNESS_READ];
     if (batch->is_begun && batch->error == 0 &&
         (batch->applied.entries > 0 || stream->store.kind == SYNC_FAILURES)) {
         batch->error = sync_write_position(&batch->txn, batch->position);
+        if (batch->error == 0)
+            batch->error = sync_write_witness(&batch->txn, SYNC_WITNESS_READ, &batch->witness);
         if (batch->error == 0) {
             batch->error = sync_txn_commit(&batch->txn);
             batch->is_begun = false;
@@ -190,6 +199,7 @@ static bool end_batch(struct batch *batch)
     if (batch->error != 0)
         return false;
     stream->position = batch->position;
+    stream->witnesses[SYNC_WITNESS_READ] = batch->witness;
     stream->is_position_noted = is_written;
     status->received[stream->store.kind - 1] += batch->applied.entries;
     status->repeated += batch->applied.repeated;

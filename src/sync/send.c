@@ -36,6 +36,7 @@ struct round {
     struct {
         uint64_t last;
         int64_t until_ms;
+        uint64_t digest;
     } messages[ROUND_MESSAGES];
 };
 
@@ -70,6 +71,7 @@ static void finish_message(struct round *round)
     round->is_lost |= !append_message(round, size);
     round->messages[round->count].last = round->last;
     round->messages[round->count].until_ms = round->until_ms;
+    round->messages[round->count].digest = text_hash((struct text){(const char *)sync->sealed, size});
     round->entries += sync->message.count;
     round->count++;
     round->is_full = round->count == ROUND_MESSAGES;
@@ -99,11 +101,6 @@ static bool add_to_round(struct round *round, uint64_t number, const unsigned ch
 
 /* --- What is sent --- */
 
-static int64_t end_of_revocation(int64_t expires)
-{
-    return expires < INT64_MAX / MS_PER_SECOND ? expires * MS_PER_SECOND : INT64_MAX;
-}
-
 /* Skips what has no effect elsewhere any more. */
 static bool visit_entry(void *context, uint64_t number, const unsigned char *bytes, size_t size)
 {
@@ -120,7 +117,7 @@ static bool visit_entry(void *context, uint64_t number, const unsigned char *byt
     } else {
         struct revocation_entry entry;
         if (revocation_entry_read(bytes, size, &entry)) {
-            until_ms = end_of_revocation(entry.expires);
+            until_ms = revocation_entry_end_ms(&entry);
             is_over = revocation_entry_is_over(&entry, round->now_ms / MS_PER_SECOND);
         }
     }
@@ -164,7 +161,7 @@ static int read_revocations(struct round *round, bool *is_last)
         for (size_t n = 0; n < batch->count; n++) {
             unsigned char bytes[REVOCATION_ENTRY_SIZE];
             const size_t size = revocation_entry_write(&batch->entries[n], bytes);
-            if (!add_to_round(round, 0, bytes, size, end_of_revocation(batch->entries[n].expires)))
+            if (!add_to_round(round, 0, bytes, size, revocation_entry_end_ms(&batch->entries[n])))
                 return ENOMEM;
         }
     }
@@ -208,7 +205,8 @@ static bool read_answers(struct round *round, bool *is_refused, struct engine_fa
             continue;
         if (round->messages[i].last > stream->sent)
             stream->sent = round->messages[i].last;
-        stream->confirmed = (struct sync_confirmed){id, round->messages[i].until_ms};
+        stream->witnesses[SYNC_WITNESS_SENT] =
+            (struct sync_witness){id, round->messages[i].until_ms, round->messages[i].digest};
     }
     return strncmp(fault->text, "READONLY", strlen("READONLY")) != 0;
 }
@@ -327,8 +325,10 @@ int sync_note_progress(struct sync *sync, struct sync_stream *stream, bool is_la
     error = sync_write_position(&txn, stream->position);
     if (error == 0 && unnoted > 0)
         error = outbox_set_sent(txn.disk, stream->store.layout, stream->sent);
-    if (error == 0 && stream->confirmed.until_ms > 0)
-        error = sync_write_confirmed(&txn, &stream->confirmed);
+    for (int i = 0; error == 0 && i < SYNC_WITNESSES; i++) {
+        if (stream->witnesses[i].until_ms > 0)
+            error = sync_write_witness(&txn, (enum sync_witnessed)i, &stream->witnesses[i]);
+    }
     if (error == 0)
         error = sync_txn_commit(&txn);
     else

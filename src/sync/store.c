@@ -108,7 +108,7 @@ void sync_txn_abort(struct sync_txn *txn)
 /* --- Notes --- */
 
 static const char position_name = 'p';
-static const char confirmed_name = 'c';
+static const char witness_names[SYNC_WITNESSES] = {[SYNC_WITNESS_SENT] = 'c', [SYNC_WITNESS_READ] = 'l'};
 static const char epoch_name = 'e';
 static const char resend_name = 'r';
 
@@ -139,14 +139,14 @@ int sync_write_position(struct sync_txn *txn, struct stream_id position)
     return write_note(txn, &position_name, &position, sizeof position);
 }
 
-int sync_read_confirmed(struct sync_txn *txn, struct sync_confirmed *confirmed)
+int sync_read_witness(struct sync_txn *txn, enum sync_witnessed which, struct sync_witness *witness)
 {
-    return read_note(txn, &confirmed_name, confirmed, sizeof *confirmed);
+    return read_note(txn, &witness_names[which], witness, sizeof *witness);
 }
 
-int sync_write_confirmed(struct sync_txn *txn, const struct sync_confirmed *confirmed)
+int sync_write_witness(struct sync_txn *txn, enum sync_witnessed which, const struct sync_witness *witness)
 {
-    return write_note(txn, &confirmed_name, confirmed, sizeof *confirmed);
+    return write_note(txn, &witness_names[which], witness, sizeof *witness);
 }
 
 int sync_read_epoch(struct sync_txn *txn, char epoch[SYNC_EPOCH_SIZE])

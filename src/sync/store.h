@@ -59,15 +59,18 @@ void sync_txn_abort(struct sync_txn *txn);
 int sync_read_position(struct sync_txn *txn, struct stream_id *position);
 int sync_write_position(struct sync_txn *txn, struct stream_id position);
 
-/* The last message that the engine has confirmed, and until when it must be there (ms since 1970). It is all
- * zero if there is none. */
-struct sync_confirmed {
+/* A message that was in the engine, and must be there until `until_ms` (ms since 1970). All zero: none. */
+struct sync_witness {
     struct stream_id id;
     int64_t until_ms;
+    uint64_t digest; /* of the sealed message: another engine may give the same ID to another message */
 };
 
-int sync_read_confirmed(struct sync_txn *txn, struct sync_confirmed *confirmed);
-int sync_write_confirmed(struct sync_txn *txn, const struct sync_confirmed *confirmed);
+/* The last message that the engine has confirmed, and the last one of another machine that was read. */
+enum sync_witnessed { SYNC_WITNESS_SENT, SYNC_WITNESS_READ, SYNC_WITNESSES };
+
+int sync_read_witness(struct sync_txn *txn, enum sync_witnessed which, struct sync_witness *witness);
+int sync_write_witness(struct sync_txn *txn, enum sync_witnessed which, const struct sync_witness *witness);
 
 /* What names the data of an engine: another engine, or one that was restarted empty, has another epoch. */
 enum { SYNC_EPOCH_SIZE = 32 };

@@ -89,8 +89,8 @@ static int read_store(struct sync *sync, struct sync_stream *stream)
         error = outbox_read_head(txn.disk, stream->store.layout, &head);
     if (error == 0)
         error = sync_read_position(&txn, &stream->position);
-    if (error == 0)
-        error = sync_read_confirmed(&txn, &stream->confirmed);
+    for (int i = 0; error == 0 && i < SYNC_WITNESSES; i++)
+        error = sync_read_witness(&txn, (enum sync_witnessed)i, &stream->witnesses[i]);
     if (error == 0)
         error = sync_read_resend(&txn, &stream->has_resend);
     if (error == 0 && stream->store.kind == SYNC_FAILURES)

@@ -28,11 +28,11 @@ struct sync_stream {
     bool is_position_noted;
     double read_again_ms; /* the store could not be written: the stream is not read until then */
     bool is_caught_up;
+    struct sync_witness witnesses[SYNC_WITNESSES]; /* messages that the engine must have */
 
     /* Sending */
     uint64_t sent;  /* entries up to this number are confirmed by the engine */
     uint64_t noted; /* as the store has it */
-    struct sync_confirmed confirmed;
     double noted_ms;
     size_t snapshot; /* of the store, when there was nothing left to send; 0: not known */
     bool has_resend; /* all that the store has is to be sent */

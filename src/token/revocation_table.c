@@ -87,6 +87,12 @@ bool revocation_entry_read(const void *bytes, size_t size, struct revocation_ent
            (entry->key.bytes[0] == REVOCATION_DIGEST && entry->key.size == 1 + SHA256_DIGEST_SIZE);
 }
 
+int64_t revocation_entry_end_ms(const struct revocation_entry *entry)
+{
+    enum { MS_PER_SECOND = 1000 };
+    return entry->expires < INT64_MAX / MS_PER_SECOND ? entry->expires * MS_PER_SECOND : INT64_MAX;
+}
+
 bool revocation_entry_is_over(const struct revocation_entry *entry, int64_t now)
 {
     return entry->expires < now - LARGEST_SKEW;

@@ -40,6 +40,9 @@ size_t revocation_entry_write(const struct revocation_entry *entry, unsigned cha
 /* Returns false unless the bytes are those of an entry. */
 bool revocation_entry_read(const void *bytes, size_t size, struct revocation_entry *entry);
 
+/* Returns `expires` in milliseconds since 1970, or INT64_MAX. */
+int64_t revocation_entry_end_ms(const struct revocation_entry *entry);
+
 /* Whether the token cannot be valid any more at Unix time `now`, on any machine. */
 bool revocation_entry_is_over(const struct revocation_entry *entry, int64_t now);
 

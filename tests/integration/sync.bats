@@ -227,6 +227,38 @@ failures_of() {
     all_have has_revoked three -- kept 10
 }
 
+# put_message NAME [ID]: a revocation, which another machine sends.
+put_message() {
+    if [[ -n ${2:-} ]]; then
+        export STREAM_ID=$2
+    fi
+    sync_state messages "$DIR/etc/keys.jwks" "$(stream revocations)" "$1" 1 | redis --pipe
+    unset STREAM_ID
+}
+
+# A divided network may have two masters for a while.
+@test "another engine takes over, which got other messages long ago: they are read" {
+    local id ms last
+    start_redis
+    for last in as-read later; do
+        put_message "here-$last"
+        start_sync three
+        all_have has_revoked three -- "here-$last" 1
+        stop_sync three
+        id=$(redis xrevrange "$(stream revocations)" + - COUNT 1 | head -n 1)
+        ms=${id%-*}
+        # The stream of the other one; its last message may have the ID that a message here had.
+        redis del "$(stream revocations)"
+        put_message "there-$last" $((ms - 120000))-0
+        [[ $last != later ]] || id=$((ms + 1))-0
+        put_message "last-$last" "$id"
+        start_sync three
+        all_have has_revoked three -- "last-$last" 1
+        all_have has_revoked three -- "there-$last" 1
+        stop_sync three
+    done
+}
+
 @test "an engine without memory: the endpoint goes on, and all is made up for" {
     start_redis
     start_sync one two

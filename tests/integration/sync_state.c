@@ -207,7 +207,11 @@ static bool run_revoked(char **argv)
 
 static void print_command(const char *stream, const unsigned char *bytes, size_t size)
 {
-    printf("*5\r\n$4\r\nXADD\r\n$%zu\r\n%s\r\n$1\r\n*\r\n$1\r\nm\r\n$%zu\r\n", strlen(stream), stream, size);
+    const char *id = getenv("STREAM_ID"); /* instead of one by the clock */
+    if (id == NULL)
+        id = "*";
+    printf("*5\r\n$4\r\nXADD\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n$1\r\nm\r\n$%zu\r\n", strlen(stream), stream,
+           strlen(id), id, size);
     fwrite(bytes, 1, size, stdout);
     fputs("\r\n", stdout);
 }
