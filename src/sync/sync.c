@@ -203,12 +203,24 @@ static void step_back(struct sync *sync)
     }
 }
 
+/* What the one has lost is no news of the other. Of several addresses, the first may take a connection and
+ * refuse the next. */
+static bool is_one_engine(const struct sync *sync, struct engine_fault *fault)
+{
+    static const char divided[] = "its two connections go to two engines";
+    if (strcmp(engine_address(sync->writer), engine_address(sync->reader)) == 0)
+        return true;
+    engine_quote(fault, "", divided, sizeof divided - 1);
+    return false;
+}
+
 bool sync_connect(struct sync *sync, struct engine_fault *fault)
 {
     sync->writer = engine_connect(sync->config, fault);
     if (sync->writer != NULL)
         sync->reader = engine_connect(sync->config, fault);
-    if (sync->reader != NULL && sync_read_clock(sync, fault) && sync_find_loss(sync, fault)) {
+    if (sync->reader != NULL && is_one_engine(sync, fault) && sync_read_clock(sync, fault) &&
+        sync_find_loss(sync, fault)) {
         step_back(sync);
         return true;
     }

@@ -259,6 +259,22 @@ put_message() {
     done
 }
 
+@test "an engine that takes one connection and not the other is none" {
+    local port
+    start_redis
+    redis config set maxclients 1
+    port=$(free_port)
+    start other redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$DIR/run"
+    set_key one sync "unix:$REDIS 127.0.0.1:$port"
+    set_key two sync "127.0.0.1:$port"
+    start_sync two
+    start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
+    wait_until 'it says so' logs one 'the engine is away.*its two connections go to two engines'
+    sync_state revoke "$DIR/one/state" kept 10 0
+    stop redis KILL
+    all_have has_revoked two -- kept 10
+}
+
 @test "an engine without memory: the endpoint goes on, and all is made up for" {
     start_redis
     start_sync one two
