@@ -18,7 +18,7 @@ set_up_podman() {
     mount -t tmpfs tmpfs /srv
     ! mountpoint -q /sys/fs/cgroup || umount -R /sys/fs/cgroup
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
-    mkdir -p "$FOLDER/storage" "$FOLDER/lib"
+    mkdir -p "$FOLDER/storage" "$FOLDER/lib" /var/lib/containers
     mount --bind "$FOLDER/lib" /var/lib/containers
     cat >"$FOLDER/containers.conf" <<END
 [containers]
