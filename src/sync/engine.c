@@ -302,6 +302,8 @@ static struct engine *open_master(struct engine *engine, const struct config *co
 {
     if (engine == NULL || (authenticate(engine, config, fault) && is_master(engine, fault)))
         return engine;
+    if (engine->is_lost && engine_tls_wants_certificate(engine->tls))
+        set_fault(fault, "TLS: the engine demands a certificate; set its tls-auth-clients to optional");
     engine_close(engine);
     return NULL;
 }

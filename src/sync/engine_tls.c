@@ -11,6 +11,7 @@
 
 struct engine_tls {
     SSL_CTX *context;
+    bool wants_certificate; /* the engine has asked for one of this program */
 };
 
 bool engine_tls_is_supported(void)
@@ -24,6 +25,21 @@ void engine_tls_free(struct engine_tls *tls)
         return;
     SSL_CTX_free(tls->context);
     free(tls);
+}
+
+bool engine_tls_wants_certificate(const struct engine_tls *tls)
+{
+    return tls != NULL && tls->wants_certificate;
+}
+
+/* A client_cert_cb: there is none. Whether it had to be one, an engine says by closing the connection. */
+static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key)
+{
+    struct engine_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    (void)certificate;
+    (void)key;
+    tls->wants_certificate = true;
+    return 0;
 }
 
 /* A certificate may have an IP address instead of a name. */
@@ -43,6 +59,15 @@ static SSL *new_connection(SSL_CTX *context, const char *host)
     return NULL;
 }
 
+/* hiredis has one text for all that can be wrong with a certificate. */
+static void set_handshake_fault(const redisContext *redis, const SSL *ssl, struct engine_fault *fault)
+{
+    const long verified = SSL_get_verify_result(ssl);
+    const char *what = verified == X509_V_OK ? "TLS: " : "TLS: the certificate is refused: ";
+    const char *why = verified == X509_V_OK ? redis->errstr : X509_verify_cert_error_string(verified);
+    engine_quote(fault, what, why, strlen(why));
+}
+
 bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls **tls,
                       struct engine_fault *fault)
 {
@@ -53,6 +78,8 @@ bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls *
     if (*tls != NULL && (*tls)->context != NULL && SSL_CTX_set_default_verify_paths((*tls)->context) == 1) {
         SSL_CTX_set_verify((*tls)->context, SSL_VERIFY_PEER, NULL);
         SSL_CTX_set_min_proto_version((*tls)->context, TLS1_2_VERSION);
+        SSL_CTX_set_app_data((*tls)->context, *tls);
+        SSL_CTX_set_client_cert_cb((*tls)->context, note_request);
         ssl = new_connection((*tls)->context, host);
     }
     if (ssl == NULL) {
@@ -62,7 +89,7 @@ bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls *
     /* On success the connection owns it. */
     if (redisInitiateSSL(redis, ssl) == REDIS_OK)
         return true;
-    engine_quote(fault, "TLS: ", redis->errstr, strlen(redis->errstr));
+    set_handshake_fault(redis, ssl, fault);
     SSL_free(ssl);
     return false;
 }
@@ -77,6 +104,12 @@ bool engine_tls_is_supported(void)
 void engine_tls_free(struct engine_tls *tls)
 {
     (void)tls;
+}
+
+bool engine_tls_wants_certificate(const struct engine_tls *tls)
+{
+    (void)tls;
+    return false;
 }
 
 bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls **tls,

@@ -79,6 +79,30 @@ start_redis_with_user() {
     start_redis --aclfile "$DIR/run/users"
 }
 
+# make_authority NAME: which signs certificates.
+make_authority() {
+    mkdir -p "$DIR/tls"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
+        -keyout "$DIR/tls/$1.key" -out "$DIR/tls/$1.pem" 2>>"$DIR/log/openssl.log"
+}
+
+# make_certificate NAME AUTHORITY DAYS SUBJECT-ALT-NAME: 0 days are over at once.
+make_certificate() {
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=engine -addext "subjectAltName=$4" \
+        -keyout "$DIR/tls/$1.key" -out "$DIR/tls/$1.csr" 2>>"$DIR/log/openssl.log"
+    openssl x509 -req -in "$DIR/tls/$1.csr" -copy_extensions copy -days "$3" -out "$DIR/tls/$1.pem" \
+        -CA "$DIR/tls/$2.pem" -CAkey "$DIR/tls/$2.key" -CAcreateserial 2>>"$DIR/log/openssl.log"
+    own "$DIR/tls"
+}
+
+# start_redis_with_tls PORT CERTIFICATE [OPTION…]
+start_redis_with_tls() {
+    local port=$1 certificate=$DIR/tls/$2
+    shift 2
+    start_redis --bind 127.0.0.1 --tls-port "$port" --tls-cert-file "$certificate.pem" --tls-key-file "$certificate.key" \
+        --tls-auth-clients no "$@"
+}
+
 stream() {
     printf 'token-sync:https://api.example.com/apiops/auth:%s\n' "$1"
 }

@@ -334,12 +334,14 @@ put_message() {
     all_have has_revoked two -- tcp 100
 }
 
-# start_sentinel PORT MASTER-PORT: which knows one engine as mymaster.
+# start_sentinel PORT MASTER-PORT [LINE…]: which knows one engine as mymaster.
 start_sentinel() {
-    printf 'port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor mymaster 127.0.0.1 %s 1\n' "$1" "$DIR/run" "$2" \
+    local port=$1 master=$2
+    shift 2
+    printf '%s\n' "port $port" 'bind 127.0.0.1' "dir $DIR/run" "$@" "sentinel monitor mymaster 127.0.0.1 $master 1" \
         >"$DIR/run/sentinel.conf"
     start sentinel redis-server "$DIR/run/sentinel.conf" --sentinel
-    wait_until 'the Sentinel answers' sentinel_answers "$1"
+    ((port == 0)) || wait_until 'the Sentinel answers' sentinel_answers "$port"
 }
 
 sentinel_answers() {
@@ -647,12 +649,106 @@ with_little_disk() {
     [[ $status -eq 1 ]]
 }
 
+# --- TLS -------------------------------------------------------------------------------------------------------
+
+hiredis_has_tls() {
+    ldd "$TOKENSYNC" | grep -q hiredis_ssl
+}
+
 @test "TLS is refused with a remedy where hiredis has none" {
-    ! ldd "$TOKENSYNC" | grep -q hiredis_ssl || skip 'hiredis has TLS here'
+    ! hiredis_has_tls || skip 'hiredis has TLS here'
     set_key one sync_tls yes
     run "$DIR/token-sync" -c "$DIR/one/token.conf"
     [[ $status -eq 1 ]]
     logs one 'the hiredis library of this build has no TLS'
+}
+
+# have_tls PORT: on the machines one and two, to an engine there, by its address and by its name.
+have_tls() {
+    hiredis_has_tls || skip 'the hiredis library has no TLS here: it has from release 1.0 on'
+    make_authority trusted
+    export SSL_CERT_FILE=$DIR/tls/trusted.pem
+    set_key one sync "127.0.0.1:$1"
+    set_key two sync "localhost:$1"
+    set_key one sync_tls yes
+    set_key two sync_tls yes
+}
+
+@test "TLS: an engine whose certificate the system trusts, by address and by name" {
+    local port
+    port=$(free_port)
+    have_tls "$port"
+    make_certificate good trusted 2 IP:127.0.0.1,DNS:localhost
+    start_redis_with_tls "$port" good
+    start_sync one two
+    sync_state revoke "$DIR/one/state" tls 5000 0
+    sync_state fail "$DIR/two/state" 192.0.2.1 500 0
+    all_have has_revoked two -- tls 5000
+    all_have has_counted one two -- 192.0.2.1 500
+    # A connection that is lost is made again.
+    forget_logs
+    stop redis KILL
+    start_redis_with_tls "$port" good
+    all_have is_connected one two --
+    sync_state revoke "$DIR/two/state" again 100 0
+    all_have has_revoked one -- again 100
+}
+
+@test "TLS: Sentinels name the engine" {
+    local master sentinel
+    master=$(free_port) sentinel=$(free_port)
+    have_tls "$master"
+    make_certificate good trusted 2 IP:127.0.0.1
+    start_redis_with_tls "$master" good
+    start_sentinel 0 "$master" "tls-port $sentinel" "tls-cert-file $DIR/tls/good.pem" "tls-key-file $DIR/tls/good.key" \
+        "tls-ca-cert-file $SSL_CERT_FILE" 'tls-auth-clients no' 'tls-replication yes'
+    set_key one sync "sentinel:mymaster@127.0.0.1:$sentinel"
+    start_sync one
+    logs one "connected to 127.0.0.1 port $master as one"
+}
+
+# refuses_certificate MACHINE PORT CERTIFICATE WHY: and sends nothing.
+refuses_certificate() {
+    start_redis_with_tls "$2" "$3"
+    sync_state revoke "$DIR/$1/state" "$3" 10 0
+    start "sync-$1" "$DIR/token-sync" -c "$DIR/$1/token.conf"
+    wait_until "it refuses the certificate: $4" logs "$1" "counts alone: TLS: the certificate is refused: $4"
+    stop_sync "$1"
+    ! logs "$1" 'connected to' || fail 'it is connected'
+    [[ $(redis exists "$(stream revocations)") -eq 0 ]] || fail 'it has sent something'
+    [[ $(grep -c 'is refused' "$DIR/log/$1.log") -eq 1 ]] || fail "$(cat "$DIR/log/$1.log")"
+    stop redis
+    forget_logs
+}
+
+@test "TLS: a certificate of another authority, for another name, or one that has expired is refused" {
+    local port
+    port=$(free_port)
+    have_tls "$port"
+    make_authority another
+    make_certificate foreign another 2 IP:127.0.0.1,DNS:localhost
+    make_certificate misnamed trusted 2 IP:127.0.0.2,DNS:api.example.com
+    make_certificate expired trusted 0 IP:127.0.0.1,DNS:localhost
+    refuses_certificate one "$port" foreign 'unable to get local issuer certificate'
+    refuses_certificate one "$port" misnamed 'IP address mismatch'
+    refuses_certificate two "$port" misnamed 'hostname mismatch'
+    refuses_certificate one "$port" expired 'certificate has expired'
+}
+
+@test "TLS: an engine that speaks none, and one that demands a certificate, are reported" {
+    local port
+    port=$(free_port)
+    have_tls "$port"
+    make_certificate good trusted 2 IP:127.0.0.1
+    start_redis --bind 127.0.0.1 --port "$port"
+    start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
+    wait_until 'it says so' logs one 'counts alone: TLS: '
+    stop_sync one
+    stop redis
+    forget_logs
+    start_redis_with_tls "$port" good --tls-auth-clients yes --tls-ca-cert-file "$SSL_CERT_FILE"
+    start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
+    wait_until 'it says so' logs one 'counts alone: TLS: the engine demands a certificate'
 }
 
 # --- What is seen ----------------------------------------------------------------------------------------------
