@@ -16,7 +16,8 @@ remove_guides() {
 
 # boot COMMAND…
 boot() {
-    "$REPOSITORY/tests/tools/boot.sh" / "$FOLDER" env FCGI="$FCGI" TOKENCTL="$TOKENCTL" PATIENCE="$PATIENCE" "$@" 3>&- 4>&-
+    "$REPOSITORY/tests/tools/boot.sh" / "$FOLDER" env FCGI="$FCGI" TOKENCTL="$TOKENCTL" TOKENSYNC="$TOKENSYNC" \
+        PATIENCE="$PATIENCE" "$@" 3>&- 4>&-
 }
 
 # follow WEB-SERVER GUIDE [SECTION…]
@@ -31,4 +32,10 @@ behind_balancer() {
 speaking_proxy() {
     follow "${1,,}" behind-a-load-balancer.md 'What the program sees' "The PROXY protocol and $1" \
         'The PROXY protocol and the balancer' 'Look at the result'
+}
+
+# on_three_machines GUIDE
+on_three_machines() {
+    command -v redis-sentinel >/dev/null || skip 'the package redis-sentinel is not installed'
+    "$REPOSITORY/tests/guides/machines.bash" / "$FOLDER" "$1" 3>&- 4>&- || { (($? == 77)) && skip 'no network can be made here'; }
 }

@@ -2,12 +2,14 @@
 # machine.bash WEB-SERVER GUIDE [SECTION…]: in a system that was just booted (tests/tools/boot.sh), does what the guides
 # take for granted, and then what the guide says (follow.bash). token.fcgi is installed and runs behind nginx, apache or
 # lighttpd on 127.0.0.1:8080, as README or install-debian.md have it, and there is an account, demo. The guide is the one
-# that was installed, unless it is a path. FCGI and TOKENCTL name the programs that are installed, unless the package is.
+# that was installed, unless it is a path. FCGI, TOKENCTL and TOKENSYNC name the programs that are installed, unless the package is.
 set -eu
 server=$1 guide=$2
 shift 2
 here=$(cd "${0%/*}" && pwd)
-issuer=http://127.0.0.1:8080/apiops/auth
+TREE=$(realpath "$here/../..")
+# shellcheck source=tests/guides/prepare.bash
+. "$here/prepare.bash"
 
 # The example's network, all on this machine: who connects to the balancer is the client 198.51.100.7, and who connects to
 # the machine that has token.fcgi is the balancer.
@@ -19,12 +21,7 @@ make_network() {
     ip route change local $balancer dev lo table local src $client
     ip route change local $machine dev lo table local src $balancer
     printf '%s api.example.com\n' $balancer >>/etc/hosts
-    mkdir -p /etc/haproxy
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=api.example.com \
-        -addext subjectAltName=DNS:api.example.com -keyout /etc/ssl/private/api.example.com.key \
-        -out /etc/ssl/certs/api.example.com.pem 2>/dev/null
-    cat /etc/ssl/certs/api.example.com.pem /etc/ssl/private/api.example.com.key >/etc/haproxy/api.example.com.pem
-    cat /etc/ssl/certs/api.example.com.pem >>/etc/ssl/certs/ca-certificates.crt
+    make_certificate
 }
 
 # b.example.com, by ssh: this machine's files, but for those of token.fcgi.
@@ -48,23 +45,6 @@ make_other_machine() {
         -o Subsystem='sftp internal-sftp'
 }
 
-# As README has it. Keys are published for two seconds before they sign, not for an hour, as no test waits for that long.
-install_from_source() {
-    make --no-print-directory -C "$here/../.." -o all install FCGI="$FCGI" TOKENCTL="$TOKENCTL" >install.log
-    systemd-sysusers
-    systemctl daemon-reload
-    systemd-tmpfiles --create
-    tokenctl init --user token >init.log
-}
-
-serve_nginx() {
-    rm -f /etc/nginx/sites-enabled/default
-    cp "$documents/conf/nginx-site.conf" /etc/nginx/sites-available/token.fcgi
-    ln -sf ../sites-available/token.fcgi /etc/nginx/sites-enabled/
-    systemctl enable --now token.socket
-    systemctl restart nginx
-}
-
 # Debian's own configuration, and the lines for the issuer's path.
 serve_apache() {
     sed -n '/^<Location/,/^<\/Location>/p' "$documents/conf/apache-mod_proxy_fcgi.conf" >/etc/apache2/conf-available/token.conf
@@ -84,23 +64,17 @@ serve_lighttpd() {
     systemctl restart lighttpd
 }
 
-answers() {
-    [[ $(curl -s "$issuer/health") == *'"status":"ok"'* ]]
-}
-
 make_network
-documents=/usr/share/doc/token.fcgi
-[[ -e $documents ]] || { install_from_source && documents=/usr/local/share/doc/token.fcgi; }
+install_program
 make_other_machine
+# Keys are published for two seconds before they sign, not for an hour, as no test waits for that long.
 tokenctl config set keys_max_age 2 >/dev/null
 # shellcheck disable=SC2094 # the first is no file
 tokenctl add demo --generate --scope 'read write' >demo
 "serve_$server"
 # A guide that builds builds its own.
-unset FCGI TOKENCTL
-ln -s "$(realpath "$here/../..")" ~/token.fcgi
-until answers || ((SECONDS > PATIENCE)); do
-    sleep 0.1
-done
+unset FCGI TOKENCTL TOKENSYNC
+ln -s "$TREE" ~/token.fcgi
+wait_for answers
 [[ $guide == /* ]] || guide=$documents/$guide
 "$here/follow.bash" "$guide" "$@" || { journalctl --no-pager --lines=50; exit 1; }

@@ -16,6 +16,7 @@ teardown_file() {
 @test "guide: rotation" { follow nginx rotation.md; }
 @test "guide: backup and restore" { follow nginx backup-and-restore.md; }
 @test "guide: several machines" { follow nginx several-machines.md; }
+@test "guide: token-sync, three machines, a balancer and Sentinel" { on_three_machines token-sync.md; }
 @test "guide: upgrade, from source" { follow nginx upgrade.md 'From source' 'Look at the result'; }
 @test "guide: moving from elsewhere" { follow nginx moving-from.md; }
 

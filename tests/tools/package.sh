@@ -19,13 +19,23 @@ prepare='
     printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d
     chmod 0755 /usr/sbin/policy-rc.d
     apt-get -qq update
-    apt-get -qq install ./token.fcgi_*.deb curl dbus haproxy iproute2 jq nginx openssh-server openssl rsync sudo systemd \
+    apt-get -qq install ./token.fcgi_*.deb curl dbus haproxy hostname iproute2 jq nginx openssh-server openssl redis-sentinel \
+        redis-server redis-tools rsync sudo systemd \
         >apt.log 2>&1 || { tail apt.log; exit 1; }'
 
 # follow GUIDE [SECTION…]
 follow() {
+    try "$1" "$here/tests/tools/boot.sh" "$root.fresh" "$folder" "$folder/guides/machine.bash" nginx "$@"
+}
+
+on_three_machines() {
+    try "$1" "$here/tests/guides/machines.bash" "$root.fresh" "$folder" "$1"
+}
+
+# try GUIDE COMMAND…
+try() {
     local status=0
-    "$here/tests/tools/boot.sh" "$root.fresh" "$folder" "$folder/guides/machine.bash" nginx "$@" >"$folder/guide.log" 2>&1 || status=$?
+    "${@:2}" >"$folder/guide.log" 2>&1 || status=$?
     if ((status == 77)); then
         printf '%s: not followed, no systemd can be booted here\n' "$1"
     elif ((status != 0)); then
@@ -50,6 +60,7 @@ in_release --fresh="$folder" sh -ec "$prepare"
 follow behind-a-load-balancer.md 'What the program sees' nginx 'The balancer' 'Look at the result'
 follow rotation.md
 follow several-machines.md
+on_three_machines token-sync.md
 follow backup-and-restore.md
 follow upgrade.md 'The package' 'Look at the result'
 follow moving-from.md
