@@ -86,6 +86,8 @@ failures_of() {
     done
     start_redis
     start_sync one two
+    [[ $(ctl two throttle clear -n demo 2>&1) == 'tokenctl: there are no failures of demo' ]]
+    [[ $(ctl two throttle clear demo 2>&1) == 'tokenctl: there are no failures of demo here; other machines are told' ]]
     start_responder one
     start_responder two
     [[ $(status one demo wrong-1) -eq 401 && $(status two demo wrong-2) -eq 401 ]]
