@@ -273,22 +273,32 @@ static enum throttle_charge charge_of_end(enum judgement judgement, const struct
     return is_known ? CHARGE_NOTHING : CHARGE_TENTH;
 }
 
+/* Ends the attempt in flight in the count of the pair, or of its source if that was charged for both. What
+ * has not failed is taken back on other machines. */
+static void end_in_flight(struct throttle_txn *txn, const struct throttle_attempt *attempt,
+                          const struct throttle_pair *pair, bool has_failed, bool *source_in_flight)
+{
+    bool was_in_flight = pair->state == THROTTLE_PAIR_COUNTED && *source_in_flight;
+    if (pair->count.size > 0)
+        was_in_flight = throttle_charge_end(txn, &pair->count, has_failed);
+    if (!was_in_flight || has_failed || !attempt->limits.is_shared)
+        return;
+    throttle_share(txn, *source_in_flight ? THROTTLE_EVENT_PAIR_AND_SOURCE_BACK : THROTTLE_EVENT_PAIR_BACK,
+                   pair, 0);
+    *source_in_flight = false;
+}
+
 static void end_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt,
                       enum throttle_outcome outcome, enum judgement judgement)
 {
     struct throttle_charged charged = {false, false};
-    bool is_source_shared = false;
     for (size_t i = 0; i < attempt->pair_count; i++)
         charged.source |= has_failed(&attempt->pairs[i], outcome);
-    throttle_charge_end(txn, &attempt->of_source, charged.source);
+    bool source_in_flight = throttle_charge_end(txn, &attempt->of_source, charged.source);
     for (size_t i = 0; i < attempt->pair_count; i++) {
         struct throttle_pair *pair = &attempt->pairs[i];
         struct throttle_counts counts;
-        if (throttle_charge_end(txn, &pair->count, has_failed(pair, outcome)) && attempt->limits.is_shared) {
-            throttle_share(txn, is_source_shared ? THROTTLE_EVENT_PAIR : THROTTLE_EVENT_PAIR_AND_SOURCE, pair,
-                           0);
-            is_source_shared = true;
-        }
+        end_in_flight(txn, attempt, pair, has_failed(pair, outcome), &source_in_flight);
         throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
         throttle_charge(charge_of_end(judgement, &counts, attempt, i, outcome), &counts, pair, attempt, txn,
                         &charged);

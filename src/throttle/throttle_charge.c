@@ -85,13 +85,12 @@ void throttle_share(struct throttle_txn *txn, enum throttle_event_type type, con
     throttle_txn_add_event(txn, &event);
 }
 
-/* An attempt in flight is shared when it ends: see throttle_event.h. */
 static void share_charge(enum throttle_charge charge, struct throttle_txn *txn,
                          const struct throttle_pair *pair, bool is_source_charged)
 {
     if (charge == CHARGE_TENTH)
         throttle_share(txn, THROTTLE_EVENT_TENTH, pair, 0);
-    else if (charge != CHARGE_IN_FLIGHT)
+    else
         throttle_share(txn, is_source_charged ? THROTTLE_EVENT_PAIR_AND_SOURCE : THROTTLE_EVENT_PAIR, pair,
                        0);
 }
@@ -122,7 +121,7 @@ void throttle_charge(enum throttle_charge charge, struct throttle_counts *counts
     case CHARGE_IN_FLIGHT:
         charge_counts(charge, counts, pair, attempt, &txn->window, charged);
         if (attempt->limits.is_shared)
-            share_charge(charge, txn, pair, charge == CHARGE_PAIR_AND_SOURCE && !was_source_charged);
+            share_charge(charge, txn, pair, charge >= CHARGE_PAIR_AND_SOURCE && !was_source_charged);
         break;
     case CHARGE_METHOD_FALLBACK:
         counts->of_pair->record.auth_method = THROTTLE_AUTH_NONE;
@@ -146,5 +145,5 @@ bool throttle_charge_end(struct throttle_txn *txn, const struct throttle_key *ke
         throttle_quota_remove(txn, key);
     else
         throttle_txn_put(txn, key, &record);
-    return was_in_flight && has_failed;
+    return was_in_flight;
 }

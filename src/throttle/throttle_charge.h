@@ -34,15 +34,15 @@ bool throttle_is_known_secret(const struct throttle_counts *counts, const struct
 bool throttle_is_method_fallback(const struct throttle_counts *counts, const struct throttle_pair *pair,
                                  enum throttle_auth_method auth_method);
 
-/* Charges the counts that throttle_counts_find() has found for the pair, and shares what is settled with
- * other machines, if the attempt's limits say so. For CHARGE_IN_FLIGHT it notes in the
+/* Charges the counts that throttle_counts_find() has found for the pair, and shares it with other
+ * machines, if the attempt's limits say so. For CHARGE_IN_FLIGHT it notes in the
  * attempt and the pair which counts hold it. The caller saves the counts. */
 void throttle_charge(enum throttle_charge charge, struct throttle_counts *counts, struct throttle_pair *pair,
                      struct throttle_attempt *attempt, struct throttle_txn *txn,
                      struct throttle_charged *charged);
 
 /* Ends the attempt in flight in the count of `key`: see throttle_record_end(). Size 0: does nothing. Returns
- * whether it has failed and is still counted. */
+ * whether it was still counted. */
 bool throttle_charge_end(struct throttle_txn *txn, const struct throttle_key *key, bool has_failed);
 
 /* Adds an event of the pair to the outbox. */

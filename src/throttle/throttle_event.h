@@ -1,13 +1,13 @@
 /* What one machine tells the others about its counts.
  *
- * It tells a failure when the attempt is settled, not when it is admitted: an attempt in flight that ends in
- * a match would otherwise count on other machines for as long as the news of its end takes, and a client with
- * good credentials that sends many requests at once through a balancer could be refused. So each machine has
- * its own attempts in flight, and what an attacker gains is one of them for each verification that runs
- * elsewhere.
+ * It tells of an attempt when that is admitted, as it counts from then on, too: a hash takes long enough for
+ * an attacker to fill the limit of each machine. If the attempt does not fail, it is taken back. The secret
+ * counted last is not counted again, so that a client with good credentials counts once for each machine at
+ * most, until the first match.
  *
  * A match tells how much it took back, not that the count is zero: additions and subtractions have the same
- * sum in any order, so that all machines come to the same count. */
+ * sum in any order, so that all machines come to the same count. It also takes back an attempt that is in
+ * flight elsewhere. If that one fails, it counts on its own machine only; if not, it is taken back twice. */
 #ifndef THROTTLE_THROTTLE_EVENT_H
 #define THROTTLE_THROTTLE_EVENT_H
 
@@ -18,7 +18,9 @@ enum throttle_event_type {
     THROTTLE_EVENT_PAIR,            /* a failure of the pair */
     THROTTLE_EVENT_PAIR_AND_SOURCE, /* and of its source */
     THROTTLE_EVENT_MATCH,           /* takes back `tenths` of the pair */
-    THROTTLE_EVENT_CLEAR,           /* the administrator clears counts: see throttle_list_clear() */
+    THROTTLE_EVENT_PAIR_BACK,       /* takes back a failure of the pair */
+    THROTTLE_EVENT_PAIR_AND_SOURCE_BACK,
+    THROTTLE_EVENT_CLEAR, /* the administrator clears counts: see throttle_list_clear() */
 };
 
 struct throttle_event {

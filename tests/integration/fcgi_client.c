@@ -83,6 +83,22 @@ static void attempts(int count, const char *form)
         print_answer(connections[i]);
 }
 
+/* COUNT attempts, each at a secret of its own, one every three milliseconds whatever was answered until then;
+ * then the answers. */
+static void paced(int count, const char *form)
+{
+    static int connections[MOST_CONNECTIONS];
+    static char attempt[CONTENT_MAX];
+    for (int i = 0; i < count; i++) {
+        connections[i] = open_connection(socket_path);
+        snprintf(attempt, sizeof attempt, "%s%d", form, i);
+        send_request(connections[i], false, attempt);
+        usleep(3000);
+    }
+    for (int i = 0; i < count; i++)
+        print_answer(connections[i]);
+}
+
 /* COUNT connections that are kept after a request; then, each in turn, a request on each that pauses half-way
  * for three seconds, or until its connection is dropped. */
 static void pausing(int count, const char *form)
@@ -609,6 +625,7 @@ int main(int argc, char **argv)
         {"forged", forged},
         {"pausing", pausing},
         {"attempts", attempts},
+        {"paced", paced},
         {"multiplexed", multiplexed},
         {"pipelined", pipelined},
         {"replies", replies},

@@ -117,6 +117,30 @@ failures_of() {
     ((admitted >= 10 && admitted <= 20)) || fail "$admitted attempts were admitted"
 }
 
+@test "an attacker whom a balancer spreads over three machines has one limit, with hashes that take their time" {
+    local machine admitted clients=()
+    not_under_valgrind 'news takes too long there'
+    "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O1 -o "$DIR/fcgi_client" "$REPOSITORY/tests/integration/fcgi_client.c"
+    start_redis
+    start_sync one two three
+    for machine in one two three; do
+        set_key $machine throttle_failures 10
+        set_key $machine throttle_source_failures 10000
+        start_responder $machine
+    done
+    # A thousand attempts a second in all.
+    for machine in one two three; do
+        "$DIR/fcgi_client" "$DIR/run/$machine.sock" paced 300 "$GRANT&client_id=demo&client_secret=$machine" \
+            >"$DIR/run/answers-$machine" &
+        clients+=($!)
+    done
+    wait "${clients[@]}"
+    admitted=$(cat "$DIR"/run/answers-* | grep -c 401)
+    [[ $(cat "$DIR"/run/answers-* | grep -cE '^(401|429|503)$') -eq 900 ]]
+    # Alone each would have admitted 10.
+    ((admitted >= 10 && admitted <= 20)) || fail "$admitted attempts were admitted"
+}
+
 @test "without 'sync' nothing is put aside for others" {
     sed -i '/^sync/d' "$DIR/one/token.conf"
     ctl one revoke --id alone --expires +1h

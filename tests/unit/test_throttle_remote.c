@@ -143,7 +143,7 @@ static void test_failures_are_counted_together(void **state)
     close_machines(machines);
 }
 
-static void test_an_attempt_is_told_when_it_is_settled(void **state)
+static void test_an_attempt_is_told_when_it_begins(void **state)
 {
     (void)state;
     struct machine machines[MACHINES];
@@ -151,15 +151,69 @@ static void test_an_attempt_is_told_when_it_is_settled(void **state)
     open_machines(machines);
     struct throttle_attempt attempt = attempt_of(&machines[0].fixture, "192.0.2.1", "a", 1);
     assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
-    assert_int_equal(take_events(&machines[0], events), 0);
+    assert_int_equal(take_events(&machines[0], events), 1);
+    assert_int_equal(events[0].type, THROTTLE_EVENT_PAIR_AND_SOURCE);
     assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
-    assert_int_equal(take_events(&machines[0], events), 0);
+    assert_int_equal(take_events(&machines[0], events), 1);
+    assert_int_equal(events[0].type, THROTTLE_EVENT_PAIR_AND_SOURCE_BACK);
     assert_int_equal(attempt_once(&machines[0], "a", 2, THROTTLE_MISMATCH, NOW + 5), THROTTLE_ADMITTED);
     assert_int_equal(take_events(&machines[0], events), 1);
     assert_int_equal(events[0].type, THROTTLE_EVENT_PAIR_AND_SOURCE);
     assert_true(events[0].time_ms == NOW + 5);
     assert_true(throttle_key_equal(&events[0].key, &attempt.pairs[0].key));
     close_machines(machines);
+}
+
+/* As many as the limit allows, wherever they began. */
+static void test_attempts_in_flight_count_together(void **state)
+{
+    (void)state;
+    struct machine machines[MACHINES];
+    struct throttle_attempt attempts[MACHINES];
+    open_machines(machines);
+    for (size_t i = 0; i < MACHINES; i++) {
+        attempts[i] = attempt_of(&machines[i].fixture, "192.0.2.1", "a", 10 + i);
+        assert_int_equal(throttle_begin(&attempts[i], NOW), THROTTLE_ADMITTED);
+        exchange(machines, NOW);
+    }
+    for (size_t i = 0; i < MACHINES; i++) {
+        check_counts(&machines[i], "192.0.2.1  30,192.0.2.1 a 30,");
+        assert_int_equal(attempt_once(&machines[i], "a", 20, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
+    }
+    for (size_t i = 0; i < MACHINES; i++)
+        assert_int_equal(throttle_end(&attempts[i], THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+    exchange(machines, NOW);
+    /* Each of those that were refused counts a tenth. */
+    for (size_t i = 0; i < MACHINES; i++)
+        check_counts(&machines[i], "192.0.2.1  30,192.0.2.1 a 33,");
+    close_machines(machines);
+}
+
+/* Under two client_ids, too; and without a count of its own for the client_id. */
+static void test_what_has_not_failed_is_taken_back_everywhere(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < 3; row++) {
+        struct machine machines[MACHINES];
+        open_machines(machines);
+        for (size_t i = 0; row == 2 && i < MACHINES; i++)
+            machines[i].fixture.limits.quota =
+                (struct throttle_quota){.in_all = 1, .netblock = 1, .of_source = 1};
+        struct throttle_attempt attempt = attempt_of(&machines[0].fixture, "192.0.2.1", "a", 1);
+        attempt.pairs[1] = attempt_of(&machines[0].fixture, "192.0.2.1", "a+b", 1).pairs[0];
+        attempt.pair_count = row == 1 ? 2 : 1;
+        attempt.limits = machines[0].fixture.limits;
+        assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
+        exchange(machines, NOW);
+        char text[4096];
+        list_counts(&machines[1], NOW, text, sizeof text);
+        assert_true(strstr(text, " 10,") != NULL);
+        assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+        exchange(machines, NOW);
+        for (size_t i = 0; i < MACHINES; i++)
+            check_counts(&machines[i], "");
+        close_machines(machines);
+    }
 }
 
 static void test_a_match_takes_back_what_it_knew(void **state)
@@ -357,7 +411,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failures_are_counted_together),
-        cmocka_unit_test(test_an_attempt_is_told_when_it_is_settled),
+        cmocka_unit_test(test_an_attempt_is_told_when_it_begins),
+        cmocka_unit_test(test_attempts_in_flight_count_together),
+        cmocka_unit_test(test_what_has_not_failed_is_taken_back_everywhere),
         cmocka_unit_test(test_a_match_takes_back_what_it_knew),
         cmocka_unit_test(test_the_administrator_clears_everywhere),
         cmocka_unit_test(test_two_client_ids_count_once_for_the_source),
