@@ -27,7 +27,7 @@ for file in "$here"/sections/*.bash; do
 done
 
 sections=("$@")
-[[ $# -gt 0 ]] || sections=(floor proven checks before peers flood once accounts cgi memory)
+[[ $# -gt 0 ]] || sections=(floor proven checks before peers flood once sharing accounts cgi memory)
 for section in "${sections[@]}"; do
     declare -F "section_$section" >/dev/null || { printf 'there is no section %s\n' "$section" >&2; exit 2; }
 done
