@@ -146,10 +146,9 @@ enum { REVOCATION_BATCH = 64 };
 static int put_revocations(struct sync_txn *txn, const struct revocation_entry *entries, size_t count,
                            int64_t now, struct sync_applied *applied)
 {
-    bool is_changed = false;
-    const int error =
-        count > 0 ? revocation_table_put(txn->disk, entries, count, false, now, &is_changed) : 0;
-    applied->entries += is_changed ? count : 0;
+    size_t changed = 0;
+    const int error = count > 0 ? revocation_table_put(txn->disk, entries, count, false, now, &changed) : 0;
+    applied->entries += changed;
     return error;
 }
 

@@ -268,17 +268,17 @@ static int sweep(struct database_txn *txn, const struct revocation_key *from, in
 }
 
 int revocation_table_put(struct database_txn *txn, const struct revocation_entry *entries, size_t count,
-                         bool is_shared, int64_t now, bool *is_changed)
+                         bool is_shared, int64_t now, size_t *changed)
 {
     uint64_t before = 0;
     int error = read_head(txn, &before);
     uint64_t number = before;
     for (size_t i = 0; error == 0 && i < count; i++)
         error = put_entry(txn, &entries[i], is_shared, &number);
-    *is_changed = number > before;
-    if (error == 0 && *is_changed)
+    *changed = (size_t)(number - before);
+    if (error == 0 && *changed > 0)
         error = write_table_head(txn, number);
-    if (error == 0 && *is_changed)
+    if (error == 0 && *changed > 0)
         error = sweep(txn, &entries[0].key, now);
     return error;
 }
@@ -287,12 +287,12 @@ int revocation_table_add(struct database *db, const struct revocation_entry *ent
                          bool is_shared, int64_t now)
 {
     struct database_txn txn;
-    bool is_changed = false;
+    size_t changed = 0;
     int error = database_txn_begin(db, DATABASE_WRITE, &txn);
     if (error != 0)
         return error;
-    error = revocation_table_put(&txn, entries, count, is_shared, now, &is_changed);
-    if (error == 0 && is_changed)
+    error = revocation_table_put(&txn, entries, count, is_shared, now, &changed);
+    if (error == 0 && changed > 0)
         return database_txn_commit(&txn);
     database_txn_abort(&txn);
     return error;

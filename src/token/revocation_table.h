@@ -52,10 +52,10 @@ bool revocation_entry_is_over(const struct revocation_entry *entry, int64_t now)
 int revocation_table_add(struct database *db, const struct revocation_entry *entries, size_t count,
                          bool is_shared, int64_t now);
 
-/* As revocation_table_add(), in a transaction that the caller ends. `*is_changed`: an entry was not there, or
- * ended earlier. */
+/* As revocation_table_add(), in a transaction that the caller ends. `*changed`: how many entries were not
+ * there, or ended earlier. */
 int revocation_table_put(struct database_txn *txn, const struct revocation_entry *entries, size_t count,
-                         bool is_shared, int64_t now, bool *is_changed);
+                         bool is_shared, int64_t now, size_t *changed);
 
 int revocation_table_find(struct database *db, const struct revocation_key *key, bool *is_found);
 

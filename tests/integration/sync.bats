@@ -160,6 +160,7 @@ failures_of() {
     sync_state revoke "$DIR/one/state" early 5000 0
     stop_sync one
     start_sync one
+    set_key two sync_wait 300
     "$DIR/token-sync" -c "$DIR/two/token.conf" --wait
     has_revoked two early 5000
     logs two 'all revocations are known here: 5000 were new'
