@@ -153,6 +153,12 @@ lists() {
     ctl "$1" revoked | grep -qw -- "$2"
 }
 
+# get MACHINE PATH: as status_from sees it.
+get() {
+    env -i "PATH=$PATH" REQUEST_METHOD=GET SCRIPT_NAME=/apiops/auth PATH_INFO="$2" REMOTE_ADDR=127.0.0.1 \
+        timeout "$PATIENCE" cgi-fcgi -bind -connect "$DIR/run/$1.sock" </dev/null | sed '1,/^\r$/d'
+}
+
 # --- What is counted and revoked -------------------------------------------------------------------------------
 
 sync_state() {

@@ -790,12 +790,6 @@ refuses_certificate() {
 
 # --- What is seen ----------------------------------------------------------------------------------------------
 
-# get MACHINE PATH: as status_from sees it.
-get() {
-    env -i "PATH=$PATH" REQUEST_METHOD=GET SCRIPT_NAME=/apiops/auth PATH_INFO="$2" REMOTE_ADDR=127.0.0.1 \
-        timeout "$PATIENCE" cgi-fcgi -bind -connect "$DIR/run/$1.sock" </dev/null | sed '1,/^\r$/d'
-}
-
 # health_is MACHINE STATE [UNSENT-REVOCATIONS]
 health_is() {
     [[ $(get "$1" /health | jq -r '"\(.sync.state) \(.sync.unsent_revocations)"') == "$2 ${3:-0}" ]]

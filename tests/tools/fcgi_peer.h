@@ -26,12 +26,26 @@ __attribute__((noreturn)) static inline void die(const char *what)
     exit(EXIT_FAILURE);
 }
 
-static inline int open_connection(const char *socket_path)
+/* Where the clients are that the requests come from. */
+static const char *peer_address = "127.0.0.1";
+
+/* Returns -1 if nobody listens. */
+static inline int try_connection(const char *socket_path)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     snprintf(name.sun_path, sizeof name.sun_path, "%s", socket_path);
     const int connection = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (connection < 0 || connect(connection, (struct sockaddr *)&name, sizeof name) != 0)
+    if (connection >= 0 && connect(connection, (struct sockaddr *)&name, sizeof name) == 0)
+        return connection;
+    if (connection >= 0)
+        close(connection);
+    return -1;
+}
+
+static inline int open_connection(const char *socket_path)
+{
+    const int connection = try_connection(socket_path);
+    if (connection < 0)
         die("connect");
     return connection;
 }
@@ -83,7 +97,7 @@ static inline void append_head_to(struct bytes *bytes, const char *path, bool ke
     append_variable(&variables, "SCRIPT_NAME", path);
     append_variable(&variables, "CONTENT_TYPE", "application/x-www-form-urlencoded");
     append_variable(&variables, "CONTENT_LENGTH", length);
-    append_variable(&variables, "REMOTE_ADDR", "127.0.0.1");
+    append_variable(&variables, "REMOTE_ADDR", peer_address);
     if (authorization != NULL)
         append_variable(&variables, "HTTP_AUTHORIZATION", authorization);
     append_record(bytes, FCGI_BEGIN_REQUEST, &begin, sizeof begin);
