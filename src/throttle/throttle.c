@@ -273,19 +273,25 @@ static enum throttle_charge charge_of_end(enum judgement judgement, const struct
     return is_known ? CHARGE_NOTHING : CHARGE_TENTH;
 }
 
-/* Ends the attempt in flight in the count of the pair, or of its source if that was charged for both. What
- * has not failed is taken back on other machines. */
+/* What of an attempt was still in flight when it ended: an administrator may have cleared a count meanwhile,
+ * or its window was over. */
+struct ended {
+    bool source; /* and not taken back elsewhere yet */
+    bool any;
+};
+
+/* Ends the attempt in flight in the count of the pair. What has not failed is taken back on other machines,
+ * where the pair may have a count of its own, though here it shares one that was charged for an earlier pair.
+ */
 static void end_in_flight(struct throttle_txn *txn, const struct throttle_attempt *attempt,
-                          const struct throttle_pair *pair, bool has_failed, bool *source_in_flight)
+                          const struct throttle_pair *pair, bool has_failed, struct ended *ended)
 {
-    bool was_in_flight = pair->state == THROTTLE_PAIR_COUNTED && *source_in_flight;
-    if (pair->count.size > 0)
-        was_in_flight = throttle_charge_end(txn, &pair->count, has_failed);
-    if (!was_in_flight || has_failed || !attempt->limits.is_shared)
+    ended->any |= throttle_charge_end(txn, &pair->count, has_failed);
+    if (pair->state != THROTTLE_PAIR_COUNTED || !ended->any || has_failed || !attempt->limits.is_shared)
         return;
-    throttle_share(txn, *source_in_flight ? THROTTLE_EVENT_PAIR_AND_SOURCE_BACK : THROTTLE_EVENT_PAIR_BACK,
-                   pair, 0);
-    *source_in_flight = false;
+    throttle_share(txn, ended->source ? THROTTLE_EVENT_PAIR_AND_SOURCE_BACK : THROTTLE_EVENT_PAIR_BACK, pair,
+                   0);
+    ended->source = false;
 }
 
 static void end_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt,
@@ -294,11 +300,12 @@ static void end_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt
     struct throttle_charged charged = {false, false};
     for (size_t i = 0; i < attempt->pair_count; i++)
         charged.source |= has_failed(&attempt->pairs[i], outcome);
-    bool source_in_flight = throttle_charge_end(txn, &attempt->of_source, charged.source);
+    const bool is_source = throttle_charge_end(txn, &attempt->of_source, charged.source);
+    struct ended ended = {is_source, is_source};
     for (size_t i = 0; i < attempt->pair_count; i++) {
         struct throttle_pair *pair = &attempt->pairs[i];
         struct throttle_counts counts;
-        end_in_flight(txn, attempt, pair, has_failed(pair, outcome), &source_in_flight);
+        end_in_flight(txn, attempt, pair, has_failed(pair, outcome), &ended);
         throttle_counts_find(&counts, txn, &attempt->pairs[i].key, &attempt->limits.quota);
         throttle_charge(charge_of_end(judgement, &counts, attempt, i, outcome), &counts, pair, attempt, txn,
                         &charged);
