@@ -166,10 +166,12 @@ on_three_machines() {
 
 @test "a machine that comes later learns all revocations before its endpoint starts" {
     start_redis
-    start_sync one
+    start_sync one three
     sync_state revoke "$DIR/one/state" early 5000 0
     stop_sync one
     start_sync one
+    # Then the engine has all of them.
+    all_have has_revoked three -- early 5000
     set_key two sync_wait 300
     "$DIR/token-sync" -c "$DIR/two/token.conf" --wait
     has_revoked two early 5000
