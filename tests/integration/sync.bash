@@ -86,8 +86,8 @@ make_authority() {
         -keyout "$DIR/tls/$1.key" -out "$DIR/tls/$1.pem" 2>>"$DIR/log/openssl.log"
 }
 
-# make_certificate NAME AUTHORITY DAYS SUBJECT-ALT-NAME: 0 days are over at once.
-make_certificate() {
+# make_engine_certificate NAME AUTHORITY DAYS SUBJECT-ALT-NAME: 0 days are over at once.
+make_engine_certificate() {
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=engine -addext "subjectAltName=$4" \
         -keyout "$DIR/tls/$1.key" -out "$DIR/tls/$1.csr" 2>>"$DIR/log/openssl.log"
     openssl x509 -req -in "$DIR/tls/$1.csr" -copy_extensions copy -days "$3" -out "$DIR/tls/$1.pem" \

@@ -717,7 +717,7 @@ have_tls() {
     local port
     port=$(free_port)
     have_tls "$port"
-    make_certificate good trusted 2 IP:127.0.0.1,DNS:localhost
+    make_engine_certificate good trusted 2 IP:127.0.0.1,DNS:localhost
     start_redis_with_tls "$port" good
     start_sync one two
     sync_state revoke "$DIR/one/state" tls 5000 0
@@ -737,7 +737,7 @@ have_tls() {
     local master sentinel
     master=$(free_port) sentinel=$(free_port)
     have_tls "$master"
-    make_certificate good trusted 2 IP:127.0.0.1
+    make_engine_certificate good trusted 2 IP:127.0.0.1
     start_redis_with_tls "$master" good
     start_sentinel 0 "$master" "tls-port $sentinel" "tls-cert-file $DIR/tls/good.pem" "tls-key-file $DIR/tls/good.key" \
         "tls-ca-cert-file $SSL_CERT_FILE" 'tls-auth-clients no' 'tls-replication yes'
@@ -765,9 +765,9 @@ refuses_certificate() {
     port=$(free_port)
     have_tls "$port"
     make_authority another
-    make_certificate foreign another 2 IP:127.0.0.1,DNS:localhost
-    make_certificate misnamed trusted 2 IP:127.0.0.2,DNS:api.example.com
-    make_certificate expired trusted 0 IP:127.0.0.1,DNS:localhost
+    make_engine_certificate foreign another 2 IP:127.0.0.1,DNS:localhost
+    make_engine_certificate misnamed trusted 2 IP:127.0.0.2,DNS:api.example.com
+    make_engine_certificate expired trusted 0 IP:127.0.0.1,DNS:localhost
     refuses_certificate one "$port" foreign 'unable to get local issuer certificate'
     refuses_certificate one "$port" misnamed 'IP address mismatch'
     refuses_certificate two "$port" misnamed 'hostname mismatch'
@@ -778,7 +778,7 @@ refuses_certificate() {
     local port
     port=$(free_port)
     have_tls "$port"
-    make_certificate good trusted 2 IP:127.0.0.1
+    make_engine_certificate good trusted 2 IP:127.0.0.1
     start_redis --bind 127.0.0.1 --port "$port"
     start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
     wait_until 'it says so' logs one 'counts alone: TLS: '
