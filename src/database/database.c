@@ -229,8 +229,8 @@ static void database_error(struct diagnostics *diagnostics, const char *path, in
         int error;
         const char *remedy;
     } remedies[] = {
-        {EACCES, ": it must belong to the user that token.fcgi runs as; run: chown"},
-        {EPERM, ": it must belong to the user that token.fcgi runs as; run: chown"},
+        {EACCES, "; it must belong to the user that token.fcgi runs as; run: chown -R USER FOLDER"},
+        {EPERM, "; it must belong to the user that token.fcgi runs as; run: chown -R USER FOLDER"},
         {MDB_CORRUPTED, "; remove it to start with a new one"},
         {MDB_PAGE_NOTFOUND, "; remove it to start with a new one"},
         {MDB_INVALID, "; remove it to start with a new one"},

@@ -68,10 +68,10 @@ bool database_folder_check(const char *folder, struct diagnostics *diagnostics)
         return false;
     if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
         return true;
-    diagnostics_add(
-        diagnostics, SEVERITY_ERROR, folder, 0,
-        "the state cannot be kept there: %s; it must belong to the user that token.fcgi runs as: chown",
-        strerror(errno));
+    diagnostics_add(diagnostics, SEVERITY_ERROR, folder, 0,
+                    "the state cannot be kept there: %s; it must belong to the user that token.fcgi runs as; "
+                    "run: chown -R USER '%s'",
+                    strerror(errno), folder);
     return false;
 }
 

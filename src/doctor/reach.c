@@ -137,11 +137,13 @@ static void report_not_reached(struct probe *probe)
                      probe->origin, probe->mount, probe->answer.status, web_server_name(kind), ours->socket,
                      probe_remedy(probe, WEB_NOT_REACHED, probe->mount));
     else
-        findings_add(probe->findings, STEP_MOUNT, FINDING_ERROR,
-                     "%s%s: %ld from %s: it does not reach token.fcgi, and none with this configuration was "
-                     "seen to run; start it (token.fcgi -t says why it does not start); %s",
-                     probe->origin, probe->mount, probe->answer.status, web_server_name(kind),
-                     probe_remedy(probe, WEB_NOT_REACHED, probe->mount));
+        findings_add(
+            probe->findings, STEP_MOUNT, FINDING_ERROR,
+            "%s%s: %ld from %s: it does not reach token.fcgi, and none with this configuration was "
+            "seen to run; start it (its log, as in journalctl -u token.service, says why it does not "
+            "start, and so does token.fcgi -t, called as its user); %s",
+            probe->origin, probe->mount, probe->answer.status, web_server_name(kind),
+            probe_remedy(probe, WEB_NOT_REACHED, probe->mount));
 }
 
 /* The answer is the web server's own. */

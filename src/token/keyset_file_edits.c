@@ -223,7 +223,7 @@ static enum edit make_beside(struct json_object *document, make_function *make,
         return EDIT_REFUSED;
     if (make(document, &signer, rotation, fault))
         return EDIT_MADE;
-    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "no key was made: %s", fault);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, path, 0, "nothing is changed: %s", fault);
     return EDIT_REFUSED;
 }
 

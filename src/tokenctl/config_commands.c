@@ -161,7 +161,8 @@ static int report_config_change(const struct invocation *invocation, const char 
         return finish_output();
     }
     if (invocation->values[OPTION_JSON] == NULL)
-        return command_error(EXIT_SUCCESS, "%s is set; a running token.fcgi applies it on SIGHUP", key);
+        return command_error(EXIT_SUCCESS, "%s is set; a running token.fcgi%s on SIGHUP", key,
+                             strncmp(key, "sync", 4) == 0 ? " and token-sync apply it" : " applies it");
     object = json_object_new_object();
     if (output_add(object, "key", text_of(key)) &&
         (value[0] == '\0' || output_add(object, "value", text_of(value))) &&

@@ -243,11 +243,12 @@ static bool make_named(const struct init *init, const struct config *config)
     return give_folder(init, config->state, state) && print_result(init, config->state, state);
 }
 
-static void warn_if_kept(const struct config *config, const char *key, const char *given, const char *kept)
+static void warn_if_kept(const struct config *config, const char *key, const char *given, const char *kept,
+                         const char *remedy)
 {
     if (given != NULL && (kept == NULL || strcmp(given, kept) != 0))
-        command_error(0, "--%s has no effect: %s is kept, with %s = %s; tokenctl config set %s %s changes it",
-                      key, config->file, key, kept != NULL ? kept : "", key, given);
+        command_error(0, "--%s has no effect: %s is kept, with %s = %s; %s", key, config->file, key,
+                      kept != NULL ? kept : "", remedy);
 }
 
 static int check_issuer(const char *issuer)
@@ -300,9 +301,12 @@ static bool make_all(struct init *init)
     struct config *config = load_config(init);
     if (config == NULL)
         return false;
-    warn_if_kept(config, "issuer", init->invocation->values[OPTION_ISSUER], config->issuer);
-    warn_if_kept(config, "user", init->user, config->user);
-    warn_if_kept(config, "group", init->group, config->group);
+    /* config set would refuse a user who may not read the files yet; this command lets that user. */
+    static const char owner_remedy[] = "change it there with an editor, and run this command again";
+    warn_if_kept(config, "issuer", init->invocation->values[OPTION_ISSUER], config->issuer,
+                 "tokenctl config set issuer URL changes it");
+    warn_if_kept(config, "user", init->user, config->user, owner_remedy);
+    warn_if_kept(config, "group", init->group, config->group, owner_remedy);
     use_owner_of(config, init);
     const bool good = make_named(init, config);
     config_release(config);

@@ -150,7 +150,9 @@ static int refuse_words(int count, char **words)
     if (count == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) &&
         print_usages(words[0], stdout))
         return finish_output();
-    print_usages(words[0], stderr);
+    const bool is_half = print_usages(words[0], stderr) && count == 1;
+    if (is_half)
+        return command_error(EXIT_USAGE, "%s: second word of the command missing", words[0]);
     return command_error(EXIT_USAGE, "there is no command %s%s%s; tokenctl --help lists them", words[0],
                          count > 1 ? " " : "", count > 1 ? words[1] : "");
 }

@@ -340,7 +340,8 @@ without_others() {
     serve_slip nginx
     stop token.fcgi
     examine 1 --url "$ORIGIN"
-    names error mount '502 from nginx: it does not reach token.fcgi, and none with this configuration was seen to run; start it'
+    names error mount '502 from nginx: it does not reach token.fcgi, and none with this configuration was seen to run; start it' \
+        'journalctl -u token.service' 'fastcgi_pass must name that socket'
 }
 
 @test "slip: nginx without the location" {

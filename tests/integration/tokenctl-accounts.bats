@@ -23,6 +23,8 @@ load tokenctl
     says 2 'no command'
     says 2 'no command frobnicate' frobnicate
     says 2 'key rotate' key
+    says 2 'key: second word of the command missing' key
+    says 2 'there is no command key frobnicate' key frobnicate
     says 2 'add: argument missing' add
     says 2 'more arguments' add one two
     says 2 'more arguments' check one

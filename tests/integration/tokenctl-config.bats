@@ -37,7 +37,13 @@ teardown() {
     says 1 "user www-data may not" check
     exits 0 init --user www-data
     exits 0 check
-    says 0 '--user has no effect' init --user nobody
+    # What the message says works.
+    says 0 'with user = www-data; change it there with an editor, and run this command again' init --user nobody
+    sed -i 's/^user = .*/user = nobody/' "$CONF"
+    exits 0 init --user nobody
+    says 1 'it must belong to the user that token.fcgi runs as; run: chown -R USER FOLDER' check
+    chown -R nobody "$DIR/new/etc/state"
+    exits 0 check
     says 1 'there is no user no-such-user' init --user no-such-user
     rm -r "$DIR/new"
     mkdir "$DIR/new"
@@ -116,7 +122,9 @@ teardown() {
     own "$CONF"
     local before
     before=$(stat -c '%a %U:%G' "$CONF")
-    says 0 'SIGHUP' config set max_body 4096
+    says 0 'a running token.fcgi applies it on SIGHUP' config set max_body 4096
+    says 0 'a running token.fcgi and token-sync apply it on SIGHUP' config set sync 127.0.0.1:6379
+    exits 0 config set sync ''
     exits 0 config set token_lifetime 600
     exits 0 config set verify_queue 8
     exits 0 config set issuer https://other.example.com

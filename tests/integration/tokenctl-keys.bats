@@ -271,7 +271,7 @@ made_at() {
     says 1 'call tokenctl key add' key rotate --alg HS256
     exits 0 key add
     made_at $(($(date +%s) - 3590))
-    says 1 'may not have the next one before 20' key rotate
+    says 1 'nothing is changed: resource servers may not have the next one before 20' key rotate
     [[ $ERR == *'Z (keys_max_age); --now does not wait'* && $(keys | head -n 1) == *' ES256 '*signs* ]]
     says 1 'call tokenctl key add' key rotate --alg EdDSA
     made_at $(($(date +%s) - 3600))
