@@ -199,7 +199,7 @@ static void test_what_has_not_failed_is_taken_back_everywhere(void **state)
         struct throttle_quota quota;
     } rows[] = {
         {1, {65536, 4096, 256}}, {2, {65536, 4096, 256}}, {1, {1, 1, 1}},
-        {2, {1, 1, 1}},          {2, {65536, 4096, 0}},
+        {2, {1, 1, 1}},          {2, {65536, 4096, 0}},   {1, {100, 0, 1}},
     };
     for (size_t row = 0; row < ROWS(rows); row++) {
         struct machine machines[MACHINES];
