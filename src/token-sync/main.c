@@ -230,7 +230,8 @@ static int run_token_sync(const struct options *options)
 /* Returns false if the program ends here, with `*status`. */
 static bool read_arguments(int argc, char **argv, struct options *options, int *status)
 {
-    static const struct option names[] = {{"wait", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"wait", no_argument, NULL, 'w'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int option = 0;
     *status = EXIT_SUCCESS;
     while ((option = getopt_long(argc, argv, "c:Vh", names, NULL)) != -1) {

@@ -665,8 +665,11 @@ with_little_disk() {
 }
 
 @test "options, and configurations that it does not start with" {
-    run "$DIR/token-sync" -h
-    [[ $status -eq 0 && $output == usage:* ]]
+    local option
+    for option in -h --help; do
+        run "$DIR/token-sync" $option
+        [[ $status -eq 0 && $output == usage:* ]]
+    done
     run "$DIR/token-sync" -V
     [[ $status -eq 0 && $output == 'token-sync '* ]]
     run "$DIR/token-sync" -x
