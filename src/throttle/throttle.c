@@ -119,7 +119,7 @@ static bool check_pair(struct throttle_txn *txn, struct throttle_attempt *attemp
         attempt->is_saturated |=
             throttle_record_fullness(&counts.of_pair->record, attempt->limits.failures) != THROTTLE_NOT_FULL;
     attempt->has_failures |= i == attempt->proven && throttle_has_own_count(&counts) &&
-                             throttle_record_has_failures(&counts.of_pair->record);
+                             throttle_record_settled(&counts.of_pair->record) > 0;
     if (judge_attempt(&attempt->limits, &counts, &txn->window, &wait) != JUDGED_PAIR_FULL)
         return false;
     attempt->wait = wait > attempt->wait ? wait : attempt->wait;
@@ -276,21 +276,23 @@ static enum throttle_charge charge_of_end(enum judgement judgement, const struct
 /* What of an attempt was still in flight when it ended: an administrator may have cleared a count meanwhile,
  * or its window was over. */
 struct ended {
-    bool source; /* and not taken back elsewhere yet */
+    bool source; /* and other machines were not told yet */
     bool any;
 };
 
-/* Ends the attempt in flight in the count of the pair. What has not failed is taken back on other machines,
- * where the pair may have a count of its own, though here it shares one that was charged for an earlier pair.
- */
+/* Ends the attempt in flight in the count of the pair. On other machines the pair may have a count of its
+ * own, though here it shares one that was charged for an earlier pair. */
 static void end_in_flight(struct throttle_txn *txn, const struct throttle_attempt *attempt,
                           const struct throttle_pair *pair, bool has_failed, struct ended *ended)
 {
+    static const enum throttle_event_type failed[] = {THROTTLE_EVENT_PAIR_FAILED,
+                                                      THROTTLE_EVENT_PAIR_AND_SOURCE_FAILED};
+    static const enum throttle_event_type back[] = {THROTTLE_EVENT_PAIR_BACK,
+                                                    THROTTLE_EVENT_PAIR_AND_SOURCE_BACK};
     ended->any |= throttle_charge_end(txn, &pair->count, has_failed);
-    if (pair->state != THROTTLE_PAIR_COUNTED || !ended->any || has_failed || !attempt->limits.is_shared)
+    if (pair->state != THROTTLE_PAIR_COUNTED || !ended->any || !attempt->limits.is_shared)
         return;
-    throttle_share(txn, ended->source ? THROTTLE_EVENT_PAIR_AND_SOURCE_BACK : THROTTLE_EVENT_PAIR_BACK, pair,
-                   0);
+    throttle_share(txn, has_failed ? failed[ended->source] : back[ended->source], pair, 0);
     ended->source = false;
 }
 

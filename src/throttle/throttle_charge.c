@@ -90,6 +90,10 @@ static void share_charge(enum throttle_charge charge, struct throttle_txn *txn,
 {
     if (charge == CHARGE_TENTH)
         throttle_share(txn, THROTTLE_EVENT_TENTH, pair, 0);
+    else if (charge == CHARGE_IN_FLIGHT)
+        throttle_share(txn,
+                       is_source_charged ? THROTTLE_EVENT_PAIR_AND_SOURCE_BEGUN : THROTTLE_EVENT_PAIR_BEGUN,
+                       pair, 0);
     else
         throttle_share(txn, is_source_charged ? THROTTLE_EVENT_PAIR_AND_SOURCE : THROTTLE_EVENT_PAIR, pair,
                        0);

@@ -1,13 +1,13 @@
 /* What one machine tells the others about its counts.
  *
  * It tells of an attempt when that is admitted, as it counts from then on, too: a hash takes long enough for
- * an attacker to fill the limit of each machine. If the attempt does not fail, it is taken back. The secret
- * counted last is not counted again, so that a client with good credentials counts once for each machine at
- * most, until the first match.
+ * an attacker to fill the limit of each machine. And it tells how the attempt has ended: until then the
+ * others count it as in flight, as this machine does, so that a refusal because of it says that it is over
+ * soon. The secret counted last is not counted again, so that a client with good credentials counts once for
+ * each machine at most, until the first match.
  *
  * A match tells how much it took back, not that the count is zero: additions and subtractions have the same
- * sum in any order, so that all machines come to the same count. It also takes back an attempt that is in
- * flight elsewhere. If that one fails, it counts on its own machine only; if not, it is taken back twice. */
+ * sum in any order, so that all machines come to the same count. */
 #ifndef THROTTLE_THROTTLE_EVENT_H
 #define THROTTLE_THROTTLE_EVENT_H
 
@@ -17,8 +17,12 @@ enum throttle_event_type {
     THROTTLE_EVENT_TENTH = 1,       /* a tenth of a failure of the pair */
     THROTTLE_EVENT_PAIR,            /* a failure of the pair */
     THROTTLE_EVENT_PAIR_AND_SOURCE, /* and of its source */
-    THROTTLE_EVENT_MATCH,           /* takes back `tenths` of the pair */
-    THROTTLE_EVENT_PAIR_BACK,       /* takes back a failure of the pair */
+    THROTTLE_EVENT_PAIR_BEGUN,      /* an attempt in flight, which counts as a failure until it ends */
+    THROTTLE_EVENT_PAIR_AND_SOURCE_BEGUN,
+    THROTTLE_EVENT_MATCH,       /* takes back `tenths` of the pair */
+    THROTTLE_EVENT_PAIR_FAILED, /* the attempt in flight has failed */
+    THROTTLE_EVENT_PAIR_AND_SOURCE_FAILED,
+    THROTTLE_EVENT_PAIR_BACK, /* it counts nothing */
     THROTTLE_EVENT_PAIR_AND_SOURCE_BACK,
     THROTTLE_EVENT_CLEAR, /* the administrator clears counts: see throttle_list_clear() */
 };

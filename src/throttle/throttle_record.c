@@ -15,11 +15,10 @@ void throttle_record_age(struct throttle_record *record, const struct throttle_w
 enum throttle_fullness throttle_record_fullness(const struct throttle_record *record, long limit)
 {
     const uint64_t full = (uint64_t)limit * THROTTLE_TENTHS;
-    const uint64_t in_flight = (uint64_t)record->in_flight * THROTTLE_TENTHS;
-    const uint64_t tenths = throttle_record_tenths(record);
-    if (tenths - in_flight >= full)
+    if (throttle_record_settled(record) >= full)
         return THROTTLE_FULL;
-    return tenths >= full || record->in_flight == UINT16_MAX ? THROTTLE_FULL_IN_FLIGHT : THROTTLE_NOT_FULL;
+    return throttle_record_tenths(record) >= full || record->in_flight == UINT16_MAX ? THROTTLE_FULL_IN_FLIGHT
+                                                                                     : THROTTLE_NOT_FULL;
 }
 
 long throttle_record_wait(const struct throttle_record *record, const struct throttle_window *window)
@@ -44,7 +43,8 @@ void throttle_record_add(struct throttle_record *record, enum throttle_amount am
 void throttle_record_begin(struct throttle_record *record, long limit, const struct throttle_window *window)
 {
     throttle_record_add(record, THROTTLE_FAILURE, limit, window);
-    record->in_flight++;
+    if (record->in_flight < UINT16_MAX) /* other machines' attempts may be more */
+        record->in_flight++;
 }
 
 void throttle_record_end(struct throttle_record *record, bool has_failed)
@@ -63,6 +63,11 @@ uint64_t throttle_record_tenths(const struct throttle_record *record)
     return (uint64_t)record->failures * THROTTLE_TENTHS + record->tenths;
 }
 
+uint64_t throttle_record_settled(const struct throttle_record *record)
+{
+    return throttle_record_tenths(record) - (uint64_t)record->in_flight * THROTTLE_TENTHS;
+}
+
 void throttle_record_forgive(struct throttle_record *record)
 {
     record->failures = record->in_flight;
@@ -74,9 +79,8 @@ void throttle_record_forgive(struct throttle_record *record)
 
 void throttle_record_take_back(struct throttle_record *record, uint64_t tenths)
 {
-    const uint64_t before = throttle_record_tenths(record);
-    const uint64_t settled = before - (uint64_t)record->in_flight * THROTTLE_TENTHS;
-    const uint64_t left = before - (tenths < settled ? tenths : settled);
+    const uint64_t settled = throttle_record_settled(record);
+    const uint64_t left = throttle_record_tenths(record) - (tenths < settled ? tenths : settled);
     record->failures = (uint32_t)(left / THROTTLE_TENTHS);
     record->tenths = (uint32_t)(left % THROTTLE_TENTHS);
     if (left == 0)

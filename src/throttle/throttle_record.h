@@ -21,8 +21,9 @@ struct throttle_record {
     uint32_t failures;    /* whole failures within the window, and the attempts in flight */
     uint32_t members;     /* number of counts below this one, which keep it from being removed */
     uint16_t auth_method; /* enum throttle_auth_method of the last failure counted */
-    uint16_t in_flight;   /* of `failures`: attempts whose verification has not ended; a process that is
-                             killed leaves its own, which then count as failures until the window is over */
+    uint16_t in_flight;   /* of `failures`: attempts whose verification has not ended, here or on another
+                             machine; a process that is killed leaves its own, which then count as
+                             failures until the window is over */
     uint32_t tenths;      /* of a failure, in addition */
     struct throttle_secret failed; /* the secret counted last */
 };
@@ -65,6 +66,9 @@ void throttle_record_end(struct throttle_record *record, bool has_failed);
 
 /* Returns failures and tenths together, in tenths. */
 uint64_t throttle_record_tenths(const struct throttle_record *record);
+
+/* Returns them without the attempts in flight. */
+uint64_t throttle_record_settled(const struct throttle_record *record);
 
 /* Clears all but `members` and the attempts in flight. */
 void throttle_record_forgive(struct throttle_record *record);

@@ -3,24 +3,42 @@
 #include "throttle/throttle_charge.h"
 #include "throttle/throttle_list.h"
 
+static bool has_source(const struct throttle_event *event)
+{
+    return event->type == THROTTLE_EVENT_PAIR_AND_SOURCE ||
+           event->type == THROTTLE_EVENT_PAIR_AND_SOURCE_BEGUN ||
+           event->type == THROTTLE_EVENT_PAIR_AND_SOURCE_FAILED ||
+           event->type == THROTTLE_EVENT_PAIR_AND_SOURCE_BACK;
+}
+
+static void add_to_record(struct throttle_record *record, const struct throttle_event *event, long limit,
+                          const struct throttle_window *window)
+{
+    if (event->type == THROTTLE_EVENT_PAIR_BEGUN || event->type == THROTTLE_EVENT_PAIR_AND_SOURCE_BEGUN)
+        throttle_record_begin(record, limit, window);
+    else
+        throttle_record_add(record, event->type == THROTTLE_EVENT_TENTH ? THROTTLE_TENTH : THROTTLE_FAILURE,
+                            limit, window);
+}
+
 /* As throttle_charge() does it for an attempt of this machine. */
 static void add_failure(struct throttle_counts *counts, const struct throttle_limits *limits,
                         const struct throttle_event *event, const struct throttle_window *window)
 {
-    const enum throttle_amount amount =
-        event->type == THROTTLE_EVENT_TENTH ? THROTTLE_TENTH : THROTTLE_FAILURE;
-    if (event->type == THROTTLE_EVENT_PAIR_AND_SOURCE || counts->of_pair == NULL)
-        throttle_record_add(&counts->of_source->record, amount, limits->source_failures, window);
+    if (has_source(event) || counts->of_pair == NULL)
+        add_to_record(&counts->of_source->record, event, limits->source_failures, window);
     if (counts->of_pair != NULL)
-        throttle_record_add(&counts->of_pair->record, amount, limits->failures, window);
+        add_to_record(&counts->of_pair->record, event, limits->failures, window);
 }
 
-static void take_back(struct throttle_counts *counts, const struct throttle_event *event)
+static void end_attempt(struct throttle_counts *counts, const struct throttle_event *event)
 {
-    if (event->type == THROTTLE_EVENT_PAIR_AND_SOURCE_BACK || counts->of_pair == NULL)
-        throttle_record_take_back(&counts->of_source->record, THROTTLE_TENTHS);
+    const bool has_failed =
+        event->type == THROTTLE_EVENT_PAIR_FAILED || event->type == THROTTLE_EVENT_PAIR_AND_SOURCE_FAILED;
+    if (has_source(event) || counts->of_pair == NULL)
+        throttle_record_end(&counts->of_source->record, has_failed);
     if (counts->of_pair != NULL)
-        throttle_record_take_back(&counts->of_pair->record, THROTTLE_TENTHS);
+        throttle_record_end(&counts->of_pair->record, has_failed);
 }
 
 void throttle_apply_event(struct throttle_txn *txn, const struct throttle_limits *limits,
@@ -39,7 +57,7 @@ void throttle_apply_event(struct throttle_txn *txn, const struct throttle_limits
     if (is_failure)
         add_failure(&counts, limits, event, &window);
     else if (event->type != THROTTLE_EVENT_MATCH)
-        take_back(&counts, event);
+        end_attempt(&counts, event);
     else if (throttle_has_own_count(&counts))
         throttle_record_take_back(&counts.of_pair->record, event->tenths);
     throttle_counts_save(&counts, txn);

@@ -152,13 +152,14 @@ static void test_an_attempt_is_told_when_it_begins(void **state)
     struct throttle_attempt attempt = attempt_of(&machines[0].fixture, "192.0.2.1", "a", 1);
     assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
     assert_int_equal(take_events(&machines[0], events), 1);
-    assert_int_equal(events[0].type, THROTTLE_EVENT_PAIR_AND_SOURCE);
+    assert_int_equal(events[0].type, THROTTLE_EVENT_PAIR_AND_SOURCE_BEGUN);
     assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
     assert_int_equal(take_events(&machines[0], events), 1);
     assert_int_equal(events[0].type, THROTTLE_EVENT_PAIR_AND_SOURCE_BACK);
     assert_int_equal(attempt_once(&machines[0], "a", 2, THROTTLE_MISMATCH, NOW + 5), THROTTLE_ADMITTED);
-    assert_int_equal(take_events(&machines[0], events), 1);
-    assert_int_equal(events[0].type, THROTTLE_EVENT_PAIR_AND_SOURCE);
+    assert_int_equal(take_events(&machines[0], events), 2);
+    assert_int_equal(events[0].type, THROTTLE_EVENT_PAIR_AND_SOURCE_BEGUN);
+    assert_int_equal(events[1].type, THROTTLE_EVENT_PAIR_AND_SOURCE_FAILED);
     assert_true(events[0].time_ms == NOW + 5);
     assert_true(throttle_key_equal(&events[0].key, &attempt.pairs[0].key));
     close_machines(machines);
@@ -186,6 +187,47 @@ static void test_attempts_in_flight_count_together(void **state)
     /* Each of those that were refused counts a tenth. */
     for (size_t i = 0; i < MACHINES; i++)
         check_counts(&machines[i], "192.0.2.1  30,192.0.2.1 a 33,");
+    close_machines(machines);
+}
+
+/* Until they have ended, the refusal is for a second, as for those that are in flight on this machine. */
+static void test_attempts_in_flight_elsewhere_are_over_soon(void **state)
+{
+    (void)state;
+    struct machine machines[MACHINES];
+    struct throttle_attempt attempts[3];
+    open_machines(machines);
+    for (size_t i = 0; i < ROWS(attempts); i++) {
+        attempts[i] = attempt_of(&machines[0].fixture, "192.0.2.1", "a", 10 + i);
+        assert_int_equal(throttle_begin(&attempts[i], NOW), THROTTLE_ADMITTED);
+    }
+    exchange(machines, NOW);
+    struct throttle_attempt good = attempt_of(&machines[1].fixture, "192.0.2.1", "a", 1);
+    assert_int_equal(run_attempt(&good, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(good.wait, 1);
+    for (size_t i = 0; i < ROWS(attempts); i++)
+        assert_int_equal(throttle_end(&attempts[i], THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+    exchange(machines, NOW);
+    good = attempt_of(&machines[1].fixture, "192.0.2.1", "a", 1);
+    assert_int_equal(run_attempt(&good, THROTTLE_MATCH, NOW), THROTTLE_PAIR_REFUSED);
+    assert_int_equal(good.wait, 60);
+    close_machines(machines);
+}
+
+static void test_a_match_leaves_what_is_in_flight_elsewhere(void **state)
+{
+    (void)state;
+    struct machine machines[MACHINES];
+    open_machines(machines);
+    struct throttle_attempt attempt = attempt_of(&machines[0].fixture, "192.0.2.1", "a", 1);
+    assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
+    exchange(machines, NOW);
+    assert_int_equal(attempt_once(&machines[1], "a", 2, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    exchange(machines, NOW);
+    assert_int_equal(throttle_end(&attempt, THROTTLE_MISMATCH, NOW), THROTTLE_ADMITTED);
+    exchange(machines, NOW);
+    for (size_t i = 0; i < MACHINES; i++)
+        check_counts(&machines[i], "192.0.2.1  10,192.0.2.1 a 10,");
     close_machines(machines);
 }
 
@@ -408,6 +450,8 @@ static void test_events_are_read_as_they_were_written(void **state)
         {.type = THROTTLE_EVENT_TENTH, .time_ms = 0},
         {.type = THROTTLE_EVENT_PAIR, .time_ms = INT64_MAX},
         {.type = THROTTLE_EVENT_PAIR_AND_SOURCE, .time_ms = NOW},
+        {.type = THROTTLE_EVENT_PAIR_AND_SOURCE_BEGUN, .time_ms = NOW},
+        {.type = THROTTLE_EVENT_PAIR_AND_SOURCE_BACK, .time_ms = NOW},
         {.type = THROTTLE_EVENT_MATCH, .time_ms = NOW, .tenths = UINT32_MAX},
         {.type = THROTTLE_EVENT_CLEAR, .time_ms = NOW},
         {.type = THROTTLE_EVENT_CLEAR, .has_network = true, .network = {{{1, 2, 3}}, 128}},
@@ -440,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_failures_are_counted_together),
         cmocka_unit_test(test_an_attempt_is_told_when_it_begins),
         cmocka_unit_test(test_attempts_in_flight_count_together),
+        cmocka_unit_test(test_attempts_in_flight_elsewhere_are_over_soon),
+        cmocka_unit_test(test_a_match_leaves_what_is_in_flight_elsewhere),
         cmocka_unit_test(test_what_has_not_failed_is_taken_back_everywhere),
         cmocka_unit_test(test_what_was_cleared_in_flight_is_taken_back_from_the_source),
         cmocka_unit_test(test_a_match_takes_back_what_it_knew),
