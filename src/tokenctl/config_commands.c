@@ -1,6 +1,7 @@
 /* tokenctl config, config set */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,16 +110,35 @@ static bool write_candidate(const char *path, const struct stat *status, const s
     return good;
 }
 
+struct candidate {
+    const char *file;
+    const char *config_file; /* which it is to replace */
+};
+
+/* An on_message function. Of the candidate nobody knows, so its messages have the name of the file. */
+static void report_of_candidate(void *context, enum severity severity, const char *message)
+{
+    const struct candidate *candidate = context;
+    const size_t length = strlen(candidate->file);
+    char renamed[2 * PATH_MAX];
+    if (strncmp(message, candidate->file, length) == 0) {
+        snprintf(renamed, sizeof renamed, "%s%s", candidate->config_file, message + length);
+        message = renamed;
+    }
+    diagnostics_to_stream(stderr, severity, message);
+}
+
 /* Checks what the candidate names as token.fcgi -t does, in a process of its own, as it becomes the user of
  * the configuration. Returns false after the reason was reported. */
-static bool check_candidate(const char *path)
+static bool check_candidate(struct candidate *candidate)
 {
+    struct diagnostics diagnostics = {.on_message = report_of_candidate, .context = candidate};
+    struct service_counts counts;
     int status = 0;
     fflush(stdout);
     const pid_t child = fork();
     if (child == 0) {
-        const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        const bool good = nowhere >= 0 && dup2(nowhere, STDOUT_FILENO) >= 0 && service_check(path);
+        const bool good = service_examine(candidate->file, &diagnostics, &counts);
         _exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
     }
     if (child < 0)
@@ -137,14 +157,14 @@ static bool is_good(const struct invocation *invocation, const struct file_conte
     if (config == NULL)
         return false;
     config_release(config);
-    char *candidate = file_resolve(path, ".token.conf.check");
-    bool good = candidate != NULL && write_candidate(candidate, &old->status, content);
+    char *file = file_resolve(path, ".token.conf.check");
+    bool good = file != NULL && write_candidate(file, &old->status, content);
     if (!good)
         command_error(0, "%s: it cannot be checked: %s", path, strerror(errno));
-    good = good && check_candidate(candidate);
-    if (candidate != NULL)
-        unlink(candidate);
-    free(candidate);
+    good = good && check_candidate(&(struct candidate){file, path});
+    if (file != NULL)
+        unlink(file);
+    free(file);
     return good;
 }
 
