@@ -130,6 +130,7 @@ static _Noreturn void run_child(int descriptor, void (*look)(void *context, stru
         look(context, own);
     for (size_t i = 0; good && i < own->count; i++)
         good = send_all(descriptor, (const char *)&own->list[i], sizeof own->list[i]);
+    free(own);
     _exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
