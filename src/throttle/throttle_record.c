@@ -27,33 +27,50 @@ long throttle_record_wait(const struct throttle_record *record, const struct thr
     return (long)((left + MS_PER_SECOND - 1) / MS_PER_SECOND);
 }
 
+/* The failure that reaches a limit begins a refusal. Attempts in flight do not: they may be taken back, and
+ * the failures from before would outlive their window. */
+static void restart_if_full(struct throttle_record *record, bool was_full, long limit,
+                            const struct throttle_window *window)
+{
+    if (!was_full && throttle_record_fullness(record, limit) == THROTTLE_FULL)
+        record->since_ms = window->now_ms;
+}
+
 void throttle_record_add(struct throttle_record *record, enum throttle_amount amount, long limit,
                          const struct throttle_window *window)
 {
-    const bool is_first = !throttle_record_has_failures(record);
-    const bool was_full = throttle_record_fullness(record, limit) != THROTTLE_NOT_FULL;
+    const bool was_full = throttle_record_fullness(record, limit) == THROTTLE_FULL;
+    if (!throttle_record_has_failures(record))
+        record->since_ms = window->now_ms;
     if (amount == THROTTLE_FAILURE)
         record->failures++;
     else
         record->tenths++;
-    if (is_first || (!was_full && throttle_record_fullness(record, limit) != THROTTLE_NOT_FULL))
-        record->since_ms = window->now_ms;
+    restart_if_full(record, was_full, limit, window);
 }
 
 void throttle_record_begin(struct throttle_record *record, long limit, const struct throttle_window *window)
 {
-    throttle_record_add(record, THROTTLE_FAILURE, limit, window);
-    if (record->in_flight < UINT16_MAX) /* other machines' attempts may be more */
-        record->in_flight++;
+    if (record->in_flight == UINT16_MAX) { /* other machines' attempts may be more */
+        throttle_record_add(record, THROTTLE_FAILURE, limit, window);
+        return;
+    }
+    if (!throttle_record_has_failures(record))
+        record->since_ms = window->now_ms;
+    record->failures++;
+    record->in_flight++;
 }
 
-void throttle_record_end(struct throttle_record *record, bool has_failed)
+void throttle_record_end(struct throttle_record *record, bool has_failed, long limit,
+                         const struct throttle_window *window)
 {
+    const bool was_full = throttle_record_fullness(record, limit) == THROTTLE_FULL;
     if (record->in_flight == 0)
         return;
     record->in_flight--;
     if (!has_failed)
         record->failures--;
+    restart_if_full(record, was_full, limit, window);
     if (!throttle_record_has_failures(record))
         throttle_record_clear(record);
 }

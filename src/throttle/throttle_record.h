@@ -62,7 +62,8 @@ void throttle_record_begin(struct throttle_record *record, long limit, const str
 
 /* Ends an attempt in flight: it has failed, or counts nothing. Does nothing if the record holds none, because
  * its window is over. */
-void throttle_record_end(struct throttle_record *record, bool has_failed);
+void throttle_record_end(struct throttle_record *record, bool has_failed, long limit,
+                         const struct throttle_window *window);
 
 /* Returns failures and tenths together, in tenths. */
 uint64_t throttle_record_tenths(const struct throttle_record *record);

@@ -31,14 +31,15 @@ static void add_failure(struct throttle_counts *counts, const struct throttle_li
         add_to_record(&counts->of_pair->record, event, limits->failures, window);
 }
 
-static void end_attempt(struct throttle_counts *counts, const struct throttle_event *event)
+static void end_attempt(struct throttle_counts *counts, const struct throttle_limits *limits,
+                        const struct throttle_event *event, const struct throttle_window *window)
 {
     const bool has_failed =
         event->type == THROTTLE_EVENT_PAIR_FAILED || event->type == THROTTLE_EVENT_PAIR_AND_SOURCE_FAILED;
     if (has_source(event) || counts->of_pair == NULL)
-        throttle_record_end(&counts->of_source->record, has_failed);
+        throttle_record_end(&counts->of_source->record, has_failed, limits->source_failures, window);
     if (counts->of_pair != NULL)
-        throttle_record_end(&counts->of_pair->record, has_failed);
+        throttle_record_end(&counts->of_pair->record, has_failed, limits->failures, window);
 }
 
 void throttle_apply_event(struct throttle_txn *txn, const struct throttle_limits *limits,
@@ -57,7 +58,7 @@ void throttle_apply_event(struct throttle_txn *txn, const struct throttle_limits
     if (is_failure)
         add_failure(&counts, limits, event, &window);
     else if (event->type != THROTTLE_EVENT_MATCH)
-        end_attempt(&counts, event);
+        end_attempt(&counts, limits, event, &window);
     else if (throttle_has_own_count(&counts))
         throttle_record_take_back(&counts.of_pair->record, event->tenths);
     throttle_counts_save(&counts, txn);

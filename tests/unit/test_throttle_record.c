@@ -39,6 +39,23 @@ static void test_window_starts_at_first_failure_or_limit(void **state)
     assert_true(throttle_record_is_empty(&record));
 }
 
+/* An attempt in flight that fills the limit does not prolong the window, unless it fails. */
+static void test_attempts_in_flight_do_not_prolong_the_window(void **state)
+{
+    (void)state;
+    const struct throttle_window first = {.now_ms = 100, .length_ms = LENGTH};
+    const struct throttle_window later = {.now_ms = 900, .length_ms = LENGTH};
+    for (int has_failed = 0; has_failed < 2; has_failed++) {
+        struct throttle_record record = {.failures = 0};
+        throttle_record_add(&record, THROTTLE_FAILURE, LIMIT, &first);
+        throttle_record_add(&record, THROTTLE_FAILURE, LIMIT, &first);
+        throttle_record_begin(&record, LIMIT, &later);
+        assert_int_equal(throttle_record_fullness(&record, LIMIT), THROTTLE_FULL_IN_FLIGHT);
+        throttle_record_end(&record, has_failed == 1, LIMIT, &later);
+        assert_true(record.since_ms == (has_failed == 1 ? 900 : 100));
+    }
+}
+
 /* Ten tenths are a failure, in any mix. */
 static void test_ten_tenths_are_a_failure(void **state)
 {
@@ -93,7 +110,7 @@ static void test_attempts_in_flight_are_failures(void **state)
             else if (*step == 'g')
                 throttle_record_forgive(&record);
             else
-                throttle_record_end(&record, *step == 'f');
+                throttle_record_end(&record, *step == 'f', LIMIT, &window);
         }
         check_row(throttle_record_fullness(&record, LIMIT) == rows[i].fullness, "fullness", i, rows[i].steps);
         check_row(record.failures == rows[i].failures, "failures", i, rows[i].steps);
@@ -115,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_window_starts_at_first_failure_or_limit),
+        cmocka_unit_test(test_attempts_in_flight_do_not_prolong_the_window),
         cmocka_unit_test(test_ten_tenths_are_a_failure),
         cmocka_unit_test(test_attempts_in_flight_are_failures),
         cmocka_unit_test(test_attempts_in_flight_are_bounded),
