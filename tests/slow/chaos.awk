@@ -46,7 +46,7 @@ $1 == "E" {
         violation($4 " ended by itself")
 }
 
-# A failure that may have been counted, on this machine or on all.
+# An attempt that may stay counted, on this machine or on all: its process was killed, or its end could not be written.
 function add_unsure() {
     unsure[$5, $6 " " $7] += 10
     unsure[$5, $6 " -"] += 10
@@ -70,7 +70,7 @@ $1 == "R" && $4 != "live" {
     is_full = is_excused("full", $5, $2, $3)
     if ($8 == 0 && !is_down)
         violation($4 " on " $5 " from " $2 " to " $3 " got no answer, though nobody killed the program")
-    if ($8 == 0 && $4 != "check")
+    if (($8 == 0 || ($8 == 200 && is_full)) && $4 != "check")
         add_unsure()
     if ($8 == 0)
         next
