@@ -289,7 +289,7 @@ static void end_in_flight(struct throttle_txn *txn, const struct throttle_attemp
                                                       THROTTLE_EVENT_PAIR_AND_SOURCE_FAILED};
     static const enum throttle_event_type back[] = {THROTTLE_EVENT_PAIR_BACK,
                                                     THROTTLE_EVENT_PAIR_AND_SOURCE_BACK};
-    ended->any |= throttle_charge_end(txn, &attempt->limits, &pair->count, has_failed);
+    ended->any |= throttle_charge_end(txn, &attempt->limits, &txn->window, &pair->count, has_failed);
     if (pair->state != THROTTLE_PAIR_COUNTED || !ended->any || !attempt->limits.is_shared)
         return;
     throttle_share(txn, has_failed ? failed[ended->source] : back[ended->source], pair, 0);
@@ -302,7 +302,8 @@ static void end_pairs(struct throttle_txn *txn, struct throttle_attempt *attempt
     struct throttle_charged charged = {false, false};
     for (size_t i = 0; i < attempt->pair_count; i++)
         charged.source |= has_failed(&attempt->pairs[i], outcome);
-    const bool is_source = throttle_charge_end(txn, &attempt->limits, &attempt->of_source, charged.source);
+    const bool is_source =
+        throttle_charge_end(txn, &attempt->limits, &txn->window, &attempt->of_source, charged.source);
     struct ended ended = {is_source, is_source};
     for (size_t i = 0; i < attempt->pair_count; i++) {
         struct throttle_pair *pair = &attempt->pairs[i];

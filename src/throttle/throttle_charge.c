@@ -138,7 +138,8 @@ void throttle_charge(enum throttle_charge charge, struct throttle_counts *counts
 }
 
 bool throttle_charge_end(struct throttle_txn *txn, const struct throttle_limits *limits,
-                         const struct throttle_key *key, bool has_failed)
+                         const struct throttle_window *window, const struct throttle_key *key,
+                         bool has_failed)
 {
     const bool is_pair = throttle_key_level(key) >= THROTTLE_OVERFLOW;
     struct throttle_record record;
@@ -146,8 +147,7 @@ bool throttle_charge_end(struct throttle_txn *txn, const struct throttle_limits 
         return false;
     throttle_record_age(&record, &txn->window);
     const bool was_in_flight = record.in_flight > 0;
-    throttle_record_end(&record, has_failed, is_pair ? limits->failures : limits->source_failures,
-                        &txn->window);
+    throttle_record_end(&record, has_failed, is_pair ? limits->failures : limits->source_failures, window);
     if (throttle_record_is_empty(&record))
         throttle_quota_remove(txn, key);
     else

@@ -41,10 +41,11 @@ void throttle_charge(enum throttle_charge charge, struct throttle_counts *counts
                      struct throttle_attempt *attempt, struct throttle_txn *txn,
                      struct throttle_charged *charged);
 
-/* Ends the attempt in flight in the count of `key`: see throttle_record_end(). Size 0: does nothing. Returns
- * whether it was still counted. */
+/* Ends the attempt in flight in the count of `key`, at the time of `window`: see throttle_record_end(). Size
+ * 0: does nothing. Returns whether it was still counted. */
 bool throttle_charge_end(struct throttle_txn *txn, const struct throttle_limits *limits,
-                         const struct throttle_key *key, bool has_failed);
+                         const struct throttle_window *window, const struct throttle_key *key,
+                         bool has_failed);
 
 /* Adds an event of the pair to the outbox. */
 void throttle_share(struct throttle_txn *txn, enum throttle_event_type type, const struct throttle_pair *pair,

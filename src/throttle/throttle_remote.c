@@ -31,15 +31,22 @@ static void add_failure(struct throttle_counts *counts, const struct throttle_li
         add_to_record(&counts->of_pair->record, event, limits->failures, window);
 }
 
-static void end_attempt(struct throttle_counts *counts, const struct throttle_limits *limits,
+/* The attempt may be in flight in a count that it would not get now, as a quota was used up or is free again.
+ */
+static void end_attempt(struct throttle_txn *txn, const struct throttle_limits *limits,
                         const struct throttle_event *event, const struct throttle_window *window)
 {
     const bool has_failed =
         event->type == THROTTLE_EVENT_PAIR_FAILED || event->type == THROTTLE_EVENT_PAIR_AND_SOURCE_FAILED;
-    if (has_source(event) || counts->of_pair == NULL)
-        throttle_record_end(&counts->of_source->record, has_failed, limits->source_failures, window);
-    if (counts->of_pair != NULL)
-        throttle_record_end(&counts->of_pair->record, has_failed, limits->failures, window);
+    const struct throttle_key overflow = throttle_key_above(&event->key, THROTTLE_OVERFLOW);
+    const struct throttle_key source = throttle_key_above(&event->key, THROTTLE_SOURCE);
+    const struct throttle_key netblock = throttle_key_above(&event->key, THROTTLE_NETBLOCK);
+    bool is_ended = throttle_charge_end(txn, limits, window, &event->key, has_failed) ||
+                    throttle_charge_end(txn, limits, window, &overflow, has_failed);
+    if (has_source(event))
+        is_ended = throttle_charge_end(txn, limits, window, &source, has_failed);
+    if (!is_ended)
+        throttle_charge_end(txn, limits, window, &netblock, has_failed);
 }
 
 void throttle_apply_event(struct throttle_txn *txn, const struct throttle_limits *limits,
@@ -52,13 +59,15 @@ void throttle_apply_event(struct throttle_txn *txn, const struct throttle_limits
         throttle_list_apply_clear(txn, event);
         return;
     }
+    if (event->type > THROTTLE_EVENT_MATCH) {
+        end_attempt(txn, limits, event, &window);
+        return;
+    }
     if (is_failure)
         throttle_quota_evict(txn, &limits->quota);
     throttle_counts_find(&counts, txn, &event->key, &limits->quota);
     if (is_failure)
         add_failure(&counts, limits, event, &window);
-    else if (event->type != THROTTLE_EVENT_MATCH)
-        end_attempt(&counts, limits, event, &window);
     else if (throttle_has_own_count(&counts))
         throttle_record_take_back(&counts.of_pair->record, event->tenths);
     throttle_counts_save(&counts, txn);

@@ -285,6 +285,29 @@ static void test_what_was_cleared_in_flight_is_taken_back_from_the_source(void *
     close_machines(machines);
 }
 
+/* It was counted with others, as the quota was used up, and ends when there is place for a count of its own.
+ */
+static void test_an_attempt_ends_where_it_was_counted(void **state)
+{
+    (void)state;
+    struct machine machines[MACHINES];
+    open_machines(machines);
+    machines[1].fixture.limits.quota.of_source = 2;
+    attempt_once(&machines[1], "b", 1, THROTTLE_MISMATCH, NOW);
+    attempt_once(&machines[1], "c", 1, THROTTLE_MISMATCH, NOW);
+    struct throttle_attempt attempt = attempt_of(&machines[0].fixture, "192.0.2.1", "a", 2);
+    assert_int_equal(throttle_begin(&attempt, NOW), THROTTLE_ADMITTED);
+    exchange(machines, NOW);
+    check_counts(&machines[1], "192.0.2.1  30,192.0.2.1  10,192.0.2.1 b 10,192.0.2.1 c 10,");
+    assert_int_equal(attempt_once(&machines[1], "b", 3, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(attempt_once(&machines[1], "c", 3, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    assert_int_equal(throttle_end(&attempt, THROTTLE_MATCH, NOW), THROTTLE_ADMITTED);
+    exchange(machines, NOW);
+    for (size_t i = 0; i < MACHINES; i++)
+        check_counts(&machines[i], "192.0.2.1  20,");
+    close_machines(machines);
+}
+
 static void test_a_match_takes_back_what_it_knew(void **state)
 {
     (void)state;
@@ -488,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_a_match_leaves_what_is_in_flight_elsewhere),
         cmocka_unit_test(test_what_has_not_failed_is_taken_back_everywhere),
         cmocka_unit_test(test_what_was_cleared_in_flight_is_taken_back_from_the_source),
+        cmocka_unit_test(test_an_attempt_ends_where_it_was_counted),
         cmocka_unit_test(test_a_match_takes_back_what_it_knew),
         cmocka_unit_test(test_the_administrator_clears_everywhere),
         cmocka_unit_test(test_two_client_ids_count_once_for_the_source),
