@@ -2,7 +2,7 @@
  * they asked for and what came back.
  *
  *     chaos_load load FOLDER SEED PAUSE     makes requests, with PAUSE ms between those of a worker
- *     chaos_load warm FOLDER MACHINE        asks for so many tokens that the machine has no place for more
+ *     chaos_load warm FOLDER MACHINE        asks for as many tokens as the machine has place for
  *     chaos_load check SOCKET               prints the status that each token of standard input gets
  *
  * The load goes on until FOLDER/run/load is removed.
