@@ -131,6 +131,7 @@ configure_attempts() {
 @test "SIGTERM while hundreds of requests wait for verifications: all are answered" {
     local pid
     configure_attempts
+    configure request_timeout 300
     start_listening
     client attempts 500 >"$DIR/answers" 3>&- 4>&- &
     pid=$!
