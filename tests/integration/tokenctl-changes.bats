@@ -29,7 +29,8 @@ attributes() {
     exits 0 set client --scope '' --expires '' --from '' --audience '' --claim tenant= --typ '' --introspect no --note two
     [[ $(attributes client | sort -u) == 'lifetime=3000 note=two claim.n=1' ]] || fail "$(attributes client)"
     exits 0 check
-    [[ $ERR != *warning* ]]
+    # Under valgrind it warns of what a hash takes.
+    [[ -n ${UNDER:-} || $ERR != *warning* ]]
 }
 
 @test "durations and dates from now are accepted" {
