@@ -34,7 +34,7 @@ bool throttle_is_known_secret(const struct throttle_counts *counts, const struct
 bool throttle_is_method_fallback(const struct throttle_counts *counts, const struct throttle_pair *pair,
                                  enum throttle_auth_method auth_method);
 
-/* Charges the counts that throttle_counts_find() has found for the pair, and shares it with other
+/* Charges the counts that throttle_counts_find() has found for the pair, and shares the charge with other
  * machines, if the attempt's limits say so. For CHARGE_IN_FLIGHT it notes in the
  * attempt and the pair which counts hold it. The caller saves the counts. */
 void throttle_charge(enum throttle_charge charge, struct throttle_counts *counts, struct throttle_pair *pair,
