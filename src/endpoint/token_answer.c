@@ -8,8 +8,7 @@
 /* An answer as json-c has written it, with an empty token. The answers for one scope and lifetime differ only
  * in the token, and base64url needs no escaping in JSON. json-c takes a fifth of the user time of a request,
  * so each thread keeps some of its answers. */
-struct template
-{
+struct kept_answer {
     int64_t lifetime;
     size_t scope_length;
     size_t length; /* 0: none is kept */
@@ -17,7 +16,7 @@ struct template
     char text[512];
 };
 
-enum { TEMPLATES = 8 };
+enum { ANSWERS = 8 };
 
 /* Returns NULL if memory runs out. */
 static struct json_object *make_body(const struct grant *grant)
@@ -31,21 +30,21 @@ static struct json_object *make_body(const struct grant *grant)
     return NULL;
 }
 
-static bool is_for(const struct template *template, const struct grant *grant, struct text scope)
+static bool is_for(const struct kept_answer *kept, const struct grant *grant, struct text scope)
 {
-    return template->length > 0 && template->lifetime == grant->lifetime &&
-           text_equal((struct text){template->scope, template->scope_length}, scope);
+    return kept->length > 0 && kept->lifetime == grant->lifetime &&
+           text_equal((struct text){kept->scope, kept->scope_length}, scope);
 }
 
 /* Keeps `text` unless it or the scope is too long. */
-static void keep(struct template *template, const struct grant *grant, struct text scope, struct text text)
+static void keep(struct kept_answer *kept, const struct grant *grant, struct text scope, struct text text)
 {
-    if (scope.length > sizeof template->scope || text.length > sizeof template->text)
+    if (scope.length > sizeof kept->scope || text.length > sizeof kept->text)
         return;
-    *template = (struct template){grant->lifetime, scope.length, text.length, {0}, {0}};
+    *kept = (struct kept_answer){grant->lifetime, scope.length, text.length, {0}, {0}};
     if (scope.length > 0)
-        memcpy(template->scope, scope.data, scope.length);
-    memcpy(template->text, text.data, text.length);
+        memcpy(kept->scope, scope.data, scope.length);
+    memcpy(kept->text, text.data, text.length);
 }
 
 /* Adds `text` with the token in the first empty string. */
@@ -61,17 +60,17 @@ static void add_with_token(struct buffer *out, struct text text, const char *tok
 
 bool token_answer_add(struct buffer *out, const struct grant *grant)
 {
-    static _Thread_local struct template templates[TEMPLATES];
+    static _Thread_local struct kept_answer answers[ANSWERS];
     const struct text scope = text_of(grant->scope);
-    struct template *template = &templates[(text_hash(scope) + (uint64_t)grant->lifetime) % TEMPLATES];
-    if (is_for(template, grant, scope)) {
-        add_with_token(out, (struct text){template->text, template->length}, grant->token);
+    struct kept_answer *kept = &answers[(text_hash(scope) + (uint64_t)grant->lifetime) % ANSWERS];
+    if (is_for(kept, grant, scope)) {
+        add_with_token(out, (struct text){kept->text, kept->length}, grant->token);
         return !out->out_of_memory;
     }
     struct json_object *body = make_body(grant);
     const struct text text = body != NULL ? json_write(body, JSON_C_TO_STRING_PLAIN) : (struct text){NULL, 0};
     if (text.data != NULL) {
-        keep(template, grant, scope, text);
+        keep(kept, grant, scope, text);
         add_with_token(out, text, grant->token);
     }
     json_object_put(body);
