@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <json-c/json_visit.h>
+#include <json-c/printbuf.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -74,4 +76,62 @@ struct json_object *json_list(struct text list, bool is_encoded)
         array = NULL;
     }
     return array;
+}
+
+/* --- Writing --- */
+
+/* The most bytes that a value needs without its strings: the number, punctuation, and indentation for 32
+ * levels, twice. */
+enum { VALUE_SIZE = 192, PLAIN_VALUE_SIZE = 48 };
+
+/* The longest escapes are \" in printable ASCII, and \u001f otherwise. */
+static size_t escaped_size(struct text text)
+{
+    return text.length * (text_is_printable_ascii(text) ? 2 : 6);
+}
+
+struct capacity {
+    size_t bytes;
+    size_t of_value;
+};
+
+static int add_size(struct json_object *value, int flags, struct json_object *parent, const char *key,
+                    size_t *index, void *context)
+{
+    (void)parent;
+    (void)index;
+    struct capacity *capacity = context;
+    if (flags == JSON_C_VISIT_SECOND)
+        return JSON_C_VISIT_RETURN_CONTINUE;
+    capacity->bytes += capacity->of_value + escaped_size(text_of(key));
+    if (json_object_is_type(value, json_type_string))
+        capacity->bytes += escaped_size(
+            (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)});
+    return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+/* Makes the capacity before anything is written: json-c leaves out what it has no memory for, and a text that
+ * grows would leave copies of its secrets behind. Replaces the object's serializer for one call, because only
+ * a serializer gets at json-c's output buffer. */
+static int reserve_output(struct json_object *object, struct printbuf *buffer, int level, int flags)
+{
+    (void)level;
+    (void)flags;
+    const struct capacity *capacity = json_object_get_userdata(object);
+    return capacity->bytes > INT_MAX / 2 ? -1 : printbuf_memset(buffer, 0, ' ', (int)capacity->bytes);
+}
+
+struct text json_write(struct json_object *object, int flags)
+{
+    struct text text = {NULL, 0};
+    struct capacity capacity = {.of_value = flags == JSON_C_TO_STRING_PLAIN ? PLAIN_VALUE_SIZE : VALUE_SIZE};
+    if (json_c_visit(object, 0, add_size, &capacity) != 0)
+        return text;
+    json_object_set_serializer(object, reserve_output, &capacity, NULL);
+    const bool reserved = json_object_to_json_string_ext(object, flags) != NULL;
+    json_object_set_serializer(object, NULL, NULL, NULL);
+    if (reserved)
+        text.data =
+            json_object_to_json_string_length(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE, &text.length);
+    return text;
 }

@@ -27,4 +27,9 @@ struct json_object *json_copy(struct json_object *object);
  * `is_encoded` is set, decodes %XX in each; malformed ones stay as they are. NULL if memory runs out. */
 struct json_object *json_list(struct text list, bool is_encoded);
 
+/* Serializes `object` with json-c's `flags` (JSON_C_TO_STRING_PLAIN, …); '/' is not escaped. The text
+ * belongs to `object` and is valid until its next change. Returns an absent text if memory runs out:
+ * json-c itself would silently leave out a part. */
+struct text json_write(struct json_object *object, int flags);
+
 #endif

@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/json_text.h"
 #include "base/log_sink.h"
 #include "base/refcount.h"
 #include "base/syslog_socket.h"

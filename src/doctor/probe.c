@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 
 enum { CONNECT_SECONDS = 10, REQUEST_SECONDS = 30, BODY_LIMIT = 256 * 1024 };
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "base/json_text.h"
+#include "base/json.h"
 #include "http/etag.h"
 
 enum oauth_error public_answer(struct request_context *context, struct json_object *body)

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/json_text.h"
 
 /* An answer as json-c has written it, with an empty token. The answers for one scope and lifetime differ only
  * in the token, and base64url needs no escaping in JSON. json-c takes a fifth of the user time of a request,

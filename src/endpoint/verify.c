@@ -80,12 +80,12 @@ static enum oauth_error check_client(struct text clients, struct text client_id)
 static enum oauth_error check_wanted(const struct wanted *wanted, const struct jwt *jwt,
                                      struct audit_record *record)
 {
-    const enum oauth_error error = check_client(wanted->clients, jwt_claim_text(jwt, "sub"));
+    const enum oauth_error error = check_client(wanted->clients, jwt_claim_text(jwt, CLAIM_SUB));
     if (error == OAUTH_SERVER_ERROR)
         record->reason = "wanted_clients";
     if (error != OAUTH_NO_ERROR)
         return error;
-    return holds_all(jwt_claim_text(jwt, "scope"), wanted->scope) ? OAUTH_NO_ERROR : OAUTH_BEARER_SCOPE;
+    return holds_all(jwt_claim_text(jwt, CLAIM_SCOPE), wanted->scope) ? OAUTH_NO_ERROR : OAUTH_BEARER_SCOPE;
 }
 
 /* Sets `*description` if the client may be told what is wrong with its token. */
@@ -94,7 +94,7 @@ static enum oauth_error check_bearer_token(struct request_context *context, cons
 {
     const enum jwt_status status = token_check(context->service, token, wanted->audience, context->now, jwt);
     if (jwt_is_signed(status))
-        audit_record_set_client_id(&context->record, jwt_claim_text(jwt, "sub"));
+        audit_record_set_client_id(&context->record, jwt_claim_text(jwt, CLAIM_SUB));
     if (status == JWT_VALID)
         return check_wanted(wanted, jwt, &context->record);
     context->record.reason = jwt_status_reason(status);
@@ -159,11 +159,11 @@ static enum oauth_error allow(struct request_context *context, const struct jwt 
     static const struct {
         const char *responder;
         const char *authorizer;
-        const char *claim;
+        enum claim claim;
     } lines[] = {
-        {"X-Token-Client", "Variable-TOKEN_CLIENT", "sub"},
-        {"X-Token-Scope", "Variable-TOKEN_GRANTED", "scope"},
-        {"X-Token-Id", "Variable-TOKEN_ID", "jti"},
+        {"X-Token-Client", "Variable-TOKEN_CLIENT", CLAIM_SUB},
+        {"X-Token-Scope", "Variable-TOKEN_GRANTED", CLAIM_SCOPE},
+        {"X-Token-Id", "Variable-TOKEN_ID", CLAIM_JTI},
     };
     struct http_response *response = &context->response;
     const bool is_authorizer = context->request->is_authorizer;
@@ -179,7 +179,7 @@ static enum oauth_error allow(struct request_context *context, const struct jwt 
         number.length = text_format_number((uint64_t)expires, digits);
     http_response_add_header(response, is_authorizer ? "Variable-TOKEN_EXPIRES" : "X-Token-Expires", number);
     if (is_authorizer)
-        http_response_add_header(response, "Variable-REMOTE_USER", jwt_claim_text(jwt, "sub"));
+        http_response_add_header(response, "Variable-REMOTE_USER", jwt_claim_text(jwt, CLAIM_SUB));
     else
         http_response_add_number(response, "X-Accel-Expires", (uint64_t)max_age(context, jwt));
     return response->is_broken || response->headers.out_of_memory ? OAUTH_SERVER_ERROR : OAUTH_NO_ERROR;

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json_text.h"
+#include "base/json.h"
 
 #define CONTENT_TYPE "Content-Type: " HTTP_JSON_TYPE "\r\n"
 #define NO_STORE "Cache-Control: no-store\r\nPragma: no-cache\r\n"

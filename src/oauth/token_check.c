@@ -13,7 +13,7 @@ struct standing {
 static bool read_standing(const struct service *service, const struct jwt *jwt, int64_t now,
                           struct standing *standing)
 {
-    const struct text client_id = jwt_claim_text(jwt, "sub");
+    const struct text client_id = jwt_claim_text(jwt, CLAIM_SUB);
     struct account_entry entry;
     size_t cursor = 0;
     enum account_found found;
@@ -42,7 +42,7 @@ static enum jwt_status check_standing(const struct service *service, const struc
 static enum jwt_status check_revocation(const struct service *service, const struct jwt *jwt)
 {
     bool is_revoked;
-    if (!revocations_find(service->revocations, service->log, jwt_claim_text(jwt, "jti"), &is_revoked))
+    if (!revocations_find(service->revocations, service->log, jwt_claim_text(jwt, CLAIM_JTI), &is_revoked))
         return JWT_NOT_CHECKED;
     return is_revoked ? JWT_REVOKED : JWT_VALID;
 }

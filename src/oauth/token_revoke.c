@@ -9,10 +9,11 @@ bool token_revoke_is_possible(enum jwt_status status)
 static enum token_revoke_result revoke_checked(const struct service *service, const struct jwt *jwt,
                                                const struct account *caller)
 {
-    if (caller != NULL && !caller->introspect && !text_equal(jwt_claim_text(jwt, "sub"), caller->client_id))
+    if (caller != NULL && !caller->introspect &&
+        !text_equal(jwt_claim_text(jwt, CLAIM_SUB), caller->client_id))
         return TOKEN_REVOKE_FOREIGN;
-    return revocations_add(service->revocations, service->log, jwt_claim_text(jwt, "jti"), jwt_expires(jwt),
-                           service->config->sync != NULL)
+    return revocations_add(service->revocations, service->log, jwt_claim_text(jwt, CLAIM_JTI),
+                           jwt_expires(jwt), service->config->sync != NULL)
                ? TOKEN_REVOKE_DONE
                : TOKEN_REVOKE_FAILED;
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "base/secret.h"
 #include "sync/loss.h"
 #include "sync/receive.h"

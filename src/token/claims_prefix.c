@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/json_text.h"
 #include "token/private_claim.h"
 
 enum { BUCKETS = 1024, LOCKS = 16 };

@@ -8,7 +8,7 @@
 #include "base/base64.h"
 #include "base/hmac.h"
 #include "base/json.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "base/secret.h"
 #include "token/jwk_type.h"
 

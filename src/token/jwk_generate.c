@@ -2,7 +2,7 @@
 
 #include "base/base64.h"
 #include "base/json.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "base/secret.h"
 #include "token/jwk.h"
 #include "token/jwk_type.h"

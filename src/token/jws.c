@@ -130,14 +130,14 @@ char *jws_sign(const struct jws_signer *signer, struct text suffix)
     return token;
 }
 
-/* Decodes one part and adds a NUL, which the parts that are JSON need. */
-static bool decode_part(struct text part, char **out, size_t *length, bool *out_of_memory)
+/* Decodes one part to `*out`, adds a NUL, which the parts that are JSON need, and moves `*out` beyond it. */
+static bool decode_part(struct text part, char **out, size_t *length)
 {
-    *out = malloc(part.length / 4 * 3 + 3 + 1);
-    *out_of_memory = *out == NULL;
-    if (*out == NULL || !base64url_decode(part.data, part.length, (unsigned char *)*out, length))
+    char *const to = *out;
+    if (!base64url_decode(part.data, part.length, (unsigned char *)to, length))
         return false;
-    (*out)[*length] = '\0';
+    to[*length] = '\0';
+    *out = to + *length + 1;
     return true;
 }
 
@@ -151,15 +151,22 @@ bool jws_split(struct text token, struct jws_parts *parts)
             return false;
         encoded[i] = text_split(&suffix, '.');
     }
+    if (suffix.data != NULL)
+        return false;
 
-    char *signature = NULL;
-    bool *out_of_memory = &parts->out_of_memory;
-    const bool good = suffix.data == NULL &&
-                      decode_part(encoded[0], &parts->header, &parts->header_length, out_of_memory) &&
-                      decode_part(encoded[1], &parts->payload, &parts->payload_length, out_of_memory) &&
-                      decode_part(encoded[2], &signature, &parts->signature_length, out_of_memory);
-    parts->signature = (unsigned char *)signature;
+    /* Three parts decoded, with their NULs, are shorter than the token by at least a quarter of it. */
+    char *to = malloc(token.length + 3);
+    parts->out_of_memory = to == NULL;
+    if (to == NULL)
+        return false;
+    parts->encoded_header = encoded[0];
     parts->signing_input = (struct text){token.data, encoded[0].length + 1 + encoded[1].length};
+    parts->header = to;
+    bool good = decode_part(encoded[0], &to, &parts->header_length);
+    parts->payload = to;
+    good = good && decode_part(encoded[1], &to, &parts->payload_length);
+    parts->signature = (unsigned char *)to;
+    good = good && decode_part(encoded[2], &to, &parts->signature_length);
     if (!good)
         jws_parts_free(parts);
     return good;
@@ -168,8 +175,6 @@ bool jws_split(struct text token, struct jws_parts *parts)
 void jws_parts_free(struct jws_parts *parts)
 {
     free(parts->header);
-    free(parts->payload);
-    free(parts->signature);
     *parts = (struct jws_parts){.out_of_memory = parts->out_of_memory};
 }
 

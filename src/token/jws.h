@@ -37,8 +37,9 @@ char *jws_sign(const struct jws_signer *signer, struct text suffix);
  * with a NUL. The caller frees the parts with jws_parts_free(). False: not three parts of base64url, or out
  * of memory. */
 struct jws_parts {
-    struct text signing_input; /* points into the token */
-    char *header;
+    struct text encoded_header; /* points into the token, like `signing_input` */
+    struct text signing_input;
+    char *header; /* the start of the memory of all three parts */
     size_t header_length;
     char *payload;
     size_t payload_length;

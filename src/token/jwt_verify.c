@@ -5,10 +5,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "base/json_text.h"
-
-/* 2^53: the largest number up to which a double holds every whole number. */
-#define JWT_LATEST 9007199254740992.0
+#include "base/json_read.h"
 
 /* Returns an absent text if the member is missing or not a string. */
 static struct text string_member(struct json_object *object, const char *name)
@@ -27,24 +24,22 @@ static enum jwt_status check_key_expiry(const struct signing_key *key, const str
 }
 
 /* Finds the key that `kid` names. */
-static enum jwt_status find_key(const struct keyset *keyset, const struct jwt_expectation *expected,
-                                struct jwt *jwt)
+static enum jwt_status find_key(const struct keyset *keyset, struct jwt *jwt)
 {
     const struct text kid = string_member(jwt->header, "kid");
     if (kid.data == NULL)
         return json_object_object_get_ex(jwt->header, "kid", NULL) ? JWT_MALFORMED : JWT_UNKNOWN_KEY;
     jwt->key = keyset_find(keyset, kid);
-    return jwt->key != NULL ? check_key_expiry(jwt->key, expected) : JWT_UNKNOWN_KEY;
+    return jwt->key != NULL ? JWT_VALID : JWT_UNKNOWN_KEY;
 }
 
 /* This program supports no extensions, so "crit" is an error (RFC 7515 §4.1.11). */
-static enum jwt_status check_header(const struct keyset *keyset, const struct jwt_expectation *expected,
-                                    struct jwt *jwt)
+static enum jwt_status check_header(const struct keyset *keyset, struct jwt *jwt)
 {
     const struct text alg = string_member(jwt->header, "alg");
     if (alg.data == NULL || json_object_object_get_ex(jwt->header, "crit", NULL))
         return JWT_MALFORMED;
-    const enum jwt_status status = find_key(keyset, expected, jwt);
+    const enum jwt_status status = find_key(keyset, jwt);
     if (status != JWT_VALID)
         return status;
     return text_is(alg, jws_algorithm_name(jwt->key->algorithm)) ? JWT_VALID : JWT_WRONG_ALGORITHM;
@@ -78,10 +73,10 @@ static bool is_audience(struct json_object *value, const char *audience)
 }
 
 /* "aud" is a string or an array of strings (RFC 7519 §4.1.3). Without an audience asked for, any will do. */
-static bool has_audience(struct json_object *claims, const char *audience)
+static bool has_audience(const struct claim_index *claims, const char *audience)
 {
     struct json_object *value;
-    if (!json_object_object_get_ex(claims, "aud", &value))
+    if (!claim_index_get(claims, CLAIM_AUD, &value))
         return false;
     if (!json_object_is_type(value, json_type_array))
         return is_audience(value, audience);
@@ -92,40 +87,27 @@ static bool has_audience(struct json_object *claims, const char *audience)
     return false;
 }
 
-/* Reads a NumericDate (RFC 7519 §2), which may have a fraction. Leaves `*seconds` unchanged if it is absent.
- * Refuses numbers beyond those that a double holds exactly, as JSON parsers differ in them (RFC 8259 §6). */
-static bool read_date(struct json_object *claims, const char *name, double *seconds)
-{
-    struct json_object *value;
-    if (!json_object_object_get_ex(claims, name, &value))
-        return true;
-    if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double))
-        return false;
-    *seconds = json_object_get_double(value);
-    return *seconds >= -JWT_LATEST && *seconds <= JWT_LATEST;
-}
-
 /* The claims that RFC 9068 §2.2 requires, besides those that are checked one by one. */
-static bool has_required_claims(struct json_object *claims)
+static bool has_required_claims(const struct claim_index *claims)
 {
-    const struct text subject = string_member(claims, "sub");
-    const struct text client_id = string_member(claims, "client_id");
-    return subject.length > 0 && text_equal(subject, client_id) && string_member(claims, "jti").length > 0 &&
-           json_object_object_get_ex(claims, "iat", NULL);
+    struct json_object *issued;
+    const struct text subject = claim_index_text(claims, CLAIM_SUB);
+    return subject.length > 0 && text_equal(subject, claim_index_text(claims, CLAIM_CLIENT_ID)) &&
+           claim_index_text(claims, CLAIM_JTI).length > 0 && claim_index_get(claims, CLAIM_IAT, &issued);
 }
 
 enum jwt_status jwt_check_claims(const struct jwt *jwt, const struct jwt_expectation *expected)
 {
-    struct json_object *claims = jwt->claims;
+    const struct claim_index *claims = &jwt->index;
     const double latest = (double)expected->now + (double)expected->clock_skew;
     const double earliest = (double)expected->now - (double)expected->clock_skew;
     double expires = earliest + 1;
     double not_before = latest;
     double issued = latest;
-    if (!read_date(claims, "exp", &expires) || !read_date(claims, "nbf", &not_before) ||
-        !read_date(claims, "iat", &issued))
+    if (!claim_index_date(claims, CLAIM_EXP, &expires) || !claim_index_date(claims, CLAIM_NBF, &not_before) ||
+        !claim_index_date(claims, CLAIM_IAT, &issued))
         return JWT_MALFORMED;
-    if (!text_is(string_member(claims, "iss"), expected->issuer))
+    if (!text_is(claim_index_text(claims, CLAIM_ISS), expected->issuer))
         return JWT_WRONG_ISSUER;
     if (!has_audience(claims, expected->audience))
         return JWT_WRONG_AUDIENCE;
@@ -136,33 +118,50 @@ enum jwt_status jwt_check_claims(const struct jwt *jwt, const struct jwt_expecta
     return latest >= not_before && latest >= issued ? JWT_VALID : JWT_NOT_YET_VALID;
 }
 
-/* Returns JWT_VALID if the header and the claims are strict JSON. */
-static enum jwt_status read_parts(const struct jws_parts *parts, struct jwt *jwt)
+/* Returns JWT_VALID if `text` is strict JSON. */
+static enum jwt_status read_part(const char *text, size_t length, struct json_object **object)
 {
-    const struct text texts[2] = {{parts->header, parts->header_length},
-                                  {parts->payload, parts->payload_length}};
-    struct json_object *objects[2];
     struct json_fault fault;
-    const bool good = json_read_two(texts, objects, &fault);
-    jwt->header = objects[0];
-    jwt->claims = objects[1];
-    return good ? JWT_VALID : fault.line > 0 ? JWT_MALFORMED : JWT_NO_MEMORY;
+    *object = json_read_public((struct text){text, length}, &fault);
+    return *object != NULL ? JWT_VALID : fault.line > 0 ? JWT_MALFORMED : JWT_NO_MEMORY;
 }
 
-/* The key set never changes, so a token that one of its keys has verified need not be verified again. */
+/* The key set never changes, so what was right about a header still is. */
+static enum jwt_status read_header(const struct keyset *keyset, const struct jws_parts *parts,
+                                   struct jwt *jwt)
+{
+    const struct token_header *shared = token_cache_find_header(keyset->seen, parts->encoded_header);
+    if (shared != NULL) {
+        *jwt = (struct jwt){.header = shared->object, .key = shared->key, .shared_header = shared};
+        return JWT_VALID;
+    }
+    return read_part(parts->header, parts->header_length, &jwt->header);
+}
+
+static enum jwt_status read_claims(const struct jws_parts *parts, struct jwt *jwt)
+{
+    const enum jwt_status status = read_part(parts->payload, parts->payload_length, &jwt->claims);
+    if (status == JWT_VALID)
+        claim_index_fill(&jwt->index, jwt->claims);
+    return status;
+}
+
+/* A token that one of the keys has verified need not be verified again. */
 static enum jwt_status check_signature(struct token_cache *cache, struct cache_key key,
-                                       const struct jws_parts *parts, const struct jwt *jwt)
+                                       const struct jws_parts *parts, struct jwt *jwt)
 {
     if (!jws_verify(jwt->key->key, parts))
         return errno == ENOMEM ? JWT_NO_MEMORY : JWT_BAD_SIGNATURE;
     token_cache_set_verified(cache, key, jwt_expires(jwt));
+    if (jwt->shared_header == NULL)
+        jwt->shared_header = token_cache_add_header(cache, parts->encoded_header, jwt->header, jwt->key);
     return JWT_VALID;
 }
 
 /* The cache shares what `jwt` has. Without memory for that, the token is decoded again next time. */
 static void keep_decoded(struct token_cache *cache, struct cache_key key, struct jwt *jwt)
 {
-    jwt->shared = verified_token_new(jwt->header, jwt->claims, jwt->key);
+    jwt->shared = verified_token_new(jwt->shared_header, jwt->claims, &jwt->index);
     if (jwt->shared != NULL)
         token_cache_put(cache, key, jwt->shared);
 }
@@ -176,12 +175,17 @@ static enum jwt_status decode_token(const struct keyset *keyset, struct text tok
     struct jws_parts parts;
     if (!jws_split(token, &parts))
         return parts.out_of_memory ? JWT_NO_MEMORY : JWT_MALFORMED;
-    enum jwt_status status = read_parts(&parts, jwt);
+    enum jwt_status status = read_header(keyset, &parts, jwt);
     if (status == JWT_VALID)
-        status = check_header(keyset, expected, jwt);
+        status = read_claims(&parts, jwt);
+    if (status == JWT_VALID && jwt->shared_header == NULL)
+        status = check_header(keyset, jwt);
+    if (status == JWT_VALID)
+        status = check_key_expiry(jwt->key, expected);
     if (status == JWT_VALID && !is_verified)
         status = check_signature(keyset->seen, key, &parts, jwt);
-    if (status == JWT_VALID && is_verified && token.length <= TOKEN_CACHE_LONGEST)
+    if (status == JWT_VALID && is_verified && jwt->shared_header != NULL &&
+        token.length <= TOKEN_CACHE_LONGEST)
         keep_decoded(keyset->seen, key, jwt);
     jws_parts_free(&parts);
     return status;
@@ -192,7 +196,8 @@ static bool find_decoded(struct token_cache *cache, struct cache_key key, struct
 {
     struct verified_token *seen = token_cache_get(cache, key);
     if (seen != NULL)
-        *jwt = (struct jwt){seen->header, seen->claims, seen->key, seen};
+        *jwt = (struct jwt){seen->header->object, seen->claims, seen->index,
+                            seen->header->key,    seen->header, seen};
     return seen != NULL;
 }
 
@@ -215,36 +220,37 @@ enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
 
 void jwt_clear(struct jwt *jwt)
 {
-    if (jwt->shared != NULL) {
-        verified_token_release(jwt->shared);
-    } else {
+    if (jwt->shared_header == NULL)
         json_object_put(jwt->header);
+    if (jwt->shared != NULL)
+        verified_token_release(jwt->shared);
+    else
         json_object_put(jwt->claims);
-    }
     *jwt = (struct jwt){.header = NULL};
 }
 
-struct text jwt_claim_text(const struct jwt *jwt, const char *name)
+struct text jwt_claim_text(const struct jwt *jwt, enum claim claim)
 {
-    return string_member(jwt->claims, name);
+    return claim_index_text(&jwt->index, claim);
 }
 
-static int64_t date_of(const struct jwt *jwt, const char *name, int64_t otherwise)
+static int64_t date_of(const struct jwt *jwt, enum claim claim, int64_t otherwise)
 {
+    struct json_object *value;
     double seconds = 0;
-    if (!json_object_object_get_ex(jwt->claims, name, NULL) || !read_date(jwt->claims, name, &seconds))
-        return otherwise;
-    return (int64_t)seconds;
+    const bool is_date =
+        claim_index_get(&jwt->index, claim, &value) && claim_index_date(&jwt->index, claim, &seconds);
+    return is_date ? (int64_t)seconds : otherwise;
 }
 
 int64_t jwt_issued(const struct jwt *jwt)
 {
-    return date_of(jwt, "iat", 0);
+    return date_of(jwt, CLAIM_IAT, 0);
 }
 
 int64_t jwt_expires(const struct jwt *jwt)
 {
-    return date_of(jwt, "exp", CLOCK_NEVER);
+    return date_of(jwt, CLAIM_EXP, CLOCK_NEVER);
 }
 
 bool jwt_is_signed(enum jwt_status status)

@@ -33,12 +33,15 @@ enum jwt_status {
     JWT_NO_MEMORY,
 };
 
-/* Other threads may read the same objects: a user copies them, and neither changes nor holds them. */
+/* Other threads may read the same objects: a user copies them, and neither changes nor holds them. The key
+ * set must exist as long as a jwt that it has verified. */
 struct jwt {
     struct json_object *header; /* NULL if malformed */
     struct json_object *claims;
-    const struct signing_key *key; /* owned by the key set; NULL: unknown */
-    struct verified_token *shared; /* owns the objects; NULL: this jwt does */
+    struct claim_index index;                 /* of `claims` */
+    const struct signing_key *key;            /* owned by the key set; NULL: unknown */
+    const struct token_header *shared_header; /* owns `header`, and is the key set's; NULL: this jwt does */
+    struct verified_token *shared;            /* owns `claims`; NULL: this jwt does */
 };
 
 /* What a token is checked against. */
@@ -62,7 +65,7 @@ bool jwt_has_type(const struct jwt *jwt, struct text type);
 enum jwt_status jwt_check_claims(const struct jwt *jwt, const struct jwt_expectation *expected);
 
 /* Returns a claim that is a string, absent if there is no such claim. The text lives as long as the jwt. */
-struct text jwt_claim_text(const struct jwt *jwt, const char *name);
+struct text jwt_claim_text(const struct jwt *jwt, enum claim claim);
 
 /* Return `iat` and `exp` of claims that jwt_check_claims() has accepted, in seconds since 1970, without a
  * fraction; CLOCK_NEVER if there is no `exp`. */

@@ -6,7 +6,8 @@
 
 #include "base/file_lock.h"
 #include "base/file_replace.h"
-#include "base/json_text.h"
+#include "base/json.h"
+#include "base/json_read.h"
 #include "base/secret.h"
 #include "token/pepper.h"
 

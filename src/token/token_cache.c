@@ -16,20 +16,24 @@ struct entry {
     struct verified_token *token; /* NULL: empty */
 };
 
+/* More than a key set has of keys that sign, and accounts of values of typ=. */
+enum { HEADERS = 16 };
+
 struct token_cache {
     struct hmac hmac;
+    _Atomic(struct token_header *) headers[HEADERS]; /* the first empty one ends them; none is replaced */
     struct digest_cache *verified;
     pthread_mutex_t locks[LOCKS];
     struct entry sets[SETS][WAYS]; /* each in the order of last use */
 };
 
-struct verified_token *verified_token_new(struct json_object *header, struct json_object *claims,
-                                          const struct signing_key *key)
+struct verified_token *verified_token_new(const struct token_header *header, struct json_object *claims,
+                                          const struct claim_index *index)
 {
     struct verified_token *token = malloc(sizeof *token);
     if (token == NULL)
         return NULL;
-    *token = (struct verified_token){.header = header, .claims = claims, .key = key};
+    *token = (struct verified_token){.header = header, .claims = claims, .index = *index};
     refcount_init(&token->holders);
     return token;
 }
@@ -38,9 +42,15 @@ void verified_token_release(struct verified_token *token)
 {
     if (!refcount_release(&token->holders))
         return;
-    json_object_put(token->header);
     json_object_put(token->claims);
     free(token);
+}
+
+static void header_free(struct token_header *header)
+{
+    if (header != NULL)
+        json_object_put(header->object);
+    free(header);
 }
 
 struct token_cache *token_cache_new(void)
@@ -69,6 +79,8 @@ void token_cache_free(struct token_cache *cache)
         for (size_t way = 0; way < WAYS && cache->sets[i][way].token != NULL; way++)
             verified_token_release(cache->sets[i][way].token);
     }
+    for (size_t i = 0; i < HEADERS; i++)
+        header_free(cache->headers[i]);
     digest_cache_free(cache->verified);
     secret_wipe(&cache->hmac, sizeof cache->hmac);
     free(cache);
@@ -82,6 +94,36 @@ struct cache_key token_cache_key(const struct token_cache *cache, struct text to
     hmac_compute(&cache->hmac, &token, 1, digest);
     memcpy(&key, digest, sizeof key);
     return key;
+}
+
+/* --- Headers --- */
+
+const struct token_header *token_cache_find_header(const struct token_cache *cache, struct text encoded)
+{
+    for (size_t i = 0; i < HEADERS; i++) {
+        const struct token_header *header = cache->headers[i];
+        if (header == NULL || text_equal((struct text){header->encoded, header->length}, encoded))
+            return header;
+    }
+    return NULL;
+}
+
+/* Two threads may add the same header: the second one is not found, and does no harm. */
+const struct token_header *token_cache_add_header(struct token_cache *cache, struct text encoded,
+                                                  struct json_object *object, const struct signing_key *key)
+{
+    struct token_header *header = malloc(sizeof *header + encoded.length);
+    if (header == NULL)
+        return NULL;
+    *header = (struct token_header){object, key, encoded.length};
+    memcpy(header->encoded, encoded.data, encoded.length);
+    for (size_t i = 0; i < HEADERS; i++) {
+        struct token_header *empty = NULL;
+        if (atomic_compare_exchange_strong(&cache->headers[i], &empty, header))
+            return header;
+    }
+    free(header);
+    return NULL;
 }
 
 /* --- Verified tokens --- */

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/json_text.h"
 #include "base/secret.h"
 #include "config/config.h"
 #include "password/password.h"

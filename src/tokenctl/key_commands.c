@@ -7,7 +7,7 @@
 #include "account/account_table.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "base/secret.h"
 #include "config/config.h"
 #include "token/jwk.h"

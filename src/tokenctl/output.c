@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/json_text.h"
 #include "tokenctl/command.h"
 
 void output_print(struct text text, int width)

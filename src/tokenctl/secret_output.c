@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/json_text.h"
+#include "base/json.h"
 #include "tokenctl/output.h"
 
 /* The secret is base64url, in which JSON escapes nothing: json-c would keep copies of it. */

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/json_text.h"
 #include "oauth/grant.h"
 #include "oauth/token_check.h"
 #include "tokenctl/account_view.h"
@@ -187,7 +186,7 @@ static enum jwt_status check_any_token(const struct service *service, struct tex
 {
     const int64_t now = clock_now();
     const enum jwt_status status = token_check(service, token, service->config->audience, now, jwt);
-    if (status != JWT_WRONG_AUDIENCE || !has_own_audiences(service, jwt_claim_text(jwt, "sub")))
+    if (status != JWT_WRONG_AUDIENCE || !has_own_audiences(service, jwt_claim_text(jwt, CLAIM_SUB)))
         return status;
     jwt_clear(jwt);
     return token_check(service, token, NULL, now, jwt);

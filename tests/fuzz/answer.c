@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "fuzz.h"
 
 static const struct error {

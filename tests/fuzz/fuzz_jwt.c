@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_text.h"
 #include "fuzz.h"
 
 #define ISSUER "https://api.example.com/apiops/auth"

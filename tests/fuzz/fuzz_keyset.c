@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_text.h"
+#include "base/json.h"
+#include "base/json_read.h"
 #include "fuzz.h"
 #include "token/jws_key.h"
 #include "token/jwt_issue.h"

@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "sync/message.h"
 #include "throttle/throttle.h"
 #include "throttle/throttle_list.h"

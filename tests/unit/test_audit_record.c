@@ -1,7 +1,7 @@
 /* Tests the line of a request in the log, as text and as JSON. */
 #include "service_fixture.h"
 
-#include "base/json_text.h"
+#include "base/json_read.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"

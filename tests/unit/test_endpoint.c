@@ -4,7 +4,7 @@
 
 #include "service_fixture.h"
 
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "version.h"
 
 #define STRDUP_NEVER_FAILS

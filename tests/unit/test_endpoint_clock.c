@@ -12,7 +12,7 @@
 #include "service_fixture.h"
 
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "service/reload.h"
 #include "token/jwt_verify.h"
 #include "token_request.h"

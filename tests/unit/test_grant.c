@@ -3,7 +3,6 @@
 
 #include "service_fixture.h"
 
-#include "base/json_text.h"
 #include "token/jwt_verify.h"
 
 #include "failing_malloc.h"

@@ -2,7 +2,7 @@
 #include "service_fixture.h"
 
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "service/reload.h"
 #include "version.h"
 

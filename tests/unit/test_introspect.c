@@ -1,7 +1,7 @@
 /* Tests whole answers of the introspection endpoint (RFC 7662). */
 #include "service_fixture.h"
 
-#include "base/json_text.h"
+#include "base/json_read.h"
 
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"

@@ -2,7 +2,7 @@
 
 #include "fixture.h"
 
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "sign_once.h"
 
 #include "failing_malloc.h"

@@ -3,7 +3,7 @@
 #include "fixture.h"
 #include "sign_once.h"
 
-#include "base/json_text.h"
+#include "base/json_read.h"
 
 static struct jws_key *keys[JWS_ALGORITHM_COUNT];
 

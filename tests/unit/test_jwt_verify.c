@@ -5,7 +5,7 @@
 
 #include "base/base64.h"
 #include "base/json.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "token/jws_key.h"
 
 #include "failing_malloc.h"

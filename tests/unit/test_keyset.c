@@ -3,7 +3,8 @@
 #include "fixture.h"
 
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/json.h"
+#include "base/json_read.h"
 #include "sign_once.h"
 
 #define STRDUP_NEVER_FAILS

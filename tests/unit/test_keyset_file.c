@@ -5,7 +5,7 @@
 #include "fixture.h"
 
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "token/keyset.h"
 #include "token/pepper.h"
 

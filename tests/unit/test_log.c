@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "failing_malloc.h"
 
 /* Returns the text after the current time and " LEVEL " at the start of `line`; NULL if they are not

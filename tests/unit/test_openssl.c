@@ -4,7 +4,7 @@
 
 #include <dlfcn.h>
 
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "sign_once.h"
 #include "token/keyset_file.h"
 

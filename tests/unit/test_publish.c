@@ -1,7 +1,7 @@
 /* Tests the published key set and metadata: their paths, methods and header lines. */
 #include "fixture.h"
 
-#include "base/json_text.h"
+#include "base/json_read.h"
 #include "token/keyset_file.h"
 
 #define STRDUP_NEVER_FAILS

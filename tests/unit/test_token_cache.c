@@ -21,8 +21,8 @@ enum { NOW = 1700000000, CAPACITY = 4096 };
 
 static struct verified_token *new_token(void)
 {
-    struct verified_token *token =
-        verified_token_new(json_object_new_object(), json_object_new_object(), NULL);
+    static const struct claim_index index;
+    struct verified_token *token = verified_token_new(NULL, json_object_new_object(), &index);
     assert_non_null(token);
     return token;
 }
@@ -312,7 +312,7 @@ static void test_key_set_ends(void **state)
     assert_int_equal(jwt_verify(keyset, text_of(token), &usual, &jwt), JWT_VALID);
     assert_non_null(jwt.shared);
     keyset_release(keyset);
-    assert_true(text_is(jwt_claim_text(&jwt, "sub"), "s"));
+    assert_true(text_is(jwt_claim_text(&jwt, CLAIM_SUB), "s"));
     jwt_clear(&jwt);
     /* A set without the key. */
     write_text("keys.jwks", "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"b\",\"k\":\"" SECRET "\"}]}");
@@ -323,6 +323,92 @@ static void test_key_set_ends(void **state)
     jwt_clear(&jwt);
     keyset_release(keyset);
     free(token);
+}
+
+/* A token whose header says what it is asked to, and nothing else is right but the signature. The caller
+ * frees it. */
+static char *make_token_of_type(const struct keyset *keyset, const char *type)
+{
+    char header[128];
+    snprintf(header, sizeof header, "{\"alg\":\"HS256\",\"kid\":\"a\",\"typ\":\"%s\"}", type);
+    char *token = sign_once(keyset->signer->key, text_of(header), text_of("{}"));
+    assert_non_null(token);
+    return token;
+}
+
+static bool has_header(const struct keyset *keyset, const char *token)
+{
+    return token_cache_find_header(keyset->seen, (struct text){token, strcspn(token, ".")}) != NULL;
+}
+
+static enum jwt_status status_of(const struct keyset *keyset, const char *token)
+{
+    struct jwt jwt;
+    const enum jwt_status status = jwt_verify(keyset, text_of(token), &usual, &jwt);
+    jwt_clear(&jwt);
+    return status;
+}
+
+/* A header is kept once a token of it has the right signature, and the tokens that have it are checked as if
+ * it were decoded. */
+static void test_header_is_kept(void **state)
+{
+    (void)state;
+    struct keyset *keyset = load_keys();
+    char *token = make_token(keyset, "a", 1);
+    char *other = make_token(keyset, "a", 2);
+    char *forged = make_token(keyset, "a", 3);
+    char *retired = make_token(keyset, "retired", 4);
+    struct jwt first;
+    struct jwt second;
+    flip_signature(forged);
+    assert_int_equal(status_of(keyset, forged), JWT_BAD_SIGNATURE);
+    assert_false(has_header(keyset, forged));
+    assert_int_equal(jwt_verify(keyset, text_of(token), &usual, &first), JWT_VALID);
+    assert_int_equal(jwt_verify(keyset, text_of(other), &usual, &second), JWT_VALID);
+    assert_ptr_equal(first.header, second.header);
+    assert_ptr_not_equal(first.claims, second.claims);
+    jwt_clear(&first);
+    jwt_clear(&second);
+    assert_int_equal(status_of(keyset, forged), JWT_BAD_SIGNATURE);
+
+    assert_int_equal(status_of(keyset, retired), JWT_VALID);
+    assert_true(has_header(keyset, retired));
+    free(retired);
+    retired = make_token(keyset, "retired", 5);
+    assert_true(is_status(keyset, retired, NOW + 50, JWT_EXPIRED_KEY));
+    char *typed = make_token_of_type(keyset, "x");
+    for (int time = 0; time < 3; time++)
+        assert_int_equal(status_of(keyset, typed), JWT_WRONG_TYPE);
+    assert_true(has_header(keyset, typed));
+    free(token);
+    free(other);
+    free(forged);
+    free(retired);
+    free(typed);
+    keyset_release(keyset);
+}
+
+/* Tokens of headers beyond those are decoded each time. */
+static void test_some_headers_are_kept(void **state)
+{
+    (void)state;
+    size_t kept = 0;
+    struct keyset *keyset = load_keys();
+    for (int i = 0; i < 40; i++) {
+        char type[16];
+        snprintf(type, sizeof type, "%d", i);
+        char *token = make_token_of_type(keyset, type);
+        for (int time = 0; time < 3; time++)
+            check_row(status_of(keyset, token) == JWT_WRONG_TYPE, "status", (size_t)i, token);
+        check_row(has(keyset->seen, token) == has_header(keyset, token), "kept", (size_t)i, token);
+        kept += has_header(keyset, token);
+        flip_signature(token);
+        check_row(status_of(keyset, token) == JWT_BAD_SIGNATURE, "forged", (size_t)i, token);
+        free(token);
+    }
+    assert_int_equal(kept, 16);
+    keyset_release(keyset);
 }
 
 static void test_forged_token_is_not_kept(void **state)
@@ -449,6 +535,8 @@ int main(void)
         cmocka_unit_test(test_signature_is_verified_once),
         cmocka_unit_test(test_long_token_is_not_kept),
         cmocka_unit_test(test_key_set_ends),
+        cmocka_unit_test(test_header_is_kept),
+        cmocka_unit_test(test_some_headers_are_kept),
         cmocka_unit_test(test_forged_token_is_not_kept),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_no_memory),

@@ -6,7 +6,8 @@
 #include <json-c/json_object_iterator.h>
 
 #include "base/clock.h"
-#include "base/json_text.h"
+#include "base/json.h"
+#include "base/json_read.h"
 
 #include "sign_once.h"
 
@@ -125,7 +126,7 @@ static void check_token(const struct service *service, const char *token, size_t
     check_row(status == (check_accounts ? rows[row].status : rows[row].without_status),
               jwt_status_reason(status), row, rows[row].client_id);
     check_row(jwt_is_signed(status), "signed", row, rows[row].client_id);
-    check_row(jwt_claim_text(&jwt, "jti").length == 2, "jti", row, rows[row].client_id);
+    check_row(jwt_claim_text(&jwt, CLAIM_JTI).length == 2, "jti", row, rows[row].client_id);
     jwt_clear(&jwt);
 }
 

@@ -1,10 +1,11 @@
-#include "base/json_text.h"
+#include "base/json_read.h"
 
 #include <errno.h>
 #include <json-c/json_tokener.h>
 #include <json-c/json_visit.h>
-#include <json-c/printbuf.h>
 #include <limits.h>
+#include <locale.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,27 @@ static int count_name(struct json_object *value, int flags, struct json_object *
     return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
+/* Returns whether the object and those in it have as many members. */
+static bool has_members(struct json_object *object, size_t members)
+{
+    size_t names = 0;
+    return (size_t)json_object_object_length(object) == members ||
+           (json_c_visit(object, 0, count_name, &names) == 0 && names == members);
+}
+
+/* Returns the offset of the quote that ends the string which begins at `start`; text.length: none does. */
+static size_t string_end(struct text text, size_t start)
+{
+    const char *from = text.data + start;
+    const char *const end = text.data + text.length;
+    const char *quote;
+    const char *escape;
+    while ((quote = memchr(from, '"', (size_t)(end - from))) != NULL &&
+           (escape = memchr(from, '\\', (size_t)(quote - from))) != NULL)
+        from = escape + 2;
+    return quote != NULL ? (size_t)(quote - text.data) : text.length;
+}
+
 /* Counts the members of all objects in `text`, of which each has one colon outside of strings. False: it has
  * what json-c accepts although it is no JSON: a name in single quotes, or a number that is NaN or Infinity.
  * Nothing else has capital letters outside of strings. */
@@ -207,10 +229,8 @@ static bool count_members(struct text text, size_t *members)
         if (c == '\'' || c == 'N' || c == 'I')
             return false;
         *members += c == ':';
-        if (c != '"')
-            continue;
-        for (i++; i < text.length && text.data[i] != '"'; i++)
-            i += text.data[i] == '\\';
+        if (c == '"')
+            i = string_end(text, i + 1);
     }
     return true;
 }
@@ -236,12 +256,11 @@ static struct json_object *read_whole(struct json_tokener *tokener, struct text 
 {
     size_t members = 0;
     for (int time = 0; time < 2; time++) {
-        size_t names = 0;
         struct json_object *object = read_once(tokener, text, fault);
         if (object == NULL)
             return NULL;
         const bool is_json = count_members(text, &members);
-        if (is_json && json_c_visit(object, 0, count_name, &names) == 0 && names == members)
+        if (is_json && has_members(object, members))
             return object;
         json_put_wiped(object);
         *fault = (struct json_fault){"a name in single quotes, or a number that is NaN or Infinity", 1};
@@ -253,90 +272,68 @@ static struct json_object *read_whole(struct json_tokener *tokener, struct text 
     return NULL;
 }
 
-struct json_object *json_read(struct text text, struct json_fault *fault)
+/* Reads with `tokener`; NULL: memory ran out. `fault` may be NULL. */
+static struct json_object *read_with(struct json_tokener *tokener, struct text text, struct json_fault *fault)
 {
     struct json_fault unwanted;
     if (fault == NULL)
         fault = &unwanted;
     *fault = (struct json_fault){"out of memory", 0};
+    return tokener != NULL ? read_whole(tokener, text, fault) : NULL;
+}
+
+struct json_object *json_read(struct text text, struct json_fault *fault)
+{
     struct json_tokener *tokener = tokener_new(text.length);
-    if (tokener == NULL)
-        return NULL;
-    struct json_object *object = read_whole(tokener, text, fault);
-    fill_token_buffer(tokener, text.length);
-    json_tokener_free(tokener);
+    struct json_object *object = read_with(tokener, text, fault);
+    if (tokener != NULL) {
+        fill_token_buffer(tokener, text.length);
+        json_tokener_free(tokener);
+    }
     return object;
 }
 
-bool json_read_two(const struct text texts[2], struct json_object *objects[2], struct json_fault *fault)
+/* --- The tokener that a thread keeps --- */
+
+/* The longest text that it reads. Longer ones are rare, and it keeps its memory. */
+enum { KEPT_CAPACITY = 4096 };
+
+static pthread_once_t kept_once = PTHREAD_ONCE_INIT;
+static pthread_key_t kept_key;
+static bool has_kept_key;
+
+static void free_kept(void *tokener)
 {
-    objects[0] = objects[1] = NULL;
-    *fault = (struct json_fault){"out of memory", 0};
-    struct json_fault unwanted;
-    const size_t longer = texts[0].length > texts[1].length ? texts[0].length : texts[1].length;
-    struct json_tokener *tokener = tokener_new(longer);
-    if (tokener == NULL)
-        return false;
-    objects[0] = read_whole(tokener, texts[0], fault);
-    objects[1] = read_whole(tokener, texts[1], objects[0] != NULL ? fault : &unwanted);
     json_tokener_free(tokener);
-    return objects[0] != NULL && objects[1] != NULL;
 }
 
-/* The most bytes that a value needs without its strings: the number, punctuation, and indentation for 32
- * levels, twice. */
-enum { VALUE_SIZE = 192, PLAIN_VALUE_SIZE = 48 };
-
-/* The longest escapes are \" in printable ASCII, and \u001f otherwise. */
-static size_t escaped_size(struct text text)
+static void make_kept_key(void)
 {
-    return text.length * (text_is_printable_ascii(text) ? 2 : 6);
+    has_kept_key = pthread_key_create(&kept_key, free_kept) == 0;
 }
 
-struct capacity {
-    size_t bytes;
-    size_t of_value;
-};
-
-static int add_size(struct json_object *value, int flags, struct json_object *parent, const char *key,
-                    size_t *index, void *context)
+/* Sets the thread's locale to the "C" that it has already: json-c makes a copy of the locale for each text,
+ * and the C library makes none of this one. Returns NULL if memory runs out. */
+static struct json_tokener *kept_tokener(void)
 {
-    (void)parent;
-    (void)index;
-    struct capacity *capacity = context;
-    if (flags == JSON_C_VISIT_SECOND)
-        return JSON_C_VISIT_RETURN_CONTINUE;
-    capacity->bytes += capacity->of_value + escaped_size(text_of(key));
-    if (json_object_is_type(value, json_type_string))
-        capacity->bytes += escaped_size(
-            (struct text){json_object_get_string(value), (size_t)json_object_get_string_len(value)});
-    return JSON_C_VISIT_RETURN_CONTINUE;
+    pthread_once(&kept_once, make_kept_key);
+    if (!has_kept_key)
+        return NULL;
+    struct json_tokener *tokener = pthread_getspecific(kept_key);
+    if (tokener != NULL)
+        return tokener;
+    uselocale(newlocale(LC_ALL_MASK, "C", 0));
+    tokener = tokener_new(KEPT_CAPACITY);
+    if (tokener == NULL || pthread_setspecific(kept_key, tokener) == 0)
+        return tokener;
+    json_tokener_free(tokener);
+    return NULL;
 }
 
-/* Makes the capacity before anything is written: json-c leaves out what it has no memory for, and a text that
- * grows would leave copies of its secrets behind. Replaces the object's serializer for one call, because only
- * a serializer gets at json-c's output buffer. */
-static int reserve_output(struct json_object *object, struct printbuf *buffer, int level, int flags)
+struct json_object *json_read_public(struct text text, struct json_fault *fault)
 {
-    (void)level;
-    (void)flags;
-    const struct capacity *capacity = json_object_get_userdata(object);
-    return capacity->bytes > INT_MAX / 2 ? -1 : printbuf_memset(buffer, 0, ' ', (int)capacity->bytes);
-}
-
-struct text json_write(struct json_object *object, int flags)
-{
-    struct text text = {NULL, 0};
-    struct capacity capacity = {.of_value = flags == JSON_C_TO_STRING_PLAIN ? PLAIN_VALUE_SIZE : VALUE_SIZE};
-    if (json_c_visit(object, 0, add_size, &capacity) != 0)
-        return text;
-    json_object_set_serializer(object, reserve_output, &capacity, NULL);
-    const bool reserved = json_object_to_json_string_ext(object, flags) != NULL;
-    json_object_set_serializer(object, NULL, NULL, NULL);
-    if (reserved)
-        text.data =
-            json_object_to_json_string_length(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE, &text.length);
-    return text;
+    struct json_tokener *tokener = text.length <= KEPT_CAPACITY ? kept_tokener() : NULL;
+    return tokener != NULL ? read_with(tokener, text, fault) : json_read(text, fault);
 }
 
 static int wipe_string(struct json_object *value, int flags, struct json_object *parent, const char *key,

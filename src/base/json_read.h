@@ -1,6 +1,6 @@
-/* JSON text (RFC 8259): strict parsing, and serializing that reports failure. */
-#ifndef BASE_JSON_TEXT_H
-#define BASE_JSON_TEXT_H
+/* Reads JSON (RFC 8259), strictly. */
+#ifndef BASE_JSON_READ_H
+#define BASE_JSON_READ_H
 
 #include <json-c/json_object.h>
 #include <stdbool.h>
@@ -20,14 +20,9 @@ struct json_fault {
  * if it holds secrets: no other copy of them is left. */
 struct json_object *json_read(struct text text, struct json_fault *fault);
 
-/* Does that for two texts that hold no secret, which takes less time. Sets an object to NULL whose text
- * cannot be read, and `fault` to the first one. False: at least one cannot be read. */
-bool json_read_two(const struct text texts[2], struct json_object *objects[2], struct json_fault *fault);
-
-/* Serializes `object` with json-c's `flags` (JSON_C_TO_STRING_PLAIN, …); '/' is not escaped. The text
- * belongs to `object` and is valid until its next change. Returns an absent text if memory runs out:
- * json-c itself would silently leave out a part. */
-struct text json_write(struct json_object *object, int flags);
+/* Does that for a text that holds no secret, which takes less time: each thread keeps what json-c needs for
+ * it, with the last values in it. */
+struct json_object *json_read_public(struct text text, struct json_fault *fault);
 
 /* Wipes all strings in `object`, then releases it. NULL is allowed. A text made by json_write() is not
  * wiped: that is left to the caller. */
