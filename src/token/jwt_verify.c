@@ -126,7 +126,7 @@ static enum jwt_status read_part(const char *text, size_t length, struct json_ob
     return *object != NULL ? JWT_VALID : fault.line > 0 ? JWT_MALFORMED : JWT_NO_MEMORY;
 }
 
-/* The key set never changes, so what was right about a header still is. */
+/* Finds the key and the algorithm. The key set never changes, so what was right about a header still is. */
 static enum jwt_status read_header(const struct keyset *keyset, const struct jws_parts *parts,
                                    struct jwt *jwt)
 {
@@ -135,7 +135,15 @@ static enum jwt_status read_header(const struct keyset *keyset, const struct jws
         *jwt = (struct jwt){.header = shared->object, .key = shared->key, .shared_header = shared};
         return JWT_VALID;
     }
-    return read_part(parts->header, parts->header_length, &jwt->header);
+    const enum jwt_status status = read_part(parts->header, parts->header_length, &jwt->header);
+    return status == JWT_VALID ? check_header(keyset, jwt) : status;
+}
+
+static enum jwt_status check_signature(const struct jws_parts *parts, const struct jwt *jwt)
+{
+    if (jws_verify(jwt->key->key, parts))
+        return JWT_VALID;
+    return errno == ENOMEM ? JWT_NO_MEMORY : JWT_BAD_SIGNATURE;
 }
 
 static enum jwt_status read_claims(const struct jws_parts *parts, struct jwt *jwt)
@@ -146,18 +154,6 @@ static enum jwt_status read_claims(const struct jws_parts *parts, struct jwt *jw
     return status;
 }
 
-/* A token that one of the keys has verified need not be verified again. */
-static enum jwt_status check_signature(struct token_cache *cache, struct cache_key key,
-                                       const struct jws_parts *parts, struct jwt *jwt)
-{
-    if (!jws_verify(jwt->key->key, parts))
-        return errno == ENOMEM ? JWT_NO_MEMORY : JWT_BAD_SIGNATURE;
-    token_cache_set_verified(cache, key, jwt_expires(jwt));
-    if (jwt->shared_header == NULL)
-        jwt->shared_header = token_cache_add_header(cache, parts->encoded_header, jwt->header, jwt->key);
-    return JWT_VALID;
-}
-
 /* The cache shares what `jwt` has. Without memory for that, the token is decoded again next time. */
 static void keep_decoded(struct token_cache *cache, struct cache_key key, struct jwt *jwt)
 {
@@ -166,27 +162,30 @@ static void keep_decoded(struct token_cache *cache, struct cache_key key, struct
         token_cache_put(cache, key, jwt->shared);
 }
 
-/* Returns JWT_VALID if the signature is right. Fills `jwt` up to the first error. Keeps what is seen for the
- * second time: tokens that are used once must not replace others. */
+/* Returns JWT_VALID if the signature is right: the claims of others are not even parsed. Fills `jwt` up to
+ * the first error. Keeps decoded what is seen for the second time: tokens that are used once must not replace
+ * others. */
 static enum jwt_status decode_token(const struct keyset *keyset, struct text token, struct cache_key key,
                                     const struct jwt_expectation *expected, struct jwt *jwt)
 {
-    const bool is_verified = token_cache_is_verified(keyset->seen, key, expected->now);
+    struct token_cache *const cache = keyset->seen;
+    const bool is_verified = token_cache_is_verified(cache, key, expected->now);
     struct jws_parts parts;
     if (!jws_split(token, &parts))
         return parts.out_of_memory ? JWT_NO_MEMORY : JWT_MALFORMED;
     enum jwt_status status = read_header(keyset, &parts, jwt);
     if (status == JWT_VALID)
-        status = read_claims(&parts, jwt);
-    if (status == JWT_VALID && jwt->shared_header == NULL)
-        status = check_header(keyset, jwt);
-    if (status == JWT_VALID)
         status = check_key_expiry(jwt->key, expected);
     if (status == JWT_VALID && !is_verified)
-        status = check_signature(keyset->seen, key, &parts, jwt);
-    if (status == JWT_VALID && is_verified && jwt->shared_header != NULL &&
-        token.length <= TOKEN_CACHE_LONGEST)
-        keep_decoded(keyset->seen, key, jwt);
+        status = check_signature(&parts, jwt);
+    if (status == JWT_VALID)
+        status = read_claims(&parts, jwt);
+    if (status == JWT_VALID && jwt->shared_header == NULL)
+        jwt->shared_header = token_cache_add_header(cache, parts.encoded_header, jwt->header, jwt->key);
+    if (status == JWT_VALID && !is_verified)
+        token_cache_set_verified(cache, key, jwt_expires(jwt));
+    else if (status == JWT_VALID && jwt->shared_header != NULL && token.length <= TOKEN_CACHE_LONGEST)
+        keep_decoded(cache, key, jwt);
     jws_parts_free(&parts);
     return status;
 }
@@ -216,6 +215,18 @@ enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
     if (status != JWT_VALID)
         return status;
     return jwt_has_type(jwt, text_of(expected->type)) ? jwt_check_claims(jwt, expected) : JWT_WRONG_TYPE;
+}
+
+bool jwt_decode(struct text token, struct jwt *jwt)
+{
+    struct jws_parts parts;
+    *jwt = (struct jwt){.header = NULL};
+    if (token.length > JWT_LONGEST || !jws_split(token, &parts))
+        return false;
+    const bool good = read_part(parts.header, parts.header_length, &jwt->header) == JWT_VALID &&
+                      read_claims(&parts, jwt) == JWT_VALID;
+    jws_parts_free(&parts);
+    return good;
 }
 
 void jwt_clear(struct jwt *jwt)

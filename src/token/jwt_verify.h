@@ -36,8 +36,8 @@ enum jwt_status {
 /* Other threads may read the same objects: a user copies them, and neither changes nor holds them. The key
  * set must exist as long as a jwt that it has verified. */
 struct jwt {
-    struct json_object *header; /* NULL if malformed */
-    struct json_object *claims;
+    struct json_object *header;               /* NULL if malformed */
+    struct json_object *claims;               /* NULL too if the signature is not right */
     struct claim_index index;                 /* of `claims` */
     const struct signing_key *key;            /* owned by the key set; NULL: unknown */
     const struct token_header *shared_header; /* owns `header`, and is the key set's; NULL: this jwt does */
@@ -53,11 +53,15 @@ struct jwt_expectation {
     int64_t now;          /* seconds since 1970 */
 };
 
-/* Decodes the token and verifies it (RFC 7519 §7.2, RFC 9068 §4). Fills `jwt` up to the first error. The
- * caller clears it with jwt_clear(), whatever the result. */
+/* Decodes the token and verifies it (RFC 7519 §7.2, RFC 9068 §4). Fills `jwt` up to the first error: it has
+ * claims only if the signature is right. The caller clears it with jwt_clear(), whatever the result. */
 enum jwt_status jwt_verify(const struct keyset *keyset, struct text token,
                            const struct jwt_expectation *expected, struct jwt *jwt);
 void jwt_clear(struct jwt *jwt);
+
+/* Decodes the token for people to look at, and verifies nothing. Returns whether `jwt` has header and claims;
+ * the caller clears it with jwt_clear(), whatever the result. */
+bool jwt_decode(struct text token, struct jwt *jwt);
 
 /* Verify a part of it. jwt_has_type() returns whether `typ` is `type` or at+jwt, in any case and with or
  * without "application/". jwt_check_claims() is what jwt_verify() does after the signature and `typ`. */

@@ -198,7 +198,8 @@ static int inspect(const struct service *service, struct text token)
     const enum jwt_status status = check_any_token(service, token, &jwt);
     const char *text = jwt_status_text(status);
     int result = EXIT_SUCCESS;
-    if (jwt.header != NULL && jwt.claims != NULL)
+    jwt_clear(&jwt);
+    if (jwt_decode(token, &jwt))
         result = print_token(&jwt, status);
     if (status != JWT_VALID)
         result = command_error(EXIT_FAILURE, "not valid: %c%s", tolower((unsigned char)*text), text + 1);

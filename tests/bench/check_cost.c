@@ -4,6 +4,7 @@
  *
  *     never    token_check() of a token that was never seen
  *     seen     of one that was checked several times before
+ *     forged   of one that nobody has signed
  *     bare     its signature alone: HMAC, or OpenSSL's verification in a context that is used again and again
  *     json     json-c alone: reading header and claims, which are decoded already, and freeing them */
 #include <json-c/json_tokener.h>
@@ -43,31 +44,41 @@ static void issue(const struct service *service, const char *client_id, size_t c
     }
 }
 
-static void check(const struct service *service, const char *token)
+static void check(const struct service *service, const char *token, enum jwt_status expected)
 {
     struct jwt jwt;
     const enum jwt_status status =
         token_check(service, text_of(token), service->config->audience, clock_now(), &jwt);
     jwt_clear(&jwt);
-    if (status != JWT_VALID)
+    if (status != expected)
         fail(jwt_status_text(status));
 }
 
-static double never(const struct service *service, size_t count)
+static double check_all(const struct service *service, size_t count, enum jwt_status expected)
 {
     const double start = clock_thread_ms();
     for (size_t i = 0; i < count; i++)
-        check(service, tokens[i]);
+        check(service, tokens[i], expected);
     return (clock_thread_ms() - start) * 1000 / (double)count;
+}
+
+/* Changes the first character of each signature; the second time back. */
+static void forge(size_t count)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (size_t i = 0; i < count; i++) {
+        char *first = strrchr(tokens[i], '.') + 1;
+        *first = digits[(strchr(digits, *first) - digits) ^ 1];
+    }
 }
 
 static double seen(const struct service *service)
 {
     for (size_t i = 0; i < RECENT; i++)
-        check(service, tokens[i]);
+        check(service, tokens[i], JWT_VALID);
     const double start = clock_thread_ms();
     for (size_t i = 0; i < SEEN_CHECKS; i++)
-        check(service, tokens[i % RECENT]);
+        check(service, tokens[i % RECENT], JWT_VALID);
     return (clock_thread_ms() - start) * 1000 / SEEN_CHECKS;
 }
 
@@ -179,7 +190,7 @@ static void keep_least(double *least, double value)
 
 int main(int argc, char **argv)
 {
-    double least[4] = {0};
+    double least[5] = {0};
     if (argc != 3)
         return 2;
     struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
@@ -192,12 +203,16 @@ int main(int argc, char **argv)
     const size_t count = key->algorithm == JWS_RS256 ? RECENT : TOKENS;
     for (int round = 0; round < ROUNDS; round++) {
         issue(service, argv[2], count);
-        keep_least(&least[0], never(service, count));
+        forge(count);
+        keep_least(&least[4], check_all(service, count, JWT_BAD_SIGNATURE));
+        forge(count);
+        keep_least(&least[0], check_all(service, count, JWT_VALID));
         keep_least(&least[1], seen(service));
         keep_least(&least[2], key->algorithm == JWS_HS256 ? bare_hmac(key) : bare_openssl(key));
         keep_least(&least[3], json());
     }
-    printf("never=%.2f seen=%.2f bare=%.2f json=%.2f\n", least[0], least[1], least[2], least[3]);
+    printf("never=%.2f seen=%.2f bare=%.2f json=%.2f forged=%.2f\n", least[0], least[1], least[2], least[3],
+           least[4]);
     for (size_t i = 0; i < TOKENS; i++)
         free(tokens[i]);
     service_release(service);
