@@ -85,9 +85,10 @@ static int serve_fastcgi(const struct options *options)
 /* Returns false if the program ends here, with `*status`. */
 static bool read_options(int argc, char **argv, struct options *options, int *status)
 {
+    static const struct option names[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int option = 0;
     *status = EXIT_SUCCESS;
-    while ((option = getopt(argc, argv, "c:l:tVh")) != -1) {
+    while ((option = getopt_long(argc, argv, "c:l:tVh", names, NULL)) != -1) {
         switch (option) {
         case 'c':
             options->config = optarg;
@@ -125,7 +126,10 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     if (!sanitise_stdfd())
         return EXIT_FAILURE;
-    if (!read_options(argc, argv, &options, &status))
+    /* Apache makes the words of a query the arguments of a CGI program (RFC 3875 §4.4): anyone can send them.
+     */
+    const bool is_cgi = cgi_is_requested() && !listener_is_inherited();
+    if (!is_cgi && !read_options(argc, argv, &options, &status))
         return status;
     options.config = config_path(options.config);
     if (!dump_forbid()) {
@@ -133,6 +137,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
 
+    if (is_cgi)
+        return cgi_serve(options.config);
     if (options.check)
         return service_check(options.config) ? EXIT_SUCCESS : EXIT_FAILURE;
     struct diagnostics diagnostics = {.on_message = diagnostics_to_stream, .context = stderr};
@@ -140,8 +146,6 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     if (listener_is_inherited() || options.address != NULL)
         return serve_fastcgi(&options);
-    if (cgi_is_requested())
-        return cgi_serve(options.config);
     fprintf(stderr,
             "token.fcgi: no socket was passed in and this is no CGI request; give -l ADDRESS to listen\n%s",
             usage);

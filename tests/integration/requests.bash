@@ -187,7 +187,7 @@ send_raw() {
 }
 
 check_paths_and_methods() {
-    local path method
+    local path method query
     for path in /other / /token/x /tokens; do
         refused "path $path" 404 not_found '' "${DEMO[@]}" "${URL%/token}$path"
     done
@@ -196,6 +196,10 @@ check_paths_and_methods() {
         equal Allow "$(header Allow)" POST
     done
     URL=$URL/ granted 'a slash at the end of the path' 3600 'read write' "${DEMO[@]}"
+    # Apache makes the words of such a query the arguments of a CGI program.
+    for query in -c/etc/passwd -l127.0.0.1:1 -t -V -h --help -x more; do
+        URL="$URL?$query" granted "query $query" 3600 'read write' "${DEMO[@]}"
+    done
     check_head
 }
 

@@ -308,6 +308,7 @@ option() {
 @test "each option works, and an unknown one is a usage error" {
     option 0 'token.fcgi [0-9]*' -V
     option 0 'usage: token.fcgi *TOKEN_CONF*' -h
+    option 0 'usage: token.fcgi *TOKEN_CONF*' --help
     option 0 '*good: * unusable; * key*' -t
     option 2 '*usage: token.fcgi *' -x
     option 2 '*no argument is expected: more*usage: token.fcgi *' -t more
