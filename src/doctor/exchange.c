@@ -13,6 +13,7 @@
 #include "config/sync_address.h"
 #include "doctor/doctor.h"
 #include "process/privilege.h"
+#include "sync/engine_config.h"
 
 enum { CONNECT_MS = 5000, REASON_SIZE = 256, NAME_SIZE = 512 };
 
@@ -93,37 +94,15 @@ static void check_addresses(const struct config *config, struct findings *findin
         config->sync, reasons);
 }
 
-/* --- The password --- */
-
-static void check_password_file(const struct config *config, struct findings *findings)
-{
-    struct finding_sink sink = {findings, STEP_SYNC};
-    struct diagnostics diagnostics = findings_diagnostics(&sink, config->owner);
-    const char *path = config->sync_password_file;
-    struct file_content content;
-    struct stat status;
-    if (path == NULL)
-        return;
-    if (stat(path, &status) == 0)
-        file_mode_is_safe(path, &status, true, &diagnostics);
-    if (!file_read(path, NAME_SIZE, &content)) {
-        findings_add(findings, STEP_SYNC, FINDING_ERROR, "sync_password_file %s cannot be read: %s; %s", path,
-                     file_read_reason(errno),
-                     file_read_remedy(errno, "write the password into its first line, or correct the key"));
-        return;
-    }
-    if (content.size == 0 || content.data[0] == '\n')
-        findings_add(findings, STEP_SYNC, FINDING_ERROR,
-                     "sync_password_file %s has no password in its first line; write it there", path);
-    file_content_free(&content);
-}
-
 static void look_at_engine(void *context, struct findings *findings)
 {
     const struct config *config = context;
+    struct finding_sink sink = {findings, STEP_SYNC};
+    struct diagnostics diagnostics = findings_diagnostics(&sink, config->owner);
     struct diagnostics quiet = {.on_message = diagnostics_ignore};
     privilege_become(config, &quiet);
-    check_password_file(config, findings);
+    engine_config_is_supported(config, &diagnostics);
+    engine_password_check(config, &diagnostics);
     check_addresses(config, findings);
 }
 

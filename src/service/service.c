@@ -10,6 +10,7 @@
 #include "base/identity.h"
 #include "base/secret.h"
 #include "process/privilege.h"
+#include "sync/engine_config.h"
 #include "version.h"
 
 bool service_prepare_issuer(struct service *service, struct diagnostics *diagnostics)
@@ -266,6 +267,15 @@ static bool become_user(const char *config_file, bool *makes_log, struct diagnos
     return good;
 }
 
+/* Of what token-sync needs. token.fcgi starts without it. */
+static void check_sync(const struct config *config, struct diagnostics *diagnostics)
+{
+    if (config->sync == NULL)
+        return;
+    engine_config_is_supported(config, diagnostics);
+    engine_password_check(config, diagnostics);
+}
+
 bool service_examine(const char *config_file, struct diagnostics *diagnostics, struct service_counts *counts)
 {
     bool makes_log = false;
@@ -280,6 +290,7 @@ bool service_examine(const char *config_file, struct diagnostics *diagnostics, s
     warn_if_not_received(service->config, diagnostics);
     privilege_warn(service->config, diagnostics);
     account_audit(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, diagnostics);
+    check_sync(service->config, diagnostics);
     if (!makes_log && !log_can_be_opened(service->config->log))
         add_log_error(service->config, service->config->log, diagnostics);
     *counts = service_count(service);

@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/secret.h"
+#include "sync/engine_config.h"
 #include "sync/engine_tls.h"
 #include "sync/resolve.h"
 
-enum { CONNECT_MS = 1000, RESOLVE_MS = 2000, ADDRESS_SIZE = 300, MOST_WORDS = 24, PASSWORD_SIZE_MAX = 4096 };
+enum { CONNECT_MS = 1000, RESOLVE_MS = 2000, ADDRESS_SIZE = 300, MOST_WORDS = 24 };
 
 struct engine {
     redisContext *redis;
@@ -131,17 +130,6 @@ bool engine_read(struct engine *engine, redisReply **reply, struct engine_fault 
 
 /* --- Connecting --- */
 
-bool engine_check(const struct config *config, struct diagnostics *diagnostics)
-{
-    if (!config->sync_tls || engine_tls_is_supported())
-        return true;
-    diagnostics_add(
-        diagnostics, SEVERITY_ERROR, config->file, 0,
-        "sync_tls = yes: the hiredis library of this build has no TLS; use a tunnel (stunnel), or "
-        "a system with hiredis 1.0 or later");
-    return false;
-}
-
 void engine_close(struct engine *engine)
 {
     if (engine == NULL)
@@ -215,58 +203,32 @@ static struct engine *open_address(const struct config *config, const struct syn
 
 /* --- Authentication --- */
 
-/* An on_message function. */
-static void ignore_message(void *context, enum severity severity, const char *message)
+/* An on_message function. What token-sync starts with is checked then, so that warnings were reported. */
+static void quote_error(void *context, enum severity severity, const char *message)
 {
-    (void)context;
-    (void)severity;
-    (void)message;
+    if (severity == SEVERITY_ERROR)
+        set_fault(context, message);
 }
 
 /* The password is read again for each connection, so that it can be changed without a restart. */
-static bool read_password(const struct config *config, struct file_content *content, struct text *password,
-                          struct engine_fault *fault)
-{
-    char text[ENGINE_FAULT_SIZE];
-    *content = (struct file_content){.data = NULL};
-    *password = (struct text){NULL, 0};
-    if (config->sync_password_file == NULL)
-        return true;
-    struct diagnostics quiet = {.on_message = ignore_message};
-    if (!file_read(config->sync_password_file, PASSWORD_SIZE_MAX, content))
-        snprintf(text, sizeof text, "%s cannot be read: %s", config->sync_password_file,
-                 file_read_reason(errno));
-    else if (!file_mode_is_safe(config->sync_password_file, &content->status, true, &quiet))
-        snprintf(text, sizeof text, "%s can be read by everybody: chmod 0600 %s", config->sync_password_file,
-                 config->sync_password_file);
-    else {
-        struct text rest = {content->data, content->size};
-        *password = text_trim(text_split(&rest, '\n'));
-        if (password->length > 0 && password->data[password->length - 1] == '\r')
-            password->length--;
-        return true;
-    }
-    set_fault(fault, text);
-    file_content_free(content);
-    return false;
-}
-
 static bool authenticate(struct engine *engine, const struct config *config, struct engine_fault *fault)
 {
-    struct file_content content;
-    struct text password;
-    if (!read_password(config, &content, &password, fault))
+    struct engine_password password;
+    struct diagnostics diagnostics = {.on_message = quote_error, .context = fault};
+    if (!engine_password_read(config, &password, &diagnostics)) {
+        engine_password_free(&password);
         return false;
+    }
     struct text words[3] = {text_of("AUTH")};
     size_t count = 1;
     if (config->sync_user != NULL)
         words[count++] = text_of(config->sync_user);
-    words[count++] = password;
+    words[count++] = password.text;
     redisReply *reply = NULL;
     const bool is_needed = config->sync_user != NULL || config->sync_password_file != NULL;
     if (is_needed)
         reply = engine_command(engine, words, count, fault);
-    file_content_free(&content);
+    engine_password_free(&password);
     const bool good = !is_needed || reply != NULL;
     if (reply != NULL)
         freeReplyObject(reply);

@@ -7,21 +7,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/diagnostics.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "config/sync_address.h"
 
 /* What a fault says, printable and without a newline. */
-enum { ENGINE_FAULT_SIZE = 256 };
+enum { ENGINE_FAULT_SIZE = 512 };
 struct engine_fault {
     char text[ENGINE_FAULT_SIZE];
 };
 
 struct engine;
-
-/* Returns whether this build can connect as the configuration says. If not, adds an error with the remedy. */
-bool engine_check(const struct config *config, struct diagnostics *diagnostics);
 
 /* Connects to the first address of the configuration that answers and is no replica, asking its Sentinels if
  * there are any, and authenticates. Returns NULL and sets `fault` if there is none. */

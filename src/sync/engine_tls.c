@@ -14,11 +14,6 @@ struct engine_tls {
     bool wants_certificate; /* the engine has asked for one of this program */
 };
 
-bool engine_tls_is_supported(void)
-{
-    return true;
-}
-
 void engine_tls_free(struct engine_tls *tls)
 {
     if (tls == NULL)
@@ -95,11 +90,6 @@ bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls *
 }
 
 #else
-
-bool engine_tls_is_supported(void)
-{
-    return false;
-}
 
 void engine_tls_free(struct engine_tls *tls)
 {

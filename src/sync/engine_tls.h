@@ -6,8 +6,6 @@
 
 struct engine_tls;
 
-bool engine_tls_is_supported(void);
-
 /* Begins TLS on a new connection. The certificate must be one that the system trusts, of `host`. Returns
  * false and sets `fault` if that fails. The caller frees `*tls` after the connection. */
 bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls **tls,

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json_read.h"
 #include "base/secret.h"
+#include "sync/engine_config.h"
 #include "sync/loss.h"
 #include "sync/receive.h"
 #include "sync/resolve.h"
@@ -138,7 +139,9 @@ struct sync *sync_new(struct config *config, struct log *log, struct diagnostics
     sync->limits = throttle_limits_of(config);
     sync->is_connection_news = true;
     snprintf(sync->epoch_key, sizeof sync->epoch_key, "token-sync:%s:epoch", config->issuer);
-    bool good = engine_check(config, diagnostics) && choose_name(sync, diagnostics) &&
+    /* The password is read again for each connection, so that a file that is mended needs no restart. */
+    engine_password_check(config, diagnostics);
+    bool good = engine_config_is_supported(config, diagnostics) && choose_name(sync, diagnostics) &&
                 read_secret(config, &secret, diagnostics);
     if (good) {
         sync->opener.secret = secret;

@@ -15,6 +15,7 @@
 #include "process/dump.h"
 #include "process/privilege.h"
 #include "process/sandbox.h"
+#include "sync/engine_config.h"
 #include "sync/sync.h"
 #include "version.h"
 
@@ -143,7 +144,7 @@ static void reload(struct process *process)
                           "'sync' is not set any more: the old configuration stays in force");
     const bool is_usable = config != NULL && config->sync != NULL &&
                            strcmp(config->state, process->config->state) == 0 &&
-                           engine_check(config, &diagnostics);
+                           engine_config_is_supported(config, &diagnostics);
     if (config != NULL && config->sync != NULL && strcmp(config->state, process->config->state) != 0)
         add_process_error(process, config->file,
                           "another 'state' needs a restart: the old configuration stays in force");

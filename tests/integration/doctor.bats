@@ -179,14 +179,14 @@ names_file() {
     printf 'secret-of-the-engine\n' >"$DIR/etc/password"
     chmod 0600 "$DIR/etc/password"
     configure sync_password_file password
-    names_file error sync "sync_password_file $DIR/etc/password cannot be read: Permission denied"
+    names_file error sync "$DIR/etc/password: cannot be read: Permission denied; give this user's group the right to read it"
     ! grep secret-of-the-engine "$DIR/out" || fail 'a secret is shown'
     chown www-data "$DIR/etc/password"
     chmod 0604 "$DIR/etc/password"
     names_file error sync "$DIR/etc/password: mode 0604 lets everybody read it"
     : >"$DIR/etc/password"
     chmod 0600 "$DIR/etc/password"
-    names_file error sync 'has no password in its first line'
+    names_file error sync "$DIR/etc/password: there is no password in its first line; write it there"
 }
 
 sync_is() {

@@ -422,12 +422,42 @@ sentinel_answers() {
     start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
     wait_until 'it says so' logs one WRONGPASS
     chmod 0644 "$DIR/run/password"
-    wait_until 'it says so' logs one 'can be read by everybody: chmod 0600'
+    wait_until 'it says so' logs one "$DIR/run/password: mode 0644 lets everybody read it; run: chmod o-rwx"
     chmod 0600 "$DIR/run/password"
+    : >"$DIR/run/password"
+    wait_until 'it says so' logs one "$DIR/run/password: there is no password in its first line; write it there"
     printf 'a-password' >"$DIR/run/password"
     own "$DIR/run/password"
     forget_logs
     all_have is_connected one --
+}
+
+# What is wrong with the file, without its severity.
+password_faults() {
+    ctl one check 2>&1 >/dev/null | sed -n "s|^[a-z]*: \($DIR/run/password: .*\)|\1|p"
+}
+
+@test "what tokenctl check says of the password, token-sync says, too" {
+    local fault
+    start_redis_with_user '+@all'
+    set_key one sync_user token
+    set_key one sync_password_file "$DIR/run/password"
+    # A fault, mended while it runs.
+    : >"$DIR/run/password"
+    fault=$(password_faults)
+    [[ $fault == *'no password in its first line'* ]] || fail "$fault"
+    start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
+    wait_until 'it says so at the start' logs one "error .* $fault"
+    wait_until 'it says so when it connects' logs one "this machine counts alone: $fault"
+    printf 'a-password\nold\n' >"$DIR/run/password"
+    wait_until 'it is connected' is_connected one
+    fault=$(password_faults)
+    [[ $fault == *'more than one line'* ]] || fail "$fault"
+    # A warning: it takes the first line.
+    forget_logs
+    kill -HUP "$(pid_of sync-one)"
+    wait_until 'it says so at a reload' logs one "$fault"
+    wait_until 'it is connected again' is_connected one
 }
 
 @test "a user without rights is told which command it may not use" {
