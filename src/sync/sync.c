@@ -111,9 +111,7 @@ static bool open_stream(struct sync *sync, enum sync_kind kind, const char *name
                         struct diagnostics *diagnostics)
 {
     struct sync_stream *stream = &sync->streams[kind - 1];
-    const int length =
-        snprintf(stream->key, sizeof stream->key, "token-sync:%s:%s", sync->config->issuer, name);
-    if (length < 0 || (size_t)length >= sizeof stream->key) {
+    if (!sync_key_write(sync->config, name, stream->key)) {
         add_config_error(sync->config, "the issuer is too long to name a stream by it", diagnostics);
         return false;
     }
@@ -138,7 +136,7 @@ struct sync *sync_new(struct config *config, struct log *log, struct diagnostics
     sync->log = log_hold(log);
     sync->limits = throttle_limits_of(config);
     sync->is_connection_news = true;
-    snprintf(sync->epoch_key, sizeof sync->epoch_key, "token-sync:%s:epoch", config->issuer);
+    sync_key_write(config, "epoch", sync->epoch_key); /* the longer names of the streams are checked */
     /* The password is read again for each connection, so that a file that is mended needs no restart. */
     engine_password_check(config, diagnostics);
     bool good = engine_config_is_supported(config, diagnostics) && choose_name(sync, diagnostics) &&

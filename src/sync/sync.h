@@ -7,13 +7,14 @@
 #include "base/log.h"
 #include "sync/apply.h"
 #include "sync/engine.h"
+#include "sync/key.h"
 #include "sync/message.h"
 #include "sync/peer_log.h"
 #include "sync/status.h"
 #include "sync/store.h"
 #include "token/revocation_table.h"
 
-enum { SYNC_STREAMS = 2, SYNC_KEY_MAX = 512 };
+enum { SYNC_STREAMS = 2 };
 
 /* One stream of the engine, and the store that it belongs to. */
 struct sync_stream {
