@@ -105,7 +105,7 @@ $(FCGI): $(FCGI_OBJ) $(ARCHIVE)
 
 $(TOKENCTL): $(CTL_OBJ) $(HUGE_MMAP) $(ARCHIVE)
 	$(SAY) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call library,libbsd,bsd) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call library,libbsd,bsd) $(HIREDIS_LIBS) $(LIBS)
 
 $(TOKENSYNC): $(SYNC_OBJ) $(ARCHIVE)
 	$(SAY) LINK $@

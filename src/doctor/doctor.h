@@ -34,7 +34,7 @@ void doctor_accounts(struct doctor *doctor);
 void doctor_keys(struct doctor *doctor);
 /* Files, state and log, as the user of the service. */
 void doctor_rights(struct doctor *doctor);
-/* Whether token-sync runs, and may reach the engine that machines exchange through. */
+/* Whether token-sync runs, and can log in to the engine that machines exchange through, and use it. */
 void doctor_sync(struct doctor *doctor);
 void doctor_socket(struct doctor *doctor);
 /* From the connection to the token. */

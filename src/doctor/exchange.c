@@ -1,12 +1,6 @@
-/* The exchange with other machines: whether token-sync runs, and may reach the engine. */
-#include <errno.h>
-#include <netdb.h>
-#include <poll.h>
+/* The exchange with other machines: whether token-sync runs, and can log in to the engine and use it. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "config/config_key.h"
@@ -14,84 +8,148 @@
 #include "doctor/doctor.h"
 #include "process/privilege.h"
 #include "sync/engine_config.h"
+#include "sync/rights.h"
 
-enum { CONNECT_MS = 5000, REASON_SIZE = 256, NAME_SIZE = 512 };
+/* No line of token.conf has more addresses. */
+enum { ADDRESSES = 64 };
 
-/* --- The engine --- */
+/* --- A login that fails --- */
 
-/* Returns 0, or an errno. */
-static int connect_in_time(int descriptor, const struct sockaddr *address, socklen_t size)
+static const char effect[] = "so that this machine counts and revokes alone";
+
+/* What mends a fault: the first row of its step whose text is a part of it. */
+static const struct {
+    enum engine_step step;
+    const char *text;
+    const char *remedy;
+} remedies[] = {
+    {ENGINE_CONNECTING, "Permission denied",
+     "let the user of token-sync use the socket: unixsocketperm 770, and its group"},
+    {ENGINE_CONNECTING, "ame", "correct the name in 'sync', or enter it into DNS or /etc/hosts"},
+    {ENGINE_CONNECTING, "", "start Redis or Valkey, correct the address in 'sync', or open the firewall"},
+    {ENGINE_TLS, "tls-auth-clients", "run in its redis-cli: CONFIG SET tls-auth-clients optional"},
+    {ENGINE_TLS, "certificate is refused",
+     "give it a certificate for the name in 'sync' that the system, or the file of SSL_CERT_FILE, trusts"},
+    {ENGINE_TLS, "", "have it speak TLS at this port (tls-port), or set sync_tls = no"},
+    {ENGINE_SENTINEL, "does not know", "correct the name in 'sync', or 'sentinel monitor' in sentinel.conf"},
+    {ENGINE_SENTINEL, "NOPERM",
+     "run in its redis-cli: ACL SETUSER default +sentinel|get-master-addr-by-name"},
+    {ENGINE_SENTINEL, "unknown command", "it is no Sentinel: correct the address in 'sync'"},
+    {ENGINE_AUTHENTICATING, "WRONGPASS",
+     "write the password of this user into the file of sync_password_file, or correct sync_user"},
+    {ENGINE_AUTHENTICATING, "without any password",
+     "it asks for no password: remove sync_password_file, or give it one (requirepass, or ACL SETUSER)"},
+    {ENGINE_ROLE, "NOAUTH", "set sync_user and sync_password_file to a user of the engine and its password"},
+    {ENGINE_ROLE, "replica", "name the master in 'sync', or Sentinels that know it"},
+};
+
+/* At which step an engine notices what it does not expect depends on the configuration. */
+static const struct {
+    const char *text;
+    const char *remedy;
+} remedies_of_any_step[] = {
+    {"closed the connection", "if it wants TLS, set sync_tls = yes; else its log says why"},
+    {"reset by peer", "if it wants TLS, set sync_tls = yes; else its log says why"},
+    {"rotocol error", "it is no Redis: correct the address in 'sync'"},
+    {"DENIED", "give it a user with a password, for sync_user and sync_password_file"},
+    {"no answer in time", "it hangs, or is no Redis: start it again, or correct the address in 'sync'"},
+};
+
+static const char *remedy_of(const struct engine_fault *fault)
 {
-    struct pollfd ready = {.fd = descriptor, .events = POLLOUT};
-    int error = 0;
-    socklen_t length = sizeof error;
-    if (connect(descriptor, address, size) == 0)
-        return 0;
-    if (errno != EINPROGRESS)
-        return errno;
-    if (poll(&ready, 1, CONNECT_MS) != 1)
-        return ETIMEDOUT;
-    return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+    for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
+        if (remedies[i].step == fault->step && strstr(fault->text, remedies[i].text) != NULL)
+            return remedies[i].remedy;
+    }
+    for (size_t i = 0; i < sizeof remedies_of_any_step / sizeof *remedies_of_any_step; i++) {
+        if (strstr(fault->text, remedies_of_any_step[i].text) != NULL)
+            return remedies_of_any_step[i].remedy;
+    }
+    return "its log says why";
 }
 
-static int reach(int family, const struct sockaddr *address, socklen_t size)
+static const char *user_of(const struct config *config)
 {
-    const int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (descriptor < 0)
-        return errno;
-    const int error = connect_in_time(descriptor, address, size);
-    close(descriptor);
-    return error;
+    return config->sync_user != NULL ? config->sync_user : "default";
 }
 
-static const char *reach_path(struct text path)
+/* A fault of the password's file says itself what mends it, and was found before. */
+static void add_fault(const struct config *config, const struct engine_fault *fault,
+                      struct findings *findings)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (path.length >= sizeof address.sun_path)
-        return "the path is too long";
-    memcpy(address.sun_path, path.data, path.length);
-    const int error = reach(AF_UNIX, (const struct sockaddr *)&address, sizeof address);
-    return error == 0 ? NULL : strerror(error);
+    if (fault->step == ENGINE_PASSWORD)
+        findings_add(findings, STEP_SYNC, FINDING_ERROR, "%s", fault->text);
+    else if (fault->step == ENGINE_AUTHENTICATING)
+        findings_add(findings, STEP_SYNC, FINDING_ERROR, "%s: the user %s is refused: %s, %s; %s",
+                     fault->address, user_of(config), fault->text, effect, remedy_of(fault));
+    else
+        findings_add(findings, STEP_SYNC, FINDING_ERROR, "%s: %s, %s; %s", fault->address, fault->text,
+                     effect, remedy_of(fault));
 }
 
-static const char *reach_host(const struct sync_address *where)
+/* A replica that is named before the master is as it should be. */
+static void note_fault(const struct engine_fault *fault, struct findings *findings)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    char host[NAME_SIZE];
-    char port[16];
-    int error = ECONNREFUSED;
-    snprintf(host, sizeof host, "%.*s", (int)where->host.length, where->host.data);
-    snprintf(port, sizeof port, "%ld", where->port);
-    const int result = getaddrinfo(host, port, &hints, &found);
-    if (result != 0)
-        return gai_strerror(result);
-    for (const struct addrinfo *item = found; item != NULL && error != 0; item = item->ai_next)
-        error = reach(item->ai_family, item->ai_addr, item->ai_addrlen);
-    freeaddrinfo(found);
-    return error == 0 ? NULL : strerror(error);
+    if (fault->step != ENGINE_ROLE)
+        findings_add(findings, STEP_SYNC, FINDING_NOTE,
+                     "%s: %s, so that the next address of 'sync' is used; %s", fault->address, fault->text,
+                     remedy_of(fault));
 }
 
-/* One of the addresses is enough: token-sync takes the first that it reaches. */
-static void check_addresses(const struct config *config, struct findings *findings)
+/* --- A login that succeeds --- */
+
+static void check_rights(const struct config *config, struct engine *engine, struct findings *findings)
 {
-    char reasons[REASON_SIZE] = "";
+    struct sync_rights rights;
+    struct engine_fault fault = {.step = ENGINE_ROLE};
+    const char *address = engine_address(engine);
+    if (!sync_rights_find(engine, config, &rights, &fault)) {
+        snprintf(fault.address, sizeof fault.address, "%s", address);
+        add_fault(config, &fault, findings);
+        return;
+    }
+    if (rights.missing[0] != '\0')
+        findings_add(
+            findings, STEP_SYNC, FINDING_ERROR,
+            "%s: the user %s lacks rights, %s; run in redis-cli, on each Redis: ACL SETUSER %s %s; and "
+            "write that into its aclfile",
+            address, user_of(config), effect, user_of(config), rights.missing);
+    if (rights.wrong_key[0] != '\0')
+        findings_add(findings, STEP_SYNC, FINDING_ERROR,
+                     "%s: the key %s has another type than token-sync's, %s; run in redis-cli: DEL %s",
+                     address, rights.wrong_key, effect, rights.wrong_key);
+    if (rights.refusal.text[0] != '\0')
+        findings_add(
+            findings, STEP_SYNC, FINDING_ERROR, "%s: %s, %s; %s", address, rights.refusal.text, effect,
+            strncmp(rights.refusal.text, "OOM", 3) == 0 ? "raise its maxmemory" : "its log says why");
+    if (rights.missing[0] == '\0' && rights.wrong_key[0] == '\0' && rights.refusal.text[0] == '\0')
+        findings_add(findings, STEP_SYNC, FINDING_GOOD,
+                     "%s: the user %s can log in, and has all rights that token-sync needs", address,
+                     user_of(config));
+}
+
+/* One of the addresses is enough: token-sync takes the first that it can log in to. */
+static void log_in(const struct config *config, struct findings *findings)
+{
+    struct engine_fault faults[ADDRESSES];
+    size_t count = 0;
     struct text rest = text_of(config->sync);
     struct sync_address address;
-    while (sync_address_next(&rest, &address)) {
-        const char *reason = address.path.data != NULL ? reach_path(address.path) : reach_host(&address);
-        if (reason == NULL) {
-            findings_add(findings, STEP_SYNC, FINDING_GOOD, "sync = %s: it is reached", config->sync);
-            return;
-        }
-        const size_t used = strlen(reasons);
-        snprintf(reasons + used, sizeof reasons - used, "%s%s", used > 0 ? ", " : "", reason);
+    struct engine *engine = NULL;
+    while (engine == NULL && count < ADDRESSES && sync_address_next(&rest, &address)) {
+        faults[count] = (struct engine_fault){.text = ""};
+        engine = engine_open(config, &address, &faults[count]);
+        count += engine == NULL;
     }
-    findings_add(
-        findings, STEP_SYNC, FINDING_ERROR,
-        "sync = %s cannot be reached: %s, so that this machine counts and revokes alone; start Redis or "
-        "Valkey, correct the address, or open the firewall",
-        config->sync, reasons);
+    if (engine != NULL)
+        check_rights(config, engine, findings);
+    for (size_t i = 0; i < count; i++) {
+        if (engine != NULL)
+            note_fault(&faults[i], findings);
+        else
+            add_fault(config, &faults[i], findings);
+    }
+    engine_close(engine);
 }
 
 static void look_at_engine(void *context, struct findings *findings)
@@ -101,9 +159,9 @@ static void look_at_engine(void *context, struct findings *findings)
     struct diagnostics diagnostics = findings_diagnostics(&sink, config->owner);
     struct diagnostics quiet = {.on_message = diagnostics_ignore};
     privilege_become(config, &quiet);
-    engine_config_is_supported(config, &diagnostics);
     engine_password_check(config, &diagnostics);
-    check_addresses(config, findings);
+    if (engine_config_is_supported(config, &diagnostics))
+        log_in(config, findings);
 }
 
 /* --- The program --- */

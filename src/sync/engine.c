@@ -9,13 +9,13 @@
 #include "sync/engine_tls.h"
 #include "sync/resolve.h"
 
-enum { CONNECT_MS = 1000, RESOLVE_MS = 2000, ADDRESS_SIZE = 300, MOST_WORDS = 24 };
+enum { CONNECT_MS = 1000, RESOLVE_MS = 2000, MOST_WORDS = 24 };
 
 struct engine {
     redisContext *redis;
     struct engine_tls *tls; /* NULL: none */
     bool is_lost;
-    char address[ADDRESS_SIZE];
+    char address[ENGINE_ADDRESS_SIZE];
 };
 
 /* --- Faults --- */
@@ -30,6 +30,13 @@ void engine_quote(struct engine_fault *fault, const char *what, const char *text
 static void set_fault(struct engine_fault *fault, const char *text)
 {
     engine_quote(fault, "", text, strlen(text));
+}
+
+/* Where the next fault of a connection is. */
+static void begin_connecting(struct engine_fault *fault, const char *address)
+{
+    fault->step = ENGINE_CONNECTING;
+    snprintf(fault->address, sizeof fault->address, "%s", address);
 }
 
 /* The library's text for a timeout is that of EAGAIN. */
@@ -162,32 +169,40 @@ static struct engine *adopt(redisContext *redis, const char *address, const char
         set_lost(engine, fault);
     else if (redisSetTimeout(redis, time_of(ENGINE_TIMEOUT_MS)) != REDIS_OK)
         set_fault(fault, "no time limit can be set");
-    else if (!config->sync_tls || host == NULL || engine_tls_start(redis, host, &engine->tls, fault))
+    else if (!config->sync_tls || host == NULL)
         return engine;
+    else {
+        fault->step = ENGINE_TLS;
+        if (engine_tls_start(redis, host, &engine->tls, fault))
+            return engine;
+    }
     engine_close(engine);
     return NULL;
 }
 
 static struct engine *connect_unix(const struct config *config, struct text path, struct engine_fault *fault)
 {
-    char address[ADDRESS_SIZE];
+    char address[ENGINE_ADDRESS_SIZE];
     snprintf(address, sizeof address, "%.*s", (int)path.length, path.data);
+    begin_connecting(fault, address);
     return adopt(redisConnectUnixWithTimeout(address, time_of(CONNECT_MS)), address, NULL, config, fault);
 }
 
 static struct engine *open_host(const struct config *config, struct text host, long port,
                                 struct engine_fault *fault)
 {
-    char name[ADDRESS_SIZE];
-    char address[ADDRESS_SIZE];
+    char name[ENGINE_ADDRESS_SIZE];
+    char address[ENGINE_ADDRESS_SIZE];
     struct resolved resolved;
     struct engine *engine = NULL;
     snprintf(name, sizeof name, "%.*s", (int)host.length, host.data);
+    begin_connecting(fault, name);
     const char *why = resolve_host(name, RESOLVE_MS, &resolved);
     if (why != NULL)
         set_fault(fault, why);
     for (size_t i = 0; engine == NULL && i < resolved.count; i++) {
         snprintf(address, sizeof address, "%s port %ld", resolved.addresses[i], port);
+        begin_connecting(fault, address);
         engine = adopt(redisConnectWithTimeout(resolved.addresses[i], (int)port, time_of(CONNECT_MS)),
                        address, name, config, fault);
     }
@@ -215,10 +230,12 @@ static bool authenticate(struct engine *engine, const struct config *config, str
 {
     struct engine_password password;
     struct diagnostics diagnostics = {.on_message = quote_error, .context = fault};
+    fault->step = ENGINE_PASSWORD;
     if (!engine_password_read(config, &password, &diagnostics)) {
         engine_password_free(&password);
         return false;
     }
+    fault->step = ENGINE_AUTHENTICATING;
     struct text words[3] = {text_of("AUTH")};
     size_t count = 1;
     if (config->sync_user != NULL)
@@ -249,6 +266,7 @@ static bool reply_begins_with(const redisReply *reply, const char *text)
 static bool is_master(struct engine *engine, struct engine_fault *fault)
 {
     const struct text words[] = {text_of("ROLE")};
+    fault->step = ENGINE_ROLE;
     redisReply *reply = engine_command(engine, words, 1, fault);
     if (reply == NULL)
         return !engine->is_lost && strncmp(fault->text, "NOPERM", strlen("NOPERM")) == 0;
@@ -264,8 +282,10 @@ static struct engine *open_master(struct engine *engine, const struct config *co
 {
     if (engine == NULL || (authenticate(engine, config, fault) && is_master(engine, fault)))
         return engine;
-    if (engine->is_lost && engine_tls_wants_certificate(engine->tls))
+    if (engine->is_lost && engine_tls_wants_certificate(engine->tls)) {
+        fault->step = ENGINE_TLS;
         set_fault(fault, "TLS: the engine demands a certificate; set its tls-auth-clients to optional");
+    }
     engine_close(engine);
     return NULL;
 }
@@ -275,10 +295,13 @@ static redisReply *ask_sentinel(struct engine *sentinel, const struct config *co
                                 struct engine_fault *fault)
 {
     const struct text words[] = {text_of("SENTINEL"), text_of("get-master-addr-by-name"), name};
+    fault->step = ENGINE_SENTINEL;
     redisReply *reply = engine_command(sentinel, words, 3, fault);
     if (reply == NULL && strncmp(fault->text, "NOAUTH", strlen("NOAUTH")) == 0 &&
-        authenticate(sentinel, config, fault))
+        authenticate(sentinel, config, fault)) {
+        fault->step = ENGINE_SENTINEL;
         reply = engine_command(sentinel, words, 3, fault);
+    }
     return reply;
 }
 
@@ -309,15 +332,21 @@ static struct engine *open_through_sentinel(const struct sync_address *address, 
     return engine;
 }
 
-struct engine *engine_connect(const struct config *config, struct engine_fault *fault)
+struct engine *engine_open(const struct config *config, const struct sync_address *address,
+                           struct engine_fault *fault)
 {
     const struct text sentinel = sync_addresses_sentinel(text_of(config->sync));
+    return sentinel.data != NULL ? open_through_sentinel(address, config, sentinel, fault)
+                                 : open_master(open_address(config, address, fault), config, fault);
+}
+
+struct engine *engine_connect(const struct config *config, struct engine_fault *fault)
+{
     struct text rest = text_of(config->sync);
     struct sync_address address;
     struct engine *engine = NULL;
     set_fault(fault, "no address");
     while (engine == NULL && sync_address_next(&rest, &address))
-        engine = sentinel.data != NULL ? open_through_sentinel(&address, config, sentinel, fault)
-                                       : open_master(open_address(config, &address, fault), config, fault);
+        engine = engine_open(config, &address, fault);
     return engine;
 }

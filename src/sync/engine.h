@@ -11,10 +11,23 @@
 #include "config/config.h"
 #include "config/sync_address.h"
 
+/* How far a connection has come. */
+enum engine_step {
+    ENGINE_CONNECTING, /* its name is looked up, and it takes the connection */
+    ENGINE_TLS,
+    ENGINE_SENTINEL, /* a Sentinel is asked for the engine */
+    ENGINE_PASSWORD, /* its file is read: the fault has the path and the remedy */
+    ENGINE_AUTHENTICATING,
+    ENGINE_ROLE, /* it is asked whether it is a master */
+};
+
 /* What a fault says, printable and without a newline. */
-enum { ENGINE_FAULT_SIZE = 512 };
+enum { ENGINE_FAULT_SIZE = 512, ENGINE_ADDRESS_SIZE = 300 };
 struct engine_fault {
     char text[ENGINE_FAULT_SIZE];
+    /* Of a connection that was not made: */
+    enum engine_step step;
+    char address[ENGINE_ADDRESS_SIZE]; /* of the engine or Sentinel */
 };
 
 struct engine;
@@ -22,6 +35,9 @@ struct engine;
 /* Connects to the first address of the configuration that answers and is no replica, asking its Sentinels if
  * there are any, and authenticates. Returns NULL and sets `fault` if there is none. */
 struct engine *engine_connect(const struct config *config, struct engine_fault *fault);
+/* The same for one address of the configuration. */
+struct engine *engine_open(const struct config *config, const struct sync_address *address,
+                           struct engine_fault *fault);
 void engine_close(struct engine *engine); /* NULL is allowed */
 
 /* Returns the address that the connection is to. It is valid as long as the engine. */

@@ -88,7 +88,7 @@ static void lose(struct loop *loop, const struct engine_fault *fault)
 static void try_connect(struct loop *loop)
 {
     struct sync *sync = loop->sync;
-    struct engine_fault fault = {""};
+    struct engine_fault fault = {.text = ""};
     if (!sync_connect(sync, &fault)) {
         lose(loop, &fault);
         return;
@@ -175,7 +175,7 @@ static void write_turn(struct loop *loop, double now)
 
 static void exchange(struct loop *loop, bool is_readable)
 {
-    struct engine_fault fault = {""};
+    struct engine_fault fault = {.text = ""};
     const double now = clock_monotonic_ms();
     if (loop->sync->writer == NULL && now >= loop->at.connect_ms)
         try_connect(loop);

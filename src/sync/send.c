@@ -189,7 +189,7 @@ static bool read_answers(struct round *round, bool *is_refused, struct engine_fa
     struct sync_stream *stream = round->stream;
     *is_refused = false;
     for (size_t i = 0; i < round->count; i++) {
-        struct engine_fault refusal = {""};
+        struct engine_fault refusal = {.text = ""};
         struct stream_id id;
         redisReply *reply = engine_answer(round->sync->writer, &refusal);
         const bool good = reply != NULL && reply->type == REDIS_REPLY_STRING &&

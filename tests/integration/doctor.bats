@@ -166,16 +166,22 @@ names_file() {
     names_file warning sync "$CONF: sync_name has no effect without 'sync'; run: tokenctl config set sync HOST:PORT"
     configure sync 'unix:/no/such/engine 127.0.0.1:1'
     examine 1 --url http://127.0.0.1:1
-    grep -E "^error +sync +sync = unix:/no/such/engine 127.0.0.1:1 cannot be reached: No such file or directory, Connection refused" <<<"$OUT" || fail "$OUT"
-    start_stalled
-    configure sync "127.0.0.1:1 127.0.0.1:$STALLED_PORT"
+    grep -E "^error +sync +/no/such/engine: No such file or directory, so that this machine .* alone; start Redis or" <<<"$OUT" || fail "$OUT"
+    grep -E "^error +sync +127.0.0.1 port 1: Connection refused, so that this machine .* alone; start Redis or" <<<"$OUT" || fail "$OUT"
+    grep -E "^warning +sync .* but no token-sync has the configuration $CONF, so that this machine" <<<"$OUT" || fail "$OUT"
+    # Of several addresses one is enough.
+    REDIS=$DIR/run/redis.sock
+    start_redis
+    configure sync "127.0.0.1:1 unix:$REDIS"
     names_file warning sync "but no token-sync has the configuration $CONF, so that this machine counts and revokes alone; start it"
-    grep -E "^good +sync .*: it is reached" "$DIR/out"
-    # A program of that name with this configuration.
-    cp "$(command -v sleep)" "$DIR/token-sync"
-    TOKEN_CONF=$CONF start token-sync "$DIR/token-sync" 1000
+    grep -E "^good +sync +$REDIS: the user default can log in" "$DIR/out"
+    grep -E "^note +sync +127.0.0.1 port 1: Connection refused, so that the next address of 'sync' is used; start Redis" "$DIR/out"
+    pretend_token_sync
     examine 1 --url http://127.0.0.1:1
     ! wrong_lines | grep -E ' sync ' || fail "$OUT"
+    stop redis
+    start_redis --requirepass secret-of-the-engine
+    configure sync "unix:$REDIS"
     printf 'secret-of-the-engine\n' >"$DIR/etc/password"
     chmod 0600 "$DIR/etc/password"
     configure sync_password_file password
@@ -187,6 +193,132 @@ names_file() {
     : >"$DIR/etc/password"
     chmod 0600 "$DIR/etc/password"
     names_file error sync "$DIR/etc/password: there is no password in its first line; write it there"
+    printf 'secret-of-the-engine\nanother\n' >"$DIR/etc/password"
+    names_file warning sync "$DIR/etc/password: it has more than one line"
+    grep -E "^good +sync +$REDIS: the user default can log in" "$DIR/out"
+}
+
+# A program of that name with this configuration.
+pretend_token_sync() {
+    cp "$(command -v sleep)" "$DIR/token-sync"
+    TOKEN_CONF=$CONF start token-sync "$DIR/token-sync" 1000
+}
+
+# The rights that token-sync(8) says.
+RIGHTS='+auth +role +time +xadd +xread +xrange +xinfo|stream +xtrim +xdel +get +set'
+
+# use_engine: the engine with a user, and token-sync as that.
+use_engine() {
+    REDIS=$DIR/run/redis.sock
+    start_redis_with_user "$RIGHTS"
+    configure sync "unix:$REDIS"
+    configure sync_user token
+    configure sync_password_file "$DIR/run/password"
+    chgrp www-data "$DIR/run/password"
+    pretend_token_sync
+}
+
+@test "slip: several machines, and a password or a user that the engine refuses" {
+    use_engine
+    examine 1 --url http://127.0.0.1:1
+    grep -E "^good +sync +$REDIS: the user token can log in, and has all rights that token-sync needs" <<<"$OUT" || fail "$OUT"
+    printf 'not-the-password\n' >"$DIR/run/password"
+    names_file error sync "$REDIS: the user token is refused: WRONGPASS" 'counts and revokes alone; write the password of this user into the file of sync_password_file'
+    ! grep -E 'a-password|not-the-password' "$DIR/out" || fail 'a secret is shown'
+    printf 'a-password\n' >"$DIR/run/password"
+    configure sync_user nobody-there
+    names_file error sync 'the user nobody-there is refused: WRONGPASS' 'or correct sync_user'
+    unconfigure sync_user
+    unconfigure sync_password_file
+    names_file error sync "$REDIS: NOAUTH" 'set sync_user and sync_password_file to a user of the engine'
+    stop redis
+    start_redis
+    configure sync_password_file "$DIR/run/password"
+    names_file error sync "$REDIS: the user default is refused: ERR AUTH" 'it asks for no password: remove sync_password_file'
+}
+
+@test "slip: several machines, and a user of the engine without a right" {
+    local right
+    use_engine
+    for right in role time xadd xread xrange 'xinfo|stream' xtrim xdel get set; do
+        stop redis
+        start_redis_with_user "${RIGHTS/ +$right/}"
+        names_file error sync "$REDIS: the user token lacks rights, so that" "ACL SETUSER token +$right; and write that into its aclfile"
+    done
+    stop redis
+    start_redis_with_user '+auth +time +get +set'
+    names_file error sync "ACL SETUSER token +role +xinfo|stream +xrange +xread +xadd +xtrim +xdel; and"
+    stop redis
+    printf 'user default off\nuser token on >a-password ~other:* %s\n' "$RIGHTS" >"$DIR/run/users"
+    start_redis --aclfile "$DIR/run/users"
+    names_file error sync "ACL SETUSER token ~token-sync:*; and"
+}
+
+@test "slip: several machines, and an engine that cannot be used" {
+    local before
+    REDIS=$DIR/run/redis.sock
+    start_redis
+    pretend_token_sync
+    configure sync "unix:$REDIS"
+    before=$(redis debug digest)
+    examine 1 --url http://127.0.0.1:1
+    grep -E "^good +sync +$REDIS: the user default can log in" <<<"$OUT" || fail "$OUT"
+    # It has changed nothing there.
+    [[ $(redis debug digest) == "$before" && $(redis dbsize) -eq 0 ]] || fail "$(redis keys '*')"
+    redis set "$(stream failures)" text
+    names_file error sync "$REDIS: the key $(stream failures) has another type than token-sync's" "run in redis-cli: DEL $(stream failures)"
+    redis del "$(stream failures)"
+    redis lpush "$(stream epoch)" text
+    names_file error sync "the key $(stream epoch) has another type"
+    redis del "$(stream epoch)"
+    redis config set maxmemory 1
+    names_file error sync "$REDIS: OOM" 'raise its maxmemory'
+    redis config set maxmemory 0
+    redis replicaof 127.0.0.1 1
+    names_file error sync "$REDIS: it is a replica" "name the master in 'sync', or Sentinels that know it"
+    # A socket that it may not use, a name that there is not, what is no Redis, and what does not answer.
+    chmod 0700 "$REDIS"
+    names_file error sync "$REDIS: Permission denied" 'let the user of token-sync use the socket: unixsocketperm 770'
+    configure sync 'no-such-name.invalid:6379'
+    names_file error sync 'no-such-name.invalid: ' "correct the name in 'sync'"
+    start_stalled
+    configure sync "127.0.0.1:$STALLED_PORT"
+    names_file error sync "127.0.0.1 port $STALLED_PORT: no answer in time" 'it hangs, or is no Redis'
+    serve_slip nginx
+    configure sync "127.0.0.1:$PORT"
+    names_file error sync "127.0.0.1 port $PORT: Protocol error" "it is no Redis: correct the address in 'sync'"
+}
+
+@test "slip: several machines, and an engine that wants TLS" {
+    local port
+    port=$(free_port)
+    REDIS=$DIR/run/redis.sock
+    make_authority trusted
+    make_engine_certificate good trusted 2 IP:127.0.0.1
+    start_redis_with_tls "$port" good
+    pretend_token_sync
+    configure sync "127.0.0.1:$port"
+    names_file error sync "127.0.0.1 port $port: " 'if it wants TLS, set sync_tls = yes'
+}
+
+@test "slip: several machines, and Sentinels" {
+    local master sentinel
+    master=$(free_port) sentinel=$(free_port)
+    use_engine
+    stop redis
+    start_redis --bind 127.0.0.1 --port "$master" --aclfile "$DIR/run/users"
+    start_sentinel "$sentinel" "$master"
+    configure sync "sentinel:mymaster@127.0.0.1:$sentinel localhost:$sentinel"
+    examine 1 --url http://127.0.0.1:1
+    grep -E "^good +sync +127.0.0.1 port $master: the user token can log in" <<<"$OUT" || fail "$OUT"
+    # What both of them lead to is said once.
+    printf 'not-the-password\n' >"$DIR/run/password"
+    names_file error sync "127.0.0.1 port $master: the user token is refused: WRONGPASS"
+    configure sync "sentinel:another@127.0.0.1:$sentinel"
+    names_file error sync "127.0.0.1 port $sentinel: the Sentinel does not know an engine of that name" "correct the name in 'sync'"
+    configure sync "sentinel:mymaster@127.0.0.1:$master"
+    printf 'a-password\n' >"$DIR/run/password"
+    names_file error sync "127.0.0.1 port $master: " 'it is no Sentinel'
 }
 
 sync_is() {
@@ -202,12 +334,12 @@ sync_is() {
     start token-sync "$DIR/token-sync" -c "$CONF"
     wait_until 'token-sync is connected' sync_is connected
     examine 0 --url "$ORIGIN"
-    grep -E '^good +sync +sync = unix:.*: it is reached' <<<"$OUT"
+    grep -E "^good +sync +$REDIS: the user default can log in, and has all rights" <<<"$OUT"
     grep -E '^good +sync +token-sync is connected since 20' <<<"$OUT"
     stop redis
     wait_until 'Redis is missed' sync_is engine_away
     examine 1 --url "$ORIGIN"
-    wrong_lines | grep -E "^error +sync +sync = unix:$REDIS cannot be reached: " || fail "$OUT"
+    wrong_lines | grep -E "^error +sync +$REDIS: (Connection refused|No such file)" || fail "$OUT"
     OUT=$(grep -v '^error *sync' <<<"$OUT") names warning sync 'token-sync is without its engine since 20' 'its log says why'
 }
 

@@ -103,6 +103,20 @@ start_redis_with_tls() {
         --tls-auth-clients no "$@"
 }
 
+# start_sentinel PORT MASTER-PORT [LINE…]: which knows one engine as mymaster.
+start_sentinel() {
+    local port=$1 master=$2
+    shift 2
+    printf '%s\n' "port $port" 'bind 127.0.0.1' "dir $DIR/run" "$@" "sentinel monitor mymaster 127.0.0.1 $master 1" \
+        >"$DIR/run/sentinel.conf"
+    start sentinel redis-server "$DIR/run/sentinel.conf" --sentinel
+    ((port == 0)) || wait_until 'the Sentinel answers' sentinel_answers "$port"
+}
+
+sentinel_answers() {
+    [[ $(redis-cli -p "$1" ping 2>&1) == PONG ]]
+}
+
 stream() {
     printf 'token-sync:https://api.example.com/apiops/auth:%s\n' "$1"
 }

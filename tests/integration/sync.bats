@@ -373,20 +373,6 @@ put_message() {
     all_have has_revoked two -- tcp 100
 }
 
-# start_sentinel PORT MASTER-PORT [LINE…]: which knows one engine as mymaster.
-start_sentinel() {
-    local port=$1 master=$2
-    shift 2
-    printf '%s\n' "port $port" 'bind 127.0.0.1' "dir $DIR/run" "$@" "sentinel monitor mymaster 127.0.0.1 $master 1" \
-        >"$DIR/run/sentinel.conf"
-    start sentinel redis-server "$DIR/run/sentinel.conf" --sentinel
-    ((port == 0)) || wait_until 'the Sentinel answers' sentinel_answers "$port"
-}
-
-sentinel_answers() {
-    [[ $(redis-cli -p "$1" ping 2>&1) == PONG ]]
-}
-
 @test "Sentinels name the engine" {
     local master sentinel nobody
     master=$(free_port) sentinel=$(free_port) nobody=$(free_port)
@@ -753,6 +739,7 @@ have_tls() {
     make_engine_certificate good trusted 2 IP:127.0.0.1,DNS:localhost
     start_redis_with_tls "$port" good
     start_sync one two
+    ctl two doctor --url http://127.0.0.1:1 2>&1 | grep -E '^good +sync .* can log in'
     sync_state revoke "$DIR/one/state" tls 5000 0
     sync_state fail "$DIR/two/state" 192.0.2.1 500 0
     all_have has_revoked two -- tls 5000
@@ -779,6 +766,13 @@ have_tls() {
     logs one "connected to 127.0.0.1 port $master as one"
 }
 
+# doctor_says MACHINE PATTERN: of its engine.
+doctor_says() {
+    local said
+    said=$(ctl "$1" doctor --url http://127.0.0.1:1 2>&1 || true)
+    grep -E '^error +sync ' <<<"$said" | grep -q -- "$2" || fail "$said"
+}
+
 # refuses_certificate MACHINE PORT CERTIFICATE WHY: and sends nothing.
 refuses_certificate() {
     start_redis_with_tls "$2" "$3"
@@ -786,6 +780,7 @@ refuses_certificate() {
     start "sync-$1" "$DIR/token-sync" -c "$DIR/$1/token.conf"
     wait_until "it refuses the certificate: $4" logs "$1" "counts alone: TLS: the certificate is refused: $4"
     stop_sync "$1"
+    doctor_says "$1" "TLS: the certificate is refused: $4.*; give it one that the system"
     ! logs "$1" 'connected to' || fail 'it is connected'
     [[ $(redis exists "$(stream revocations)") -eq 0 ]] || fail 'it has sent something'
     [[ $(grep -c 'is refused' "$DIR/log/$1.log") -eq 1 ]] || fail "$(cat "$DIR/log/$1.log")"
@@ -816,11 +811,13 @@ refuses_certificate() {
     start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
     wait_until 'it says so' logs one 'counts alone: TLS: '
     stop_sync one
+    doctor_says one "TLS: .*; have it speak TLS at this port (tls-port), or set sync_tls = no"
     stop redis
     forget_logs
     start_redis_with_tls "$port" good --tls-auth-clients yes --tls-ca-cert-file "$SSL_CERT_FILE"
     start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
     wait_until 'it says so' logs one 'counts alone: TLS: the engine demands a certificate'
+    doctor_says one 'TLS: the engine demands a certificate.*; run in its redis-cli: CONFIG SET tls-auth-clients optional'
 }
 
 # --- What is seen ----------------------------------------------------------------------------------------------
