@@ -780,7 +780,7 @@ refuses_certificate() {
     start "sync-$1" "$DIR/token-sync" -c "$DIR/$1/token.conf"
     wait_until "it refuses the certificate: $4" logs "$1" "counts alone: TLS: the certificate is refused: $4"
     stop_sync "$1"
-    doctor_says "$1" "TLS: the certificate is refused: $4.*; give it one that the system"
+    doctor_says "$1" "TLS: the certificate is refused: $4.*; give it a certificate for the name"
     ! logs "$1" 'connected to' || fail 'it is connected'
     [[ $(redis exists "$(stream revocations)") -eq 0 ]] || fail 'it has sent something'
     [[ $(grep -c 'is refused' "$DIR/log/$1.log") -eq 1 ]] || fail "$(cat "$DIR/log/$1.log")"
