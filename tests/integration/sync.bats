@@ -446,6 +446,53 @@ password_faults() {
     wait_until 'it is connected again' is_connected one
 }
 
+# Somebody who may change users.
+admin() {
+    REDISCLI_AUTH='admin' redis --user admin "$@"
+}
+
+# As token-sync.md has it. Connections go on while passwords come and go, as the engine asks only when they begin.
+@test "another password, without a gap" {
+    start_redis_with_user '+auth +role +time +xadd +xread +xrange +xinfo|stream +xtrim +xdel +get +set'
+    printf 'user admin on >admin ~* &* +@all\n' >>"$DIR/run/users"
+    stop redis
+    start_redis --aclfile "$DIR/run/users"
+    cp -p "$DIR/run/password" "$DIR/run/password-two"
+    local machine
+    for machine in one two; do
+        set_key $machine sync_user token
+    done
+    set_key one sync_password_file "$DIR/run/password"
+    set_key two sync_password_file "$DIR/run/password-two"
+    start_sync one two
+    [[ $(printf '>%s' new | admin -x ACL SETUSER token) == OK ]]
+    # Each machine on its own: the other one has the old password meanwhile.
+    for machine in one two; do
+        forget_logs
+        sync_state revoke "$DIR/$machine/state" "before-$machine" 100 0
+        printf 'new\n' >"$DIR/run/password$([[ $machine == one ]] || echo -two)"
+        kill -HUP "$(pid_of sync-$machine)"
+        wait_until "$machine is connected again" is_connected $machine
+        sync_state revoke "$DIR/$machine/state" "after-$machine" 100 0
+        all_have has_revoked one two -- "before-$machine" 100
+        all_have has_revoked one two -- "after-$machine" 100
+        ! grep -E 'is away|WRONGPASS' "$DIR"/log/{one,two}.log || fail 'there is a gap'
+    done
+    forget_logs
+    [[ $(printf '<%s' a-password | admin -x ACL SETUSER token) == OK ]]
+    [[ $(admin ACL SAVE) == OK ]]
+    [[ $(REDISCLI_AUTH=a-password redis --user token ping 2>&1) == *WRONGPASS* ]]
+    kill_sync one
+    start_sync one
+    sync_state revoke "$DIR/one/state" new 100 0
+    all_have has_revoked two -- new 100
+    ! grep -E 'is away|WRONGPASS' "$DIR"/log/{one,two}.log || fail 'there is a gap'
+    # What was saved is what the engine starts with.
+    stop redis
+    start_redis --aclfile "$DIR/run/users"
+    wait_until 'two is connected again' is_connected two
+}
+
 @test "a user without rights is told which command it may not use" {
     start_redis_with_user '+auth +role +time +xread +xrange +xinfo|stream +get +set'
     set_key one sync_user token
