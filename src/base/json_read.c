@@ -330,10 +330,23 @@ static struct json_tokener *kept_tokener(void)
     return NULL;
 }
 
+/* json_tokener_reset() leaves half a surrogate pair where a text ends behind it: json-c would put it before
+ * the next escape, which is another text's. So what has read a faulty text reads no other. */
+static void forget_kept(struct json_tokener *tokener)
+{
+    pthread_setspecific(kept_key, NULL);
+    json_tokener_free(tokener);
+}
+
 struct json_object *json_read_public(struct text text, struct json_fault *fault)
 {
     struct json_tokener *tokener = text.length <= KEPT_CAPACITY ? kept_tokener() : NULL;
-    return tokener != NULL ? read_with(tokener, text, fault) : json_read(text, fault);
+    if (tokener == NULL)
+        return json_read(text, fault);
+    struct json_object *object = read_with(tokener, text, fault);
+    if (object == NULL)
+        forget_kept(tokener);
+    return object;
 }
 
 static int wipe_string(struct json_object *value, int flags, struct json_object *parent, const char *key,

@@ -21,7 +21,7 @@ struct json_fault {
 struct json_object *json_read(struct text text, struct json_fault *fault);
 
 /* Does that for a text that holds no secret, which takes less time: each thread keeps what json-c needs for
- * it, with the last values in it. */
+ * it, with the last values in it, until a text is faulty. */
 struct json_object *json_read_public(struct text text, struct json_fault *fault);
 
 /* Wipes all strings in `object`, then releases it. NULL is allowed. A text made by json_write() is not

@@ -238,6 +238,26 @@ static void test_thread_reads_any_text(void **state)
     }
 }
 
+/* Wherever a text breaks off, nothing of it is in the next one that the thread reads. */
+static void test_broken_text_leaves_nothing(void **state)
+{
+    (void)state;
+    static const char broken[] = "{\"a\\u00e9\":[\"\\ud83d\\udd11\\\\\",-1.5e3,true,null,{\"b\":\"\\ud83d\","
+                                 "\"\\ud83d\":\"\xf0\x9f\x94\x91\"}]}";
+    static const char *const texts[] = {"{\"\\u00e9\":\"\\u0041\"}", "{\"a\":\"\\udd11\"}",
+                                        "{\"caf\xc3\xa9\":1}", "{\"a\":[2,false,null]}", broken};
+    for (size_t i = 0; i < ROWS(texts) * sizeof broken; i++) {
+        const char *text = texts[i % ROWS(texts)];
+        json_object_put(json_read_public((struct text){broken, i / ROWS(texts)}, NULL));
+        struct json_object *alone = json_read(text_of(text), NULL);
+        struct json_object *object = json_read_public(text_of(text), NULL);
+        check_row(alone != NULL && json_object_equal(alone, object) == 1, "another object", i / ROWS(texts),
+                  text);
+        json_object_put(alone);
+        json_object_put(object);
+    }
+}
+
 /* Without memory for what it keeps, a thread reads all the same, or says why it does not. */
 static void *read_without_memory_at_first(void *context)
 {
@@ -275,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_only_strict_json_is_read),  cmocka_unit_test(test_characters_are_decoded),
         cmocka_unit_test(test_read_without_memory_fails), cmocka_unit_test(test_size_that_is_never_there),
         cmocka_unit_test(test_thread_reads_any_text),     cmocka_unit_test(test_thread_without_memory),
+        cmocka_unit_test(test_broken_text_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -484,6 +484,31 @@ static void test_claims_of_others_are_not_read(void **state)
     keyset_release(keyset);
 }
 
+/* What anyone can send changes nothing about the tokens of others that the same thread checks after it. */
+static void test_malformed_token_leaves_others_valid(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {"{\"a\":\"\\ud83d",      "{\"a\":\"\\ud83d\\", "{\"\\ud83d\\u",
+                                          "{\"alg\":[{\"kid\":\"", "{\"a\":1,\"a\":2}",  "{\"a\":-"};
+    struct keyset *keyset = load_zeros("");
+    for (size_t i = 0; i < ROWS(headers); i++) {
+        const char *header = headers[i];
+        char *malformed = sign_once(keyset->signer->key, text_of(header), text_of("{}"));
+        char *token = issue_once(keyset, "at+jwt", ISSUER, AUDIENCE, &claims);
+        for (int time = 0; time < 3; time++) {
+            struct jwt jwt;
+            check_row(verify(keyset, malformed, NOW) == JWT_MALFORMED, "malformed", i, header);
+            const enum jwt_status status = verify_and_keep(keyset, token, NOW, &jwt);
+            check_row(status == JWT_VALID, jwt_status_reason(status), i, header);
+            check_row(text_equal(jwt_claim_text(&jwt, CLAIM_SUB), claims.client_id), "sub", i, header);
+            jwt_clear(&jwt);
+        }
+        free(malformed);
+        free(token);
+    }
+    keyset_release(keyset);
+}
+
 /* tokenctl inspect shows what a token contains, even if it is not valid. */
 static void test_any_token_is_decoded(void **state)
 {
@@ -601,6 +626,7 @@ int main(void)
         cmocka_unit_test(test_each_changed_character_is_detected),
         cmocka_unit_test(test_public_key_is_no_hmac_secret),
         cmocka_unit_test(test_claims_of_others_are_not_read),
+        cmocka_unit_test(test_malformed_token_leaves_others_valid),
         cmocka_unit_test(test_any_token_is_decoded),
         cmocka_unit_test(test_each_status_has_a_sentence),
         cmocka_unit_test(test_clocks_may_differ_by_clock_skew),
