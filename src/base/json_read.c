@@ -205,17 +205,22 @@ static bool has_members(struct json_object *object, size_t members)
            (json_c_visit(object, 0, count_name, &names) == 0 && names == members);
 }
 
-/* Returns the offset of the quote that ends the string which begins at `start`; text.length: none does. */
+/* Returns the offset of the quote that ends the string which begins at `start`; text.length: none does. A
+ * quote behind an odd number of backslashes is escaped. */
 static size_t string_end(struct text text, size_t start)
 {
-    const char *from = text.data + start;
-    const char *const end = text.data + text.length;
+    size_t end = start;
     const char *quote;
-    const char *escape;
-    while ((quote = memchr(from, '"', (size_t)(end - from))) != NULL &&
-           (escape = memchr(from, '\\', (size_t)(quote - from))) != NULL)
-        from = escape + 2;
-    return quote != NULL ? (size_t)(quote - text.data) : text.length;
+    while ((quote = memchr(text.data + end, '"', text.length - end)) != NULL) {
+        end = (size_t)(quote - text.data);
+        size_t first = end;
+        while (first > start && text.data[first - 1] == '\\')
+            first--;
+        if ((end - first) % 2 == 0)
+            return end;
+        end++;
+    }
+    return text.length;
 }
 
 /* Counts the members of all objects in `text`, of which each has one colon outside of strings. False: it has

@@ -92,6 +92,50 @@ static void test_only_strict_json_is_read(void **state)
     }
 }
 
+static double cpu_us(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+/* Returns the shortest of some times that it takes to read a string of `count` escapes. */
+static double escapes_us(const char *escape, size_t count)
+{
+    double shortest = 1e9;
+    char *text = malloc(2 * count + sizeof "{\"a\":\"\"}");
+    assert_non_null(text);
+    char *end = stpcpy(text, "{\"a\":\"");
+    for (size_t i = 0; i < count; i++)
+        end = stpcpy(end, escape);
+    strcpy(end, "\"}");
+    for (int i = 0; i < 8; i++) {
+        const double began = cpu_us();
+        struct json_object *object = json_read_public(text_of(text), NULL);
+        const double took = cpu_us() - began;
+        assert_non_null(object);
+        json_object_put(object);
+        shortest = took < shortest ? took : shortest;
+    }
+    free(text);
+    return shortest;
+}
+
+/* The header of a token that nobody has signed keeps no thread busy: 16 times the text takes 16 times as
+ * long, and would take 256 times as long if the time grew with the square of it. */
+static void test_escapes_take_linear_time(void **state)
+{
+    (void)state;
+    static const char *const escapes[] = {"\\n", "\\\"", "\\\\"};
+    enum { COUNT = 16384, TIMES = 16, MOST = 64 };
+    for (size_t i = 0; i < ROWS(escapes); i++) {
+        const double of_short = escapes_us(escapes[i], COUNT);
+        const double of_long = escapes_us(escapes[i], TIMES * COUNT);
+        if (of_long > MOST * of_short)
+            fail_msg("%s: %.0f us against %.0f us", escapes[i], of_long, of_short);
+    }
+}
+
 /* Characters at the bounds of each length are decoded correctly, whatever precedes them. */
 static void test_characters_are_decoded(void **state)
 {
@@ -295,7 +339,7 @@ int main(void)
         cmocka_unit_test(test_only_strict_json_is_read),  cmocka_unit_test(test_characters_are_decoded),
         cmocka_unit_test(test_read_without_memory_fails), cmocka_unit_test(test_size_that_is_never_there),
         cmocka_unit_test(test_thread_reads_any_text),     cmocka_unit_test(test_thread_without_memory),
-        cmocka_unit_test(test_broken_text_leaves_nothing),
+        cmocka_unit_test(test_escapes_take_linear_time),  cmocka_unit_test(test_broken_text_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
