@@ -98,17 +98,22 @@ struct cache_key token_cache_key(const struct token_cache *cache, struct text to
 
 /* --- Headers --- */
 
+static bool is_header(const struct token_header *header, struct text encoded)
+{
+    return text_equal((struct text){header->encoded, header->length}, encoded);
+}
+
 const struct token_header *token_cache_find_header(const struct token_cache *cache, struct text encoded)
 {
     for (size_t i = 0; i < HEADERS; i++) {
         const struct token_header *header = cache->headers[i];
-        if (header == NULL || text_equal((struct text){header->encoded, header->length}, encoded))
+        if (header == NULL || is_header(header, encoded))
             return header;
     }
     return NULL;
 }
 
-/* Two threads may add the same header: the second one is not found, and does no harm. */
+/* All threads may come with the first header at the same time: it must not take the places of others. */
 const struct token_header *token_cache_add_header(struct token_cache *cache, struct text encoded,
                                                   struct json_object *object, const struct signing_key *key)
 {
@@ -118,9 +123,11 @@ const struct token_header *token_cache_add_header(struct token_cache *cache, str
     *header = (struct token_header){object, key, encoded.length};
     memcpy(header->encoded, encoded.data, encoded.length);
     for (size_t i = 0; i < HEADERS; i++) {
-        struct token_header *empty = NULL;
-        if (atomic_compare_exchange_strong(&cache->headers[i], &empty, header))
+        struct token_header *found = NULL;
+        if (atomic_compare_exchange_strong(&cache->headers[i], &found, header))
             return header;
+        if (is_header(found, encoded))
+            break;
     }
     free(header);
     return NULL;

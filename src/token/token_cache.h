@@ -53,8 +53,8 @@ void token_cache_free(struct token_cache *cache); /* NULL is allowed */
 const struct token_header *token_cache_find_header(const struct token_cache *cache, struct text encoded);
 
 /* Adds the header of a token whose signature is right, for as long as the cache exists, and takes over the
- * reference on `object`. Returns NULL, and takes nothing, if the cache has as many as it can keep, or memory
- * runs out: the header is decoded again next time. */
+ * reference on `object`. Returns NULL, and takes nothing, if another thread has added it, the cache has as
+ * many as it can keep, or memory runs out: the header is looked for again next time. */
 const struct token_header *token_cache_add_header(struct token_cache *cache, struct text encoded,
                                                   struct json_object *object, const struct signing_key *key);
 

@@ -411,6 +411,37 @@ static void test_some_headers_are_kept(void **state)
     keyset_release(keyset);
 }
 
+static const struct token_header *add_header(struct token_cache *cache, const char *encoded)
+{
+    struct json_object *object = json_object_new_object();
+    const struct token_header *header = token_cache_add_header(cache, text_of(encoded), object, NULL);
+    if (header == NULL)
+        json_object_put(object);
+    return header;
+}
+
+/* Threads that decode the same header at the same time add it once, so that there is room for others. */
+static void test_header_is_added_once(void **state)
+{
+    (void)state;
+    struct token_cache *cache = token_cache_new();
+    const struct token_header *header = add_header(cache, "aa");
+    assert_non_null(header);
+    for (int time = 0; time < 40; time++)
+        assert_null(add_header(cache, "aa"));
+    assert_ptr_equal(token_cache_find_header(cache, text_of("aa")), header);
+    /* Others of the same length, and of other lengths. */
+    static const char *const others[] = {"ab", "ba", "a", "aaa", ""};
+    for (size_t i = 0; i < ROWS(others); i++) {
+        check_row(token_cache_find_header(cache, text_of(others[i])) == NULL, "found", i, others[i]);
+        const struct token_header *other = add_header(cache, others[i]);
+        check_row(other != NULL, "not added", i, others[i]);
+        check_row(token_cache_find_header(cache, text_of(others[i])) == other, "not found", i, others[i]);
+    }
+    assert_ptr_equal(token_cache_find_header(cache, text_of("aa")), header);
+    token_cache_free(cache);
+}
+
 static void test_forged_token_is_not_kept(void **state)
 {
     (void)state;
@@ -537,6 +568,7 @@ int main(void)
         cmocka_unit_test(test_key_set_ends),
         cmocka_unit_test(test_header_is_kept),
         cmocka_unit_test(test_some_headers_are_kept),
+        cmocka_unit_test(test_header_is_added_once),
         cmocka_unit_test(test_forged_token_is_not_kept),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_no_memory),
