@@ -201,6 +201,8 @@ static int inspect(const struct service *service, struct text token)
     jwt_clear(&jwt);
     if (jwt_decode(token, &jwt))
         result = print_token(&jwt, status);
+    else if (status == JWT_VALID)
+        result = command_error(EXIT_FAILURE, "%s", strerror(ENOMEM));
     if (status != JWT_VALID)
         result = command_error(EXIT_FAILURE, "not valid: %c%s", tolower((unsigned char)*text), text + 1);
     jwt_clear(&jwt);
