@@ -243,6 +243,34 @@ static void test_size_that_is_never_there(void **state)
     look_for_leaks(true);
 }
 
+/* What a thread keeps has room for what it reads. json-c before 0.17 cuts a value short if its buffer cannot
+ * grow. */
+static void test_value_is_whole_or_memory_ran_out(void **state)
+{
+    (void)state;
+    static const int lengths[] = {10, 3000, 4082, 4083, 5000, 9000};
+    skip_unless_malloc_fails();
+    for (size_t i = 0; i < ROWS(lengths); i++) {
+        char text[9100];
+        bool failed = true;
+        snprintf(text, sizeof text, "{\"a\":\"%0*d\",\"b\":1}", lengths[i], 0);
+        for (long allowed = 0; failed; allowed++) {
+            struct json_fault fault = {NULL, 1};
+            json_object_put(json_read_public(text_of("{"), NULL)); /* gives back what is kept */
+            json_object_put(json_read_public(text_of("{}"), NULL));
+            one_allocation_fails = true;
+            allocations_left = allowed;
+            struct json_object *object = json_read_public(text_of(text), &fault);
+            failed = allocations_left < 0;
+            allocations_left = -1;
+            const int length = json_object_get_string_len(json_object_object_get(object, "a"));
+            check_row(object != NULL ? length == lengths[i] : failed && fault.line == 0, fault.text, i,
+                      "a value");
+            json_object_put(object);
+        }
+    }
+}
+
 /* What a thread keeps for json_read_public() serves texts of any length, whatever it has read before. It goes
  * with the thread: LeakSanitizer looks. */
 static void *read_many(void *context)
@@ -336,10 +364,15 @@ static void test_thread_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_only_strict_json_is_read),  cmocka_unit_test(test_characters_are_decoded),
-        cmocka_unit_test(test_read_without_memory_fails), cmocka_unit_test(test_size_that_is_never_there),
-        cmocka_unit_test(test_thread_reads_any_text),     cmocka_unit_test(test_thread_without_memory),
-        cmocka_unit_test(test_escapes_take_linear_time),  cmocka_unit_test(test_broken_text_leaves_nothing),
+        cmocka_unit_test(test_only_strict_json_is_read),
+        cmocka_unit_test(test_characters_are_decoded),
+        cmocka_unit_test(test_read_without_memory_fails),
+        cmocka_unit_test(test_size_that_is_never_there),
+        cmocka_unit_test(test_thread_reads_any_text),
+        cmocka_unit_test(test_thread_without_memory),
+        cmocka_unit_test(test_value_is_whole_or_memory_ran_out),
+        cmocka_unit_test(test_escapes_take_linear_time),
+        cmocka_unit_test(test_broken_text_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

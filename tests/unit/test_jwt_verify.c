@@ -338,6 +338,10 @@ static void test_token_over_the_limit_is_refused(void **state)
         const enum jwt_status status = verify(keyset, token, NOW);
         check_row(status == (strlen(token) <= JWT_LONGEST ? JWT_VALID : JWT_MALFORMED),
                   jwt_status_text(status), (size_t)spaces, "spaces");
+        struct jwt jwt;
+        check_row(jwt_decode(text_of(token), &jwt) == (status == JWT_VALID), "decoded", (size_t)spaces,
+                  "spaces");
+        jwt_clear(&jwt);
         valid += status == JWT_VALID;
         free(token);
     }

@@ -251,6 +251,7 @@ static void test_signature_is_verified_once(void **state)
         check_row(!is_verified(keyset->seen, token, NOW), "not yet seen", i, name);
         check_row(is_status(keyset, token, NOW, JWT_VALID), "valid", i, name);
         check_row(is_verified(keyset->seen, token, NOW) && !has(keyset->seen, token), "seen once", i, name);
+        check_row(!is_verified(keyset->seen, token, NOW + 60), "verified beyond its exp", i, name);
         check_row(is_status(keyset, token, NOW, JWT_VALID), "valid, once more", i, name);
         check_row(has(keyset->seen, token), "seen twice", i, name);
         check_row(is_status(keyset, token, NOW + 61, JWT_EXPIRED), "expired", i, name);
@@ -279,6 +280,7 @@ static void test_long_token_is_not_kept(void **state)
     (void)state;
     size_t kept = 0;
     size_t not_kept = 0;
+    bool has_longest = false; /* the blank behind the header makes one of exactly that length */
     struct keyset *keyset = load_keys();
     for (int pad = 2800; not_kept < 4; pad++) {
         char claims[TOKEN_CACHE_LONGEST];
@@ -286,18 +288,19 @@ static void test_long_token_is_not_kept(void **state)
                  "{\"iss\":\"i\",\"aud\":\"a\",\"sub\":\"s\",\"client_id\":\"s\",\"iat\":1,\"jti\":\"%0*d\"}",
                  pad, 0);
         char *token =
-            sign_once(keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"a\",\"typ\":\"JWT\"}"),
+            sign_once(keyset->signer->key, text_of("{\"alg\":\"HS256\",\"kid\":\"a\",\"typ\":\"JWT\"} "),
                       text_of(claims));
         const bool is_short = strlen(token) <= TOKEN_CACHE_LONGEST;
         for (int time = 0; time < 3; time++)
             check_row(is_status(keyset, token, NOW, JWT_VALID), "valid", strlen(token), token);
         check_row(is_verified(keyset->seen, token, NOW), "verified", strlen(token), token);
         check_row(has(keyset->seen, token) == is_short, "kept", strlen(token), token);
+        has_longest |= strlen(token) == TOKEN_CACHE_LONGEST;
         kept += is_short;
         not_kept += !is_short;
         free(token);
     }
-    assert_true(kept > 0);
+    assert_true(kept > 0 && has_longest);
     keyset_release(keyset);
 }
 
