@@ -289,6 +289,7 @@ loaded() {
     cp "$REPOSITORY/conf/token.conf" "$CONF"
     run "$DIR/token.fcgi" -t
     [[ $status -eq 0 ]] || fail "$output"
+    (umask 077 && echo secret >"$DIR/etc/sync-password")
     grep -v '^#\(user\|group\) ' "$REPOSITORY/conf/token.conf" | sed 's/^#\([a-z_0-9]* = \)/\1/' >"$CONF"
     run "$DIR/token.fcgi" -t
     [[ $status -eq 0 ]] || fail "$output"
