@@ -127,7 +127,7 @@ program_gets_the_token() {
 FORGED=()
 for name in X-Token-Client X-Token-Scope X-Token-Id X-Token-Expires Remote-User Token-Client Token-Granted Token-Scope \
     Variable-Token_Client Variable-REMOTE_USER; do
-    FORGED+=(-H "$name: forged" -H "${name//-/_}: forged")
+    FORGED+=(-H "$name: forged" -H "${name//-/_}: forged" -H "${name/-/_}: forged" -H "${name%-*}_${name##*-}: forged")
 done
 
 nothing_is_told_to_the_client() {
@@ -353,6 +353,7 @@ check_lighttpd_authorizer() {
     # shellcheck disable=SC2317 # check_what_is_let_through() calls it
     application_gets_the_token() {
         is Forwarded "$(header_at_application forwarded)" 'remote_user="demo"'
+        is X-Token-Client "$(header_at_application x-token-client)" ''
     }
     HTTP2=--http1.1
     start_site lighttpd-authorizer.conf
