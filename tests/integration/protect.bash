@@ -166,6 +166,21 @@ check_what_is_let_through() {
     is WWW-Authenticate "$(header WWW-Authenticate)" ''
 }
 
+# What a client names in Connection is for the web server alone, and a proxy drops it: not what the web server itself has added.
+check_connection_header() {
+    local names FORGED=("${FORGED[@]}")
+    for names in 'X-Token-Client, X-Token-Scope, X-Token-Id, X-Token-Expires, Forwarded' \
+        'close,x-token-client,x-token-scope,x-token-id,x-token-expires,forwarded'; do
+        FORGED+=(-H "Connection: keep-alive, $names" -H "Connection: $names")
+        get_with "$TOKEN" --http1.1 "${FORGED[@]}" "$SITE$APPLICATION"
+        is status "$STATUS" 200
+        application_gets_the_token
+        get_with "$TOKEN" --http1.1 "${FORGED[@]}" "$SITE$PROGRAM"
+        is status "$STATUS" 200
+        program_gets_the_token
+    done
+}
+
 # The body reaches the application whole, and the check not at all.
 check_bodies() {
     local sum
@@ -313,6 +328,7 @@ is_gone() {
 
 check_site() {
     check_what_is_let_through
+    check_connection_header
     check_bodies
     check_refusals
     check_ways_round
