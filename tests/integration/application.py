@@ -25,7 +25,7 @@ class Application(BaseHTTPRequestHandler):
 
     def upgrade(self):
         self.send_response(101)
-        self.send_header("Upgrade", self.headers["Upgrade"])
+        self.send_header("Upgrade", ", ".join(self.headers.get_all("Upgrade")))
         self.send_header("Connection", "Upgrade")
         self.end_headers()
         self.wfile.write(b"upgraded: " + self.rfile.readline())

@@ -204,17 +204,15 @@ check_bodies() {
         fail 'a check has got a body'
 }
 
-# WebSocket's way, without its frames.
-check_upgrade() {
-    local said
-    for token in "$TOKEN" "$BAD"; do
-        said=$(timeout "$PATIENCE" python3 - "$APPLICATION" "$token" <<'END'
+# upgraded TOKEN HEADER…: what comes back for a request with these headers of an upgrade, and for a line after an agreement.
+upgraded() {
+    timeout "$PATIENCE" python3 - "$APPLICATION" "$@" <<'END'
 import socket
 import sys
 
 peer = socket.create_connection(("127.0.0.1", 8080))
-peer.sendall(("GET %s HTTP/1.1\r\nHost: api.example.com\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"
-              "Authorization: Bearer %s\r\n\r\n" % tuple(sys.argv[1:])).encode())
+head = ["GET %s HTTP/1.1" % sys.argv[1], "Host: api.example.com", "Authorization: Bearer " + sys.argv[2]]
+peer.sendall("\r\n".join(head + sys.argv[3:] + ["", ""]).encode())
 answer = peer.recv(4096).decode()
 if " 101 " in answer:
     peer.sendall(b"hello\n")
@@ -222,9 +220,19 @@ if " 101 " in answer:
         answer += peer.recv(4096).decode()
 print(answer)
 END
-        )
-        [[ $token == "$BAD" || $said == *' 101 '*'upgraded: hello'* ]] || fail "no upgrade: $said"
-        [[ $token == "$TOKEN" || $said == *' 401 '* ]] || fail "an upgrade: $said"
+}
+
+# WebSocket's way, without its frames. After an upgrade to anything else, as to HTTP/2 (h2c), a client could send requests to
+# the application that nobody checks.
+check_upgrade() {
+    local said other
+    said=$(upgraded "$TOKEN" 'Connection: Upgrade' 'Upgrade: WebSocket')
+    [[ $said == *' 101 '*'upgraded: hello'* ]] || fail "no upgrade: $said"
+    said=$(upgraded "$BAD" 'Connection: Upgrade' 'Upgrade: websocket')
+    [[ $said == *' 401 '* ]] || fail "an upgrade: $said"
+    for other in h2c other 'h2c, websocket' 'websocket, h2c' $'h2c\r\nUpgrade: websocket' $'websocket\r\nUpgrade: h2c'; do
+        said=$(upgraded "$TOKEN" 'Connection: Upgrade, HTTP2-Settings' 'HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA' "Upgrade: $other")
+        [[ $said != *' 101 '* || $said == *$'\r\nUpgrade: websocket\r\n'* ]] || fail "an upgrade to $other: $said"
     done
 }
 
