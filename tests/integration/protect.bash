@@ -303,6 +303,23 @@ check_ways_round() {
     [[ $(reached) == "$before" ]] || fail "$(tail -n 3 "$FOLDER/application.seen") has reached the application"
 }
 
+# What is checked is what the application gets: it does not see a path that it could take for another one than the web server did.
+check_path_of_application() {
+    local path
+    for path in /x/../api/things /x/%2e%2e/api/things /x/..%2fapi/things '/x;y/../api/things' /x%3f/../api/things /x%23/../api/things \
+        /./api/things '/x\..\..\api/things' /x%5c..%5c/../../api/things /api/x/../things /api/x%2f..%2fthings /api/./things; do
+        get_with "$TOKEN" "$SITE$path"
+        if [[ $STATUS == 200 ]]; then
+            is path "$(jq -r .path "$FOLDER/body")" "$APPLICATION"
+        else
+            [[ $STATUS == @(400|401|403|404) ]] || fail "$path: $STATUS"
+        fi
+    done
+    get_with "$TOKEN" "$SITE/api/a%20b;c=d/e.f..g/%25/..h?i=/../j%2F..%2Fk"
+    is status "$STATUS" 200
+    is path "$(jq -r .path "$FOLDER/body")" '/api/a%20b;c=d/e.f..g/%25/..h?i=/../j%2F..%2Fk'
+}
+
 # What was revoked is refused within a second, and when the program is gone nothing is served.
 check_end_of_tokens() {
     tokenctl lock demo
@@ -340,6 +357,7 @@ check_site() {
     check_bodies
     check_refusals
     check_ways_round
+    check_path_of_application
     check_end_of_tokens
 }
 
