@@ -205,9 +205,9 @@ not_under_valgrind() {
     [[ -z ${UNDER:-} ]] || skip "$1"
 }
 
-# For a test that failed: what the servers and the program had to say.
+# For a test that failed: what the servers and the program had to say. A log may be a FIFO, which has no end.
 show_logs() {
-    [[ -n ${BATS_TEST_COMPLETED:-} ]] || tail -n 20 "$DIR"/log/* || true
+    [[ -n ${BATS_TEST_COMPLETED:-} ]] || find "$DIR/log" -maxdepth 1 -type f -exec tail -v -n 20 {} + || true
 }
 
 # Whether somebody listens on the Unix socket.
