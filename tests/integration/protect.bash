@@ -121,10 +121,12 @@ program_gets_the_token() {
     is TOKEN_ID "$(variable TOKEN_ID)" "$(claim jti)"
     is TOKEN_EXPIRES "$(variable TOKEN_EXPIRES)" "$(claim exp)"
     is HTTP_AUTHORIZATION "$(variable HTTP_AUTHORIZATION)" "${HANDS_ON:+Bearer $TOKEN}"
+    # A program that makes requests of its own would send them there (httpoxy).
+    is HTTP_PROXY "$(variable HTTP_PROXY)" ''
 }
 
 # Names that an application could look at, in each way in which they can be written.
-FORGED=()
+FORGED=(-H 'Proxy: http://forged.example')
 for name in X-Token-Client X-Token-Scope X-Token-Id X-Token-Expires Remote-User Token-Client Token-Granted Token-Scope \
     Variable-Token_Client Variable-REMOTE_USER; do
     FORGED+=(-H "$name: forged" -H "${name//-/_}: forged" -H "${name/-/_}: forged" -H "${name%-*}_${name##*-}: forged")
