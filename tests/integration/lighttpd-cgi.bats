@@ -7,6 +7,12 @@ load web_server
 @test "lighttpd-cgi: only granted scopes are issued" { check_scope; }
 @test "lighttpd-cgi: bad credentials have one answer" { check_unauthorized; }
 @test "lighttpd-cgi: other paths and methods are refused" { check_paths_and_methods; }
+@test "lighttpd-cgi: a file beside the program is not served" {
+    row 'a copy of the program'
+    printf 'a copy\n' >"$DIR/token.fcgi.old"
+    request "${URL%/token}.old"
+    equal status "$STATUS" 404
+}
 @test "lighttpd-cgi: keys and metadata are published" { check_published; }
 @test "lighttpd-cgi: bodies arrive whole, and large ones are refused" { check_bodies; }
 @test "lighttpd-cgi: credentials arrive in every encoding" { check_encodings; }
