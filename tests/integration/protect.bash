@@ -114,6 +114,13 @@ application_gets_the_token() {
     is Authorization "$(header_at_application authorization)" "${HANDS_ON:+Bearer $TOKEN}"
 }
 
+# Each proxy adds what it has seen at the end, so that is true.
+application_gets_the_source() {
+    local seen
+    seen=$(header_at_application x-forwarded-for)
+    is 'the end of X-Forwarded-For' "${seen##*, }" 127.0.0.1
+}
+
 program_gets_the_token() {
     is REMOTE_USER "$(variable REMOTE_USER)" demo
     is TOKEN_CLIENT "$(variable TOKEN_CLIENT)" demo
@@ -126,7 +133,7 @@ program_gets_the_token() {
 }
 
 # Names that an application could look at, in each way in which they can be written.
-FORGED=(-H 'Proxy: http://forged.example')
+FORGED=(-H 'Proxy: http://forged.example' -H 'X-Forwarded-For: 192.0.2.66')
 for name in X-Token-Client X-Token-Scope X-Token-Id X-Token-Expires Remote-User Token-Client Token-Granted Token-Scope \
     Variable-Token_Client Variable-REMOTE_USER; do
     FORGED+=(-H "$name: forged" -H "${name//-/_}: forged" -H "${name/-/_}: forged" -H "${name%-*}_${name##*-}: forged")
@@ -149,6 +156,7 @@ check_what_is_let_through() {
         is status "$STATUS" 200
         is path "$(jq -r .path "$FOLDER/body")" "$APPLICATION?a=b"
         application_gets_the_token
+        application_gets_the_source
         nothing_is_told_to_the_client
         get_with "$TOKEN" "$options" "${FORGED[@]}" "$SITE$PROGRAM"
         is status "$STATUS" 200
