@@ -180,7 +180,8 @@ check_what_is_let_through() {
 check_connection_header() {
     local names FORGED=("${FORGED[@]}")
     for names in 'X-Token-Client, X-Token-Scope, X-Token-Id, X-Token-Expires, Forwarded' \
-        'close,x-token-client,x-token-scope,x-token-id,x-token-expires,forwarded'; do
+        'close,x-token-client,x-token-scope,x-token-id,x-token-expires,forwarded' \
+        'xx-token-a-token-client, x-token-a-token-id, xx-token-x-token-a-token-scope'; do
         FORGED+=(-H "Connection: keep-alive, $names" -H "Connection: $names")
         get_with "$TOKEN" --http1.1 "${FORGED[@]}" "$SITE$APPLICATION"
         is status "$STATUS" 200
