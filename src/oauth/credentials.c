@@ -46,12 +46,21 @@ static enum oauth_error choose_decodings(struct client_credentials *credentials)
     return OAUTH_NO_ERROR;
 }
 
+/* HAProxy hands on each Authorization header; the other web servers refuse several, or join them. */
+static enum basic_auth_result parse_basic(const struct http_request *request, struct basic_auth *basic)
+{
+    if (request->authorization.data != NULL &&
+        http_request_variable(request, "HTTP_AUTHORIZATION", 1).data != NULL)
+        return BASIC_AUTH_MALFORMED;
+    return basic_auth_parse(request->authorization, basic);
+}
+
 enum oauth_error client_credentials_gather(const struct http_request *request, struct credentials body,
                                            struct client_credentials *credentials)
 {
     *credentials = (struct client_credentials){.count = 0};
     enum oauth_error error = OAUTH_NO_ERROR;
-    switch (basic_auth_parse(request->authorization, &credentials->basic)) {
+    switch (parse_basic(request, &credentials->basic)) {
     case BASIC_AUTH_GOOD:
         error = use_basic(body, credentials);
         break;

@@ -46,5 +46,13 @@ END
 
 @test "haproxy: tokens are issued as the contract says" { check_granted; }
 @test "haproxy: bad credentials have one answer" { check_unauthorized; }
+@test "haproxy: of two Authorization headers none is chosen" {
+    local good='Authorization: Basic ZGVtbzpkZW1vLXNlY3JldA==' other
+    granted 'one' 3600 'read write' -d "$GRANT" -H "$good"
+    for other in 'Authorization: Basic eDp5' 'Authorization: Bearer abc' "$good"; do
+        malformed "after: $other" -d "$GRANT" -H "$good" -H "$other"
+        malformed "before: $other" -d "$GRANT" -H "$other" -H "$good"
+    done
+}
 @test "haproxy: other paths and methods are refused" { check_paths_and_methods; }
 @test "haproxy: keys and metadata are published" { check_published; }
