@@ -298,7 +298,7 @@ static void add_peer(struct peer_search *search, const char *status, const char 
         !read_id(status_line(status, "\nGid:"), &group))
         return;
     for (size_t i = 0; i < search->count; i++) {
-        if (search->peers[i].user == (uid_t)user)
+        if (search->peers[i].user == (uid_t)user && strcmp(search->peers[i].name, name) == 0)
             return;
     }
     *peer = (struct peer){.user = (uid_t)user, .group = (gid_t)group};

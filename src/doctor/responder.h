@@ -30,7 +30,7 @@ void responders_find(struct responders *responders, const char *config_file);
 /* Returns the first token.fcgi that has the doctor's configuration, NULL if there is none. */
 const struct responder *responders_ours(const struct responders *responders);
 
-/* A user who runs a web server. */
+/* A web server, and a user whom it runs as. */
 struct peer {
     char name[PEER_NAME]; /* of the program */
     uid_t user;
@@ -39,7 +39,7 @@ struct peer {
     gid_t groups[PEER_GROUPS_MAX];
 };
 
-/* Finds the users, other than root, who run web servers. Returns how many, at most `limit`. */
+/* Finds the web servers that run, with each user but root. Returns how many, at most `limit`. */
 size_t peers_find(struct peer *peers, size_t limit);
 
 #endif

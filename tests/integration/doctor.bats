@@ -448,7 +448,7 @@ slip() {
 
 # What is said of nginx and the socket: of the machine's other web servers it is said, too, and of the mount.
 without_others() {
-    grep -vE '^error +(mount|socket .*(caddy|haproxy|h2o|httpd))' <<<"$OUT"
+    grep -vE '^error +(mount|socket .*(apache2|lighttpd|caddy|haproxy|h2o|httpd))' <<<"$OUT"
 }
 
 @test "slip: nginx, and a socket that it may not open" {
