@@ -1,3 +1,4 @@
+# shellcheck disable=SC2153 # request() sets STATUS
 export SERVER=lighttpd-cgi
 load web_server
 
