@@ -231,6 +231,38 @@ cgi() {
     [[ $output == *'Status: 500'* && $output == *'keys.jwks: user www-data may not read it'* ]] || fail "$output"
 }
 
+# with_links: as the program's user could put them there, to a file that is missing and to one that is empty.
+with_links() {
+    rm -rf "${DIR:?}/etc/state/"*
+    : >"$DIR/log/empty"
+    setpriv --reuid www-data --regid www-data --clear-groups ln -s "$DIR/log/made" "$DIR/etc/state/revoked.mdb"
+    setpriv --reuid www-data --regid www-data --clear-groups ln -s "$DIR/log/empty" "$DIR/etc/state/throttle.mdb"
+}
+
+@test "tokenctl, run by root, has no root's rights in the state: a link there leads it to nothing" {
+    local command token user
+    only_as_root
+    belongs_to_root
+    let_in www-data
+    token=$(tokenctl token demo)
+    for user in www-data ''; do
+        with_links
+        [[ -n $user ]] || unconfigure user
+        for command in 'revoke --id one' "revoke $token" "inspect $token" revoked 'throttle list' 'throttle clear 192.0.2.1' \
+            'authenticate demo --from 192.0.2.1' check doctor; do
+            # shellcheck disable=SC2086 # words
+            run timeout "$PATIENCE" "$DIR/tokenctl" -c "$CONF" $command <<<demo-secret
+            [[ ! -e $DIR/log/made ]] || fail "$command has made a file: $output"
+            [[ ! -s $DIR/log/empty ]] || fail "$command has written a file: $output"
+        done
+        # What it makes there belongs to who uses it.
+        rm "$DIR"/etc/state/*.mdb
+        tokenctl revoke --id one
+        [[ $(stat -c '%U %G %a' "$DIR/etc/state/revoked.mdb") == 'www-data www-data 600' ]]
+        [[ $(tokenctl revoked) == *one* ]]
+    done
+}
+
 @test "the program writes no core file, and only root can debug it" {
     local pid
     start_listening
