@@ -127,8 +127,9 @@ static void look_as_user(void *context, struct findings *findings)
     if (privilege_become(config, &diagnostics) && view->denials_are_reported)
         findings_add(findings, STEP_FILES, FINDING_GOOD, "%s may use what the configuration names",
                      config->user != NULL ? config->user : "root");
-    check_state(view, findings);
     check_log(view, findings);
+    if (privilege_become_owner(config, &diagnostics))
+        check_state(view, findings);
 }
 
 void doctor_rights(struct doctor *doctor)

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "process/dump.h"
@@ -48,10 +50,10 @@ struct identity privilege_owner(const struct config *config)
 
 /* --- Changing the user --- */
 
-static bool change_identity(const struct config *config, const struct identity *target)
+/* Without a name, the user has no supplementary groups. */
+static bool change_identity(const char *name, const struct identity *target)
 {
-    const int result =
-        config->user != NULL ? initgroups(config->user, target->group) : setgroups(1, &target->group);
+    const int result = name != NULL ? initgroups(name, target->group) : setgroups(1, &target->group);
     return result == 0 && setresgid(target->group, target->group, target->group) == 0 &&
            setresuid(target->user, target->user, target->user) == 0;
 }
@@ -78,7 +80,7 @@ bool privilege_become(const struct config *config, struct diagnostics *diagnosti
         return true;
     if (!find_target_identity(config, &target))
         return privilege_fail(config, "the user or group no longer exists", "", diagnostics);
-    if (!change_identity(config, &target))
+    if (!change_identity(config->user, &target))
         return privilege_fail(config, "cannot switch to it: ", strerror(errno), diagnostics);
     if (!cannot_go_back(&target))
         return privilege_fail(config, "switched to it, but could go back to root; refusing to start", "",
@@ -86,6 +88,33 @@ bool privilege_become(const struct config *config, struct diagnostics *diagnosti
     if (!dump_forbid())
         return privilege_fail(config, "core dumps cannot be forbidden: ", strerror(errno), diagnostics);
     return file_access_check(config, diagnostics);
+}
+
+/* Root's group is never kept: with it the process could go back. */
+static bool find_owner(const struct config *config, struct identity *owner)
+{
+    struct stat status;
+    if (stat(config->state, &status) != 0 || status.st_uid == 0)
+        return find_target_identity(config, owner);
+    const struct passwd *entry = getpwuid(status.st_uid);
+    const gid_t group = entry != NULL ? entry->pw_gid : status.st_gid;
+    *owner = (struct identity){status.st_uid, group != 0 ? group : (gid_t)status.st_uid};
+    return true;
+}
+
+bool privilege_become_owner(const struct config *config, struct diagnostics *diagnostics)
+{
+    struct identity owner;
+    if (geteuid() != 0 || !find_owner(config, &owner) || owner.user == 0)
+        return true;
+    const struct passwd *entry = getpwuid(owner.user);
+    if (change_identity(entry != NULL ? entry->pw_name : NULL, &owner) && cannot_go_back(&owner) &&
+        dump_forbid())
+        return true;
+    diagnostics_add(diagnostics, SEVERITY_ERROR, config->state, 0,
+                    "root cannot become the user %lu, who writes it; run this command as that user",
+                    (unsigned long)owner.user);
+    return false;
 }
 
 static bool has_new_owner(const struct identity *owner)

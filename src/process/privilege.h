@@ -25,6 +25,13 @@ bool privilege_makes_log(const struct config *config);
  * was an error. */
 bool privilege_become(const struct config *config, struct diagnostics *diagnostics);
 
+/* Root becomes the owner of the state folder permanently; if that is root, the configuration's user. The
+ * owner writes there, and may be an attacker who has taken the program over: with root's rights a link would
+ * lead a database to any file, and a damaged page might run code. Call it before the state is opened, by a
+ * program that needs no more of root afterwards. Another user stays as he is. Returns false after adding an
+ * error. */
+bool privilege_become_owner(const struct config *config, struct diagnostics *diagnostics);
+
 /* Warns if the process runs as root, or as another user than the configuration says. */
 void privilege_warn(const struct config *config, struct diagnostics *diagnostics);
 

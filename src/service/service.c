@@ -276,17 +276,21 @@ static void check_sync(const struct config *config, struct diagnostics *diagnost
     engine_password_check(config, diagnostics);
 }
 
+/* Comes last, because nothing is left of root's rights. */
+static bool check_state(const struct config *config, struct diagnostics *diagnostics)
+{
+    return privilege_become_owner(config, diagnostics) && throttle_store_check(config->state, diagnostics) &&
+           revocations_check(config->state, diagnostics);
+}
+
 bool service_examine(const char *config_file, struct diagnostics *diagnostics, struct service_counts *counts)
 {
     bool makes_log = false;
     struct service *service = become_user(config_file, &makes_log, diagnostics)
                                   ? service_load_quietly(config_file, diagnostics)
                                   : NULL;
-    if (service == NULL || !throttle_store_check(service->config->state, diagnostics) ||
-        !revocations_check(service->config->state, diagnostics)) {
-        service_release(service);
+    if (service == NULL)
         return false;
-    }
     warn_if_not_received(service->config, diagnostics);
     privilege_warn(service->config, diagnostics);
     account_audit(service->accounts, service->config->accounts, ACCOUNT_FEWEST_TOKENS, diagnostics);
@@ -294,8 +298,9 @@ bool service_examine(const char *config_file, struct diagnostics *diagnostics, s
     if (!makes_log && !log_can_be_opened(service->config->log))
         add_log_error(service->config, service->config->log, diagnostics);
     *counts = service_count(service);
+    const bool good = check_state(service->config, diagnostics);
     service_release(service);
-    return diagnostics->errors == 0;
+    return good && diagnostics->errors == 0;
 }
 
 bool service_check(const char *config_file)

@@ -37,6 +37,7 @@ static const struct changing {
 struct before {
     const struct changing *changing;
     const struct invocation *invocation;
+    uid_t user;            /* who runs the command, which may become another */
     struct config *config; /* NULL: it cannot be loaded */
     struct file_content accounts;
     struct buffer keys;
@@ -50,13 +51,13 @@ static void add_quoted(struct buffer *line, const char *name, struct text value)
     buffer_print(line, " %s=%s", name, log_quote(quoted, sizeof quoted, value.data, value.length));
 }
 
-static void add_who(struct buffer *line)
+static void add_who(struct buffer *line, uid_t user)
 {
     char login[LOGIN_NAME_MAX];
     const char *sudo = getenv("SUDO_USER");
     if (getlogin_r(login, sizeof login) == 0)
         add_quoted(line, "login", text_of(login));
-    buffer_print(line, " uid=%lu", (unsigned long)getuid());
+    buffer_print(line, " uid=%lu", (unsigned long)user);
     if (sudo != NULL)
         add_quoted(line, "sudo", text_of(sudo));
 }
@@ -82,7 +83,7 @@ static void send_line(struct buffer *line, const struct before *before)
     char head[SYSLOG_HEAD_SIZE];
     struct buffer message = {0};
     add_quoted(line, "config", text_of(before->invocation->config_file));
-    add_who(line);
+    add_who(line, before->user);
     syslog_head("tokenctl", LOG_INFO, head);
     buffer_print(&message, "%s%.*s", head, LINE_SIZE, line->data != NULL ? line->data : "");
     if (!line->out_of_memory && !message.out_of_memory)
@@ -223,7 +224,7 @@ static void send_change(struct before *before, int status)
 /* A command that fails after its change, because its output cannot be written, has changed the file. */
 int change_log_run(const struct command *command, const struct invocation *invocation)
 {
-    struct before before = {.changing = find_changing(command), .invocation = invocation};
+    struct before before = {.changing = find_changing(command), .invocation = invocation, .user = getuid()};
     if (before.changing == NULL)
         return command->run(invocation);
     note_before(&before);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "oauth/token_revoke.h"
+#include "process/privilege.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
 
@@ -69,7 +70,8 @@ static int run_revoke_token(const struct invocation *invocation)
 {
     invocation->diagnostics->errors_only = true;
     struct service *service = service_load_quietly(invocation->config_file, invocation->diagnostics);
-    const int status = service != NULL ? revoke_token(invocation, service) : EXIT_FAILURE;
+    const bool good = service != NULL && privilege_become_owner(service->config, invocation->diagnostics);
+    const int status = good ? revoke_token(invocation, service) : EXIT_FAILURE;
     service_release(service);
     return status;
 }
@@ -104,7 +106,8 @@ struct revoked {
 static bool open_revoked(const struct invocation *invocation, struct revoked *revoked)
 {
     *revoked = (struct revoked){.config = config_load(invocation->config_file, invocation->diagnostics)};
-    if (revoked->config == NULL || !revocations_check(revoked->config->state, invocation->diagnostics))
+    if (revoked->config == NULL || !privilege_become_owner(revoked->config, invocation->diagnostics) ||
+        !revocations_check(revoked->config->state, invocation->diagnostics))
         return false;
     revoked->log = log_open("stderr", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     revoked->revocations = revocations_new(revoked->config->state);

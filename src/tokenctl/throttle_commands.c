@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "process/privilege.h"
 #include "throttle/throttle_list.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
@@ -42,7 +43,8 @@ static bool open_counts(const struct invocation *invocation, bool for_others, st
         command_error(0, "%s", strerror(errno));
         return false;
     }
-    if (!throttle_store_check(counts->config->state, invocation->diagnostics))
+    if (!privilege_become_owner(counts->config, invocation->diagnostics) ||
+        !throttle_store_check(counts->config->state, invocation->diagnostics))
         return false;
     if (!throttle_store_exists(counts->config->state) && !(for_others && counts->limits.is_shared))
         return true;

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "oauth/grant.h"
 #include "oauth/token_check.h"
+#include "process/privilege.h"
 #include "tokenctl/account_view.h"
 #include "tokenctl/command.h"
 #include "tokenctl/output.h"
@@ -216,7 +217,8 @@ static int run_inspect(const struct invocation *invocation)
     if (invocation->argument == NULL && !read_token(buffer, &token))
         return EXIT_FAILURE;
     struct service *service = load_quietly(invocation);
-    const int status = service != NULL ? inspect(service, token) : EXIT_FAILURE;
+    const bool good = service != NULL && privilege_become_owner(service->config, invocation->diagnostics);
+    const int status = good ? inspect(service, token) : EXIT_FAILURE;
     service_release(service);
     return status;
 }
