@@ -16,8 +16,8 @@ struct entry {
     struct verified_token *token; /* NULL: empty */
 };
 
-/* More than a key set has of keys that sign, and accounts of values of typ=. */
-enum { HEADERS = 16 };
+/* More than most have of keys, times values of typ=: of a header beyond these no token is kept decoded. */
+enum { HEADERS = 64 };
 
 struct token_cache {
     struct hmac hmac;
