@@ -158,8 +158,53 @@ check_units() {
 
 check_folders() {
     systemd-tmpfiles --create /usr/local/lib/tmpfiles.d/token.conf
-    [[ $(stat -c '%a %U %G' /run/token /run/apache2 | tr '\n' ' ') == '750 www-data www-data 755 root root ' ]]
+    [[ $(stat -c '%a %U %G' /run/token /run/apache2 | tr '\n' ' ') == '750 root www-data 755 root root ' ]]
     tokenctl check
+}
+
+as_web_server() {
+    setpriv --reuid www-data --regid www-data --clear-groups "$@"
+}
+
+# What the web server's user puts into /run/token leads root's spawn-fcgi nowhere.
+check_web_server_user() {
+    printf 'of root\n' >"$FOLDER/file"
+    chmod 0600 "$FOLDER/file"
+    systemd-tmpfiles --create /usr/local/lib/tmpfiles.d/token.conf
+    as_web_server ln -s "$FOLDER/file" /run/token/token.pid 2>/dev/null || true
+    as_web_server ln -s "$FOLDER/file" /run/token/token.sock 2>/dev/null || true
+    start_server nginx.conf
+    [[ $(<"$FOLDER/file") == 'of root' && $(stat -c '%U %a' "$FOLDER/file") == 'root 600' ]] ||
+        fail "root's file is now $(stat -c '%U %a %s' "$FOLDER/file")"
+    ! as_web_server rm -f /run/token/token.sock || fail 'it can replace the socket before root gives it an owner'
+}
+
+log_is_new() {
+    grep -q outcome=issued /var/log/token/token.log 2>/dev/null
+}
+
+# logrotate, for which a folder of the user that is named there is enough, signals token.fcgi and nobody else.
+check_logrotate() {
+    local bystander pid
+    sed 's/su token token/su www-data www-data/' $CONF/token.logrotate >"$FOLDER/logrotate.conf"
+    chmod 0644 "$FOLDER/logrotate.conf"
+    install -d -o www-data -g www-data -m 0750 /var/log/token
+    printf 'log = /var/log/token/token.log\n' >>/usr/local/etc/token/token.conf
+    start_server nginx.conf
+    issues_token "$URL"
+    wait_until 'the log' log_is_new
+    logrotate -f -s "$FOLDER/logrotate.state" "$FOLDER/logrotate.conf"
+    grep -q outcome=issued /var/log/token/token.log.1
+    wait_until 'the new log' test -e /var/log/token/token.log
+    issues_token "$URL"
+    wait_until 'the new log' log_is_new
+    sleep infinity &
+    bystander=$!
+    for pid in -1 0 "$bystander" "-$bystander" 1; do
+        printf '%s' "$pid" >/run/token/token.pid
+        (trap '' HUP && logrotate -f -s "$FOLDER/logrotate.state" "$FOLDER/logrotate.conf")
+        kill -0 "$bystander" || fail "with $pid for a process, another one has got the signal"
+    done
 }
 
 # shellcheck source=tests/integration/protect.bash

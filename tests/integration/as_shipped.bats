@@ -49,3 +49,5 @@ as_shipped() {
 @test "as shipped: fail2ban-filter.conf and fail2ban-jail.conf" { as_shipped check_fail2ban; }
 @test "as shipped: token.service and token.socket" { as_shipped check_units; }
 @test "as shipped: token.tmpfiles and token.conf" { as_shipped check_folders; }
+@test "as shipped: /run/token and the web server's user" { as_shipped check_web_server_user; }
+@test "as shipped: token.logrotate" { as_shipped check_logrotate; }
