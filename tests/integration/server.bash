@@ -41,11 +41,15 @@ program_is_behind_a_socket() {
     substitute /run/token/token.sock "$DIR/run/token.sock"
 }
 
+program_is_behind_its_own_socket() {
+    substitute /run/token/lighttpd/token.sock "$DIR/run/token.sock"
+}
+
 declare -gA SUBSTITUTIONS=(
     [apache-mod_fcgid]='paths_of_apache program_is_started_by_the_server'
     [apache-mod_proxy_fcgi]='paths_of_apache program_is_behind_a_socket'
     [apache-mod_cgid]='paths_of_apache program_is_started_by_the_server'
-    [lighttpd-fastcgi]='paths_of_lighttpd program_is_started_by_the_server program_is_behind_a_socket'
+    [lighttpd-fastcgi]='paths_of_lighttpd program_is_started_by_the_server program_is_behind_its_own_socket'
     [lighttpd-cgi]='paths_of_lighttpd program_is_started_by_the_server'
     [nginx]='paths_of_nginx program_is_behind_a_socket'
 )

@@ -170,7 +170,7 @@ online() {
 640 root:token /etc/token/keys.jwks
 644 root:root /etc/token/token.conf
 700 token:token /var/lib/token
-750 www-data:www-data /run/token" ]] || fail "$owners"
+750 root:www-data /run/token" ]] || fail "$owners"
     tokenctl check
 
     step 'fail2ban is installed, and does not know the jail until it is enabled'

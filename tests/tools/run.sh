@@ -36,7 +36,7 @@ write_lighttpd_conf() {
     sed -e "/^\$SERVER\[\"socket\"\]/,\$d" \
         -e '/^accesslog\./d; /^server\.\(username\|groupname\|pid-file\|errorlog\|breakagelog\) /d' \
         -e 's/"mod_accesslog", //; s/, "mod_openssl"//' \
-        -e 's|/usr/local/libexec/|./|; s|/usr/local/etc/token/||; s|/run/token/||' \
+        -e 's|/usr/local/libexec/|./|; s|/usr/local/etc/token/||; s|/run/token/lighttpd/||' \
         -e 's|/var/www/html|www|; s|/var/cache/lighttpd/uploads|.|' \
         -e "s/^server.port = .*/server.port = $port/" "$conf" >lighttpd.conf
 }
