@@ -496,3 +496,27 @@ shows_nothing_raw() {
     exits 1 check --json
     jq -e '(.good | not) and (has("accounts") | not) and .messages[0].severity == "error"' <<<"$OUT"
 }
+
+# complete_with WORD…: as bash does when TAB is pressed after the last one.
+complete_with() {
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _tokenctl "$1" "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"
+}
+
+# Who can write keys or accounts is not always who presses TAB. What is completed stands in the line without quotes.
+@test "bash completes key IDs and client IDs, and runs and inserts nothing of theirs" {
+    local kid
+    for kid in 'x$(touch${IFS}made)' 'x`touch${IFS}made`' 'x;made' "x'made" 'x&made' 'x>made' '~root' 'x{a,b}' 'x*'; do
+        jq --arg kid "$kid" '.keys = [.keys[0], (.keys[0] | .kid = $kid)]' "$KEYS" >"$KEYS.new"
+        cat "$KEYS.new" >"$KEYS"
+        tokenctl key list >/dev/null || fail "$kid is refused, and is no trial"
+        (
+            cd "$DIR" || exit
+            export PATH=$DIR:$PATH
+            # shellcheck source=conf/tokenctl.completion
+            source "$REPOSITORY/conf/tokenctl.completion"
+            complete_with tokenctl -c "$CONF" key export --pem ''
+            [[ ${COMPREPLY[*]} == "$(jq -r '.keys[0].kid' "$KEYS")" && ! -e made ]]
+        ) || fail "$kid: $(ls "$DIR")"
+    done
+}
