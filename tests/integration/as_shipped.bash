@@ -146,7 +146,7 @@ check_fail2ban() {
     # As its head says.
     sed -n 's/^#     //p' $CONF/fail2ban-jail.conf >/etc/fail2ban/jail.d/token-fcgi.local
     fail2ban-client --test || fail 'fail2ban refuses the jail'
-    fail2ban-client -d | grep -F "['set', 'token-fcgi', 'addjournalmatch', '_COMM=token.fcgi']"
+    fail2ban-client -d | grep -F "['set', 'token-fcgi', 'addjournalmatch', '_SYSTEMD_UNIT=token.service', '_COMM=token.fcgi']"
 }
 
 check_units() {

@@ -120,7 +120,7 @@ finds() {
     # As the jail says how, for the journal and for a log file.
     printf '[token-fcgi]\nenabled = true\n' >"$DIR/fail2ban/jail.d/token-fcgi.local"
     fail2ban-client -c "$DIR/fail2ban" -d >"$DIR/log/dump"
-    grep -F "['set', 'token-fcgi', 'addjournalmatch', '_COMM=token.fcgi']" "$DIR/log/dump"
+    grep -F "['set', 'token-fcgi', 'addjournalmatch', '_SYSTEMD_UNIT=token.service', '_COMM=token.fcgi']" "$DIR/log/dump"
     printf 'backend = auto\nlogpath = %s\n' "$LOG" >>"$DIR/fail2ban/jail.d/token-fcgi.local"
     : >"$LOG"
     run fail2ban-client -c "$DIR/fail2ban" --test

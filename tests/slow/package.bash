@@ -218,7 +218,7 @@ system_files() {
     step 'fail2ban: the jail is enabled, and reads the journal'
     follow fail2ban 2,4 >>fail2ban.log 2>&1
     fail2ban-client -d >fail2ban.log 2>&1
-    grep -q "'set', 'token-fcgi', 'addjournalmatch', '_COMM=token.fcgi'" fail2ban.log
+    grep -q "'set', 'token-fcgi', 'addjournalmatch', '_SYSTEMD_UNIT=token.service', '_COMM=token.fcgi'" fail2ban.log
 }
 
 # complete_with WORD…: as bash does when TAB is pressed after the last one.
