@@ -139,6 +139,30 @@ names_file() {
     names_file error state "$DIR/etc/state/revoked.mdb: the state cannot be opened: " 'remove it to start with a new one'
 }
 
+# start_stranger: any user of the machine can start a program of that name with that configuration.
+start_stranger() {
+    mkdir "$DIR/stranger"
+    cp "$(command -v sleep)" "$DIR/stranger/token.fcgi"
+    chmod -R a+rX "$DIR/stranger"
+    TOKEN_CONF=$CONF start stranger setpriv --reuid nobody --regid nogroup --clear-groups "$DIR/stranger/token.fcgi" infinity
+    wait_until 'the program' grep -qx token.fcgi "/proc/$(pid_of stranger)/comm"
+}
+
+@test "slip: a process of another user has the configuration, and no file is to be given to him" {
+    local owner
+    for owner in www-data root; do
+        unconfigure user
+        chown -R "$owner" "$DIR/etc"
+        start_stranger
+        examine 1 --url http://127.0.0.1:1
+        grep -E "^warning +socket +process $(pid_of stranger) runs as nobody" <<<"$OUT" || fail "$OUT"
+        ! grep -E 'chgrp|chown|may not' <<<"$OUT" || fail "$OUT"
+        configure user www-data
+        stop stranger
+        rm -r "$DIR/stranger"
+    done
+}
+
 @test "slip: a log that cannot be written" {
     : >"$DIR/log/token.log"
     chown root:root "$DIR/log/token.log"
