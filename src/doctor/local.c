@@ -38,13 +38,12 @@ static void use_number(struct config *config, uid_t user)
         use_user(config, entry->pw_name, user);
 }
 
-/* --user, or the configuration's `user`, or that of the running process, or the owner of the state folder,
+/* --user, or the configuration's `user`, or root if the process is his, or the owner of the state folder,
  * which only the service writes. */
 static void find_user(struct doctor *doctor)
 {
     struct config *config = doctor->config;
-    const struct responder *ours = responders_ours(&doctor->responders);
-    struct identity identity;
+    struct identity identity = {.user = config->owner};
     if (geteuid() != 0) {
         if (config->user != NULL && config->owner != geteuid())
             findings_add(doctor->findings, STEP_FILES, FINDING_NOTE,
@@ -52,7 +51,10 @@ static void find_user(struct doctor *doctor)
                          config->user);
         return;
     }
-    if (doctor->user != NULL && identity_find_user(doctor->user, &identity))
+    const bool is_given = doctor->user != NULL && identity_find_user(doctor->user, &identity);
+    responders_disown_strangers(&doctor->responders, identity.user);
+    const struct responder *ours = responders_ours(&doctor->responders);
+    if (is_given)
         use_user(config, doctor->user, identity.user);
     else if (config->user == NULL && ours != NULL)
         use_number(config, ours->user);

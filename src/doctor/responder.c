@@ -260,6 +260,15 @@ void responders_find(struct responders *responders, const char *config_file)
     file_content_free(&listening.tcp6);
 }
 
+void responders_disown_strangers(struct responders *responders, uid_t user)
+{
+    for (size_t i = 0; i < responders->count; i++) {
+        struct responder *responder = &responders->list[i];
+        responder->is_stranger = responder->is_ours && responder->user != 0 && responder->user != user;
+        responder->is_ours = responder->is_ours && !responder->is_stranger;
+    }
+}
+
 const struct responder *responders_ours(const struct responders *responders)
 {
     for (size_t i = 0; i < responders->count; i++) {

@@ -11,8 +11,9 @@ enum { RESPONDERS_MAX = 64, PEER_GROUPS_MAX = 64, RESPONDER_PATH = 1024, PEER_NA
 struct responder {
     pid_t pid;
     uid_t user;
-    bool is_sync; /* it is token-sync */
-    bool is_ours; /* it has the doctor's configuration */
+    bool is_sync;     /* it is token-sync */
+    bool is_ours;     /* it has the doctor's configuration */
+    bool is_stranger; /* that, too, but it is of a user who is not known to be the service's */
     bool loses_stderr;
     char config[RESPONDER_PATH];
     char socket[RESPONDER_PATH]; /* "/run/token/token.sock" or "port 9000"; "": none, as of CGI, or not known
@@ -26,6 +27,10 @@ struct responders {
 
 /* Finds the processes of token.fcgi and token-sync. Only root sees whose sockets are whose. */
 void responders_find(struct responders *responders, const char *config_file);
+
+/* Those that run neither as root nor as `user`, the service's, are ours no more: any user can start a program
+ * of that name with that configuration, and what mends its faults would give him the files. */
+void responders_disown_strangers(struct responders *responders, uid_t user);
 
 /* Returns the first token.fcgi that has the doctor's configuration, NULL if there is none. */
 const struct responder *responders_ours(const struct responders *responders);

@@ -146,6 +146,22 @@ static void check_process(const struct doctor *doctor, const struct responder *r
             (long)responder->pid);
 }
 
+static void report_stranger(const struct doctor *doctor, const struct responder *responder)
+{
+    const struct config *config = doctor->config;
+    char user[NAME_SIZE];
+    name_of(responder->user, user);
+    if (config->user != NULL)
+        findings_add(doctor->findings, STEP_SOCKET, FINDING_WARNING,
+                     "process %ld runs as %s, and not as %s (token.conf or --user); start it as root, or as "
+                     "%s",
+                     (long)responder->pid, user, config->user, config->user);
+    else
+        findings_add(doctor->findings, STEP_SOCKET, FINDING_WARNING,
+                     "process %ld runs as %s; if you have started it so, set 'user' in %s, or give --user",
+                     (long)responder->pid, user, config->file);
+}
+
 /* Each socket once, however many processes listen on it. */
 static bool is_first(const struct responders *responders, size_t index)
 {
@@ -163,7 +179,7 @@ static void note_others(const struct doctor *doctor)
     size_t shown = 0;
     for (size_t i = 0; i < doctor->responders.count && shown < OTHERS_SHOWN; i++) {
         const struct responder *other = &doctor->responders.list[i];
-        if (other->is_ours || other->is_sync)
+        if (other->is_ours || other->is_stranger || other->is_sync)
             continue;
         shown++;
         findings_add(doctor->findings, STEP_SOCKET, FINDING_NOTE,
@@ -182,6 +198,8 @@ void doctor_socket(struct doctor *doctor)
     }
     for (size_t i = 0; i < responders->count; i++) {
         const struct responder *responder = &responders->list[i];
+        if (responder->is_stranger && !responder->is_sync)
+            report_stranger(doctor, responder);
         if (!responder->is_ours || responder->is_sync || !is_first(responders, i))
             continue;
         check_process(doctor, responder);

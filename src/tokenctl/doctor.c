@@ -122,7 +122,7 @@ const struct command doctor_commands[] = {
      "what arrives through the web server. With ID and its secret, which is typed or on standard\n"
      "input, it fetches a token. It changes nothing. Exit status: 0 all is good, 1 something is wrong.\n"
      "  --url URL     where the endpoints are, such as http://127.0.0.1:8080; else at the issuer\n"
-     "  --user USER   who the service runs as; else 'user' of token.conf, or as it runs now\n"
+     "  --user USER   who the service runs as; else 'user' of token.conf, or the state's owner\n"
      "  --json        as a JSON object\n",
      TAKES(OPTION_URL) | TAKES(OPTION_USER) | TAKES(OPTION_JSON), PERHAPS_AN_ARGUMENT, run_doctor},
     {.name = NULL},
