@@ -217,7 +217,7 @@ is_in_log() {
 cgi() {
     env -i "PATH=$PATH" "TOKEN_CONF=$CONF" GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST SCRIPT_NAME=/apiops/auth \
         PATH_INFO=/token CONTENT_TYPE=application/x-www-form-urlencoded CONTENT_LENGTH=${#1} REMOTE_ADDR=127.0.0.1 \
-        "$DIR/token.fcgi" <<<"$1"
+        timeout "$PATIENCE" "$DIR/token.fcgi" <<<"$1"
 }
 
 @test "plain CGI: root becomes the user as well" {
@@ -261,6 +261,22 @@ with_links() {
         [[ $(stat -c '%U %G %a' "$DIR/etc/state/revoked.mdb") == 'www-data www-data 600' ]]
         [[ $(tokenctl revoked) == *one* ]]
     done
+}
+
+@test "who may read the state folder cannot lock it, and stop the program" {
+    local folder=$DIR/etc/state
+    only_as_root
+    belongs_to_root
+    let_in www-data
+    chmod 0755 "$folder"
+    start lock setpriv --reuid nobody --regid nogroup --clear-groups \
+        flock -F "$folder" sleep infinity
+    is_held() { ! flock -n "$folder" true; }
+    wait_until 'the lock' is_held
+    [[ $(cgi "$GRANT&client_id=demo&client_secret=demo-secret") == *access_token* ]]
+    start_listening
+    timeout "$PATIENCE" "$DIR/tokenctl" -c "$CONF" revoke --id one
+    [[ $(stat -c '%U %a' "$folder/.lock") == 'www-data 600' ]]
 }
 
 @test "the program writes no core file, and only root can debug it" {
