@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/file_replace.h"
+#include "base/folder_lock.h"
 
 /* Identifies the boot of the machine, in 36 characters. */
 static const char boot_id[] = "/proc/sys/kernel/random/boot_id";
@@ -51,6 +51,15 @@ static bool database_folder_error(struct diagnostics *diagnostics, const char *p
     return false;
 }
 
+static bool not_owner_error(struct diagnostics *diagnostics, const char *folder, int error)
+{
+    diagnostics_add(diagnostics, SEVERITY_ERROR, folder, 0,
+                    "the state cannot be kept there: %s; it must belong to the user that token.fcgi runs as; "
+                    "run: chown -R USER '%s'",
+                    strerror(error), folder);
+    return false;
+}
+
 bool database_folder_check(const char *folder, struct diagnostics *diagnostics)
 {
     struct stat status;
@@ -68,11 +77,7 @@ bool database_folder_check(const char *folder, struct diagnostics *diagnostics)
         return false;
     if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
         return true;
-    diagnostics_add(diagnostics, SEVERITY_ERROR, folder, 0,
-                    "the state cannot be kept there: %s; it must belong to the user that token.fcgi runs as; "
-                    "run: chown -R USER '%s'",
-                    strerror(errno), folder);
-    return false;
+    return not_owner_error(diagnostics, folder, errno);
 }
 
 int database_folder_lock(const char *folder, struct diagnostics *diagnostics)
@@ -80,12 +85,14 @@ int database_folder_lock(const char *folder, struct diagnostics *diagnostics)
     if (!database_folder_check(folder, diagnostics))
         return -1;
     const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor >= 0 && flock(descriptor, LOCK_EX) == 0)
-        return descriptor;
-    database_folder_error(diagnostics, folder, errno);
+    const int lock = descriptor >= 0 ? folder_lock(descriptor) : -1;
+    if (lock < 0 && errno == EACCES)
+        not_owner_error(diagnostics, folder, errno);
+    else if (lock < 0)
+        database_folder_error(diagnostics, folder, errno);
     if (descriptor >= 0)
         close(descriptor);
-    return -1;
+    return lock;
 }
 
 /* --- The boot of the files --- */

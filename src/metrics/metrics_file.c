@@ -2,10 +2,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder_lock.h"
 #include "metrics/metrics_region.h"
 
 /* "TOKENMET" in memory of little endian is another number in big endian, as it must be. */
@@ -91,12 +91,16 @@ static int create(int folder, const char *name)
 /* One process at a time, as with the databases of the folder. */
 static int open_or_create(int folder, const char *name, bool replaces_version)
 {
-    if (flock(folder, LOCK_EX) != 0)
+    const int lock = folder_lock(folder);
+    if (lock < 0)
         return -1;
-    const int file = open_good(folder, name);
-    if (file >= 0 || (errno != ENOENT && errno != EBADMSG && (errno != EPROTO || !replaces_version)))
-        return file;
-    return create(folder, name);
+    int file = open_good(folder, name);
+    if (file < 0 && (errno == ENOENT || errno == EBADMSG || (errno == EPROTO && replaces_version)))
+        file = create(folder, name);
+    const int error = errno;
+    close(lock);
+    errno = error;
+    return file;
 }
 
 int metrics_file_open(const char *path, bool replaces_version)
