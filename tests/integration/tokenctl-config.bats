@@ -41,7 +41,7 @@ teardown() {
     says 0 'with user = www-data; change it there with an editor, and run this command again' init --user nobody
     sed -i 's/^user = .*/user = nobody/' "$CONF"
     exits 0 init --user nobody
-    says 1 'it must belong to the user that token.fcgi runs as; run: chown -R USER FOLDER' check
+    says 1 "it must belong to the user that token.fcgi runs as; run: chown -R USER '$DIR/new/etc/state'" check
     chown -R nobody "$DIR/new/etc/state"
     exits 0 check
     says 1 'there is no user no-such-user' init --user no-such-user

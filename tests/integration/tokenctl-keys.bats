@@ -513,7 +513,7 @@ complete_with() {
         (
             cd "$DIR" || exit
             export PATH=$DIR:$PATH
-            # shellcheck source=conf/tokenctl.completion
+            # shellcheck disable=SC1091 # it is checked by itself
             source "$REPOSITORY/conf/tokenctl.completion"
             complete_with tokenctl -c "$CONF" key export --pem ''
             [[ ${COMPREPLY[*]} == "$(jq -r '.keys[0].kid' "$KEYS")" && ! -e made ]]

@@ -130,7 +130,7 @@ static void test_escapes_take_linear_time(void **state)
     enum { COUNT = 16384, TIMES = 16, MOST = 64 };
     for (size_t i = 0; i < ROWS(escapes); i++) {
         const double of_short = escapes_us(escapes[i], COUNT);
-        const double of_long = escapes_us(escapes[i], TIMES * COUNT);
+        const double of_long = escapes_us(escapes[i], (size_t)TIMES * COUNT);
         if (of_long > MOST * of_short)
             fail_msg("%s: %.0f us against %.0f us", escapes[i], of_long, of_short);
     }
