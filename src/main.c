@@ -126,8 +126,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     if (!sanitise_stdfd())
         return EXIT_FAILURE;
-    /* Apache makes the words of a query the arguments of a CGI program (RFC 3875 §4.4): anyone can send them.
-     */
+    /* Apache makes arguments of a CGI program out of the query (RFC 3875 §4.4): anyone can send them. */
     const bool is_cgi = cgi_is_requested() && !listener_is_inherited();
     if (!is_cgi && !read_options(argc, argv, &options, &status))
         return status;

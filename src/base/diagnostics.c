@@ -24,6 +24,8 @@ void diagnostics_add(struct diagnostics *diagnostics, enum severity severity, co
     va_end(arguments);
     text_make_printable(message, strlen(message));
 
+    if (diagnostics->warnings_only)
+        severity = SEVERITY_WARNING;
     if (severity == SEVERITY_ERROR)
         diagnostics->errors++;
     else

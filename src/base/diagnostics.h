@@ -17,7 +17,8 @@ struct diagnostics {
     /* Called once per message. `message` is one line without its newline, valid during the call. */
     void (*on_message)(void *context, enum severity severity, const char *message);
     void *context;
-    bool errors_only; /* warnings are counted, but not reported */
+    bool errors_only;   /* warnings are counted, but not reported */
+    bool warnings_only; /* errors are warnings, too: what they are about is needed by another program */
     uid_t user; /* files of this user are trusted, like those of root and of this process's user; 0: no other
                    user */
     long lock_timeout_ms; /* the longest wait of file_lock(); 0: no limit */

@@ -17,7 +17,8 @@ enum { ADDRESSES = 64 };
 
 static const char effect[] = "so that this machine counts and revokes alone";
 
-/* What mends a fault: the first row of its step whose text is a part of it. */
+/* What mends a fault: the first row of its step whose text is a part of it. A first letter that may be a
+ * capital is left out. */
 static const struct {
     enum engine_step step;
     const char *text;

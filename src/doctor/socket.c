@@ -125,6 +125,14 @@ static void check_path(const struct doctor *doctor, const char *path)
 
 /* --- Who runs --- */
 
+static void warn_of_user(const struct doctor *doctor, const struct responder *responder, const char *user)
+{
+    const char *expected = doctor->config->user;
+    findings_add(doctor->findings, STEP_SOCKET, FINDING_WARNING,
+                 "process %ld runs as %s, and not as %s (token.conf or --user); start it as root, or as %s",
+                 (long)responder->pid, user, expected, expected);
+}
+
 static void check_process(const struct doctor *doctor, const struct responder *responder)
 {
     const struct config *config = doctor->config;
@@ -134,10 +142,7 @@ static void check_process(const struct doctor *doctor, const struct responder *r
                  "process %ld of token.fcgi, as %s, listens at %s", (long)responder->pid, user,
                  responder->socket[0] != '\0' ? responder->socket : "no socket");
     if (config->user != NULL && responder->user != config->owner)
-        findings_add(doctor->findings, STEP_SOCKET, FINDING_WARNING,
-                     "process %ld runs as %s, and not as %s (token.conf or --user); start it as root, or as "
-                     "%s",
-                     (long)responder->pid, user, config->user, config->user);
+        warn_of_user(doctor, responder, user);
     if (responder->loses_stderr && strcmp(config->log, "stderr") == 0)
         findings_add(
             doctor->findings, STEP_LOG, FINDING_WARNING,
@@ -152,10 +157,7 @@ static void report_stranger(const struct doctor *doctor, const struct responder 
     char user[NAME_SIZE];
     name_of(responder->user, user);
     if (config->user != NULL)
-        findings_add(doctor->findings, STEP_SOCKET, FINDING_WARNING,
-                     "process %ld runs as %s, and not as %s (token.conf or --user); start it as root, or as "
-                     "%s",
-                     (long)responder->pid, user, config->user, config->user);
+        warn_of_user(doctor, responder, user);
     else
         findings_add(doctor->findings, STEP_SOCKET, FINDING_WARNING,
                      "process %ld runs as %s; if you have started it so, set 'user' in %s, or give --user",

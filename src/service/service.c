@@ -267,25 +267,15 @@ static bool become_user(const char *config_file, bool *makes_log, struct diagnos
     return good;
 }
 
-/* An on_message function. */
-static void warn_instead(void *context, enum severity severity, const char *message)
-{
-    struct diagnostics *diagnostics = context;
-    (void)severity;
-    diagnostics->warnings++;
-    if (!diagnostics->errors_only)
-        diagnostics->on_message(diagnostics->context, SEVERITY_WARNING, message);
-}
-
 /* What is an error to token-sync is none to token.fcgi, which starts without it. */
 static void check_sync(const struct config *config, struct diagnostics *diagnostics)
 {
-    struct diagnostics warnings = {
-        .on_message = warn_instead, .context = diagnostics, .user = diagnostics->user};
     if (config->sync == NULL)
         return;
-    engine_config_is_supported(config, &warnings);
-    engine_password_check(config, &warnings);
+    diagnostics->warnings_only = true;
+    engine_config_is_supported(config, diagnostics);
+    engine_password_check(config, diagnostics);
+    diagnostics->warnings_only = false;
 }
 
 /* Comes last, because nothing is left of root's rights. */

@@ -152,6 +152,12 @@ static struct timeval time_of(long ms)
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 }
 
+static bool start_tls(struct engine *engine, const char *host, struct engine_fault *fault)
+{
+    fault->step = ENGINE_TLS;
+    return engine_tls_start(engine->redis, host, &engine->tls, fault);
+}
+
 /* Takes ownership of `redis`. `host` is the name that a certificate must have. */
 static struct engine *adopt(redisContext *redis, const char *address, const char *host,
                             const struct config *config, struct engine_fault *fault)
@@ -169,13 +175,8 @@ static struct engine *adopt(redisContext *redis, const char *address, const char
         set_lost(engine, fault);
     else if (redisSetTimeout(redis, time_of(ENGINE_TIMEOUT_MS)) != REDIS_OK)
         set_fault(fault, "no time limit can be set");
-    else if (!config->sync_tls || host == NULL)
+    else if (!config->sync_tls || host == NULL || start_tls(engine, host, fault))
         return engine;
-    else {
-        fault->step = ENGINE_TLS;
-        if (engine_tls_start(redis, host, &engine->tls, fault))
-            return engine;
-    }
     engine_close(engine);
     return NULL;
 }

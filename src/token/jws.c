@@ -154,7 +154,7 @@ bool jws_split(struct text token, struct jws_parts *parts)
     if (suffix.data != NULL)
         return false;
 
-    /* Three parts decoded, with their NULs, are shorter than the token by at least a quarter of it. */
+    /* A decoded part is not longer than it was; each has a NUL. */
     char *to = malloc(token.length + 3);
     parts->out_of_memory = to == NULL;
     if (to == NULL)

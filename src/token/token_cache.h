@@ -3,8 +3,8 @@
  *
  * Of a token that was seen once the cache has a digest, from which no token can be made: an asymmetric
  * signature takes ten times as long as everything else about a token. Those that come again it has decoded:
- * decoding takes longer than everything that is checked of a token each time. And it has the first few
- * headers, as all tokens of one key and `typ` have the same. */
+ * decoding takes longer than everything that is checked of a token each time. And it has the first headers,
+ * as all tokens of one key and `typ` have the same. */
 #ifndef TOKEN_TOKEN_CACHE_H
 #define TOKEN_TOKEN_CACHE_H
 

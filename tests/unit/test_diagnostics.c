@@ -51,12 +51,28 @@ static void test_stream_gets_the_severity(void **state)
     free(written);
 }
 
+static void test_error_may_be_a_warning(void **state)
+{
+    (void)state;
+    struct collected collected;
+    struct diagnostics *diagnostics = collect(&collected);
+    diagnostics->warnings_only = true;
+    diagnostics_add(diagnostics, SEVERITY_ERROR, "a", 3, "one");
+    assert_string_equal(collected.text, "warning: a:3: one\n");
+    assert_true(diagnostics->errors == 0 && diagnostics->warnings == 1);
+    diagnostics->errors_only = true;
+    diagnostics_add(diagnostics, SEVERITY_ERROR, "a", 4, "two");
+    assert_string_equal(collected.text, "warning: a:3: one\n");
+    assert_true(diagnostics->errors == 0 && diagnostics->warnings == 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message_names_file_and_line),
         cmocka_unit_test(test_long_message_is_cut),
         cmocka_unit_test(test_stream_gets_the_severity),
+        cmocka_unit_test(test_error_may_be_a_warning),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

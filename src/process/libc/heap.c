@@ -30,8 +30,7 @@ void *malloc(size_t size)
 
 void free(void *memory)
 {
-    const struct libfcgi_io *io = libfcgi_io_in_use();
-    if (memory == NULL || (io != NULL && libfcgi_io_owns(io, memory)))
+    if (memory == NULL || libfcgi_io_owns(libfcgi_io_in_use(), memory))
         return;
     const size_t size = secret_is_wiped(memory) ? 0 : malloc_usable_size(memory);
     if (size <= LARGEST)
