@@ -93,7 +93,9 @@ static void add_hashes(struct buffer *out, const struct metrics *metrics)
     uint64_t sum = 0;
     add_family(out, "token_hash_seconds", "histogram", "seconds", "Time to compute a password hash.");
     for (unsigned i = 0; i < METRIC_HASH_BUCKETS; i++) {
-        sum += metrics_get(metrics, METRIC_HASH_FIRST_BUCKET + i);
+        const uint64_t count = metrics_get(metrics, METRIC_HASH_FIRST_BUCKET + i);
+        /* In a damaged file a count is any number, and buckets that decrease are refused with all the rest. */
+        sum = count < UINT64_MAX - sum ? sum + count : UINT64_MAX;
         buffer_print(out, "token_hash_seconds_bucket{le=\"%s\"} %" PRIu64 "\n", metrics_hash_bounds[i], sum);
     }
     buffer_print(out, "token_hash_seconds_count %" PRIu64 "\n", sum);

@@ -139,6 +139,19 @@ static void test_gauges_are_there_without_counters(void **state)
     the_service = counting;
 }
 
+/* The counts of a damaged file are any numbers. */
+static void test_buckets_of_a_damaged_file_do_not_decrease(void **state)
+{
+    (void)state;
+    char answer[ANSWER_SIZE];
+    metrics_add(the_service->metrics, METRIC_HASH_FIRST_BUCKET + 2, UINT64_MAX - 100);
+    metrics_add(the_service->metrics, METRIC_HASH_FIRST_BUCKET + 5, 1000);
+    metrics("GET", "127.0.0.1", answer);
+    assert_non_null(strstr(answer, "_bucket{le=\"2.0\"} 18446744073709551615\n"));
+    assert_non_null(strstr(answer, "_bucket{le=\"+Inf\"} 18446744073709551615\n"));
+    assert_non_null(strstr(answer, "\ntoken_hash_seconds_count 18446744073709551615\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +159,7 @@ int main(void)
         cmocka_unit_test(test_only_get_and_head_from_status_from_are_answered),
         cmocka_unit_test(test_no_memory_is_answered_500),
         cmocka_unit_test(test_gauges_are_there_without_counters),
+        cmocka_unit_test(test_buckets_of_a_damaged_file_do_not_decrease),
     };
     return cmocka_run_group_tests_name("metrics endpoint", tests, load, unload);
 }
