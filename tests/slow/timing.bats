@@ -41,14 +41,30 @@ write_others() {
 # Attributes that nothing is refused for.
 GOOD='expires=2101-01-01 from=127.0.0.0/8'
 
-# write_accounts HASH: a line for each case, all of the same method and cost. They differ from the first in nothing but
+# write_numbered COUNT LINE…: the lines, COUNT times, with another number in place of NUMBER each time: 00000 …
+write_numbered() {
+    local count=$1 i number
+    shift
+    for ((i = 0; i < count; i++)); do
+        printf -v number %05d $i
+        printf '%s\n' "${@//NUMBER/$number}"
+    done
+}
+
+# As many as timing asks for. All of them together are fewer than a source has counts of their own for.
+NAMES=25
+
+# write_accounts HASH: lines for each case, all of the same method and cost. They differ from the first in nothing but
 # what they are refused for; and there are others that nothing is wrong with, so that most decoys are like them.
 write_accounts() {
-    write_others 100 "$1:$GOOD" >"$DIR/etc/accounts"
-    printf '%s\n' "ordinary:$1:$GOOD" "locked-1:!$1:$GOOD" "locked-2:*:$GOOD" \
-        "expired1:$1:expires=2001-01-01 from=127.0.0.0/8" "elsewher:$1:expires=2101-01-01 from=192.0.2.0/24" \
-        "unusable:\$apr1\$TndJGIaZ\$VPTfh0/Di9Tbltd/BG.p.0:$GOOD" "attribut:$1:$GOOD lifetime=long" >>"$DIR/etc/accounts"
-    write_others 500 "$1:$GOOD" >>"$DIR/etc/accounts"
+    {
+        write_others 100 "$1:$GOOD"
+        write_numbered $NAMES "NUMBERordinary:$1:$GOOD" "NUMBERlocked-1:!$1:$GOOD" "NUMBERlocked-2:*:$GOOD" \
+            "NUMBERexpired1:$1:expires=2001-01-01 from=127.0.0.0/8" \
+            "NUMBERelsewher:$1:expires=2101-01-01 from=192.0.2.0/24" \
+            "NUMBERunusable:\$apr1\$TndJGIaZ\$VPTfh0/Di9Tbltd/BG.p.0:$GOOD" "NUMBERattribut:$1:$GOOD lifetime=long"
+        write_others 500 "$1:$GOOD"
+    } >"$DIR/etc/accounts"
 }
 
 start_listening() {
@@ -62,10 +78,13 @@ RIGHT=(ordinary locked-3 expired3 elsewhe3)
 
 # write_right_ones WRONG-HASH RIGHT-HASH
 write_right_ones() {
-    write_others 100 "$1:$GOOD" >"$DIR/etc/accounts"
-    printf '%s\n' "ordinary:$1:$GOOD" "locked-3:!$2:$GOOD" "expired3:$2:expires=2001-01-01 from=127.0.0.0/8" \
-        "elsewhe3:$2:expires=2101-01-01 from=192.0.2.0/24" >>"$DIR/etc/accounts"
-    write_others 500 "$1:$GOOD" >>"$DIR/etc/accounts"
+    {
+        write_others 100 "$1:$GOOD"
+        write_numbered $NAMES "NUMBERordinary:$1:$GOOD" "NUMBERlocked-3:!$2:$GOOD" \
+            "NUMBERexpired3:$2:expires=2001-01-01 from=127.0.0.0/8" \
+            "NUMBERelsewhe3:$2:expires=2101-01-01 from=192.0.2.0/24"
+        write_others 500 "$1:$GOOD"
+    } >"$DIR/etc/accounts"
 }
 
 # measure SAMPLES fresh|same CLIENT_ID…
@@ -129,13 +148,8 @@ DEARER='$5$rounds=1100$TndJGIaZytTBQZ0f$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA
 
 # --- What changes, and tells nothing ---
 
-# write_numbered NAME: as many lines as there are samples, NAME00000 … Each has a salt of its own.
-write_numbered() {
-    local i
-    for ((i = 0; i < SAMPLES; i++)); do
-        printf '%s%05d:$5$rounds=1000$TndJGIaZytT%05d$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642:%s\n' "$1" $i $i "$GOOD"
-    done
-}
+# Each has a salt of its own.
+SALTED='$5$rounds=1000$TndJGIaZytTNUMBER$VPTfh0/Di9Tbltd/BG.p.JvcHtFLPdTZevWM7jdA642':$GOOD
 
 # after EVENT COMMAND…: carries the command out and waits until the log tells that the program has loaded what is new.
 after() {
@@ -172,14 +186,13 @@ told_once() {
 # gone is an account first, and unknown later. A change that does not come about counts as told.
 told_by_a_change() {
     write_accounts "$SHA256"
-    write_numbered known >>"$DIR/etc/accounts"
-    write_numbered gone >>"$DIR/etc/accounts"
+    write_numbered $SAMPLES "NUMBERknown:$SALTED" "NUMBERgone:$SALTED" >>"$DIR/etc/accounts"
     start_listening
     measure $SAMPLES once known nobod gone_ gone
     after 'rotation' tokenctl key rotate || return 0
     told_once known nobod gone_ gone && return
     # The first lines go, too.
-    after 'removal' replace_accounts sed -e 1,120d -e /^gone/d || return 0
+    after 'removal' replace_accounts sed -e '/^more-1[0-9][0-9]:/d' -e /gone:/d || return 0
     told_once known nobod gone && return
     after 'addition' replace_accounts prepend || return 0
     told_once known nobod gone && return
@@ -252,8 +265,8 @@ named() {
 # write_forged: sets FORGED to tokens of one length, none of which is signed. The first differs from the second in its jti.
 write_forged() {
     local token revoked
-    token=$(tokenctl token ordinary)
-    revoked=$(decode 2 <<<"$(tokenctl token ordinary)" | jq -r .jti)
+    token=$(tokenctl token 00000ordinary)
+    revoked=$(decode 2 <<<"$(tokenctl token 00000ordinary)" | jq -r .jti)
     tokenctl revoke --id "$revoked"
     FORGED=("ordinary:$(with_claims "$token" '.jti = "AAAAAAAAAAAAAAAAAAAAAA"')"
         "revoked:$(with_claims "$token" ".jti = \"$revoked\"")"
@@ -288,7 +301,7 @@ write_forged() {
 
 @test "control: a hash that costs a tenth more is detected" {
     configure verify_cache_ttl 0
-    printf '%s\n' "ordinary:$SHA256" "dearer-1:$DEARER" >"$DIR/etc/accounts"
+    write_numbered $NAMES "NUMBERordinary:$SHA256" "NUMBERdearer-1:$DEARER" >"$DIR/etc/accounts"
     start_listening
     measure $SAMPLES fresh ordinary dearer-1
     is_told_apart

@@ -4,12 +4,13 @@
  *     timing SOCKET SAMPLES fresh|same|once CLIENT_ID…
  *     timing SOCKET SAMPLES verify|introspect NAME:TOKEN…
  *
- * SAMPLES requests a case; the wrong secret is another one each time, or always the same. With "once" it is
- * always the same, too, and each request is for a client_id of its own: CLIENT_ID00000, CLIENT_ID00001 …
- * Prints for each case the median of its times in microseconds, and the effect size of the Mann-Whitney test
- * against the first: the rank-biserial correlation, 0 where the two are alike and ±1 where all of one are
- * slower than all of the other. "verify" has a token checked that is refused, and "introspect" asks for one
- * that is not active, as the client api whose secret is api-secret.
+ * SAMPLES requests a case, each for one of 25 names, 00000CLIENT_ID to 00024CLIENT_ID: counts are sorted by
+ * name, and where one stands among them costs it something, too. The wrong secret is another one each time,
+ * or always the same. With "once" it is always the same, and each request is for a name of its own. Prints
+ * for each case the median of its times in microseconds, and the effect size of the Mann-Whitney test against
+ * the first: the rank-biserial correlation, 0 where the two are alike and ±1 where all of one are slower than
+ * all of the other. "verify" has a token checked that is refused, and "introspect" asks for one that is not
+ * active, as the client api whose secret is api-secret.
  *
  *     timing SOCKET 0 costs CHEAP DEAR CLIENT_ID…
  *
@@ -21,7 +22,7 @@
 #include <stdint.h>
 #include <time.h>
 
-enum { MOST_CASES = 16, WARM_UP = 100, COST_TRIES = 7 };
+enum { MOST_CASES = 16, NAMES = 25, WARM_UP = 2 * NAMES, COST_TRIES = 7 };
 
 struct timing {
     int connection;
@@ -101,9 +102,9 @@ static double time_request(struct timing *timing, const char *name)
 static double time_case(struct timing *timing, const char *client_id, size_t round)
 {
     char name[128];
-    if (!timing->once)
+    if (timing->endpoint != NULL)
         return time_request(timing, client_id);
-    snprintf(name, sizeof name, "%s%05zu", client_id, round);
+    snprintf(name, sizeof name, "%05zu%s", timing->once ? round : (size_t)random() % NAMES, client_id);
     return time_request(timing, name);
 }
 
@@ -124,7 +125,7 @@ static void time_all(struct timing *timing)
 {
     double times[MOST_CASES] = {0};
     for (int i = 0; i < WARM_UP; i++)
-        timing->once ? (void)time_request(timing, "warm-up") : time_round(timing, 0, times);
+        timing->once ? (void)time_request(timing, "warm-up") : time_round(timing, (size_t)i, times);
     for (size_t i = 0; i < timing->samples; i++) {
         time_round(timing, i, times);
         for (int j = 0; j < timing->cases; j++)
