@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_scan.h"
 #include "base/secret.h"
 
 /* Escaping turns a character of two bytes into six, and one of four bytes into twelve. */
@@ -205,41 +206,6 @@ static bool has_members(struct json_object *object, size_t members)
            (json_c_visit(object, 0, count_name, &names) == 0 && names == members);
 }
 
-/* Returns the offset of the quote that ends the string which begins at `start`; text.length: none does. A
- * quote behind an odd number of backslashes is escaped. */
-static size_t string_end(struct text text, size_t start)
-{
-    size_t end = start;
-    const char *quote;
-    while ((quote = memchr(text.data + end, '"', text.length - end)) != NULL) {
-        end = (size_t)(quote - text.data);
-        size_t first = end;
-        while (first > start && text.data[first - 1] == '\\')
-            first--;
-        if ((end - first) % 2 == 0)
-            return end;
-        end++;
-    }
-    return text.length;
-}
-
-/* Counts the members of all objects in `text`, of which each has one colon outside of strings. False: it has
- * what json-c accepts although it is no JSON: a name in single quotes, or a number that is NaN or Infinity.
- * Nothing else has capital letters outside of strings. */
-static bool count_members(struct text text, size_t *members)
-{
-    *members = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        const char c = text.data[i];
-        if (c == '\'' || c == 'N' || c == 'I')
-            return false;
-        *members += c == ':';
-        if (c == '"')
-            i = string_end(text, i + 1);
-    }
-    return true;
-}
-
 /* Returns whether there is memory for an object of as many members, when json-c's table grows. */
 static bool has_memory_for(size_t members)
 {
@@ -264,11 +230,11 @@ static struct json_object *read_whole(struct json_tokener *tokener, struct text 
         struct json_object *object = read_once(tokener, text, fault);
         if (object == NULL)
             return NULL;
-        const bool is_json = count_members(text, &members);
+        const bool is_json = json_scan(text, &members);
         if (is_json && has_members(object, members))
             return object;
         json_put_wiped(object);
-        *fault = (struct json_fault){"a name in single quotes, or a number that is NaN or Infinity", 1};
+        *fault = (struct json_fault){"a number or a name that is not JSON", 1};
         if (!is_json)
             return NULL;
     }
