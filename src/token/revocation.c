@@ -306,13 +306,13 @@ static struct revocation describe_entry(const struct revocation_entry *entry, ch
     return (struct revocation){{digest, base64url_encode(bytes, size, digest)}, true, entry->expires};
 }
 
-static bool visit_batch(const struct revocation_batch *batch,
+static bool visit_batch(const struct revocation_batch *batch, int64_t now,
                         bool (*visit)(void *context, const struct revocation *revocation), void *context)
 {
     char digest[DIGEST_SIZE];
     for (size_t i = 0; i < batch->count; i++) {
         const struct revocation revocation = describe_entry(&batch->entries[i], digest);
-        if (!visit(context, &revocation))
+        if (revocation.expires > now && !visit(context, &revocation))
             return false;
     }
     return true;
@@ -333,7 +333,7 @@ bool revocations_each(struct revocations *revocations, struct log *log,
     }
     while (error == 0 && db != NULL && !batch->is_last) {
         error = revocation_table_read(db, now, batch);
-        if (error == 0 && !visit_batch(batch, visit, context))
+        if (error == 0 && !visit_batch(batch, now, visit, context))
             break;
     }
     release_file(revocations);

@@ -95,7 +95,7 @@ int64_t revocation_entry_end_ms(const struct revocation_entry *entry)
 
 bool revocation_entry_is_over(const struct revocation_entry *entry, int64_t now)
 {
-    return entry->expires < now - LARGEST_SKEW;
+    return entry->expires < now && entry->expires < now - LARGEST_SKEW;
 }
 
 static const unsigned char outbox_prefix[] = {5};
@@ -326,7 +326,7 @@ static int take_revocation(const MDB_val *name, const MDB_val *value, int64_t no
     entry->key.size = name->mv_size;
     batch->next = entry->key;
     batch->next.bytes[batch->next.size++] = 0;
-    batch->count += entry->expires > now;
+    batch->count += !revocation_entry_is_over(entry, now);
     return 0;
 }
 

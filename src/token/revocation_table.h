@@ -67,7 +67,7 @@ struct revocation_batch {
     struct revocation_entry entries[512];
 };
 
-/* Reads the next entries, without those that have expired at `now`. Between two batches no transaction is
+/* Reads the next entries, without those that are over at `now`. Between two batches no transaction is
  * open: it would make those that write wait. */
 int revocation_table_read(struct database *db, int64_t now, struct revocation_batch *batch);
 

@@ -369,13 +369,15 @@ static void test_lost_folder_revokes_nothing_more(void **state)
     assert_true(log_has("state: revoked.mdb is there again, with what this process knew"));
 }
 
-/* Another process may have made the new file, and revoked other tokens in it. */
+/* Another process may have made the new file, and revoked other tokens in it. A token that has just expired
+ * is valid for clock_skew. */
 static void test_new_file_gets_the_old_entries(void **state)
 {
     (void)state;
     make_state();
     struct revocations *revocations = open_revocations();
     assert_true(add(revocations, "old", CLOCK_NEVER));
+    assert_true(add(revocations, "expired", clock_now() - 1800));
     assert_int_equal(unlink(FOLDER "/revoked.mdb"), 0);
     assert_false(add(revocations, "new", CLOCK_NEVER));
     struct revocations *other = open_revocations();
@@ -384,6 +386,7 @@ static void test_new_file_gets_the_old_entries(void **state)
     assert_false(is_revoked(revocations, "other"));
     revocations_maintain(revocations, the_log);
     assert_true(is_revoked(revocations, "other"));
+    assert_true(is_revoked(revocations, "expired"));
     check_restored(revocations);
 }
 
