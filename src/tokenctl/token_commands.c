@@ -124,6 +124,11 @@ static int run_token(const struct invocation *invocation)
     return status;
 }
 
+static bool is_blank_or_newline(char c)
+{
+    return text_is_blank(c) || c == '\r' || c == '\n';
+}
+
 /* Reads one token from standard input. A byte order mark and blanks around the token are skipped. */
 static bool read_token(char buffer[JWT_LONGEST], struct text *token)
 {
@@ -134,9 +139,9 @@ static bool read_token(char buffer[JWT_LONGEST], struct text *token)
     }
     const size_t mark = text_mark_length((struct text){buffer, length});
     *token = (struct text){buffer + mark, length - mark};
-    while (token->length > 0 && strchr(" \t\r\n", token->data[token->length - 1]) != NULL)
+    while (token->length > 0 && is_blank_or_newline(token->data[token->length - 1]))
         token->length--;
-    while (token->length > 0 && strchr(" \t\r\n", token->data[0]) != NULL) {
+    while (token->length > 0 && is_blank_or_newline(token->data[0])) {
         token->data++;
         token->length--;
     }

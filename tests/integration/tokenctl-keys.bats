@@ -421,6 +421,8 @@ shows_nothing_raw() {
     says 1 'not valid' inspect "$(printf '{"alg":"none"}' | basenc --base64url | tr -d =).$claims."
     says 1 'not valid' inspect garbage
     says 1 'not valid' inspect </dev/null
+    says 1 'not valid' inspect < <(printf '%s\0' "$token")
+    says 1 'not valid' inspect < <(printf '\0%s' "$token")
     says 1 'too long' inspect < <(head -c 70000 /dev/zero | tr '\0' x)
     configure audience somebody-else
     says 1 'not valid: ' inspect "$token"
