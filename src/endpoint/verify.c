@@ -29,15 +29,17 @@ static struct wanted read_wanted(const struct request_context *context)
     };
 }
 
-/* The wanted scope is shown in a challenge. */
+/* The wanted scope is shown in a challenge. Blanks alone want nothing, and are a mistake. */
 static bool is_scope_valid(struct text scope)
 {
+    bool has_one = scope.data == NULL;
     while (scope.data != NULL) {
         const struct text one = text_split(&scope, ' ');
         if (one.length > 0 && !account_is_scope(one))
             return false;
+        has_one = has_one || one.length > 0;
     }
-    return true;
+    return has_one;
 }
 
 static bool holds_scope(struct text list, struct text scope)

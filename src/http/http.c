@@ -72,7 +72,8 @@ static void append_number(struct buffer *out, uint64_t number)
 
 void http_response_add_header(struct http_response *response, const char *name, struct text value)
 {
-    response->is_broken = response->is_broken || text_has_control(value);
+    response->is_broken =
+        response->is_broken || text_has_control(value) || text_trim(value).length != value.length;
     buffer_add(&response->headers, text_of(name));
     buffer_add(&response->headers, text_of(": "));
     buffer_add(&response->headers, value);

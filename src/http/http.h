@@ -51,7 +51,8 @@ struct http_response {
 };
 
 /* Adds the line "name: value". If memory runs out, or if the value has a control character, which would start
- * another line, the response becomes the contract's 500. `name` is a constant. */
+ * another line, or a blank at an end, which nobody keeps (RFC 9110 §5.5), the response becomes the contract's
+ * 500. `name` is a constant. */
 void http_response_add_header(struct http_response *response, const char *name, struct text value);
 void http_response_add_number(struct http_response *response, const char *name, uint64_t value);
 

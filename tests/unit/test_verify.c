@@ -180,11 +180,17 @@ static const struct row {
     {GOOD, {.variables = {{"TOKEN_SCOPE", "\"read\""}}}, FAULT, "wanted_scope"},
     {NULL, {.variables = {{"TOKEN_SCOPE", "read\r\nX: y"}}}, FAULT, "wanted_scope"},
     {GOOD, {.variables = {{"TOKEN_SCOPE", "caf\xc3\xa9"}}}, FAULT, "wanted_scope"},
+    {GOOD, {.variables = {{"TOKEN_SCOPE", " "}}}, FAULT, "wanted_scope"},
+    {NULL, {.variables = {{"TOKEN_SCOPE", "  "}}, .is_authorizer = true}, FAULT, "wanted_scope"},
     {GOOD, {.variables = {{"TOKEN_CLIENTS", "demo,%"}}}, FAULT, "wanted_clients"},
     {GOOD, {.variables = {{"TOKEN_CLIENTS", "%zz,demo"}}}, FAULT, "wanted_clients"},
     /* another line cannot be made with a claim */
     {OF("demo") AUD ",\"jti\":\"a\\r\\nX-Token-Client: root\"", {.method = "GET"}, FAULT, "fault"},
     {OF("demo") AUD ",\"jti\":\"a\\u0000b\"", {.is_authorizer = true}, FAULT, "fault"},
+    /* a web server would take the blank off, and what is left is another client */
+    {OF("demo ") AUD JTI EXP, {.method = "GET"}, FAULT, "fault"},
+    {OF(" demo") AUD JTI EXP, {.is_authorizer = true}, FAULT, "fault"},
+    {OF("demo ") AUD JTI EXP, {.variables = {{"TOKEN_CLIENTS", "demo"}}}, CLIENT(""), "client"},
 };
 
 /* The 500 of header lines that cannot be sent is a constant without a length. */
@@ -385,7 +391,7 @@ static int make_files(void **state)
     if (enter_folder_with_key(state) != 0)
         return -1;
     write_text("accounts", "demo:" HASH "\nlocked:!" HASH "\ncaf\xc3\xa9:" HASH "\na, b%:" HASH "\n"
-                           "ended:" HASH ":not_before=2023-01-01\n");
+                           "ended:" HASH ":not_before=2023-01-01\ndemo :" HASH "\n demo:" HASH "\n");
     return 0;
 }
 
