@@ -25,9 +25,12 @@ static bool is_name_with_nul(struct text text, size_t start, size_t end)
 {
     static const char nul[] = "u0000";
     bool has_nul = false;
-    for (size_t i = start; i < end && !has_nul; i++) {
-        if (text.data[i] == '\\' && text.data[++i] == 'u')
-            has_nul = text_begins_with((struct text){text.data + i, end - i}, text_of(nul));
+    size_t i = start;
+    const char *backslash;
+    while (!has_nul && i < end && (backslash = memchr(text.data + i, '\\', end - i)) != NULL) {
+        i = (size_t)(backslash - text.data) + 1;
+        has_nul = text_begins_with((struct text){text.data + i, end - i}, text_of(nul));
+        i++;
     }
     for (end++; has_nul && end < text.length && text.data[end] != ':'; end++) {
         if (strchr(" \t\r\n", text.data[end]) == NULL)
@@ -41,14 +44,18 @@ static bool is_digit_at(struct text text, size_t i)
     return i < text.length && text.data[i] >= '0' && text.data[i] <= '9';
 }
 
+static bool is_in_number(char c)
+{
+    return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+}
+
 /* Returns whether the number at `*i` has digits before and after its point and no 0 in front of others (RFC
  * 8259 §6), and moves `*i` to its last character. json-c checks the rest of it. */
 static bool skip_number(struct text text, size_t *i)
 {
-    static const char in_number[] = "0123456789.eE+-";
     const size_t start = *i + (text.data[*i] == '-');
     bool good = is_digit_at(text, start) && !(text.data[start] == '0' && is_digit_at(text, start + 1));
-    for (*i = start; *i < text.length && memchr(in_number, text.data[*i], sizeof in_number - 1) != NULL; ++*i)
+    for (*i = start; *i < text.length && is_in_number(text.data[*i]); ++*i)
         good = good && (text.data[*i] != '.' || is_digit_at(text, *i + 1));
     --*i;
     return good;
