@@ -15,7 +15,7 @@ enum { NOW = 1700000000 };
 static const char accounts[] = "plain:" HASH "\n"
                                "one:" HASH ":audience=https://a.example\n"
                                "many:" HASH ":audience=a,b%2Cc,d%20e,%25,urn:x scope=s\n"
-                               "claims:" HASH ":claim.tenant=acme%20inc claim.https://c/x=%22%5C%C3%A9\n"
+                               "claims:" HASH ":claim.tenant=acme+co%20inc claim.https://c/x=%22%5C%C3%A9\n"
                                "typ:" HASH ":typ=JWT\n"
                                "all:" HASH ":audience=a,b claim.t=u typ=x+jwt lifetime=0\n";
 
@@ -106,7 +106,7 @@ static const struct {
     {"many", {"a", "x"}, NULL},
     {"claims",
      {NULL},
-     "at+jwt {\"aud\":\"the default\",\"tenant\":\"acme inc\",\"https://c/x\":\"\\\"\\\\\xc3\xa9\"}"},
+     "at+jwt {\"aud\":\"the default\",\"tenant\":\"acme+co inc\",\"https://c/x\":\"\\\"\\\\\xc3\xa9\"}"},
     {"typ", {NULL}, "JWT {\"aud\":\"the default\"}"},
     {"all", {NULL}, "x+jwt {\"aud\":\"a\",\"t\":\"u\"}"},
     {"all", {"b", "a"}, "x+jwt {\"aud\":[\"b\",\"a\"],\"t\":\"u\"}"},

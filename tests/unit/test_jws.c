@@ -145,6 +145,27 @@ static void test_signature_of_another_length_is_wrong(void **state)
     }
 }
 
+/* What follows a good one is not ignored. */
+static void test_signature_with_more_behind_it_is_wrong(void **state)
+{
+    (void)state;
+    for (int i = 0; i < JWS_ALGORITHM_COUNT; i++) {
+        unsigned char signature[600] = {0};
+        struct jws_parts parts;
+        char *token = sign_once(keys[i], text_of("{}"), text_of("payload"));
+        assert_true(jws_split(text_of(token), &parts));
+        const size_t whole = parts.signature_length;
+        memcpy(signature, parts.signature, whole);
+        parts.signature = signature;
+        for (size_t length = whole; length < sizeof signature; length++) {
+            parts.signature_length = length;
+            check_row(jws_verify(keys[i], &parts) == (length == whole), "verifies", length, token);
+        }
+        jws_parts_free(&parts);
+        free(token);
+    }
+}
+
 static void test_signature_of_another_key_is_wrong(void **state)
 {
     (void)state;
@@ -251,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_empty_payload_is_signed),
         cmocka_unit_test(test_each_changed_character_is_detected),
         cmocka_unit_test(test_signature_of_another_length_is_wrong),
+        cmocka_unit_test(test_signature_with_more_behind_it_is_wrong),
         cmocka_unit_test(test_signature_of_another_key_is_wrong),
         cmocka_unit_test(test_signer_outlives_its_key),
         cmocka_unit_test(test_prefix_of_any_length_makes_the_same_token),

@@ -169,6 +169,26 @@ static void test_added_key_signs_after_the_next_rotation(void **state)
     keyset_release(keyset);
 }
 
+/* To the second. */
+static void test_added_key_waits_until_it_was_published(void **state)
+{
+    (void)state;
+    struct collected problems;
+    struct keyset_rotation first = {.now = 100, .has_algorithm = true, .algorithm = JWS_ES256};
+    struct keyset_rotation next = {.now = 200, .last_expiry = 600};
+    struct keyset_rotation rotation = {.now = 259, .last_expiry = 600, .published_for = 60};
+    unlink("keys.jwks");
+    assert_true(keyset_file_rotate("keys.jwks", &first, collect(&problems)));
+    assert_false(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+    assert_non_null(strstr(problems.text, "resource servers cannot have it yet"));
+    assert_true(keyset_file_add("keys.jwks", &next, collect(&problems)));
+    assert_false(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+    assert_non_null(strstr(problems.text, "before 1970-01-01T00:04:20Z"));
+    rotation.now++;
+    assert_true(keyset_file_rotate("keys.jwks", &rotation, collect(&problems)));
+    assert_string_equal(rotation.kid, next.kid);
+}
+
 static void test_trial_changes_nothing(void **state)
 {
     (void)state;
@@ -524,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_byte_order_mark_is_skipped),
         cmocka_unit_test(test_prune_removes_expired_keys),
         cmocka_unit_test(test_key_is_removed_by_kid_or_thumbprint),
+        cmocka_unit_test(test_added_key_waits_until_it_was_published),
         cmocka_unit_test(test_trial_changes_nothing),
         cmocka_unit_test(test_key_is_removed_beside_broken_ones),
         cmocka_unit_test(test_added_key_signs_after_the_next_rotation),

@@ -115,7 +115,7 @@ static void test_key_without_valid_tokens_is_not_published(void **state)
     char expected[ANSWER_SIZE];
     unlink("keys.jwks");
     rotate(JWS_ES256, 0, es);
-    rotate(JWS_EDDSA, time(NULL) - 31, ed);
+    rotate(JWS_EDDSA, time(NULL) - 30, ed);
     struct service *service = load_service(CONFIGURATION);
     snprintf(expected, sizeof expected, "%s ", ed);
     assert_string_equal(kids_at(service, NULL, got), expected);

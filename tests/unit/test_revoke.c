@@ -21,6 +21,7 @@
 static const char accounts[] = "api:" HASH ":introspect\n"
                                "plain:" HASH "\n"
                                "client:" HASH ":lifetime=60\n"
+                               "clien:" HASH "\nclient2:" HASH "\nClient:" HASH "\n"
                                "ended:" HASH ":not_before=2100-01-01\n"
                                "locked:!" HASH "\n";
 
@@ -58,9 +59,14 @@ static void test_client_revokes_its_own_tokens_only(void **state)
 {
     (void)state;
     struct service *service = load_fresh();
+    static const char *const others[] = {"plain", "clien", "client2", "Client"};
     char *token = token_of(service, "client", 1);
     check_answer(service, "/introspect", CALLER, token, ACTIVE);
-    check_answer(service, "/revoke", ANOTHER, token, "400 {\"error\":\"invalid_grant\"");
+    for (size_t i = 0; i < ROWS(others); i++) {
+        char form[128];
+        snprintf(form, sizeof form, "client_id=%s&client_secret=secret&token=", others[i]);
+        check_answer(service, "/revoke", form, token, "400 {\"error\":\"invalid_grant\"");
+    }
     check_answer(service, "/introspect", CALLER, token, ACTIVE);
     check_answer(service, "/revoke", OWNER, token, DONE);
     check_answer(service, "/introspect", CALLER, token, INACTIVE);
@@ -93,6 +99,18 @@ static void test_caller_with_introspect_revokes_any_token(void **state)
         check_row(count_revoked(service) == (int)i + 1, "not listed", i, clients[i]);
         free(token);
     }
+    service_release(service);
+}
+
+/* It will be valid. */
+static void test_token_of_the_future_is_revoked(void **state)
+{
+    (void)state;
+    struct service *service = load_fresh();
+    char *token = token_of(service, "client", -1000);
+    check_answer(service, "/revoke", OWNER, token, DONE);
+    assert_int_equal(count_revoked(service), 1);
+    free(token);
     service_release(service);
 }
 
@@ -187,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_client_revokes_its_own_tokens_only),
         cmocka_unit_test(test_answer_has_no_body),
         cmocka_unit_test(test_caller_with_introspect_revokes_any_token),
+        cmocka_unit_test(test_token_of_the_future_is_revoked),
         cmocka_unit_test(test_foreign_and_expired_tokens_are_not_stored),
         cmocka_unit_test(test_refused_caller_revokes_nothing),
         cmocka_unit_test(test_unusable_state_is_answered_500),

@@ -32,6 +32,9 @@ static const char accounts[] = "open:" HASH "\n"
                                "two:" HASH "\ntwo:" HASH ":typ=X\n"
                                "fresh:" HASH ":not_before=2023-11-14T22:13:20Z\n"
                                "ended:" HASH "\nended:!" HASH ":not_before=2023-11-14T22:13:20Z\n"
+                               "first:" HASH ":typ=X not_before=2023-11-14T22:13:20Z\n"
+                               "first:" HASH ":not_before=2001-01-01\n"
+                               "shut:!" HASH ":typ=X\nshut:" HASH "\n"
                                "gone:!" HASH ":not_before=2023-11-14T22:13:20Z\n"
                                "torn:plain text:not_before=2023-11-14T22:13:20Z\n";
 
@@ -109,6 +112,9 @@ static const struct {
     {"open", "JWT", "{\"sub\":\"typ\"}", JWT_MISSING_CLAIM, JWT_MISSING_CLAIM},
     {"open", "JWT", "{\"sub\":null}", JWT_WRONG_TYPE, JWT_WRONG_TYPE},
     {"two", "X", "{}", JWT_VALID, JWT_VALID},
+    {"first", "X", "{\"iat\":1700000000}", JWT_VALID, JWT_VALID},
+    {"first", "at+jwt", "{}", JWT_CLIENT_REVOKED, JWT_CLIENT_REVOKED},
+    {"shut", "X", "{}", JWT_VALID, JWT_VALID},
     {"fresh", "at+jwt", "{\"iat\":1700000000}", JWT_VALID, JWT_VALID},
     {"fresh", "at+jwt", "{\"iat\":1699999999}", JWT_CLIENT_REVOKED, JWT_CLIENT_REVOKED},
     {"fresh", "at+jwt", "{\"iat\":1699999999.9}", JWT_CLIENT_REVOKED, JWT_CLIENT_REVOKED},
