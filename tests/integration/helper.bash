@@ -167,6 +167,22 @@ stop() {
     done
 }
 
+# takes COMMAND…: sets TAKES, the microseconds that it takes.
+takes() {
+    local began=${EPOCHREALTIME/[.,]/}
+    "$@"
+    TAKES=$((${EPOCHREALTIME/[.,]/} - began))
+}
+
+# is_killed_at PART OF COMMAND…: kills it when so many parts of OF of the time that it takes are over. False if it has
+# ended before.
+is_killed_at() {
+    local status=0 us=$((TAKES * $1 / $2 + 1))
+    shift 2
+    timeout --foreground -s KILL "$(printf '%d.%06d' $((us / 1000000)) $((us % 1000000)))" "$@" || status=$?
+    ((status == 137))
+}
+
 # Processes of this folder: their command lines name it.
 left_over() {
     ps -e -o pid= -o args= | awk -v dir="$DIR/" 'index($0, dir) && !/awk -v dir/ { print }'
