@@ -178,6 +178,7 @@ start_stranger() {
         TOKEN_CONF=$CONF start token.fcgi spawn-fcgi -n -s "$DIR/run/token.sock" -M 0660 -u www-data -g www-data -- \
             /bin/sh -c "exec $DIR/token.fcgi 2>/dev/null"
         wait_until 'spawn-fcgi' is_bound "$DIR/run/token.sock"
+        wait_until 'token.fcgi' is_program "$(pid_of token.fcgi)"
     }
     serve_slip nginx
     wait_until 'token.fcgi' curl -sf -o "$DIR/answer" "$ORIGIN/apiops/auth/health"
@@ -226,6 +227,7 @@ start_stranger() {
 pretend_token_sync() {
     cp "$(command -v sleep)" "$DIR/token-sync"
     TOKEN_CONF=$CONF start token-sync "$DIR/token-sync" 1000
+    wait_until 'the program' grep -qx token-sync "/proc/$(pid_of token-sync)/comm"
 }
 
 # The rights that token-sync(8) says.

@@ -226,9 +226,11 @@ show_logs() {
     [[ -n ${BATS_TEST_COMPLETED:-} ]] || find "$DIR/log" -maxdepth 1 -type f -exec tail -v -n 20 {} + || true
 }
 
-# Whether somebody listens on the Unix socket.
+# Whether somebody listens on the Unix socket. It has its name before, and what is connected to it has that name, too. One of
+# datagrams only has a name.
 is_bound() {
-    grep -qF -- "$1" /proc/net/unix
+    awk -v path="$1" '
+        $NF == path && ($5 == "0002" || substr($4, 4, 1) == "1") { found = 1 } END { exit !found }' /proc/net/unix
 }
 
 # --- Ports -----------------------------------------------------------------------------------------------------

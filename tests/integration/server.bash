@@ -91,6 +91,7 @@ start_spawn_fcgi() {
     TOKEN_CONF=$CONF start token.fcgi \
         spawn-fcgi -n -s "$DIR/run/token.sock" -M 0660 -b 1024 "${user[@]}" -- "$DIR/token.fcgi"
     wait_until 'spawn-fcgi' is_bound "$DIR/run/token.sock"
+    wait_until 'token.fcgi' is_program "$(pid_of token.fcgi)"
 }
 
 # Started, the server answers with the program's own words.

@@ -55,6 +55,7 @@ END
         RABBITMQ_NODENAME=token@localhost RABBITMQ_DIST_PORT RABBITMQ_PID_FILE=$home/pid RABBITMQ_FEATURE_FLAGS_FILE=$home/flags
     ERL_EPMD_PORT=$(free_port) RABBITMQ_DIST_PORT=$(free_port)
     start epmd epmd
+    wait_until 'epmd, or the node starts one of its own' is_listening "$ERL_EPMD_PORT"
     start rabbitmq /usr/lib/rabbitmq/bin/rabbitmq-server
     wait_until RabbitMQ answers_as 401 "$PORT" nothing
 }
