@@ -205,7 +205,8 @@ issues_demo() {
     own "$DIR/etc/accounts"
     before=$(date +%s%N)
     wait_until 'not_before=' is_revoked "$by_client"
-    (($(date +%s%N) - before < 1500000000))
+    # Of a busy machine less can be expected.
+    (($(date +%s%N) - before < PATIENCE * 1000000000 / 20))
     # The list has the first two, by jti.
     [[ $(tokenctl revoked --json | jq -c 'map(.jti) | sort') == \
         "$(jq -cn --arg a "$(jti_of "$token")" --arg b "$(jti_of "$by_id")" '[$a, $b] | sort')" ]]
