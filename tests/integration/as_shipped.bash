@@ -195,7 +195,7 @@ check_logrotate() {
     wait_until 'the log' log_is_new
     logrotate -f -s "$FOLDER/logrotate.state" "$FOLDER/logrotate.conf"
     grep -q outcome=issued /var/log/token/token.log.1
-    wait_until 'the new log' test -e /var/log/token/token.log
+    wait_until 'the new log' test -s /var/log/token/token.log
     issues_token "$URL"
     wait_until 'the new log' log_is_new
     sleep infinity &

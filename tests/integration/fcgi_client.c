@@ -62,7 +62,7 @@ static void at_once(int count, const char *form)
 }
 
 /* A request; COUNT attempts, each at a secret of its own, all sent before the first answer is read; the same
- * request beside them, and then what became of them. */
+ * request beside them, and then what became of them. Says on standard error when all are sent. */
 static void attempts(int count, const char *form)
 {
     static int connections[MOST_CONNECTIONS];
@@ -78,6 +78,7 @@ static void attempts(int count, const char *form)
         send_request(connections[i], i % 2 == 0, attempt);
     }
     send_request(beside, false, form);
+    fputs("sent\n", stderr);
     print_answer(beside);
     for (int i = 0; i < count; i++)
         print_answer(connections[i]);
@@ -591,7 +592,7 @@ static void lasting(int count, const char *form)
         print_answer(connections[i]);
 }
 
-/* COUNT half-sent requests, and one that is whole but for its last byte, which comes after a word. */
+/* COUNT half-sent requests, which is said on standard error; then what became of them. */
 static void half_at_the_end(int count, const char *form)
 {
     static struct bytes bytes;
@@ -601,8 +602,7 @@ static void half_at_the_end(int count, const char *form)
         connections[i] = open_connection(socket_path);
         send_all(connections[i], &bytes);
     }
-    puts("half");
-    fflush(stdout);
+    fputs("half\n", stderr);
     for (int i = 0; i < count; i++)
         print_answer(connections[i]);
 }

@@ -95,9 +95,13 @@ logged() {
     wait_until 'the unlocking' is_active "$token"
     sed -i '/^demo:/s/$/ not_before=2100-01-01/' "$DIR/etc/accounts"
     wait_until 'not_before' is_inactive "$token"
+    wait_until 'the log' logged 'outcome=introspected reason=client_revoked'
     sed -i '/^demo:/d' "$DIR/etc/accounts"
-    wait_until 'the removal' logged 'outcome=introspected reason=client_revoked'
-    is_inactive "$token"
+    wait_until 'the removal' is_inactive_because account_unknown "$token"
+}
+
+is_inactive_because() {
+    is_inactive "$2" && logged "outcome=introspected reason=$1"
 }
 
 @test "callers without introspect, credentials or token, and other methods, are refused" {

@@ -57,6 +57,10 @@ has_sample() {
     [[ $(sample "$1") == "$2" ]]
 }
 
+are_connections() {
+    (($(sample 'token_open_connections{}') >= 1))
+}
+
 is_answering() {
     request "${DEMO[@]}" "$URL"
     [[ $STATUS == 200 ]]
@@ -77,7 +81,7 @@ is_answering() {
     has_sample 'token_accounts{state=usable}' $(($(grep -vc '^#' "$DIR/etc/accounts") - 2))
     has_sample 'token_processes{}' 1
     (($(sample 'token_answers_total{endpoint=none,outcome=rejected,reason=path}') >= 1))
-    (($(sample 'token_open_connections{}') >= 1))
+    wait_until 'the connections to be counted' are_connections
     stop token.fcgi KILL
     rm -f "$DIR/run/token.sock"
     start_spawn_fcgi

@@ -131,7 +131,7 @@ is_in_log() {
     kill -HUP "$(pid_of token.fcgi)"
     wait_until 'the new log' test -s "$DIR/log/token.log"
     issues another-secret
-    is_in_log outcome=issued
+    wait_until 'the line' is_in_log outcome=issued
 }
 
 @test "files that the user cannot read or write are reported at the start and by -t, with the command that mends it" {

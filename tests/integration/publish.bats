@@ -15,10 +15,8 @@ setup_file() {
     prepare_clients
     add_account demo demo-secret
     serve
-    export REAL_ISSUER=https://127.0.0.1:$TLS_PORT/apiops/auth SOCKET=$DIR/run/token.sock
-    configure issuer "$REAL_ISSUER"
-    kill -HUP "$(pid_of token.fcgi)"
-    wait_until 'the issuer' issuer_is "$REAL_ISSUER"
+    export SOCKET=$DIR/run/token.sock
+    take_own_issuer
 }
 
 teardown() {
@@ -29,17 +27,13 @@ teardown_file() {
     remove_folder
 }
 
-issuer_is() {
-    [[ $(curl -s "${URL%/token}/.well-known/openid-configuration" | jq -r .issuer) == "$1" ]]
-}
-
 jwks() {
     curl -sS --max-time "$PATIENCE" "${URL%/token}/jwks$1"
 }
 
 # keys_are KID…: the published ones are these, in this order.
 keys_are() {
-    [[ $(jwks '' | jq -r '.keys[].kid' | paste -sd ' ') == "$*" ]]
+    [[ $(jwks '' | jq -er '[.keys[].kid] | join(" ")' || printf 'no key set\n') == "$*" ]]
 }
 
 # Prints the kid of the key.

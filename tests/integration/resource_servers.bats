@@ -19,11 +19,10 @@ setup_file() {
     add_account other other-secret --scope read --typ JWT
     add_account api api-secret --introspect yes
     serve
-    export REAL_ISSUER=https://127.0.0.1:$TLS_PORT/apiops/auth TOKEN_PORT=$PORT
+    export TOKEN_PORT=$PORT
     # Tokens that have expired a moment ago are refused by introspection, too.
     configure clock_skew 0
-    configure issuer "$REAL_ISSUER"
-    kill -HUP "$(pid_of token.fcgi)"
+    take_own_issuer
     make_all_tokens
 }
 

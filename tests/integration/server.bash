@@ -120,6 +120,18 @@ serve() {
     start_server
 }
 
+issuer_is() {
+    [[ $(curl -s "${URL%/token}/.well-known/openid-configuration" | jq -r .issuer) == "$1" ]]
+}
+
+# The issuer becomes the server's own address.
+take_own_issuer() {
+    export REAL_ISSUER=https://127.0.0.1:$TLS_PORT/apiops/auth
+    configure issuer "$REAL_ISSUER"
+    kill -HUP "$(pid_of token.fcgi)"
+    wait_until 'the issuer' issuer_is "$REAL_ISSUER"
+}
+
 # What the tests of a web server begin with.
 setup_server() {
     make_folder

@@ -210,7 +210,7 @@ loaded() {
     kill -HUP "$(pid_of token.fcgi)"
     wait_until 'the new log' test -s "$DIR/log/token.log"
     issues "$SOCKET"
-    grep -q outcome=issued "$DIR/log/token.log"
+    wait_until 'the line' grep -q outcome=issued "$DIR/log/token.log"
 }
 
 @test "SIGHUP opens the log file again even if the configuration is broken" {
@@ -220,7 +220,7 @@ loaded() {
     kill -HUP "$(pid_of token.fcgi)"
     wait_until 'the reason in the new log' grep -qs 'token.conf:.*nonsense' "$DIR/log/token.log"
     issues "$SOCKET"
-    grep -q outcome=issued "$DIR/log/token.log"
+    wait_until 'the line' grep -q outcome=issued "$DIR/log/token.log"
 }
 
 @test "a changed accounts file is in force without a signal" {

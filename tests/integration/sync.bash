@@ -123,19 +123,29 @@ stream() {
 
 # --- token-sync ------------------------------------------------------------------------------------------------
 
-# start_sync MACHINE…
+# start_sync MACHINE…: an earlier process may have been connected, too.
 start_sync() {
     local machine
+    local -A before
     for machine in "$@"; do
+        before[$machine]=$(connected "$machine")
         start "sync-$machine" "$DIR/token-sync" -c "$DIR/$machine/token.conf"
     done
     for machine in "$@"; do
-        wait_until "$machine is connected" is_connected "$machine"
+        wait_until "$machine is connected" is_connected "$machine" "${before[$machine]}"
     done
 }
 
+# connected MACHINE: how often, as its log says; nothing if there is none.
+connected() {
+    grep -cs "sync: connected to .* as $1\$" "$DIR/log/$1.log" || true
+}
+
+# is_connected MACHINE [TIMES]: more often than that.
 is_connected() {
-    grep -q "sync: connected to .* as $1\$" "$DIR/log/$1.log" 2>/dev/null
+    local times
+    times=$(connected "$1")
+    ((${times:-0} > ${2:-0}))
 }
 
 logs() {

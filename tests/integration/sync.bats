@@ -241,7 +241,7 @@ on_three_machines() {
     stop redis KILL
     start_redis
     sync_state revoke "$DIR/two/state" second 100 0
-    all_have is_connected two --
+    wait_until 'two has begun to fill it' stream_is_longer_than 0
     start_sync one
     all_have has_revoked one -- second 100
     start_sync three
@@ -331,8 +331,8 @@ put_message() {
 @test "a replica is not written: the connection is made to it when it is a master" {
     start_redis
     start_sync one two
-    redis replicaof 127.0.0.1 1
     forget_logs
+    redis replicaof 127.0.0.1 1
     sync_state revoke "$DIR/one/state" readonly 100 0
     wait_until 'the log says it' logs one 'it is a replica\|READONLY'
     redis replicaof no one
@@ -412,9 +412,9 @@ put_message() {
     chmod 0600 "$DIR/run/password"
     : >"$DIR/run/password"
     wait_until 'it says so' logs one "$DIR/run/password: there is no password in its first line; write it there"
+    forget_logs
     printf 'a-password' >"$DIR/run/password"
     own "$DIR/run/password"
-    forget_logs
     all_have is_connected one --
 }
 
@@ -527,7 +527,7 @@ redis_has_failures() {
     start_redis
     sync_state revoke "$DIR/one/state" good 10 0
     start_sync one
-    wait_until 'it was sent' redis exists "$(stream revocations)"
+    wait_until 'it was sent' stream_is_longer_than 0
     for i in {1..50}; do
         redis xadd "$(stream revocations)" '*' m "garbage $i"
         redis xadd "$(stream failures)" '*' m "garbage $i"

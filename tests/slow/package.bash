@@ -240,8 +240,9 @@ log_rotation() {
     process_of >/run/token/token.pid
     logrotate -f /etc/logrotate.d/token.fcgi
     in_log /var/log/token/token.log.1
+    wait_until 'the new log' test -s /var/log/token/token.log
     issues_token "$SECRET"
-    wait_until 'the new log' in_log /var/log/token/token.log
+    wait_until 'the line in the new log' in_log /var/log/token/token.log
     [[ $(owners /var/log/token/token.log) == '640 token:token '* ]]
     rm /run/token/token.pid
 }

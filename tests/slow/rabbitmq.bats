@@ -16,9 +16,7 @@ setup() {
     add_account other other-secret --scope 'rabbitmq.read:*/*' --audience rabbitmq --typ JWT
     add_account elsewhere elsewhere-secret --scope 'rabbitmq.tag:management,rabbitmq.read:*/*' --audience mqtt
     serve
-    export REAL_ISSUER=https://127.0.0.1:$TLS_PORT/apiops/auth
-    configure issuer "$REAL_ISSUER"
-    kill -HUP "$(pid_of token.fcgi)"
+    take_own_issuer
     make_all_tokens
     USER=$([[ $EUID -ne 0 ]] && id -un || echo www-data)
     CLIENT=demo
