@@ -54,14 +54,16 @@ static void hkdf(const struct sync_secret *secret, struct text label, const void
     secret_wipe(&hmac, sizeof hmac);
 }
 
-void sync_secret_derive(const unsigned char pepper[PEPPER_SIZE], struct sync_secret *secret)
+/* HKDF-Extract of the pepper, which always has the same size, and the issuer behind it. */
+void sync_secret_derive(const unsigned char pepper[PEPPER_SIZE], struct text issuer,
+                        struct sync_secret *secret)
 {
     static const unsigned char salt[] = "token-sync";
     struct hmac_sha256_ctx hmac;
     hmac_sha256_set_key(&hmac, sizeof salt - 1, salt);
-    hkdf_extract(&hmac, (nettle_hash_update_func *)hmac_sha256_update,
-                 (nettle_hash_digest_func *)hmac_sha256_digest, SHA256_DIGEST_SIZE, PEPPER_SIZE, pepper,
-                 secret->bytes);
+    hmac_sha256_update(&hmac, PEPPER_SIZE, pepper);
+    hmac_sha256_update(&hmac, issuer.length, (const unsigned char *)issuer.data);
+    hmac_sha256_digest(&hmac, SYNC_DERIVED_SIZE, secret->bytes);
     secret_wipe(&hmac, sizeof hmac);
 }
 

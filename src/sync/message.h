@@ -11,9 +11,9 @@
  *     the tag (16 bytes)
  *
  * The body is sealed by ChaCha20-Poly1305 (RFC 8439), and everything before it is authenticated with it. The
- * key is derived by HKDF (RFC 5869) from the pepper of the key set and the session, and the nonce is the
- * counter. A session is one run of the sender, so no nonce is used twice, whatever happens to the state
- * folder. The name is readable, so that a machine whose pepper differs can be named in the log. */
+ * key is derived by HKDF (RFC 5869) from the pepper of the key set, the issuer and the session, and the nonce
+ * is the counter. A session is one run of the sender, so no nonce is used twice, whatever happens to the
+ * state folder. The name is readable, so that a machine whose pepper differs can be named in the log. */
 #ifndef SYNC_MESSAGE_H
 #define SYNC_MESSAGE_H
 
@@ -36,7 +36,9 @@ struct sync_secret {
     unsigned char bytes[SYNC_DERIVED_SIZE];
 };
 
-void sync_secret_derive(const unsigned char pepper[PEPPER_SIZE], struct sync_secret *secret);
+/* Messages of another issuer are of another key, so that nobody can copy them from its streams. */
+void sync_secret_derive(const unsigned char pepper[PEPPER_SIZE], struct text issuer,
+                        struct sync_secret *secret);
 
 /* --- Writing --- */
 

@@ -56,7 +56,7 @@ static bool read_secret(const struct config *config, struct sync_secret *secret,
         good = false;
     }
     if (good)
-        sync_secret_derive(pepper, secret);
+        sync_secret_derive(pepper, text_of(config->issuer), secret);
     json_put_wiped(document);
     secret_wipe(pepper, sizeof pepper);
     return good;

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *copy = fuzz_copy(text);
     struct sync_opener opener = {.next = 0};
     struct sync_origin origin;
-    sync_secret_derive(pepper, &opener.secret);
+    sync_secret_derive(pepper, text_of("https://api.example.com"), &opener.secret);
     const enum sync_opened opened =
         sync_message_open(&opener, (const unsigned char *)copy, size, &message, &origin);
     REQUIRE(opened != SYNC_OPENED);

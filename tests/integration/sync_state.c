@@ -229,7 +229,7 @@ static bool run_messages(char **argv)
     struct sync_session session;
     if (document == NULL || !pepper_read(document, pepper))
         return false;
-    sync_secret_derive(pepper, &secret);
+    sync_secret_derive(pepper, text_of("https://api.example.com/apiops/auth"), &secret);
     if (!sync_session_start(&session, &secret, "generator"))
         return false;
     for (long i = 0; i < count; i++) {

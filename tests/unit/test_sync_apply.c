@@ -44,7 +44,7 @@ static void send_through(struct sync_message *message, int64_t sent_ms)
     struct sync_opener opener = {.next = 0};
     struct sync_session session;
     struct sync_origin origin;
-    sync_secret_derive(pepper, &opener.secret);
+    sync_secret_derive(pepper, text_of("https://api.example.com"), &opener.secret);
     assert_true(sync_session_start(&session, &opener.secret, "one"));
     const size_t size = sync_message_seal(message, &session, sent_ms, sealed);
     assert_int_equal(sync_message_open(&opener, sealed, size, message, &origin), SYNC_OPENED);

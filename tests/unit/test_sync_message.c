@@ -6,6 +6,7 @@
 
 static const unsigned char pepper[PEPPER_SIZE] = {1, 2, 3};
 static const unsigned char other_pepper[PEPPER_SIZE] = {1, 2, 4};
+static const char issuer[] = "https://api.example.com";
 static const unsigned char instance[OUTBOX_INSTANCE_SIZE] = "0123456789abcdef";
 
 struct sealed {
@@ -17,7 +18,7 @@ static struct sync_session session_of(const unsigned char secret_pepper[PEPPER_S
 {
     struct sync_secret secret;
     struct sync_session session;
-    sync_secret_derive(secret_pepper, &secret);
+    sync_secret_derive(secret_pepper, text_of(issuer), &secret);
     assert_true(sync_session_start(&session, &secret, name));
     return session;
 }
@@ -25,7 +26,7 @@ static struct sync_session session_of(const unsigned char secret_pepper[PEPPER_S
 static struct sync_opener opener_of(const unsigned char secret_pepper[PEPPER_SIZE])
 {
     struct sync_opener opener = {.next = 0};
-    sync_secret_derive(secret_pepper, &opener.secret);
+    sync_secret_derive(secret_pepper, text_of(issuer), &opener.secret);
     return opener;
 }
 
