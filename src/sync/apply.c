@@ -122,7 +122,7 @@ int sync_apply_failures(struct sync_txn *txn, const struct throttle_limits *limi
     for (uint64_t number = message->first; sync_message_next(message, &entry, &size); number++) {
         const bool is_event = throttle_event_read(entry, size, &event);
         if (is_event)
-            extend(applied, event.time_ms, limits->window_ms);
+            extend(applied, event.time_ms < time->now_ms ? event.time_ms : time->now_ms, limits->window_ms);
         if (number_set_contains(&numbers.set, number)) {
             applied->repeated++;
             continue;

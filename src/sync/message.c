@@ -32,6 +32,9 @@ enum {
     COUNT_MAX = UINT16_MAX,
 };
 
+/* Times can be subtracted from each other. */
+static const int64_t latest_ms = INT64_MAX / 4;
+
 static const unsigned char magic[MAGIC_SIZE] = {'T', 'S'};
 
 _Static_assert(SYNC_SEALED_MAX >= BEFORE_NAME + SYNC_NAME_MAX + BEHIND_NAME + SYNC_BODY_MAX + TAG_SIZE,
@@ -193,7 +196,7 @@ static bool read_message_body(struct sync_message *message)
     message->count = (size_t)bytes_get(body + COUNT_AT, 2);
     message->at = ENTRIES_AT;
     if ((message->kind != SYNC_REVOCATIONS && message->kind != SYNC_FAILURES) || message->sent_ms < 0 ||
-        message->first > UINT64_MAX - COUNT_MAX)
+        message->sent_ms > latest_ms || message->first > UINT64_MAX - COUNT_MAX)
         return false;
     size_t at = ENTRIES_AT;
     for (size_t i = 0; i < message->count; i++) {

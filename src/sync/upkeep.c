@@ -5,7 +5,10 @@
 
 #include "base/clock.h"
 
-enum { MS_PER_SECOND = 1000, US_PER_MS = 1000, SWEEP_COUNT = 100 };
+enum { MS_PER_SECOND = 1000, US_PER_MS = 1000 };
+
+/* No engine has a clock behind this, which is in the year 5138. */
+static const int64_t last_second = 100000000000;
 
 bool sync_read_clock(struct sync *sync, struct engine_fault *fault)
 {
@@ -20,7 +23,7 @@ bool sync_read_clock(struct sync *sync, struct engine_fault *fault)
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[0]->str != NULL &&
         reply->element[1]->str != NULL &&
         text_parse_number(text_of(reply->element[0]->str), 0, LONG_MAX, &seconds) &&
-        text_parse_number(text_of(reply->element[1]->str), 0, 999999, &microseconds))
+        text_parse_number(text_of(reply->element[1]->str), 0, 999999, &microseconds) && seconds < last_second)
         sync->engine_clock_ms =
             (int64_t)seconds * MS_PER_SECOND + microseconds / US_PER_MS - (before + after) / 2;
     freeReplyObject(reply);

@@ -90,6 +90,8 @@ bool revocation_entry_read(const void *bytes, size_t size, struct revocation_ent
 int64_t revocation_entry_end_ms(const struct revocation_entry *entry)
 {
     enum { MS_PER_SECOND = 1000 };
+    if (entry->expires < 0) /* another machine may send any */
+        return 0;
     return entry->expires < INT64_MAX / MS_PER_SECOND ? entry->expires * MS_PER_SECOND : INT64_MAX;
 }
 

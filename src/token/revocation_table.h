@@ -40,7 +40,7 @@ size_t revocation_entry_write(const struct revocation_entry *entry, unsigned cha
 /* Returns false unless the bytes are those of an entry. */
 bool revocation_entry_read(const void *bytes, size_t size, struct revocation_entry *entry);
 
-/* Returns `expires` in milliseconds since 1970, or INT64_MAX. */
+/* Returns `expires` in milliseconds since 1970, or INT64_MAX; 0 if it is before 1970. */
 int64_t revocation_entry_end_ms(const struct revocation_entry *entry);
 
 /* Whether the token cannot be valid any more at Unix time `now`, on any machine. */

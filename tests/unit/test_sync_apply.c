@@ -177,9 +177,9 @@ static const struct {
     {"an hour before", NOW + 3600000, NOW + 3600000, 0, false},
     {"an old message that the engine shows as a new one", NOW - 3600000, NOW - 3600000, 0, true},
     {"the engine's clock is before the message", NOW, NOW, -5000, false},
-    {"the last time there is", INT64_MAX, INT64_MAX, 0, false},
+    {"the last time there is", INT64_MAX, INT64_MAX / 4, 0, false},
     {"the first time there is", 0, 0, 0, true},
-    {"an age beyond all numbers", 0, INT64_MAX, INT64_MAX, true},
+    {"an age beyond all numbers", 0, INT64_MAX / 4, INT64_MAX, true},
 };
 
 static void test_late_failures_do_not_count(void **state)
@@ -197,6 +197,27 @@ static void test_late_failures_do_not_count(void **state)
         const struct sync_applied applied = apply(&store, &message, ages[row].transit_ms, true);
         check_row(applied.late == ages[row].is_late, "late", row, ages[row].name);
         check_row(counted(&store) == !ages[row].is_late, "counted", row, ages[row].name);
+        sync_store_close(&store);
+    }
+}
+
+/* The engine keeps a message for two windows, whatever the clock of who sent it says. */
+static void test_a_failure_of_the_future_is_over_in_time(void **state)
+{
+    (void)state;
+    static struct sync_message message;
+    static const int64_t times[] = {NOW - 1000, NOW + 3600000, INT64_MAX};
+    for (size_t row = 0; row < ROWS(times); row++) {
+        struct sync_store store = open_store(SYNC_FAILURES);
+        unsigned char bytes[THROTTLE_EVENT_SIZE];
+        const struct throttle_event event = {
+            .type = THROTTLE_EVENT_PAIR, .time_ms = times[row], .key = key_of("a")};
+        sync_message_begin(&message, SYNC_FAILURES, (const unsigned char *)"0123456789abcdef", 1);
+        assert_true(sync_message_add(&message, bytes, throttle_event_write(&event, bytes)));
+        send_through(&message, NOW);
+        const struct sync_applied applied = apply(&store, &message, 0, true);
+        assert_int_equal(applied.entries, 1);
+        assert_true(applied.until_ms == (row == 0 ? times[row] : NOW) + WINDOW_MS);
         sync_store_close(&store);
     }
 }
@@ -293,12 +314,13 @@ static void test_revocations_are_applied_any_number_of_times(void **state)
             add_revocation(&message, jti, n == 7 ? CLOCK_NEVER : 5000);
         }
         add_revocation(&message, "over", 1000 - 3601);
+        add_revocation(&message, "before 1970", INT64_MIN);
         assert_true(sync_message_add(&message, "?", 1));
         send_through(&message, NOW);
         begin(&store, DATABASE_WRITE, &txn);
         assert_int_equal(sync_apply_revocations(&txn, &message, 1000, &applied), 0);
         assert_int_equal(sync_txn_commit(&txn), 0);
-        assert_true(applied.entries == (i == 0 ? 200 : 1) && applied.late == 1 && applied.malformed == 1);
+        assert_true(applied.entries == (i == 0 ? 200 : 1) && applied.late == 2 && applied.malformed == 1);
         assert_true(is_revoked(&store, "jti-0") && is_revoked(&store, "jti-7") &&
                     is_revoked(&store, "jti-199"));
         assert_false(is_revoked(&store, "over"));
@@ -360,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_an_aborted_transaction_has_no_effect),
         cmocka_unit_test(test_what_was_applied_is_known_after_a_restart),
         cmocka_unit_test(test_late_failures_do_not_count),
+        cmocka_unit_test(test_a_failure_of_the_future_is_over_in_time),
         cmocka_unit_test(test_malformed_entries_are_skipped),
         cmocka_unit_test(test_outboxes_are_forgotten),
         cmocka_unit_test(test_revocations_are_applied_any_number_of_times),

@@ -199,6 +199,43 @@ static void test_another_pepper_is_told_by_name(void **state)
                      SYNC_OTHER_PEPPER);
 }
 
+static void test_messages_of_another_issuer_are_of_another_key(void **state)
+{
+    (void)state;
+    struct sync_session session = session_of(pepper, "one");
+    const struct sealed sealed = seal_text(&session, "text");
+    struct sync_opener opener = {.next = 0};
+    struct sync_message message;
+    struct sync_origin origin;
+    sync_secret_derive(pepper, text_of("https://api.example.org"), &opener.secret);
+    assert_int_equal(sync_message_open(&opener, sealed.bytes, sealed.size, &message, &origin),
+                     SYNC_OTHER_PEPPER);
+}
+
+/* The time is subtracted from others. */
+static void test_a_time_that_no_clock_has_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t sent_ms;
+        enum sync_opened opened;
+    } rows[] = {
+        {"1970", 0, SYNC_OPENED},
+        {"before", -1, SYNC_FORGED},
+        {"the last one", INT64_MAX, SYNC_FORGED},
+        {"the first one", INT64_MIN, SYNC_FORGED},
+    };
+    for (size_t row = 0; row < ROWS(rows); row++) {
+        struct sync_session session = session_of(pepper, "one");
+        struct sync_message message;
+        struct sealed sealed;
+        sync_message_begin(&message, SYNC_FAILURES, instance, 1);
+        sealed.size = sync_message_seal(&message, &session, rows[row].sent_ms, sealed.bytes);
+        check_row(open_sealed(&sealed, &message) == rows[row].opened, "opened", row, rows[row].name);
+    }
+}
+
 /* A session seals no two messages under one nonce, and no two sessions have the same key. */
 static void test_no_nonce_is_used_twice(void **state)
 {
@@ -242,6 +279,8 @@ int main(void)
         cmocka_unit_test(test_a_changed_message_is_not_opened),
         cmocka_unit_test(test_foreign_messages_are_told_apart),
         cmocka_unit_test(test_another_pepper_is_told_by_name),
+        cmocka_unit_test(test_messages_of_another_issuer_are_of_another_key),
+        cmocka_unit_test(test_a_time_that_no_clock_has_is_refused),
         cmocka_unit_test(test_no_nonce_is_used_twice),
         cmocka_unit_test(test_messages_of_many_sessions_are_opened),
     };
