@@ -194,15 +194,14 @@ bool sync_find_loss(struct sync *sync, struct engine_fault *fault)
             return false;
         bool is_lost = memcmp(epoch, stored, SYNC_EPOCH_SIZE) != 0;
         if (is_lost && memcmp(stored, never, SYNC_EPOCH_SIZE) != 0)
-            log_write(sync->log, LOG_LEVEL_WARN,
-                      "sync: %s: the engine's data is not what it was: all is read and sent again",
-                      stream->key);
+            sync_log(sync, LOG_LEVEL_WARN, stream->key,
+                     "the engine's data is not what it was: all is read and sent again");
         const bool is_new = is_lost;
         if (!find_stream_loss(sync, stream, &is_lost, fault))
             return false;
         if (is_lost && !is_new)
-            log_write(sync->log, LOG_LEVEL_WARN,
-                      "sync: %s: the engine has lost messages: all is read and sent again", stream->key);
+            sync_log(sync, LOG_LEVEL_WARN, stream->key,
+                     "the engine has lost messages: all is read and sent again");
         if (is_lost && !restart_stream(sync, stream, epoch, fault))
             return false;
     }

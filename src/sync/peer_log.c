@@ -22,8 +22,10 @@ void peer_log_fault(struct peer_log *peers, struct log *log, enum peer_fault fau
         if (peers->logged[i] == hash)
             return;
     }
-    if (peers->count == PEER_LOG_SIZE)
+    const bool is_anybodys = fault == PEER_OTHER_PEPPER;
+    if (peers->count == PEER_LOG_SIZE || (is_anybodys && peers->other_peppers == PEER_LOG_OTHER_PEPPERS))
         return;
+    peers->other_peppers += is_anybodys;
     peers->logged[peers->count++] = hash;
     if (name.length == 0) {
         log_write(log, LOG_LEVEL_ERROR, "sync: %s", texts[fault]);

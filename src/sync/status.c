@@ -47,7 +47,7 @@ bool sync_status_load(struct throttle_store *store, struct log *log, struct sync
 
 enum sync_state sync_status_state(const struct sync_status *status, int64_t now)
 {
-    if (now - status->written > SILENCE_S)
+    if (now - status->written > SILENCE_S || status->written - now > SILENCE_S)
         return SYNC_NOT_RUNNING;
     return status->is_connected ? SYNC_CONNECTED : SYNC_AWAY;
 }

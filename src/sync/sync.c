@@ -16,24 +16,26 @@
 #include "sync/upkeep.h"
 #include "token/keyset_file.h"
 
-enum { FAULT_LOG_INTERVAL_MS = 60000, RESOLVE_MS = 2000, HOST_SIZE = 300 };
+enum { RESOLVE_MS = 2000, HOST_SIZE = 300 };
 
 struct throttle_window sync_window(const struct sync *sync)
 {
     return (struct throttle_window){clock_now_ms(), sync->limits.window_ms};
 }
 
+void sync_log(struct sync *sync, enum log_level level, const char *what, const char *fault)
+{
+    char text[sizeof sync->faults.last];
+    snprintf(text, sizeof text, "%s: %s", what, fault);
+    if (!fault_log_takes(&sync->faults, text, clock_monotonic_ms()))
+        return;
+    sync->is_connection_news = true;
+    log_write(sync->log, level, "sync: %s", text);
+}
+
 void sync_log_fault(struct sync *sync, const char *what, const char *fault)
 {
-    const double now = clock_monotonic_ms();
-    char text[sizeof sync->logged_fault];
-    snprintf(text, sizeof text, "%s: %s", what, fault);
-    if (strcmp(text, sync->logged_fault) == 0 && now - sync->logged_ms < FAULT_LOG_INTERVAL_MS)
-        return;
-    memcpy(sync->logged_fault, text, sizeof text);
-    sync->logged_ms = now;
-    sync->is_connection_news = true;
-    log_write(sync->log, LOG_LEVEL_ERROR, "sync: %s", text);
+    sync_log(sync, LOG_LEVEL_ERROR, what, fault);
 }
 
 /* --- The start --- */

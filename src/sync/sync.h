@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "sync/apply.h"
 #include "sync/engine.h"
+#include "sync/fault_log.h"
 #include "sync/key.h"
 #include "sync/message.h"
 #include "sync/peer_log.h"
@@ -58,8 +59,7 @@ struct sync {
     double send_again_ms;    /* the engine refuses to be written until then */
     long send_pause_ms;
     struct peer_log peers;
-    char logged_fault[ENGINE_FAULT_SIZE + 128]; /* the last one */
-    double logged_ms;
+    struct fault_log faults;
     bool is_connection_news; /* nothing, or a fault, was logged since the last connection was */
     struct sync_status status;
     struct sync_message message; /* the one that is made or read */
@@ -95,8 +95,9 @@ enum sync_end sync_run(struct sync *sync, int signals);
 
 /* --- For the modules of this folder --- */
 
-/* Logs a fault, but the same one not again for a minute. */
-void sync_log_fault(struct sync *sync, const char *what, const char *fault);
+/* Logs a fault, if fault_log_takes() it. */
+void sync_log(struct sync *sync, enum log_level level, const char *what, const char *fault);
+void sync_log_fault(struct sync *sync, const char *what, const char *fault); /* as an error */
 
 struct throttle_window sync_window(const struct sync *sync);
 
