@@ -84,15 +84,15 @@ static void note_unopened(struct sync *sync, enum sync_opened opened, const stru
     }
 }
 
-/* Messages that came after this process connected first, from another one: an earlier process of this machine
- * is not alive any more. */
+/* Messages that came after this process connected first, and were sent after it began, from another one: an
+ * earlier process of this machine is not alive any more, and what it sent may be repeated by anybody. */
 static void note_namesakes(struct batch *batch, const struct sync_origin *origin, bool is_own_instance,
                            struct stream_id id)
 {
     struct sync *sync = batch->sync;
     enum { GRACE_MS = 5000 }; /* what an earlier process has sent last may still be on its way */
     if (id.ms < batch->stream->first_seen.ms + GRACE_MS ||
-        stream_id_compare(id, batch->stream->first_seen) <= 0)
+        stream_id_compare(id, batch->stream->first_seen) <= 0 || sync->message.sent_ms < sync->began_ms)
         return;
     if (is_own_instance)
         peer_log_fault(&sync->peers, sync->log, PEER_SAME_STATE, origin->name);

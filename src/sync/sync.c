@@ -137,6 +137,7 @@ struct sync *sync_new(struct config *config, struct log *log, struct diagnostics
     sync->config = config_hold(config);
     sync->log = log_hold(log);
     sync->limits = throttle_limits_of(config);
+    sync->began_ms = clock_now_ms();
     sync->is_connection_news = true;
     sync_key_write(config, "epoch", sync->epoch_key); /* the longer names of the streams are checked */
     /* The password is read again for each connection, so that a file that is mended needs no restart. */

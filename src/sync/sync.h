@@ -51,6 +51,7 @@ struct sync {
     struct sync_session session;
     struct sync_opener opener;
     struct sync_stream streams[SYNC_STREAMS]; /* by enum sync_kind, less 1 */
+    int64_t began_ms; /* the session did */
     struct engine *writer;                    /* NULL: away */
     struct engine *reader;
     bool is_reading;         /* an XREAD has no answer yet */

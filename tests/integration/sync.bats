@@ -595,6 +595,26 @@ END
     all_have has_counted three -- 192.0.2.1 510
 }
 
+# What an earlier process of this machine has sent is no sign of another one that has its name, or its state.
+@test "who repeats messages of this machine makes it see no other one of its name" {
+    start_redis
+    sync_state fail "$DIR/one/state" 192.0.2.1 10 0
+    sync_state revoke "$DIR/one/state" earlier 10 0
+    start_sync one two
+    all_have has_counted two -- 192.0.2.1 10
+    all_have has_revoked two -- earlier 10
+    stop_sync one
+    sync_state fail "$DIR/two/state" 192.0.2.1 1 0
+    start_sync one
+    # Later than what may have been on its way.
+    sleep 6
+    copy_stream failures failures
+    copy_stream revocations revocations
+    sync_state fail "$DIR/two/state" 192.0.2.1 1 0
+    all_have has_counted one two -- 192.0.2.1 12
+    ! logs one 'another machine has' || fail "$(cat "$DIR/log/one.log")"
+}
+
 @test "a machine whose pepper differs is named" {
     start_redis
     jq '.pepper = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"' "$DIR/two/keys.jwks" >"$DIR/two/new"
