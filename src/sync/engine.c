@@ -1,10 +1,13 @@
 #include "sync/engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "sync/engine_config.h"
 #include "sync/engine_tls.h"
 #include "sync/resolve.h"
@@ -15,6 +18,7 @@ struct engine {
     redisContext *redis;
     struct engine_tls *tls; /* NULL: none */
     bool is_lost;
+    size_t unread; /* bytes of answers that have come and were not taken */
     char address[ENGINE_ADDRESS_SIZE];
 };
 
@@ -39,15 +43,20 @@ static void begin_connecting(struct engine_fault *fault, const char *address)
     snprintf(fault->address, sizeof fault->address, "%s", address);
 }
 
-/* The library's text for a timeout is that of EAGAIN. */
+static void lose(struct engine *engine, const char *why, struct engine_fault *fault)
+{
+    engine->is_lost = true;
+    set_fault(fault, why);
+}
+
+/* Connecting waits in the library, whose text for a timeout is that of EAGAIN. */
 static void set_lost(struct engine *engine, struct engine_fault *fault)
 {
     const redisContext *redis = engine->redis;
-    engine->is_lost = true;
     if (redis->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ETIMEDOUT))
-        set_fault(fault, "no answer in time");
+        lose(engine, "no answer in time", fault);
     else
-        set_fault(fault, redis->errstr[0] != '\0' ? redis->errstr : "the connection is lost");
+        lose(engine, redis->errstr[0] != '\0' ? redis->errstr : "the connection is lost", fault);
 }
 
 bool engine_is_lost(const struct engine *engine)
@@ -63,6 +72,15 @@ const char *engine_address(const struct engine *engine)
 int engine_descriptor(const struct engine *engine)
 {
     return engine->redis->fd;
+}
+
+/* --- Waiting --- */
+
+bool engine_wait(int descriptor, short events, double began_ms)
+{
+    const double left = began_ms + ENGINE_LONGEST_MS - clock_monotonic_ms();
+    struct pollfd polled = {.fd = descriptor, .events = events};
+    return left > 0 && poll(&polled, 1, left < ENGINE_TIMEOUT_MS ? (int)left + 1 : ENGINE_TIMEOUT_MS) > 0;
 }
 
 /* --- Commands --- */
@@ -81,24 +99,65 @@ bool engine_append(struct engine *engine, const struct text *words, size_t count
 
 bool engine_flush(struct engine *engine, struct engine_fault *fault)
 {
+    const double began_ms = clock_monotonic_ms();
     int is_done = 0;
     while (!engine->is_lost && is_done == 0) {
+        errno = 0;
         if (redisBufferWrite(engine->redis, &is_done) != REDIS_OK)
             set_lost(engine, fault);
+        else if (is_done == 0 && !engine_wait(engine->redis->fd, POLLOUT, began_ms))
+            lose(engine, "no answer in time", fault);
     }
     return !engine->is_lost;
 }
 
-redisReply *engine_answer(struct engine *engine, struct engine_fault *fault)
+bool engine_take(struct engine *engine, redisReply **reply, struct engine_fault *fault)
 {
     void *answer = NULL;
-    errno = 0;
-    if (engine->is_lost || redisGetReply(engine->redis, &answer) != REDIS_OK || answer == NULL) {
+    const redisReader *reader = engine->redis->reader;
+    if (!engine->is_lost && redisGetReplyFromReader(engine->redis, &answer) != REDIS_OK)
         set_lost(engine, fault);
-        return NULL;
+    if (answer != NULL)
+        engine->unread = reader->len - reader->pos;
+    *reply = answer;
+    return !engine->is_lost;
+}
+
+/* The library would keep an answer of any size. */
+bool engine_read(struct engine *engine, redisReply **reply, struct engine_fault *fault)
+{
+    const size_t before = engine->redis->reader->len;
+    *reply = NULL;
+    errno = 0;
+    if (!engine->is_lost && redisBufferRead(engine->redis) != REDIS_OK)
+        set_lost(engine, fault);
+    if (engine->is_lost)
+        return false;
+    engine->unread += engine->redis->reader->len - before;
+    if (engine->unread > ENGINE_ANSWER_MAX) {
+        lose(engine, "its answer is too large; is there something in the streams that is not of token-sync?",
+             fault);
+        return false;
     }
-    redisReply *reply = answer;
-    if (reply->type != REDIS_REPLY_ERROR)
+    return engine_take(engine, reply, fault);
+}
+
+redisReply *engine_answer(struct engine *engine, struct engine_fault *fault)
+{
+    redisReply *reply = NULL;
+    const double began_ms = clock_monotonic_ms();
+    if (engine->is_lost)
+        lose(engine, "the connection is lost", fault);
+    bool good = engine_flush(engine, fault) && engine_take(engine, &reply, fault);
+    while (good && reply == NULL) {
+        if (engine_wait(engine->redis->fd, POLLIN, began_ms)) {
+            good = engine_read(engine, &reply, fault);
+        } else {
+            lose(engine, "no answer in time", fault);
+            good = false;
+        }
+    }
+    if (!good || reply->type != REDIS_REPLY_ERROR)
         return reply;
     engine_quote(fault, "", reply->str, reply->len);
     freeReplyObject(reply);
@@ -109,30 +168,10 @@ redisReply *engine_command(struct engine *engine, const struct text *words, size
                            struct engine_fault *fault)
 {
     if (engine->is_lost || !engine_append(engine, words, count)) {
-        set_fault(fault, engine->is_lost ? "the connection is lost" : strerror(ENOMEM));
-        engine->is_lost = true;
+        lose(engine, engine->is_lost ? "the connection is lost" : strerror(ENOMEM), fault);
         return NULL;
     }
     return engine_answer(engine, fault);
-}
-
-bool engine_take(struct engine *engine, redisReply **reply, struct engine_fault *fault)
-{
-    void *answer = NULL;
-    *reply = NULL;
-    if (!engine->is_lost && redisGetReplyFromReader(engine->redis, &answer) != REDIS_OK)
-        set_lost(engine, fault);
-    *reply = answer;
-    return !engine->is_lost;
-}
-
-bool engine_read(struct engine *engine, redisReply **reply, struct engine_fault *fault)
-{
-    *reply = NULL;
-    errno = 0;
-    if (!engine->is_lost && redisBufferRead(engine->redis) != REDIS_OK)
-        set_lost(engine, fault);
-    return !engine->is_lost && engine_take(engine, reply, fault);
 }
 
 /* --- Connecting --- */
@@ -150,6 +189,14 @@ void engine_close(struct engine *engine)
 static struct timeval time_of(long ms)
 {
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+/* From now on this program waits, and not the library, which would wait as long again for each byte. */
+static bool set_nonblocking(redisContext *redis)
+{
+    const int flags = fcntl(redis->fd, F_GETFL);
+    redis->flags &= ~REDIS_BLOCK;
+    return flags >= 0 && fcntl(redis->fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
 static bool start_tls(struct engine *engine, const char *host, struct engine_fault *fault)
@@ -173,7 +220,7 @@ static struct engine *adopt(redisContext *redis, const char *address, const char
     snprintf(engine->address, sizeof engine->address, "%s", address);
     if (redis->err != 0)
         set_lost(engine, fault);
-    else if (redisSetTimeout(redis, time_of(ENGINE_TIMEOUT_MS)) != REDIS_OK)
+    else if (!set_nonblocking(redis))
         set_fault(fault, "no time limit can be set");
     else if (!config->sync_tls || host == NULL || start_tls(engine, host, fault))
         return engine;

@@ -44,8 +44,9 @@ void engine_close(struct engine *engine); /* NULL is allowed */
 const char *engine_address(const struct engine *engine);
 int engine_descriptor(const struct engine *engine);
 
-/* The milliseconds in which an answer must come. */
-enum { ENGINE_TIMEOUT_MS = 2000 };
+/* An answer must begin to come within the first, and go on within it, and be whole within the second
+ * (milliseconds). It must not be larger than the third (bytes). */
+enum { ENGINE_TIMEOUT_MS = 2000, ENGINE_LONGEST_MS = 5000, ENGINE_ANSWER_MAX = 20 * 1024 * 1024 };
 
 /* Sends one command and waits for its answer, which the caller frees with freeReplyObject(). Returns NULL and
  * sets `fault` if the connection is lost, which is closed then for all later calls, or if the engine refuses
@@ -65,12 +66,16 @@ bool engine_flush(struct engine *engine, struct engine_fault *fault);
 /* Waits for the next answer; as engine_command(). */
 redisReply *engine_answer(struct engine *engine, struct engine_fault *fault);
 
-/* Reads what has come, without waiting if the descriptor is readable. `*reply` is NULL if no answer is
+/* Reads what has come, without waiting. `*reply` is NULL if no answer is
  * complete. Returns false if the connection is lost. Refusals are answers here, too. */
 bool engine_read(struct engine *engine, redisReply **reply, struct engine_fault *fault);
 
 /* Returns the next answer that has been read already, NULL if there is none. */
 bool engine_take(struct engine *engine, redisReply **reply, struct engine_fault *fault);
+
+/* Waits for the events of poll() on a descriptor. Returns false if they do not come in time, with all waiting
+ * since `began_ms` (by clock_monotonic_ms()). */
+bool engine_wait(int descriptor, short events, double began_ms);
 
 /* Writes what the engine says, printable, into `fault`. */
 void engine_quote(struct engine_fault *fault, const char *what, const char *text, size_t length);

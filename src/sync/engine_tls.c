@@ -5,9 +5,13 @@
 #ifdef HAVE_HIREDIS_SSL
 
 #include <hiredis/hiredis_ssl.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <stdlib.h>
+
+#include "base/clock.h"
 
 struct engine_tls {
     SSL_CTX *context;
@@ -55,12 +59,34 @@ static SSL *new_connection(SSL_CTX *context, const char *host)
 }
 
 /* hiredis has one text for all that can be wrong with a certificate. */
-static void set_handshake_fault(const redisContext *redis, const SSL *ssl, struct engine_fault *fault)
+static void set_handshake_fault(const SSL *ssl, const char *otherwise, struct engine_fault *fault)
 {
     const long verified = SSL_get_verify_result(ssl);
     const char *what = verified == X509_V_OK ? "TLS: " : "TLS: the certificate is refused: ";
-    const char *why = verified == X509_V_OK ? redis->errstr : X509_verify_cert_error_string(verified);
+    const char *why = verified == X509_V_OK ? otherwise : X509_verify_cert_error_string(verified);
     engine_quote(fault, what, why, strlen(why));
+}
+
+/* hiredis has begun it, and did not wait. */
+static bool finish_handshake(const redisContext *redis, SSL *ssl, struct engine_fault *fault)
+{
+    const double began_ms = clock_monotonic_ms();
+    for (;;) {
+        ERR_clear_error();
+        const int result = SSL_do_handshake(ssl);
+        const int error = SSL_get_error(ssl, result);
+        if (result == 1)
+            return true;
+        if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+            const char *why = ERR_reason_error_string(ERR_peek_last_error());
+            set_handshake_fault(ssl, why != NULL ? why : "the connection is lost", fault);
+            return false;
+        }
+        if (!engine_wait(redis->fd, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, began_ms)) {
+            set_handshake_fault(ssl, "no answer in time", fault);
+            return false;
+        }
+    }
 }
 
 bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls **tls,
@@ -83,8 +109,8 @@ bool engine_tls_start(redisContext *redis, const char *host, struct engine_tls *
     }
     /* On success the connection owns it. */
     if (redisInitiateSSL(redis, ssl) == REDIS_OK)
-        return true;
-    set_handshake_fault(redis, ssl, fault);
+        return finish_handshake(redis, ssl, fault);
+    set_handshake_fault(ssl, redis->errstr, fault);
     SSL_free(ssl);
     return false;
 }

@@ -7,7 +7,10 @@
 
 /* The messages of one answer, and of one transaction, which makes those wait that count or revoke. A
  * transaction of revocations waits for the disk, so it has all of an answer: some milliseconds of work. */
-enum { READ_COUNT = 1000, TXN_FAILURES = 64, TXN_REVOCATIONS = READ_COUNT, STORE_PAUSE_MS = 1000 };
+enum { TXN_FAILURES = 64, TXN_REVOCATIONS = SYNC_READ_COUNT, STORE_PAUSE_MS = 1000 };
+
+_Static_assert((SYNC_SEALED_MAX + 128) * SYNC_READ_COUNT * SYNC_STREAMS < ENGINE_ANSWER_MAX,
+               "an answer of messages of this program is not too large");
 
 bool sync_receive_ask(struct sync *sync, size_t count, long block_ms, struct engine_fault *fault)
 {
@@ -26,7 +29,7 @@ bool sync_receive_ask(struct sync *sync, size_t count, long block_ms, struct eng
         return true;
     words[n++] = text_of("XREAD");
     words[n++] = text_of("COUNT");
-    words[n++] = (struct text){numbers[0], text_format_number(READ_COUNT, numbers[0])};
+    words[n++] = (struct text){numbers[0], text_format_number(sync->read_count, numbers[0])};
     if (block_ms > 0) {
         words[n++] = text_of("BLOCK");
         words[n++] = (struct text){numbers[1], text_format_number((uint64_t)block_ms, numbers[1])};
@@ -249,10 +252,9 @@ static bool apply_answer(struct sync *sync, const redisReply *reply, struct engi
         return false;
     }
     const double now = clock_monotonic_ms();
+    bool has_more = false;
     for (size_t i = 0; i < SYNC_STREAMS; i++)
         sync->streams[i].is_caught_up = sync->streams[i].read_again_ms <= now;
-    if (reply->type == REDIS_REPLY_NIL)
-        return true;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         const redisReply *part = reply->element[i];
         struct sync_stream *stream = part->type == REDIS_REPLY_ARRAY && part->elements == 2
@@ -260,10 +262,13 @@ static bool apply_answer(struct sync *sync, const redisReply *reply, struct engi
                                          : NULL;
         if (stream == NULL || part->element[1]->type != REDIS_REPLY_ARRAY)
             continue;
-        stream->is_caught_up = part->element[1]->elements < READ_COUNT;
+        stream->is_caught_up = part->element[1]->elements < sync->read_count;
+        has_more |= !stream->is_caught_up;
         if (!apply_messages(sync, stream, part->element[1], fault))
             return false;
     }
+    if (!has_more)
+        sync->read_count = SYNC_READ_COUNT;
     return true;
 }
 

@@ -1,6 +1,7 @@
 #include "sync/sync.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,8 @@ struct sync *sync_new(struct config *config, struct log *log, struct diagnostics
     sync->log = log_hold(log);
     sync->limits = throttle_limits_of(config);
     sync->began_ms = clock_now_ms();
+    sync->read_count = SYNC_READ_COUNT;
+    sync->sweep_count = SYNC_SWEEP_COUNT;
     sync->is_connection_news = true;
     sync_key_write(config, "epoch", sync->epoch_key); /* the longer names of the streams are checked */
     /* The password is read again for each connection, so that a file that is mended needs no restart. */
@@ -191,6 +194,8 @@ void sync_disconnect(struct sync *sync)
     engine_close(sync->writer);
     engine_close(sync->reader);
     sync->writer = sync->reader = NULL;
+    if (sync->is_reading)
+        sync->read_count = sync->read_count > 8 ? sync->read_count / 8 : 1;
     sync->is_reading = false;
     for (size_t i = 0; i < SYNC_STREAMS; i++)
         sync->streams[i].is_caught_up = false;
@@ -240,11 +245,25 @@ static void pause_ms(long ms)
     nanosleep(&pause, NULL);
 }
 
+static bool read_answer(struct sync *sync, struct engine_fault *fault)
+{
+    const double began_ms = clock_monotonic_ms();
+    bool has_read = false;
+    while (!has_read) {
+        if (!engine_wait(engine_descriptor(sync->reader), POLLIN, began_ms)) {
+            engine_quote(fault, "", "no answer in time", strlen("no answer in time"));
+            return false;
+        }
+        if (!sync_receive(sync, &has_read, fault))
+            return false;
+    }
+    return true;
+}
+
 /* Reads answers until there are no more revocations. Returns whether that is so. */
 static bool read_until_caught_up(struct sync *sync, double deadline, struct engine_fault *fault)
 {
     while (!sync->streams[SYNC_REVOCATIONS - 1].is_caught_up) {
-        bool has_read = false;
         if (clock_monotonic_ms() > deadline) {
             engine_quote(fault, "", "not all could be read in time", strlen("not all could be read in time"));
             return false;
@@ -256,10 +275,8 @@ static bool read_until_caught_up(struct sync *sync, double deadline, struct engi
                          sizeof "the state folder cannot be written" - 1);
             return false;
         }
-        while (!has_read) {
-            if (!sync_receive(sync, &has_read, fault))
-                return false;
-        }
+        if (!read_answer(sync, fault))
+            return false;
     }
     return true;
 }

@@ -17,6 +17,9 @@
 
 enum { SYNC_STREAMS = 2 };
 
+/* The most messages of an answer. */
+enum { SYNC_READ_COUNT = 512, SYNC_SWEEP_COUNT = 100 };
+
 /* One stream of the engine, and the store that it belongs to. */
 struct sync_stream {
     char key[SYNC_KEY_MAX]; /* name of the stream */
@@ -48,14 +51,17 @@ struct sync {
     char name[SYNC_NAME_MAX + 1];
     char epoch_key[SYNC_KEY_MAX];
     struct throttle_limits limits;
+    int64_t began_ms; /* the session did */
     struct sync_session session;
     struct sync_opener opener;
     struct sync_stream streams[SYNC_STREAMS]; /* by enum sync_kind, less 1 */
-    int64_t began_ms; /* the session did */
     struct engine *writer;                    /* NULL: away */
     struct engine *reader;
     bool is_reading;         /* an XREAD has no answer yet */
     double read_deadline_ms; /* when it must have one */
+    size_t read_count;       /* the most messages that are asked for: fewer after a connection was lost, until
+                                all are read, as they may be too many for it */
+    size_t sweep_count;      /* the most that are searched for what is over */
     int64_t engine_clock_ms; /* how far the engine's clock is before this machine's */
     double send_again_ms;    /* the engine refuses to be written until then */
     long send_pause_ms;

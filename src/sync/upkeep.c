@@ -112,28 +112,29 @@ bool sync_sweep_revocations(struct sync *sync, bool *has_more, struct engine_fau
     struct sync_stream *stream = &sync->streams[SYNC_REVOCATIONS - 1];
     char id[STREAM_ID_SIZE];
     char number[TEXT_NUMBER_SIZE];
-    struct stream_id ids[SWEEP_COUNT];
+    struct stream_id ids[SYNC_SWEEP_COUNT];
+    const size_t most = sync->sweep_count;
     size_t count = 0;
     stream_id_write(stream->swept, id);
     const struct text words[] = {text_of("XRANGE"), text_of(stream->key),
                                  text_of(id),       text_of("+"),
-                                 text_of("COUNT"),  {number, text_format_number(SWEEP_COUNT, number)}};
+                                 text_of("COUNT"),  {number, text_format_number(most, number)}};
     *has_more = false;
+    sync->sweep_count = 1;
     redisReply *reply = engine_command(sync->writer, words, 6, fault);
     if (reply == NULL)
         return !engine_is_lost(sync->writer);
-    const size_t found =
-        reply->type == REDIS_REPLY_ARRAY && reply->elements <= SWEEP_COUNT ? reply->elements : 0;
+    sync->sweep_count = most * 2 < SYNC_SWEEP_COUNT ? most * 2 : SYNC_SWEEP_COUNT;
+    const size_t found = reply->type == REDIS_REPLY_ARRAY && reply->elements <= most ? reply->elements : 0;
     struct stream_id last = {0, 0};
     for (size_t i = 0; i < found; i++) {
         if (can_remove(sync, reply->element[i], &last))
             ids[count++] = last;
     }
     freeReplyObject(reply);
-    *has_more = count > 0 && found == SWEEP_COUNT;
+    *has_more = count > 0 && found == most;
     /* At the end it begins again. */
-    stream->swept =
-        found == SWEEP_COUNT ? (struct stream_id){last.ms, last.number + 1} : (struct stream_id){0, 0};
+    stream->swept = found == most ? (struct stream_id){last.ms, last.number + 1} : (struct stream_id){0, 0};
     return remove_messages(sync, ids, count, fault);
 }
 

@@ -615,6 +615,76 @@ END
     ! logs one 'another machine has' || fail "$(cat "$DIR/log/one.log")"
 }
 
+# memory_of NAME: the most that its process ever had, in MiB.
+memory_of() {
+    awk '/^VmHWM/ { print int($2 / 1024) }' "/proc/$(pid_of "$1")/status"
+}
+
+# has_sane_memory NAME: sanitizers have more of their own.
+has_sane_memory() {
+    local most=64
+    ! nm "$TOKENSYNC" | grep -qE '__(asan|tsan)_init' || most=1000
+    [[ -n ${UNDER:-} ]] || (($(memory_of "$1") < most)) || fail "$1 has $(memory_of "$1") MiB"
+}
+
+@test "large messages of another program are passed over, one after the other" {
+    local _
+    start_redis
+    head -c 2000000 /dev/zero >"$DIR/run/large"
+    for _ in {1..60}; do
+        redis -x xadd "$(stream revocations)" '*' m <"$DIR/run/large"
+        redis -x xadd "$(stream failures)" '*' m <"$DIR/run/large"
+    done >/dev/null
+    sync_state revoke "$DIR/one/state" behind 10 0
+    sync_state fail "$DIR/one/state" 192.0.2.1 10 0
+    start_sync one two
+    all_have has_revoked two -- behind 10
+    all_have has_counted two -- 192.0.2.1 10
+    wait_until 'the log says it' logs two 'its answer is too large; is there something in the streams'
+    has_sane_memory sync-two
+    # One that knows nothing yet reads them, too.
+    set_key three sync_wait 60
+    "$DIR/token-sync" -c "$DIR/three/token.conf" --wait
+    has_revoked three behind 10
+}
+
+# start_hostile COMMAND WHAT
+start_hostile() {
+    rm -f "$REDIS"
+    start hostile python3 "$REPOSITORY/tests/integration/hostile_engine.py" "$REDIS" "$1" "$2"
+    wait_until 'it listens' test -S "$REDIS"
+    chmod 0777 "$REDIS"
+}
+
+# says_with COMMAND WHAT TEXT: one says it with such an engine, keeps its memory, and ends when it is told to.
+says_with() {
+    start_hostile "$1" "$2"
+    start sync-one "$DIR/token-sync" -c "$DIR/one/token.conf"
+    wait_until "$1 $2: it says so" logs one "$3"
+    has_sane_memory sync-one
+    stop_sync one
+    stop hostile
+    forget_logs
+}
+
+@test "an engine whose answers are too large, too slow or nonsense" {
+    local before command
+    for command in ROLE GET XINFO XREAD XADD; do
+        sync_state revoke "$DIR/one/state" "to-send-$command" 1 0
+        says_with $command large 'its answer is too large'
+    done
+    says_with TIME slow 'no answer in time'
+    says_with XREAD slow 'no answer in time'
+    says_with TIME late 'connected to'
+    # The endpoint does not wait for it, either.
+    start_hostile XREAD slow
+    set_key one sync_wait 1
+    before=$SECONDS
+    run "$DIR/token-sync" -c "$DIR/one/token.conf" --wait
+    [[ $status -eq 1 ]]
+    ((SECONDS - before < PATIENCE))
+}
+
 @test "a machine whose pepper differs is named" {
     start_redis
     jq '.pepper = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"' "$DIR/two/keys.jwks" >"$DIR/two/new"
