@@ -37,6 +37,17 @@ static int read_numbers(struct sync_txn *txn, MDB_val name, struct numbers_note 
     return number_set_is_valid(&numbers->set) ? 0 : MDB_CORRUPTED;
 }
 
+/* A machine has one outbox, and another one after its state folder was lost. But one that was taken over
+ * could make up as many as the file has room for, and nothing could be counted there. */
+static int has_capacity(struct sync_txn *txn, bool *has_any)
+{
+    const struct outbox_layout *layout = txn->store->layout;
+    struct outbox_head head;
+    const int error = outbox_read_head(txn->disk, layout, &head);
+    *has_any = error == 0 && head.keys < layout->capacity + SYNC_OUTBOXES;
+    return error;
+}
+
 static bool is_forgotten(const MDB_val *value, const struct throttle_limits *limits, int64_t now_ms)
 {
     struct numbers_note numbers;
@@ -114,11 +125,18 @@ int sync_apply_failures(struct sync_txn *txn, const struct throttle_limits *limi
     const unsigned char *entry;
     size_t size;
     int error = read_numbers(txn, name, &numbers);
+    bool has_any = true;
+    if (error == 0 && numbers.set.count == 0)
+        error = has_capacity(txn, &has_any);
     if (error != 0 || message->first == 0)
         return error;
     const uint64_t before = applied->repeated;
     const size_t count = message->count;
     applied->until_ms = 0;
+    if (!has_any) {
+        applied->malformed += count;
+        return 0;
+    }
     for (uint64_t number = message->first; sync_message_next(message, &entry, &size); number++) {
         const bool is_event = throttle_event_read(entry, size, &event);
         if (is_event)

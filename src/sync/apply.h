@@ -25,6 +25,9 @@ struct sync_time {
  * more. */
 enum { SYNC_SKEW_MS = 60000 };
 
+/* The outboxes whose numbers are kept, at least: failures of more are ignored as malformed ones. */
+enum { SYNC_OUTBOXES = 1024 };
+
 /* Returns 0 or an error code; `applied` is added to. */
 int sync_apply_failures(struct sync_txn *txn, const struct throttle_limits *limits,
                         struct sync_message *message, const struct sync_time *time,

@@ -298,6 +298,32 @@ static bool is_revoked(struct sync_store *store, const char *jti)
     return is_found;
 }
 
+/* The file has a size, and what is counted has its place there. */
+static void test_made_up_outboxes_do_not_fill_the_file(void **state)
+{
+    (void)state;
+    static struct sync_message message;
+    enum { MADE_UP = 8 * SYNC_OUTBOXES };
+    struct sync_store store = open_store(SYNC_FAILURES);
+    const struct throttle_event event = {.type = THROTTLE_EVENT_PAIR, .time_ms = NOW, .key = key_of("a")};
+    unsigned char bytes[THROTTLE_EVENT_SIZE];
+    uint64_t malformed = 0;
+    apply_range(&store, 'A', 1, 1);
+    for (uint64_t i = 0; i < MADE_UP; i++) {
+        unsigned char instance[OUTBOX_INSTANCE_SIZE] = {0};
+        memcpy(instance, &i, sizeof i);
+        sync_message_begin(&message, SYNC_FAILURES, instance, 1);
+        assert_true(sync_message_add(&message, bytes, throttle_event_write(&event, bytes)));
+        send_through(&message, NOW);
+        malformed += apply(&store, &message, 0, true).malformed;
+    }
+    assert_in_range(outboxes(&store), SYNC_OUTBOXES, 4 * SYNC_OUTBOXES);
+    assert_int_equal(outboxes(&store) + malformed, MADE_UP + 1);
+    /* Those that are known go on. */
+    assert_int_equal(apply_range(&store, 'A', 2, 1).entries, 1);
+    sync_store_close(&store);
+}
+
 static void test_revocations_are_applied_any_number_of_times(void **state)
 {
     (void)state;
@@ -385,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_a_failure_of_the_future_is_over_in_time),
         cmocka_unit_test(test_malformed_entries_are_skipped),
         cmocka_unit_test(test_outboxes_are_forgotten),
+        cmocka_unit_test(test_made_up_outboxes_do_not_fill_the_file),
         cmocka_unit_test(test_revocations_are_applied_any_number_of_times),
         cmocka_unit_test(test_ids_are_read),
     };
