@@ -216,7 +216,7 @@ static void maintain_filter(struct revocations *revocations, struct database *db
 {
     struct revocation_filter *old = revocations->filter; /* only this thread replaces it */
     bool is_complete = false;
-    if (revocations->next_filter == NULL && old != NULL && !revocation_filter_is_due(old))
+    if (revocations->next_filter == NULL && old != NULL && !revocation_filter_is_due(old, db))
         return;
     if (revocations->next_filter == NULL)
         revocations->next_filter = revocation_filter_new(db);

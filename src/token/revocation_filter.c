@@ -103,14 +103,16 @@ static bool has_hash(const struct revocation_filter *filter, uint64_t hash)
     return true;
 }
 
-/* Adds the news. The bits are there before the snapshot says so. The caller has the mutex. */
+/* Adds the news. The bits are there before the snapshot says so. Of a file over which an older one was copied
+ * the filter knows nothing, and excludes nothing of it. The caller has the mutex. */
 static int follow_locked(struct revocation_filter *filter, struct database *db)
 {
     struct revocation_news news = {.number = filter->number};
     const int error = revocation_table_read_news(db, &news);
     if (error != 0)
         return error;
-    if (news.is_cut) {
+    if (news.is_cut || news.snapshot < filter->snapshot) {
+        filter->snapshot = 0;
         filter->is_due = true;
         return 0;
     }
@@ -146,20 +148,27 @@ int revocation_filter_read(struct revocation_filter *filter, struct database *db
     return error;
 }
 
-bool revocation_filter_is_due(struct revocation_filter *filter)
+/* Returns whether the filter has all of the last snapshot. One thread follows; the others need not wait, as
+ * the file can be asked, too. */
+static bool is_up_to_date(struct revocation_filter *filter, struct database *db)
 {
+    const size_t before = filter->snapshot;
+    const size_t last = database_last_snapshot(db); /* not below `before`, which was read first */
+    if (before != last && !filter->is_due && pthread_mutex_trylock(&filter->mutex) == 0) {
+        follow_locked(filter, db);
+        pthread_mutex_unlock(&filter->mutex);
+    }
+    return before <= last && filter->snapshot >= last;
+}
+
+bool revocation_filter_is_due(struct revocation_filter *filter, struct database *db)
+{
+    is_up_to_date(filter, db);
     return filter->is_due;
 }
 
 bool revocation_filter_excludes(struct revocation_filter *filter, struct database *db,
                                 const struct revocation_key *key)
 {
-    const size_t last = database_last_snapshot(db);
-    /* One thread follows; the others need not wait, as the file can be asked, too. */
-    if (filter->snapshot < last && !filter->is_due && pthread_mutex_trylock(&filter->mutex) == 0) {
-        if (filter->snapshot < last)
-            follow_locked(filter, db);
-        pthread_mutex_unlock(&filter->mutex);
-    }
-    return filter->snapshot >= last && !has_hash(filter, revocation_key_hash(key));
+    return is_up_to_date(filter, db) && !has_hash(filter, revocation_key_hash(key));
 }

@@ -17,9 +17,10 @@ void revocation_filter_free(struct revocation_filter *filter); /* NULL is allowe
  * code, after which the filter cannot be used. */
 int revocation_filter_read(struct revocation_filter *filter, struct database *db, bool *is_complete);
 
-/* Returns whether there should be another filter: there are too many entries for its size, or there was too
- * much news for it to follow. */
-bool revocation_filter_is_due(struct revocation_filter *filter);
+/* Returns whether there should be another filter: there are too many entries for its size, there was too much
+ * news for it to follow, or an older file was copied over this one. To notice that before the file has grown
+ * again, the caller asks several times a second. */
+bool revocation_filter_is_due(struct revocation_filter *filter, struct database *db);
 
 /* Returns whether the last snapshot of the file has no such key; false may mean "not known". Thread-safe. */
 bool revocation_filter_excludes(struct revocation_filter *filter, struct database *db,

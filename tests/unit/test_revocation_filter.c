@@ -74,7 +74,7 @@ static void test_only_revoked_keys_are_not_excluded(void **state)
         assert_int_equal(count_excluded(filter, db, 1, counts[i]), 0);
         /* 1 in 200 may not be. */
         assert_true(count_excluded(filter, db, 1000001, 1010000) > 9900);
-        assert_false(revocation_filter_is_due(filter));
+        assert_false(revocation_filter_is_due(filter, db));
         revocation_filter_free(filter);
         database_close(db);
     }
@@ -90,11 +90,11 @@ static void test_filter_follows_the_file(void **state)
         add(db, i, i + i / 4);
         assert_int_equal(count_excluded(filter, db, 1, i + i / 4), 0);
     }
-    assert_false(revocation_filter_is_due(filter));
+    assert_false(revocation_filter_is_due(filter, db));
     /* More than the file keeps as news: another filter is due, and this one excludes nothing. */
     add(db, 6000, 6000 + REVOCATION_NEWS_MAX);
     assert_int_equal(count_excluded(filter, db, 1, 20000), 0);
-    assert_true(revocation_filter_is_due(filter));
+    assert_true(revocation_filter_is_due(filter, db));
     revocation_filter_free(filter);
     filter = new_filter(db);
     assert_true(count_excluded(filter, db, 10000, 10100) > 95);
@@ -106,13 +106,56 @@ static void test_filter_follows_the_file(void **state)
     database_close(db);
 }
 
+/* In its place, while the file is open, as cp does it. */
+static void copy_over(const char *from, const char *to)
+{
+    static char content[1 << 20];
+    FILE *in = fopen(from, "rb");
+    FILE *out = fopen(to, strcmp(to, "kept") == 0 ? "wb" : "r+b");
+    assert_true(in != NULL && out != NULL);
+    const size_t size = fread(content, 1, sizeof content, in);
+    assert_true(size > 0 && size < sizeof content);
+    assert_int_equal(fwrite(content, 1, size, out), size);
+    assert_int_equal(fclose(in) + fclose(out), 0);
+}
+
+/* What is revoked in it from then on is not excluded, whether a token or nobody is looked up before. */
+static void test_older_file_copied_over_makes_another_filter_due(void **state)
+{
+    (void)state;
+    for (int is_asked = 0; is_asked < 2; is_asked++) {
+        struct database *db = new_db();
+        add(db, 1, 10);
+        copy_over(FOLDER "/revoked.mdb", "kept");
+        for (int i = 11; i < 31; i++)
+            add(db, i, i);
+        struct revocation_filter *filter = new_filter(db);
+        copy_over("kept", FOLDER "/revoked.mdb");
+        if (is_asked)
+            add(db, 1000, 1000);
+        assert_int_equal(is_asked && count_excluded(filter, db, 1000, 1000) > 0, false);
+        assert_true(revocation_filter_is_due(filter, db));
+        for (int i = 1001; i < 1041; i++) {
+            add(db, i, i);
+            assert_int_equal(count_excluded(filter, db, 1, 1041), 0);
+        }
+        revocation_filter_free(filter);
+        filter = new_filter(db);
+        assert_int_equal(count_excluded(filter, db, 1, 10) + count_excluded(filter, db, 1001, 1040), 0);
+        assert_true(count_excluded(filter, db, 10000, 10100) > 95);
+        assert_false(revocation_filter_is_due(filter, db));
+        revocation_filter_free(filter);
+        database_close(db);
+    }
+}
+
 static void test_full_filter_works_and_is_due_for_replacement(void **state)
 {
     (void)state;
     struct database *db = new_db();
     struct revocation_filter *filter = new_filter(db);
     int last = 0;
-    while (!revocation_filter_is_due(filter) && last < 100000) {
+    while (!revocation_filter_is_due(filter, db) && last < 100000) {
         add(db, last + 1, last + 500);
         last += 500;
         assert_int_equal(count_excluded(filter, db, last - 499, last), 0);
@@ -120,7 +163,7 @@ static void test_full_filter_works_and_is_due_for_replacement(void **state)
     assert_in_range(last, 2000, 10000);
     revocation_filter_free(filter);
     filter = new_filter(db);
-    assert_false(revocation_filter_is_due(filter));
+    assert_false(revocation_filter_is_due(filter, db));
     assert_int_equal(count_excluded(filter, db, 1, last), 0);
     assert_true(count_excluded(filter, db, 1000001, 1010000) > 9900);
     revocation_filter_free(filter);
@@ -227,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_revoked_keys_are_not_excluded),
         cmocka_unit_test(test_filter_follows_the_file),
+        cmocka_unit_test(test_older_file_copied_over_makes_another_filter_due),
         cmocka_unit_test(test_full_filter_works_and_is_due_for_replacement),
         cmocka_unit_test(test_entries_added_during_loading_are_known),
         cmocka_unit_test(test_threads_never_miss_a_revocation),
