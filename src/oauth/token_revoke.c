@@ -24,11 +24,12 @@ enum token_revoke_result token_revoke(const struct service *service, struct text
     struct jwt jwt;
     enum token_revoke_result result = TOKEN_REVOKE_INVALID;
     *status = token_check(service, token, NULL, now, &jwt);
-    if (token_revoke_is_possible(*status))
+    /* One that was revoked is added again: it may be revoked until an earlier time, or not be on disk yet. */
+    if (token_revoke_is_possible(*status) || *status == JWT_REVOKED)
         result = revoke_checked(service, &jwt, caller);
-    else if (*status == JWT_REVOKED)
+    if (*status == JWT_REVOKED && result == TOKEN_REVOKE_FOREIGN)
         result = TOKEN_REVOKE_DONE;
-    else if (*status == JWT_NOT_CHECKED || *status == JWT_NO_MEMORY)
+    if (*status == JWT_NOT_CHECKED || *status == JWT_NO_MEMORY)
         result = TOKEN_REVOKE_FAILED;
     jwt_clear(&jwt);
     return result;

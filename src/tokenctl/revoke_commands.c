@@ -56,7 +56,7 @@ static int revoke_token(const struct invocation *invocation, const struct servic
                                                 ? try_to_revoke(service, token, &status)
                                                 : token_revoke(service, token, NULL, clock_now(), &status);
     const char *why = jwt_status_text(status);
-    if (status == JWT_REVOKED)
+    if (status == JWT_REVOKED && result != TOKEN_REVOKE_FAILED)
         return print_result(invocation, "it was revoked before");
     if (status == JWT_EXPIRED)
         return print_result(invocation, "it has expired: there is nothing to revoke");

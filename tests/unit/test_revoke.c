@@ -2,6 +2,8 @@
  */
 #include "service_fixture.h"
 
+#include "oauth/token_check.h"
+
 #define STRDUP_NEVER_FAILS
 #include "failing_malloc.h"
 #include "sign_once.h"
@@ -73,6 +75,36 @@ static void test_client_revokes_its_own_tokens_only(void **state)
     check_answer(service, "/revoke", OWNER, token, DONE);
     check_answer(service, "/revoke", ANOTHER, token, DONE);
     assert_int_equal(count_revoked(service), 1);
+    free(token);
+    service_release(service);
+}
+
+static bool list_expiry(void *context, const struct revocation *revocation)
+{
+    *(int64_t *)context = revocation->expires;
+    return true;
+}
+
+/* `tokenctl revoke --id` may have had another time. Another client's caller does not change it. */
+static void test_revoked_token_is_revoked_until_it_expires(void **state)
+{
+    (void)state;
+    const int64_t now = clock_now();
+    int64_t expires = 0;
+    struct jwt jwt;
+    struct service *service = load_fresh();
+    char *token = token_of(service, "client", 1);
+    assert_int_equal(token_check(service, text_of(token), NULL, now, &jwt), JWT_VALID);
+    assert_true(revocations_add(service->revocations, service->log, jwt_claim_text(&jwt, CLAIM_JTI), now + 30,
+                                false));
+    check_answer(service, "/revoke", ANOTHER, token, DONE);
+    assert_true(revocations_each(service->revocations, service->log, list_expiry, &expires));
+    assert_int_equal(expires, now + 30);
+    check_answer(service, "/revoke", OWNER, token, DONE);
+    assert_true(revocations_each(service->revocations, service->log, list_expiry, &expires));
+    assert_int_equal(expires, jwt_expires(&jwt));
+    assert_int_equal(count_revoked(service), 1);
+    jwt_clear(&jwt);
     free(token);
     service_release(service);
 }
@@ -203,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_client_revokes_its_own_tokens_only),
+        cmocka_unit_test(test_revoked_token_is_revoked_until_it_expires),
         cmocka_unit_test(test_answer_has_no_body),
         cmocka_unit_test(test_caller_with_introspect_revokes_any_token),
         cmocka_unit_test(test_token_of_the_future_is_revoked),
