@@ -207,3 +207,19 @@ bool sync_find_loss(struct sync *sync, struct engine_fault *fault)
     }
     return true;
 }
+
+bool sync_check_ends(struct sync *sync, struct engine_fault *fault)
+{
+    static const char why[] = "it has lost messages that were read";
+    for (size_t i = 0; i < SYNC_STREAMS; i++) {
+        const struct sync_stream *stream = &sync->streams[i];
+        struct stream_id end;
+        if (!read_end(sync, stream, &end, fault))
+            return false;
+        if (stream_id_compare(stream->position, end) > 0) {
+            engine_quote(fault, "", why, strlen(why));
+            return false;
+        }
+    }
+    return true;
+}

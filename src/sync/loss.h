@@ -9,4 +9,9 @@
  * what this machine has is sent again: both have no second effect. Returns false after a fault. */
 bool sync_find_loss(struct sync *sync, struct engine_fault *fault);
 
+/* Called now and then with a connection that lasts: somebody may have removed a stream, and what comes then
+ * may have IDs below those that were read. Returns false after a fault, which that is, too: a new connection
+ * is to find the loss. */
+bool sync_check_ends(struct sync *sync, struct engine_fault *fault);
+
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "sync/loss.h"
 #include "sync/receive.h"
 #include "sync/send.h"
 #include "sync/sync.h"
@@ -30,6 +31,7 @@ struct schedule {
     double clock_ms;
     double state_ms;
     double files_ms;
+    double ends_ms;
     double trim_ms;
     double sweep_ms;
 };
@@ -38,6 +40,7 @@ enum {
     CLOCK_INTERVAL_MS = 5000,
     STATE_INTERVAL_MS = 2000,
     FILES_INTERVAL_MS = 500,
+    ENDS_INTERVAL_MS = 5000,
     TRIM_INTERVAL_MS = 10000,
     SWEEP_INTERVAL_MS = 30000,
     SWEEP_AGAIN_MS = 500
@@ -135,6 +138,8 @@ static bool upkeep_turn(struct loop *loop, double now, struct engine_fault *faul
     struct sync *sync = loop->sync;
     bool has_more = false;
     if (is_due(&loop->at.clock_ms, now, CLOCK_INTERVAL_MS) && !sync_read_clock(sync, fault))
+        return false;
+    if (is_due(&loop->at.ends_ms, now, ENDS_INTERVAL_MS) && !sync_check_ends(sync, fault))
         return false;
     if (is_due(&loop->at.trim_ms, now, TRIM_INTERVAL_MS) && !sync_trim_failures(sync, fault))
         return false;

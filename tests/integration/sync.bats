@@ -298,6 +298,21 @@ put_message() {
     done
 }
 
+@test "a stream is removed in which somebody had put a message of the future: what comes then is read" {
+    local name
+    start_redis
+    start_sync one two
+    for name in failures revocations; do
+        redis xadd "$(stream $name)" 18446744073709551615-18446744073709551615 of another >/dev/null
+    done
+    wait_until 'it was read' logs two 'messages that this program did not write are ignored'
+    redis del "$(stream failures)" "$(stream revocations)"
+    sync_state revoke "$DIR/one/state" behind 10 0
+    sync_state fail "$DIR/one/state" 192.0.2.1 10 0
+    all_have has_revoked two -- behind 10
+    all_have has_counted two -- 192.0.2.1 10
+}
+
 @test "an engine that takes one connection and not the other is none" {
     local port
     start_redis
