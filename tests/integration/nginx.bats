@@ -15,7 +15,8 @@ load web_server
     request "${DEMO[@]}" "$URL"
     wait_until 'the line' grep -qE 'outcome=issued .* request_id="[0-9a-f]{32}"$' "$DIR/log/token.log"
 }
-@test "nginx: connections are kept" { check_kept_connections "$(nproc)"; }
+# nginx has a worker for each CPU of the machine, whichever of them it may use.
+@test "nginx: connections are kept" { check_kept_connections "$(getconf _NPROCESSORS_ONLN)"; }
 @test "nginx: SIGHUP fails no request" { check_reload token.fcgi; }
 @test "nginx: SIGTERM finishes the requests in flight" { check_terminate_behind_socket; }
 @test "nginx: a graceful restart fails no request" { check_graceful_restart; }
