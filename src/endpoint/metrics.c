@@ -22,20 +22,23 @@ static void add_family(struct buffer *out, const char *name, const char *type, c
     buffer_print(out, "# HELP %s %s\n", name, help);
 }
 
-enum { VALUE_SIZE = 256 };
-
-/* The value of a label: UTF-8, on which no terminal acts. */
+/* The value of a label: UTF-8, and \xHH for each byte of what is not, or of a character on which a terminal
+ * acts. A '?' would make one of two names, and a label that is there twice is refused with all the rest. */
 static void add_value(struct buffer *out, struct text value)
 {
-    char printable[VALUE_SIZE];
-    const size_t length = value.length < sizeof printable ? value.length : sizeof printable;
-    if (length > 0)
-        memcpy(printable, value.data, length);
-    text_make_printable(printable, length);
-    for (size_t i = 0; i < length; i++) {
-        if (printable[i] == '\\' || printable[i] == '"')
+    const bool is_utf8 = text_is_utf8(value);
+    for (size_t i = 0, length = 0; i < value.length; i += length) {
+        const struct text character = {&value.data[i], is_utf8 ? value.length - i : 1};
+        const bool is_other = !is_utf8 && (unsigned char)value.data[i] >= 0x80;
+        length = is_other ? 1 : text_acting_length(character);
+        for (size_t j = 0; j < length; j++)
+            buffer_print(out, "\\x%02x", (unsigned)(unsigned char)character.data[j]);
+        if (length > 0)
+            continue;
+        length = 1;
+        if (value.data[i] == '\\' || value.data[i] == '"')
             buffer_add(out, text_of("\\"));
-        buffer_add(out, (struct text){&printable[i], 1});
+        buffer_add(out, (struct text){&value.data[i], 1});
     }
 }
 
@@ -94,7 +97,7 @@ static void add_hashes(struct buffer *out, const struct metrics *metrics)
     add_family(out, "token_hash_seconds", "histogram", "seconds", "Time to compute a password hash.");
     for (unsigned i = 0; i < METRIC_HASH_BUCKETS; i++) {
         const uint64_t count = metrics_get(metrics, METRIC_HASH_FIRST_BUCKET + i);
-        /* In a damaged file a count is any number, and buckets that decrease are refused with all the rest. */
+        /* In a damaged file a count is any number; buckets that decrease are refused with all the rest. */
         sum = count < UINT64_MAX - sum ? sum + count : UINT64_MAX;
         buffer_print(out, "token_hash_seconds_bucket{le=\"%s\"} %" PRIu64 "\n", metrics_hash_bounds[i], sum);
     }

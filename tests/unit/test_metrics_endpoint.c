@@ -23,6 +23,8 @@ static int load(void **state)
         return -1;
     write_text("accounts", "demo:" HASH "\n"
                            "q\"\\\xc3\xa9:" HASH "\n"
+                           "b\xe2\x80\xad:" HASH "\n"
+                           "b\xe2\x80\xae:" HASH "\n"
                            "locked:!" HASH "\n"
                            "old:" HASH ":expires=2001-01-01\n"
                            "plain:secret\n");
@@ -53,13 +55,15 @@ static void test_every_family_is_in_the_text(void **state)
     (void)state;
     static const char *const lines[] = {
         "\r\n\r\n# TYPE token_build info\n",
-        "\ntoken_answers_total{endpoint=\"token\",outcome=\"issued\",reason=\"granted\"} 3\n",
+        "\ntoken_answers_total{endpoint=\"token\",outcome=\"issued\",reason=\"granted\"} 5\n",
         "\ntoken_answers_total{endpoint=\"token\",outcome=\"refused\",reason=\"wrong_secret\"} 1\n",
         "\ntoken_answers_total{endpoint=\"none\",outcome=\"rejected\",reason=\"path\"} 1\n",
         "\ntoken_issued_total{client=\"demo\"} 2\n",
         "\ntoken_issued_total{client=\"q\\\"\\\\\xc3\xa9\"} 1\n",
-        "\ntoken_hash_seconds_count 4\n",
-        "\ntoken_accounts{state=\"usable\"} 2\n",
+        "\ntoken_issued_total{client=\"b\\xe2\\x80\\xad\"} 1\n",
+        "\ntoken_issued_total{client=\"b\\xe2\\x80\\xae\"} 1\n",
+        "\ntoken_hash_seconds_count 6\n",
+        "\ntoken_accounts{state=\"usable\"} 4\n",
         "\ntoken_accounts{state=\"locked\"} 1\n",
         "\ntoken_accounts{state=\"expired\"} 1\n",
         "\ntoken_accounts{state=\"unusable\"} 1\n",
@@ -69,6 +73,8 @@ static void test_every_family_is_in_the_text(void **state)
     post(FORM("demo", "secret"));
     post(FORM("demo", "secret"));
     post(FORM("q%22%5c%c3%a9", "secret"));
+    post(FORM("b%e2%80%ad", "secret"));
+    post(FORM("b%e2%80%ae", "secret"));
     post(FORM("demo", "wrong"));
     answer_to(the_service, &(struct example){.path = "/auth/none"}, answer);
     metrics("GET", "127.0.0.1", answer);
@@ -134,7 +140,7 @@ static void test_gauges_are_there_without_counters(void **state)
     the_service = load_service(CONFIGURATION);
     metrics("GET", "127.0.0.1", answer);
     assert_non_null(strstr(answer, "\ntoken_hash_seconds_count 0\n"));
-    assert_non_null(strstr(answer, "\ntoken_accounts{state=\"usable\"} 2\n"));
+    assert_non_null(strstr(answer, "\ntoken_accounts{state=\"usable\"} 4\n"));
     service_release(the_service);
     the_service = counting;
 }
