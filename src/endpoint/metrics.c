@@ -23,7 +23,7 @@ static void add_family(struct buffer *out, const char *name, const char *type, c
 }
 
 /* The value of a label: UTF-8, and \xHH for each byte of what is not, or of a character on which a terminal
- * acts. A '?' would make one of two names, and a label that is there twice is refused with all the rest. */
+ * acts. With a '?' for it two clients would be one, of which Prometheus drops a count. */
 static void add_value(struct buffer *out, struct text value)
 {
     const bool is_utf8 = text_is_utf8(value);
