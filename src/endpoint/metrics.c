@@ -32,7 +32,7 @@ static void add_value(struct buffer *out, struct text value)
         const bool is_other = !is_utf8 && (unsigned char)value.data[i] >= 0x80;
         length = is_other ? 1 : text_acting_length(character);
         for (size_t j = 0; j < length; j++)
-            buffer_print(out, "\\x%02x", (unsigned)(unsigned char)character.data[j]);
+            buffer_print(out, "\\\\x%02x", (unsigned)(unsigned char)character.data[j]);
         if (length > 0)
             continue;
         length = 1;
