@@ -127,8 +127,11 @@ static int follow_locked(struct revocation_filter *filter, struct database *db)
 
 int revocation_filter_read(struct revocation_filter *filter, struct database *db, bool *is_complete)
 {
-    int error = 0;
     pthread_mutex_lock(&filter->mutex);
+    /* An older file was copied over this one meanwhile: what was read of it may be gone, and come again. */
+    const size_t last = database_last_snapshot(db);
+    int error = last < filter->snapshot ? EAGAIN : 0;
+    filter->snapshot = last;
     for (size_t i = 0; error == 0 && i < BATCHES_AT_ONCE && !filter->batch->is_last; i++) {
         error = revocation_table_read(db, INT64_MIN, filter->batch);
         for (size_t j = 0; error == 0 && j < filter->batch->count; j++)

@@ -109,7 +109,7 @@ static void test_filter_follows_the_file(void **state)
 /* In its place, while the file is open, as cp does it. */
 static void copy_over(const char *from, const char *to)
 {
-    static char content[1 << 20];
+    static char content[1 << 24];
     FILE *in = fopen(from, "rb");
     FILE *out = fopen(to, strcmp(to, "kept") == 0 ? "wb" : "r+b");
     assert_true(in != NULL && out != NULL);
@@ -117,6 +117,25 @@ static void copy_over(const char *from, const char *to)
     assert_true(size > 0 && size < sizeof content);
     assert_int_equal(fwrite(content, 1, size, out), size);
     assert_int_equal(fclose(in) + fclose(out), 0);
+}
+
+/* There are more entries than are read at once. */
+static void test_older_file_copied_over_meanwhile_ends_the_filling(void **state)
+{
+    (void)state;
+    bool is_complete = true;
+    struct database *db = new_db();
+    add(db, 1, 60000);
+    copy_over(FOLDER "/revoked.mdb", "kept");
+    add(db, 60001, 60001);
+    struct revocation_filter *filter = revocation_filter_new(db);
+    assert_non_null(filter);
+    assert_int_equal(revocation_filter_read(filter, db, &is_complete), 0);
+    assert_false(is_complete);
+    copy_over("kept", FOLDER "/revoked.mdb");
+    assert_int_equal(revocation_filter_read(filter, db, &is_complete), EAGAIN);
+    revocation_filter_free(filter);
+    database_close(db);
 }
 
 /* What is revoked in it from then on is not excluded, whether a token or nobody is looked up before. */
@@ -271,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_only_revoked_keys_are_not_excluded),
         cmocka_unit_test(test_filter_follows_the_file),
         cmocka_unit_test(test_older_file_copied_over_makes_another_filter_due),
+        cmocka_unit_test(test_older_file_copied_over_meanwhile_ends_the_filling),
         cmocka_unit_test(test_full_filter_works_and_is_due_for_replacement),
         cmocka_unit_test(test_entries_added_during_loading_are_known),
         cmocka_unit_test(test_threads_never_miss_a_revocation),
