@@ -252,6 +252,7 @@ static bool apply_answer(struct sync *sync, const redisReply *reply, struct engi
         return false;
     }
     const double now = clock_monotonic_ms();
+    const uint64_t foreign = sync->status.foreign;
     bool has_more = false;
     for (size_t i = 0; i < SYNC_STREAMS; i++)
         sync->streams[i].is_caught_up = sync->streams[i].read_again_ms <= now;
@@ -267,7 +268,9 @@ static bool apply_answer(struct sync *sync, const redisReply *reply, struct engi
         if (!apply_messages(sync, stream, part->element[1], fault))
             return false;
     }
-    if (!has_more)
+    if (sync->status.foreign == foreign)
+        sync->read_count += sync->read_count / 8 + 1;
+    if (!has_more || sync->read_count > SYNC_READ_COUNT)
         sync->read_count = SYNC_READ_COUNT;
     return true;
 }

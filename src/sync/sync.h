@@ -59,9 +59,9 @@ struct sync {
     struct engine *reader;
     bool is_reading;         /* an XREAD has no answer yet */
     double read_deadline_ms; /* when it must have one */
-    size_t read_count;       /* the most messages that are asked for: fewer after a connection was lost, until
-                                all are read, as they may be too many for it */
-    size_t sweep_count;      /* the most that are searched for what is over */
+    size_t read_count;  /* the most messages that are asked for: fewer after a connection was lost, as they
+                           may be too many for it, and more after each answer without foreign ones */
+    size_t sweep_count; /* the most that are searched for what is over */
     int64_t engine_clock_ms; /* how far the engine's clock is before this machine's */
     double send_again_ms;    /* the engine refuses to be written until then */
     long send_pause_ms;

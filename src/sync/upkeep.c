@@ -107,6 +107,13 @@ static bool remove_messages(struct sync *sync, const struct stream_id *ids, size
     return true;
 }
 
+static struct stream_id id_behind(struct stream_id id)
+{
+    id.number++;
+    id.ms += id.number == 0;
+    return id;
+}
+
 bool sync_sweep_revocations(struct sync *sync, bool *has_more, struct engine_fault *fault)
 {
     struct sync_stream *stream = &sync->streams[SYNC_REVOCATIONS - 1];
@@ -134,7 +141,7 @@ bool sync_sweep_revocations(struct sync *sync, bool *has_more, struct engine_fau
     freeReplyObject(reply);
     *has_more = count > 0 && found == most;
     /* At the end it begins again. */
-    stream->swept = found == most ? (struct stream_id){last.ms, last.number + 1} : (struct stream_id){0, 0};
+    stream->swept = found == most ? id_behind(last) : (struct stream_id){0, 0};
     return remove_messages(sync, ids, count, fault);
 }
 

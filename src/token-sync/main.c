@@ -69,8 +69,6 @@ static bool take_signals(struct process *process)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
     process->signals =
         sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
     return process->signals >= 0;
@@ -211,7 +209,9 @@ static int run_token_sync(const struct options *options)
 {
     struct process process = {.signals = -1, .lock = -1};
     int status = EXIT_FAILURE;
-    if (!take_signals(&process))
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    if (!options->wait && !take_signals(&process))
         fprintf(stderr, "token-sync: signals cannot be taken: %s\n", strerror(errno));
     else if (!load_process(&process, options->config) || !confine(&process))
         ;

@@ -193,6 +193,13 @@ on_three_machines() {
     [[ $status -eq 1 ]]
 }
 
+@test "--wait ends by SIGTERM" {
+    set_key two sync_wait 300
+    start waiting "$DIR/token-sync" -c "$DIR/two/token.conf" --wait
+    wait_until 'its log' test -e "$DIR/log/two.log"
+    stop waiting
+}
+
 # --- Faults of the engine --------------------------------------------------------------------------------------
 
 @test "the engine is away for a while: all is made up for" {
