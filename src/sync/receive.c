@@ -268,6 +268,7 @@ static bool apply_answer(struct sync *sync, const redisReply *reply, struct engi
         if (!apply_messages(sync, stream, part->element[1], fault))
             return false;
     }
+    /* Foreign messages may be large: so many of them are asked for that the connection lasts. */
     if (sync->status.foreign == foreign)
         sync->read_count += sync->read_count / 8 + 1;
     if (!has_more || sync->read_count > SYNC_READ_COUNT)

@@ -174,8 +174,7 @@ takes() {
     TAKES=$((${EPOCHREALTIME/[.,]/} - began))
 }
 
-# is_killed_at PART OF COMMAND…: kills it when so many parts of OF of the time that it takes are over. False if it has
-# ended before.
+# is_killed_at PART PARTS COMMAND…: kills it after PART of the PARTS equal parts of TAKES. False if it has ended before.
 is_killed_at() {
     local status=0 us=$((TAKES * $1 / $2 + 1))
     shift 2

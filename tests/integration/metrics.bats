@@ -141,4 +141,6 @@ is_answering() {
     done
     chmod 0 "$DIR/etc/state/metrics.bin"
     grant 3
+    (($(sample "$GRANTED") <= 8))
+    is_running "$(responders token.fcgi)"
 }
